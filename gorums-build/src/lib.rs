@@ -1,0 +1,1 @@
+//! gorums-build

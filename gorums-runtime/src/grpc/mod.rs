@@ -1,0 +1,9 @@
+//! The plain gRPC transport: each call to a node is an ordinary RPC, so that a node can be any gRPC server.
+
+mod codec;
+mod endpoint;
+mod request;
+mod status;
+
+pub(crate) use endpoint::Endpoint;
+pub(crate) use request::EncodedRequest;

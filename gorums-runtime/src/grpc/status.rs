@@ -1,0 +1,59 @@
+//! Statuses that mean the same whatever tonic, hyper or h2 called them.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use tonic::{Code, Status, TimeoutExpired};
+
+use crate::deadline::Deadline;
+
+/// The status of a call for which there is no connection.
+pub(crate) fn unavailable(error: Box<dyn Error + Send + Sync>) -> Status {
+    let mut status = Status::unavailable(root_cause(&*error));
+    status.set_source(Arc::from(error));
+    status
+}
+
+/// The status that a failed call has by the rules of this crate: `DeadlineExceeded` when the deadline had passed,
+/// `Unavailable` when the connection was lost, and otherwise what the server said.
+pub(super) fn normalise(status: Status, deadline: Deadline) -> Status {
+    let timed_out = status.source().is_some_and(|source| {
+        causes(source).any(|cause| cause.downcast_ref::<TimeoutExpired>().is_some())
+    });
+    if timed_out || (status.code() == Code::Cancelled && deadline.has_passed()) {
+        return Status::deadline_exceeded("no reply before the deadline");
+    }
+    match status.source() {
+        Some(source) if lost_connection(source) => {
+            let mut lost = Status::unavailable(format!("connection lost: {}", root_cause(source)));
+            lost.set_source(Arc::new(status));
+            lost
+        }
+        _ => status,
+    }
+}
+
+/// Whether the call ended because its connection did, as opposed to its own stream.
+///
+/// A status that a server sent has no source; one that was made on this side has the error it was made of.
+fn lost_connection(source: &(dyn Error + 'static)) -> bool {
+    causes(source).any(|cause| {
+        if let Some(error) = cause.downcast_ref::<h2::Error>() {
+            return error.is_io() || error.is_go_away();
+        }
+        if let Some(error) = cause.downcast_ref::<hyper::Error>() {
+            return error.is_canceled() || error.is_closed() || error.is_incomplete_message();
+        }
+        cause.is::<std::io::Error>() || cause.is::<tower::buffer::error::Closed>()
+    })
+}
+
+fn root_cause(error: &(dyn Error + 'static)) -> String {
+    causes(error)
+        .last()
+        .map_or_else(String::new, ToString::to_string)
+}
+
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}

@@ -1,0 +1,69 @@
+//! Why there is no manager.
+
+use std::fmt;
+use std::io;
+
+use crate::NodeId;
+use crate::node_error::{Listed, NodeError};
+
+/// Why a manager could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ManagerError {
+    /// No node was given.
+    #[error("a manager needs at least one node; add nodes to its builder")]
+    NoNodes,
+    /// An address cannot be resolved.
+    #[error("cannot resolve the address {address:?} of a node: {source}; give host:port")]
+    InvalidAddress {
+        /// The address as it was given.
+        address: String,
+        /// Why it cannot be resolved.
+        source: io::Error,
+    },
+    /// A node was given the id 0.
+    #[error("{node}: the node id 0 is reserved; choose one from 1 on")]
+    ReservedId {
+        /// The node.
+        node: NodeSpec,
+    },
+    /// Two nodes have one id.
+    #[error("{first} and {second} have the same id; choose different ids")]
+    DuplicateId {
+        /// The node that was given first.
+        first: NodeSpec,
+        /// The node that was given later.
+        second: NodeSpec,
+    },
+    /// Two nodes have one address.
+    #[error("{first} and {second} have the same address; give each address once")]
+    DuplicateAddress {
+        /// The node that was given first.
+        first: NodeSpec,
+        /// The node that was given later.
+        second: NodeSpec,
+    },
+    /// Nodes could not be connected to.
+    #[error("cannot connect to {} of {nodes} nodes: {}", failed.len(), Listed(failed))]
+    Connect {
+        /// How many nodes there are.
+        nodes: usize,
+        /// The nodes that could not be connected to, and why.
+        failed: Vec<NodeError>,
+    },
+}
+
+/// A node as it was given to a builder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeSpec {
+    /// The node's id.
+    pub id: NodeId,
+    /// The node's address.
+    pub address: String,
+}
+
+impl fmt::Display for NodeSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "node {} ({})", self.id, self.address)
+    }
+}

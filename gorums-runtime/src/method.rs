@@ -1,0 +1,67 @@
+//! What generated code tells the runtime about a method.
+
+use crate::Replies;
+
+/// The facts of one RPC method. Generated code holds them; the runtime holds the logic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MethodDescriptor {
+    service: &'static str,
+    name: &'static str,
+    path: &'static str,
+}
+
+impl MethodDescriptor {
+    /// The method `name` of `service` (with its package: `register.Register`), called over gRPC at `path`
+    /// (`/register.Register/Read`).
+    pub const fn new(service: &'static str, name: &'static str, path: &'static str) -> Self {
+        Self {
+            service,
+            name,
+            path,
+        }
+    }
+
+    /// The service's full name, such as `register.Register`.
+    pub const fn service(&self) -> &'static str {
+        self.service
+    }
+
+    /// The method's name as in the .proto file, such as `Read`.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The gRPC path, such as `/register.Register/Read`.
+    pub const fn path(&self) -> &'static str {
+        self.path
+    }
+
+    /// The path without its leading slash: how errors speak of the method.
+    pub(crate) fn full_name(&self) -> &'static str {
+        self.path.strip_prefix('/').unwrap_or(self.path)
+    }
+}
+
+/// One RPC method as a type. Implemented by generated code.
+pub trait Method: Send + Sync + 'static {
+    /// The message that is sent.
+    type Request: prost::Message + Default + 'static;
+    /// The message that each node answers with.
+    type Reply: prost::Message + Default + 'static;
+    /// The method's facts.
+    const DESCRIPTOR: MethodDescriptor;
+}
+
+/// How quorum calls of a method are decided by a quorum spec `Q`. Implemented by generated code, which forwards
+/// to the quorum function that the user wrote.
+pub trait Decide<Q>: Method {
+    /// What the quorum function returns: the reply type, or the method's `custom_return_type`.
+    type Output: Send + 'static;
+
+    /// The result of the call, or none if `replies` do not suffice yet. Called after each successful reply.
+    fn decide(
+        spec: &Q,
+        request: &Self::Request,
+        replies: &mut Replies<Self::Reply>,
+    ) -> Option<Self::Output>;
+}

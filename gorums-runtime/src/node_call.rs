@@ -1,0 +1,123 @@
+//! Calls to one node.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tonic::Status;
+use tonic::metadata::MetadataMap;
+
+use crate::grpc::EncodedRequest;
+use crate::options::CallOptions;
+use crate::{Method, Node, NodeError};
+
+/// A call to one node that has not started: set it up, then await it.
+///
+/// The call starts when it is first polled, and ends with the node's reply, or with a [`NodeError`] when the node
+/// fails, the deadline passes or the manager closes. It owns what it needs: it can be spawned, stored, raced and
+/// joined.
+///
+/// # Cancel safety
+///
+/// Dropping a call before it has ended withdraws it: the server sees the cancellation. It may have handled the
+/// request by then.
+#[must_use = "a call does nothing until it is awaited"]
+pub struct NodeCall<M: Method> {
+    node: Node,
+    request: M::Request,
+    options: CallOptions,
+}
+
+impl<M: Method> NodeCall<M> {
+    /// A call of `request` on `node`. For generated code.
+    pub fn new(node: &Node, request: M::Request) -> Self {
+        Self {
+            node: node.clone(),
+            request,
+            options: CallOptions::default(),
+        }
+    }
+
+    /// Ends the call `timeout` after it started, with `DeadlineExceeded` unless the node has answered by then. The
+    /// deadline travels to the server as `grpc-timeout`. Without it a call waits as long as the node may answer.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.timeout = Some(timeout);
+        self
+    }
+
+    /// Sends `metadata` along with the request, in place of what was set before.
+    pub fn metadata(mut self, metadata: MetadataMap) -> Self {
+        self.options.metadata = metadata;
+        self
+    }
+
+    async fn run(self) -> Result<M::Reply, NodeError> {
+        let Self {
+            node,
+            request,
+            options,
+        } = self;
+        let deadline = options.deadline();
+        let late = || Status::deadline_exceeded("no reply before the deadline");
+        let outcome = async {
+            if deadline.has_passed() {
+                return Err(late());
+            }
+            let call = EncodedRequest::new::<M>(&request, options.metadata, deadline)
+                .send::<M::Reply>(node.channel());
+            match deadline.instant() {
+                Some(at) => tokio::time::timeout_at(at, call)
+                    .await
+                    .unwrap_or_else(|_| Err(late())),
+                None => call.await,
+            }
+        };
+        node.closed()
+            .run_until_cancelled(outcome)
+            .await
+            .unwrap_or_else(|| Err(Status::unavailable("the manager is closed")))
+            .map_err(|status| NodeError::new(&node, status))
+    }
+}
+
+impl<M: Method> IntoFuture for NodeCall<M> {
+    type Output = Result<M::Reply, NodeError>;
+    type IntoFuture = NodeCallFuture<M>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        NodeCallFuture(self.run().boxed())
+    }
+}
+
+impl<M: Method> fmt::Debug for NodeCall<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NodeCall")
+            .field("method", &M::DESCRIPTOR.full_name())
+            .field("node", &self.node.id())
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The future of a [`NodeCall`].
+#[must_use = "a call does nothing until it is awaited"]
+pub struct NodeCallFuture<M: Method>(BoxFuture<'static, Result<M::Reply, NodeError>>);
+
+impl<M: Method> Future for NodeCallFuture<M> {
+    type Output = Result<M::Reply, NodeError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll_unpin(cx)
+    }
+}
+
+impl<M: Method> fmt::Debug for NodeCallFuture<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("NodeCallFuture")
+            .field(&M::DESCRIPTOR.full_name())
+            .finish()
+    }
+}

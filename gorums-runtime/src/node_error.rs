@@ -1,0 +1,94 @@
+//! How a call fails on one node.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use tonic::{Code, Status};
+
+use crate::{Node, NodeId};
+
+/// Why a call failed on one node.
+#[derive(Clone, Debug)]
+pub struct NodeError {
+    node: NodeId,
+    address: Arc<str>,
+    status: Status,
+}
+
+impl NodeError {
+    pub(crate) fn new(node: &Node, status: Status) -> Self {
+        Self::of(node.id(), node.shared_address(), status)
+    }
+
+    /// The error of a node that does not exist yet.
+    pub(crate) fn of(node: NodeId, address: Arc<str>, status: Status) -> Self {
+        Self {
+            node,
+            address,
+            status,
+        }
+    }
+
+    /// The node on which the call failed.
+    pub fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// The node's address as it was given to the manager.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The status that the node answered with, or that tells why it did not: `Unavailable` when it could not be
+    /// reached or its connection broke, `DeadlineExceeded` when the call's deadline passed.
+    pub fn status(&self) -> &Status {
+        &self.status
+    }
+
+    /// The code of [`status`](Self::status).
+    pub fn code(&self) -> Code {
+        self.status.code()
+    }
+
+    /// The status alone, for code that passes it on.
+    pub fn into_status(self) -> Status {
+        self.status
+    }
+}
+
+impl fmt::Display for NodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            node,
+            address,
+            status,
+        } = self;
+        write!(f, "node {node} ({address}): {:?}", status.code())?;
+        if !status.message().is_empty() {
+            write!(f, ": {}", status.message())?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for NodeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.status)
+    }
+}
+
+/// Node errors on one line.
+pub(crate) struct Listed<'a>(pub(crate) &'a [NodeError]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, error) in self.0.iter().enumerate() {
+            if at > 0 {
+                f.write_str("; ")?;
+            }
+            error.fmt(f)?;
+        }
+        Ok(())
+    }
+}

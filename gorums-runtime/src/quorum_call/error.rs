@@ -1,0 +1,114 @@
+//! Why a quorum call was not decided.
+
+use std::error::Error;
+use std::fmt;
+
+use tonic::Status;
+
+use crate::node_error::{Listed, NodeError};
+
+/// Why a quorum call was not decided.
+#[derive(Clone, Debug)]
+pub struct QuorumCallError(Box<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
+    method: &'static str,
+    kind: QuorumCallErrorKind,
+    replies: usize,
+    errors: Vec<NodeError>,
+}
+
+/// How a quorum call ended without a decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum QuorumCallErrorKind {
+    /// Every node has answered, failed or been skipped, and the quorum function has not decided.
+    Incomplete,
+    /// The call's deadline passed.
+    DeadlineExceeded,
+    /// The manager of the configuration was closed.
+    Closed,
+    /// The quorum function, or the function that makes each node's request, panicked with this message.
+    Panicked(String),
+}
+
+impl QuorumCallError {
+    pub(super) fn new(
+        method: &'static str,
+        kind: QuorumCallErrorKind,
+        replies: usize,
+        errors: Vec<NodeError>,
+    ) -> Self {
+        Self(Box::new(Inner {
+            method,
+            kind,
+            replies,
+            errors,
+        }))
+    }
+
+    /// How the call ended.
+    pub fn kind(&self) -> &QuorumCallErrorKind {
+        &self.0.kind
+    }
+
+    /// How many replies the quorum function saw.
+    pub fn replies(&self) -> usize {
+        self.0.replies
+    }
+
+    /// The nodes on which the call failed, and why, in order of arrival. When the deadline passed, the nodes that
+    /// had not answered are among them.
+    pub fn errors(&self) -> &[NodeError] {
+        &self.0.errors
+    }
+}
+
+/// `register.Register/Read: incomplete call (replies: 1, errors: 2): node 1 (127.0.0.1:8080): Unavailable: ...`
+impl fmt::Display for QuorumCallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner {
+            method,
+            kind,
+            replies,
+            errors,
+        } = &*self.0;
+        write!(
+            f,
+            "{method}: {kind} (replies: {replies}, errors: {})",
+            errors.len()
+        )?;
+        if !errors.is_empty() {
+            write!(f, ": {}", Listed(errors))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for QuorumCallErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Incomplete => f.write_str("incomplete call"),
+            Self::DeadlineExceeded => f.write_str("deadline exceeded"),
+            Self::Closed => f.write_str("the manager is closed"),
+            Self::Panicked(message) => write!(f, "a function of the caller panicked: {message}"),
+        }
+    }
+}
+
+impl Error for QuorumCallError {}
+
+/// The status with which a server answers when it could not complete a quorum call of its own.
+impl From<QuorumCallError> for Status {
+    fn from(error: QuorumCallError) -> Self {
+        let message = error.to_string();
+        match error.kind() {
+            QuorumCallErrorKind::Incomplete | QuorumCallErrorKind::Closed => {
+                Status::unavailable(message)
+            }
+            QuorumCallErrorKind::DeadlineExceeded => Status::deadline_exceeded(message),
+            QuorumCallErrorKind::Panicked(_) => Status::internal(message),
+        }
+    }
+}

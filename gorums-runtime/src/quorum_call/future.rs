@@ -1,0 +1,269 @@
+//! A quorum call under way.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures::{FutureExt, StreamExt};
+use tokio::time::Sleep;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tonic::Status;
+
+use super::{Decided, QuorumCall, QuorumCallError, QuorumCallErrorKind};
+use crate::deadline::Deadline;
+use crate::fan_out::FanOut;
+use crate::node_error::NodeError;
+use crate::{Decide, NodeId, Replies};
+
+/// The future of a [`QuorumCall`].
+#[must_use = "a call does nothing until it is awaited"]
+pub struct QuorumCallFuture<M: Decide<Q>, Q>(State<M, Q>);
+
+/// The future of a [`WithNodes`](super::WithNodes).
+#[must_use = "a call does nothing until it is awaited"]
+pub struct WithNodesFuture<M: Decide<Q>, Q>(State<M, Q>);
+
+impl<M: Decide<Q>, Q> QuorumCallFuture<M, Q> {
+    pub(super) fn new(call: QuorumCall<M, Q>) -> Self {
+        Self(State::Ready(call))
+    }
+}
+
+impl<M: Decide<Q>, Q> WithNodesFuture<M, Q> {
+    pub(super) fn new(call: QuorumCall<M, Q>) -> Self {
+        Self(State::Ready(call))
+    }
+}
+
+// Nothing is pinned in place: what needs a stable address is boxed.
+impl<M: Decide<Q>, Q> Unpin for QuorumCallFuture<M, Q> {}
+impl<M: Decide<Q>, Q> Unpin for WithNodesFuture<M, Q> {}
+
+impl<M: Decide<Q>, Q> Future for QuorumCallFuture<M, Q> {
+    type Output = Result<M::Output, QuorumCallError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0
+            .poll(cx)
+            .map(|outcome| outcome.map(|decided| decided.value))
+    }
+}
+
+impl<M: Decide<Q>, Q> Future for WithNodesFuture<M, Q> {
+    type Output = Result<Decided<M::Output>, QuorumCallError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(cx)
+    }
+}
+
+impl<M: Decide<Q>, Q> fmt::Debug for QuorumCallFuture<M, Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("QuorumCallFuture").field(&self.0).finish()
+    }
+}
+
+impl<M: Decide<Q>, Q> fmt::Debug for WithNodesFuture<M, Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WithNodesFuture").field(&self.0).finish()
+    }
+}
+
+enum State<M: Decide<Q>, Q> {
+    Ready(QuorumCall<M, Q>),
+    Running(Running<M, Q>),
+    Ended,
+}
+
+impl<M: Decide<Q>, Q> State<M, Q> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Decided<M::Output>, QuorumCallError>> {
+        loop {
+            match std::mem::replace(self, Self::Ended) {
+                Self::Ready(call) => *self = Self::Running(Running::start(call)?),
+                Self::Running(mut running) => {
+                    let Poll::Ready(end) = running.poll(cx) else {
+                        *self = Self::Running(running);
+                        return Poll::Pending;
+                    };
+                    return Poll::Ready(running.end(end));
+                }
+                Self::Ended => panic!("a quorum call was polled after it ended"),
+            }
+        }
+    }
+}
+
+impl<M: Decide<Q>, Q> fmt::Debug for State<M, Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ready(call) => call.fmt(f),
+            Self::Running(running) => write!(
+                f,
+                "{} (replies: {}, errors: {})",
+                M::DESCRIPTOR.full_name(),
+                running.nodes.len(),
+                running.errors.len()
+            ),
+            Self::Ended => f.write_str("ended"),
+        }
+    }
+}
+
+/// A call that was sent, and what has come back of it.
+struct Running<M: Decide<Q>, Q> {
+    spec: Arc<Q>,
+    request: M::Request,
+    fan_out: FanOut<M::Reply>,
+    replies: Replies<M::Reply>,
+    nodes: Vec<NodeId>,
+    errors: Vec<NodeError>,
+    deadline: Deadline,
+    sleep: Option<Pin<Box<Sleep>>>,
+    closed: CancellationToken,
+    closing: Pin<Box<WaitForCancellationFutureOwned>>,
+    cancel_rest: bool,
+}
+
+/// How a call ends: with the decision, or without.
+type End<T> = Result<T, QuorumCallErrorKind>;
+
+impl<M: Decide<Q>, Q> Running<M, Q> {
+    fn start(call: QuorumCall<M, Q>) -> Result<Self, QuorumCallError> {
+        let QuorumCall {
+            configuration,
+            spec,
+            request,
+            per_node,
+            options,
+            cancel_rest,
+        } = call;
+        let deadline = options.deadline();
+        let closed = configuration.closed().clone();
+        let not_sent = |kind| {
+            Err(QuorumCallError::new(
+                M::DESCRIPTOR.full_name(),
+                kind,
+                0,
+                Vec::new(),
+            ))
+        };
+        if closed.is_cancelled() {
+            return not_sent(QuorumCallErrorKind::Closed);
+        }
+        if deadline.has_passed() {
+            return not_sent(QuorumCallErrorKind::DeadlineExceeded);
+        }
+        let fan_out =
+            match guard(|| FanOut::new::<M>(&configuration, &request, per_node, options, deadline))
+            {
+                Ok(fan_out) => fan_out,
+                Err(kind) => return not_sent(kind),
+            };
+        Ok(Self {
+            spec,
+            request,
+            fan_out,
+            replies: Replies::with_capacity(configuration.size()),
+            nodes: Vec::with_capacity(configuration.size()),
+            errors: Vec::new(),
+            deadline,
+            sleep: deadline
+                .instant()
+                .map(|at| Box::pin(tokio::time::sleep_until(at))),
+            closing: Box::pin(closed.clone().cancelled_owned()),
+            closed,
+            cancel_rest,
+        })
+    }
+
+    /// Takes in what has arrived. What is ready when the deadline passes or the manager closes still counts.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End<M::Output>> {
+        while let Poll::Ready(next) = self.fan_out.poll_next_unpin(cx) {
+            match next {
+                Some((node, Ok(reply))) => {
+                    self.nodes.push(node.id());
+                    self.replies.push(node.id(), reply);
+                    let decision =
+                        guard(|| M::decide(&self.spec, &self.request, &mut self.replies));
+                    if let Some(end) = decision.transpose() {
+                        return Poll::Ready(end);
+                    }
+                }
+                Some((node, Err(status))) => self.errors.push(NodeError::new(&node, status)),
+                None => return Poll::Ready(Err(self.undecided())),
+            }
+        }
+        if self.closing.poll_unpin(cx).is_ready() {
+            return Poll::Ready(Err(QuorumCallErrorKind::Closed));
+        }
+        match &mut self.sleep {
+            Some(sleep) => {
+                ready!(sleep.poll_unpin(cx));
+                Poll::Ready(Err(QuorumCallErrorKind::DeadlineExceeded))
+            }
+            None => Poll::Pending,
+        }
+    }
+
+    /// Why a call ends whose nodes have all answered, failed or been skipped. The nodes know of the deadline, too,
+    /// and their connections end with the manager: their errors may arrive before the call's own alarm.
+    fn undecided(&self) -> QuorumCallErrorKind {
+        if self.closed.is_cancelled() {
+            return QuorumCallErrorKind::Closed;
+        }
+        let late = |error: &NodeError| error.code() == tonic::Code::DeadlineExceeded;
+        if self.deadline.has_passed() && self.errors.iter().any(late) {
+            return QuorumCallErrorKind::DeadlineExceeded;
+        }
+        QuorumCallErrorKind::Incomplete
+    }
+
+    fn end(mut self, end: End<M::Output>) -> Result<Decided<M::Output>, QuorumCallError> {
+        match end {
+            Ok(value) => {
+                if !self.cancel_rest {
+                    self.fan_out.let_go();
+                }
+                Ok(Decided {
+                    value,
+                    nodes: self.nodes,
+                })
+            }
+            Err(kind) => {
+                if kind == QuorumCallErrorKind::DeadlineExceeded {
+                    let late = |node| {
+                        NodeError::new(
+                            node,
+                            Status::deadline_exceeded("no reply before the deadline"),
+                        )
+                    };
+                    self.errors.extend(self.fan_out.nodes().map(late));
+                }
+                Err(QuorumCallError::new(
+                    M::DESCRIPTOR.full_name(),
+                    kind,
+                    self.nodes.len(),
+                    self.errors,
+                ))
+            }
+        }
+    }
+}
+
+/// Runs a function of the user, whose panic must not take down more than its call.
+fn guard<T>(function: impl FnOnce() -> T) -> End<T> {
+    // What the function was changing is dropped with the call, so nobody sees it half changed.
+    catch_unwind(AssertUnwindSafe(function))
+        .map_err(|payload| QuorumCallErrorKind::Panicked(panic_message(&*payload)))
+}
+
+fn panic_message(payload: &(dyn Any + Send)) -> String {
+    payload
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_string())
+}

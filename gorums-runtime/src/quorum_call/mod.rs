@@ -1,0 +1,147 @@
+//! Quorum calls: one request to all nodes, decided by a quorum function.
+
+mod error;
+mod future;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use error::{QuorumCallError, QuorumCallErrorKind};
+pub use future::{QuorumCallFuture, WithNodesFuture};
+use tonic::metadata::MetadataMap;
+
+use crate::fan_out::PerNode;
+use crate::options::CallOptions;
+use crate::{Configuration, Decide, NodeId};
+
+/// A quorum call that has not started: set it up, then await it.
+///
+/// The call starts when it is first polled. It sends the request to every node of the configuration, hands each
+/// reply to the quorum function, and ends with the function's result as soon as it decides. Otherwise it ends with
+/// a [`QuorumCallError`] when every node has answered, failed or been skipped, when its deadline passes, or when
+/// the manager closes.
+///
+/// Once the call is decided, the nodes that have not answered yet go on with it, so that a replica that lags still
+/// applies a write: their replies are discarded, the deadline holds for them, too, and their number is bounded by
+/// [`ManagerBuilder::straggler_limit`](crate::ManagerBuilder::straggler_limit). See
+/// [`cancel_rest`](Self::cancel_rest) for the alternative.
+///
+/// A call owns what it needs: it can be spawned, stored, raced and joined. Calls of one configuration do not wait
+/// for each other, and a slow node does not delay the others.
+///
+/// # Cancel safety
+///
+/// Dropping a call before it is decided withdraws it from every node: the servers see the cancellation. Nodes that
+/// have handled the request by then have handled it.
+#[must_use = "a call does nothing until it is awaited"]
+pub struct QuorumCall<M: Decide<Q>, Q> {
+    configuration: Configuration,
+    spec: Arc<Q>,
+    request: M::Request,
+    per_node: Option<PerNode<M::Request>>,
+    options: CallOptions,
+    cancel_rest: bool,
+}
+
+impl<M: Decide<Q>, Q> QuorumCall<M, Q> {
+    /// A call of `request` on every node of `configuration`, decided by `spec`. For generated code.
+    pub fn new(configuration: &Configuration, spec: &Arc<Q>, request: M::Request) -> Self {
+        Self {
+            configuration: configuration.clone(),
+            spec: Arc::clone(spec),
+            request,
+            per_node: None,
+            options: CallOptions::default(),
+            cancel_rest: false,
+        }
+    }
+
+    /// A call that sends each node what `per_node` makes of `request` for it. A node for which it makes none is
+    /// skipped: nothing is sent to it, and it counts neither as a reply nor as an error. For generated code.
+    pub fn per_node(
+        configuration: &Configuration,
+        spec: &Arc<Q>,
+        request: M::Request,
+        per_node: impl FnMut(&M::Request, NodeId) -> Option<M::Request> + Send + 'static,
+    ) -> Self {
+        Self {
+            per_node: Some(Box::new(per_node)),
+            ..Self::new(configuration, spec, request)
+        }
+    }
+
+    /// Ends the call `timeout` after it started, with `DeadlineExceeded` unless it has been decided by then. The
+    /// deadline travels to the servers as `grpc-timeout`. Without it a call waits as long as a node may answer.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.timeout = Some(timeout);
+        self
+    }
+
+    /// Sends `metadata` along with the request, in place of what was set before.
+    pub fn metadata(mut self, metadata: MetadataMap) -> Self {
+        self.options.metadata = metadata;
+        self
+    }
+
+    /// Withdraws the call, once it is decided, from the nodes that have not answered yet.
+    ///
+    /// For calls that change nothing at the servers and are dear there. Withdrawing thousands of calls at once can
+    /// make a server close its connection, as it would for an attacker.
+    pub fn cancel_rest(mut self) -> Self {
+        self.cancel_rest = true;
+        self
+    }
+
+    /// Also returns the nodes whose replies the quorum function saw.
+    pub fn with_nodes(self) -> WithNodes<M, Q> {
+        WithNodes(self)
+    }
+}
+
+impl<M: Decide<Q>, Q: Send + Sync + 'static> IntoFuture for QuorumCall<M, Q> {
+    type Output = Result<M::Output, QuorumCallError>;
+    type IntoFuture = QuorumCallFuture<M, Q>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        QuorumCallFuture::new(self)
+    }
+}
+
+impl<M: Decide<Q>, Q> fmt::Debug for QuorumCall<M, Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QuorumCall")
+            .field("method", &M::DESCRIPTOR.full_name())
+            .field("configuration", &self.configuration.id())
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A quorum call whose result tells which nodes it came from. Made by [`QuorumCall::with_nodes`].
+#[must_use = "a call does nothing until it is awaited"]
+pub struct WithNodes<M: Decide<Q>, Q>(QuorumCall<M, Q>);
+
+impl<M: Decide<Q>, Q> fmt::Debug for WithNodes<M, Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WithNodes").field(&self.0).finish()
+    }
+}
+
+impl<M: Decide<Q>, Q: Send + Sync + 'static> IntoFuture for WithNodes<M, Q> {
+    type Output = Result<Decided<M::Output>, QuorumCallError>;
+    type IntoFuture = WithNodesFuture<M, Q>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        WithNodesFuture::new(self.0)
+    }
+}
+
+/// The result of a quorum call, with the nodes that it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decided<T> {
+    /// What the quorum function returned.
+    pub value: T,
+    /// The nodes whose replies the quorum function saw, in order of arrival.
+    pub nodes: Vec<NodeId>,
+}

@@ -1,0 +1,49 @@
+//! Background work that ends when its manager closes.
+
+use futures::future::BoxFuture;
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Spawns the tasks of one manager: its connections, and the calls that outlive a decision.
+#[derive(Clone, Debug)]
+pub(crate) struct Tasks {
+    runtime: Handle,
+    closed: CancellationToken,
+}
+
+impl Tasks {
+    /// Tasks on the current tokio runtime.
+    pub(crate) fn new() -> Self {
+        Self {
+            runtime: Handle::current(),
+            closed: CancellationToken::new(),
+        }
+    }
+
+    /// Runs `task` until it ends or the manager closes, whichever comes first.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        let closed = self.closed.clone();
+        self.runtime
+            .spawn(async move {
+                closed.run_until_cancelled_owned(task).await;
+            })
+            .abort_handle()
+    }
+
+    /// Ends all tasks, now and from now on.
+    pub(crate) fn close(&self) {
+        self.closed.cancel();
+    }
+
+    /// Cancelled when the manager closes.
+    pub(crate) fn closed(&self) -> &CancellationToken {
+        &self.closed
+    }
+}
+
+impl hyper::rt::Executor<BoxFuture<'static, ()>> for Tasks {
+    fn execute(&self, task: BoxFuture<'static, ()>) {
+        self.spawn(task);
+    }
+}
