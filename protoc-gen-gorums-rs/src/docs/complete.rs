@@ -1,0 +1,219 @@
+//! Completes the source information of a file.
+//!
+//! prost-build takes comments from there, and panics where there is some of it but not all.
+
+use std::collections::HashMap;
+
+use prost_types::source_code_info::Location;
+use prost_types::{
+    DescriptorProto, EnumDescriptorProto, FileDescriptorProto, MessageOptions, SourceCodeInfo,
+};
+
+use super::{Disabled, markdown};
+use crate::descriptor::{path_index, qualified, tag};
+
+/// Gives every element of the file a location, and every item of Rust code a comment.
+///
+/// Services and methods keep no comment when they have none: their code has better words of its own.
+pub(crate) fn complete(file: &mut FileDescriptorProto, disabled: &Disabled<'_>) {
+    let info = file.source_code_info.take().unwrap_or_default();
+    let known = info
+        .location
+        .into_iter()
+        .map(|location| (location.path.clone(), location))
+        .collect();
+    let mut completion = Completion {
+        known,
+        disabled,
+        path: Vec::new(),
+        done: Vec::new(),
+    };
+
+    let package = file.package();
+    for (index, message) in file.message_type.iter().enumerate() {
+        completion.inside(tag::FILE_MESSAGE, index, |inner| {
+            inner.message(message, package)
+        });
+    }
+    for (index, item) in file.enum_type.iter().enumerate() {
+        completion.inside(tag::FILE_ENUM, index, |inner| {
+            inner.enumeration(item, package)
+        });
+    }
+    for (index, service) in file.service.iter().enumerate() {
+        completion.inside(tag::FILE_SERVICE, index, |inner| {
+            let name = qualified(package, service.name());
+            inner.document(&name, "");
+            for (index, method) in service.method.iter().enumerate() {
+                inner.inside(tag::SERVICE_METHOD, index, |inner| {
+                    inner.document(&qualified(&name, method.name()), "");
+                });
+            }
+        });
+    }
+    file.source_code_info = Some(SourceCodeInfo {
+        location: completion.done,
+    });
+}
+
+struct Completion<'a> {
+    known: HashMap<Vec<i32>, Location>,
+    disabled: &'a Disabled<'a>,
+    path: Vec<i32>,
+    done: Vec<Location>,
+}
+
+impl Completion<'_> {
+    fn inside(&mut self, field: i32, index: usize, complete: impl FnOnce(&mut Self)) {
+        self.path.extend([field, path_index(index)]);
+        complete(self);
+        self.path.truncate(self.path.len() - 2);
+    }
+
+    /// Adds the location of the element at hand: with its comments, or else with `words`.
+    fn document(&mut self, full_name: &str, words: &str) {
+        let known = self
+            .known
+            .remove(&self.path)
+            .filter(|_| !self.disabled.matches(full_name));
+        let clean = |comment: Option<String>| {
+            comment
+                .map(|comment| markdown::clean(&comment))
+                .filter(|comment| !comment.is_empty())
+        };
+        let mut location = Location {
+            path: self.path.clone(),
+            ..Default::default()
+        };
+        if let Some(known) = known {
+            location.leading_comments = clean(known.leading_comments);
+            location.trailing_comments = clean(known.trailing_comments);
+        }
+        if location.leading_comments.is_none() && location.trailing_comments.is_none() {
+            location.leading_comments = (!words.is_empty()).then(|| words.to_owned());
+        }
+        self.done.push(location);
+    }
+
+    fn message(&mut self, message: &DescriptorProto, scope: &str) {
+        let name = qualified(scope, message.name());
+        self.document(&name, &format!("Message `{name}`."));
+        for (index, field) in message.field.iter().enumerate() {
+            let words = format!("Field `{}`, number {}.", field.name(), field.number());
+            self.inside(tag::MESSAGE_FIELD, index, |inner| {
+                inner.document(&qualified(&name, field.name()), &words);
+            });
+        }
+        for (index, oneof) in message.oneof_decl.iter().enumerate() {
+            let words = format!("Oneof `{}` of message `{name}`.", oneof.name());
+            self.inside(tag::MESSAGE_ONEOF, index, |inner| {
+                inner.document(&qualified(&name, oneof.name()), &words);
+            });
+        }
+        for (index, nested) in message.nested_type.iter().enumerate() {
+            if !nested
+                .options
+                .as_ref()
+                .is_some_and(MessageOptions::map_entry)
+            {
+                self.inside(tag::MESSAGE_NESTED, index, |inner| {
+                    inner.message(nested, &name)
+                });
+            }
+        }
+        for (index, item) in message.enum_type.iter().enumerate() {
+            self.inside(tag::MESSAGE_ENUM, index, |inner| {
+                inner.enumeration(item, &name)
+            });
+        }
+    }
+
+    fn enumeration(&mut self, item: &EnumDescriptorProto, scope: &str) {
+        let name = qualified(scope, item.name());
+        self.document(&name, &format!("Enum `{name}`."));
+        for (index, value) in item.value.iter().enumerate() {
+            let words = format!("Value `{}`, number {}.", value.name(), value.number());
+            self.inside(tag::ENUM_VALUE, index, |inner| {
+                inner.document(&qualified(&name, value.name()), &words);
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prost_types::FieldDescriptorProto;
+
+    fn file(locations: &[(&[i32], &str)]) -> FileDescriptorProto {
+        let field = FieldDescriptorProto {
+            name: Some("x".to_owned()),
+            number: Some(7),
+            ..Default::default()
+        };
+        let message = DescriptorProto {
+            name: Some("M".to_owned()),
+            field: vec![field],
+            ..Default::default()
+        };
+        let location = locations.iter().map(|(path, comment)| Location {
+            path: path.to_vec(),
+            leading_comments: Some((*comment).to_owned()),
+            ..Default::default()
+        });
+        FileDescriptorProto {
+            package: Some("a".to_owned()),
+            message_type: vec![message],
+            source_code_info: Some(SourceCodeInfo {
+                location: location.collect(),
+            }),
+            ..Default::default()
+        }
+    }
+
+    fn comments(mut file: FileDescriptorProto, disabled: &[String]) -> Vec<String> {
+        complete(&mut file, &Disabled::new(disabled));
+        let info = file.source_code_info.unwrap();
+        info.location
+            .into_iter()
+            .filter_map(|location| location.leading_comments)
+            .collect()
+    }
+
+    #[test]
+    fn what_has_no_comment_gets_a_line() {
+        let expected = ["Message `a.M`.", "Field `x`, number 7."];
+        assert_eq!(comments(file(&[]), &[]), expected);
+    }
+
+    #[test]
+    fn comments_are_kept() {
+        let expected = ["Message `a.M`.", "The x."];
+        assert_eq!(
+            comments(file(&[(&[4, 0, 2, 0], " The x.\n")]), &[]),
+            expected
+        );
+    }
+
+    #[test]
+    fn disabled_comments_are_replaced() {
+        let file = file(&[(&[4, 0, 2, 0], " The x.\n")]);
+        let expected = ["Message `a.M`.", "Field `x`, number 7."];
+        assert_eq!(comments(file, &[".a.M.x".to_owned()]), expected);
+    }
+
+    #[test]
+    fn every_element_has_one_location_even_without_source_information() {
+        let mut file = file(&[]);
+        file.source_code_info = None;
+        complete(&mut file, &Disabled::new(&[]));
+        let paths: Vec<_> = file
+            .source_code_info
+            .unwrap()
+            .location
+            .into_iter()
+            .map(|location| location.path)
+            .collect();
+        assert_eq!(paths, [vec![4, 0], vec![4, 0, 2, 0]]);
+    }
+}

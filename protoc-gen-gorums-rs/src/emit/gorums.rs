@@ -1,0 +1,119 @@
+//! The module of a service's quorum calls and node calls.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+use syn::ItemMod;
+
+use super::service_code::{MethodCode, ServiceCode};
+use super::{configuration, doc, lints, methods, node, quorum_spec};
+use crate::names;
+use crate::parameters::Parameters;
+
+/// Functions of the type of a service on a configuration.
+const CONFIGURATION_FUNCTIONS: [&str; 6] =
+    ["clone", "configuration", "new", "node", "nodes", "spec"];
+
+/// Functions of the type of a service on a node.
+const NODE_FUNCTIONS: [&str; 5] = ["client", "clone", "id", "new", "node"];
+
+/// The names in the module.
+#[derive(Debug)]
+pub(super) struct Names {
+    pub(super) quorum_spec: Ident,
+    pub(super) configuration: Ident,
+    pub(super) node: Ident,
+    /// The runtime's error, which a service called `Unknown` would hide.
+    pub(super) unknown_node: TokenStream,
+}
+
+impl Names {
+    fn new(service: &ServiceCode<'_>) -> Self {
+        let name = &service.type_name;
+        let unknown_node = if name == "Unknown" {
+            quote!(gorums_runtime::codegen::UnknownNode)
+        } else {
+            quote!(UnknownNode)
+        };
+        Self {
+            quorum_spec: format_ident!("{name}QuorumSpec"),
+            configuration: format_ident!("{name}Configuration"),
+            node: format_ident!("{name}Node"),
+            unknown_node,
+        }
+    }
+
+    /// The path of the runtime's error in docs.
+    pub(super) fn unknown_node_path(&self) -> String {
+        self.unknown_node.to_string().replace(' ', "")
+    }
+
+    /// The name of the method's function on a configuration.
+    pub(super) fn configuration_function(&self, code: &MethodCode<'_>) -> String {
+        names::avoid(&code.function, &CONFIGURATION_FUNCTIONS)
+    }
+
+    /// The name of the method's function on a node.
+    pub(super) fn node_function(&self, code: &MethodCode<'_>) -> String {
+        names::avoid(&code.function, &NODE_FUNCTIONS)
+    }
+}
+
+/// The module of the service's quorum calls and node calls.
+pub(crate) fn module(
+    service: &ServiceCode<'_>,
+    parameters: &Parameters,
+) -> Result<ItemMod, syn::Error> {
+    let names = Names::new(service);
+    let module = format_ident!("{}", service.service.gorums_module());
+    let mut lines = vec![format!(
+        "Quorum calls and node calls of the service `{}`.",
+        service.service.full_name
+    )];
+    if !service.comment.is_empty() {
+        lines.push(String::new());
+        lines.extend(service.comment.iter().cloned());
+    }
+    let doc = doc::doc(&lines);
+    let lints = lints::function_names(service);
+    let lints = (!lints.is_empty()).then(|| {
+        let lints = lints::paths(&lints);
+        quote!(#[allow(#(#lints),*)])
+    });
+    let quorum_spec = service
+        .service
+        .has_quorum_functions()
+        .then(|| quorum_spec::quorum_spec(service, &names));
+    let configuration = configuration::configuration(service, &names);
+    let node = node::node(service, &names, parameters.client);
+    let methods = methods::methods(service, &names);
+    syn::parse2(quote! {
+        #doc
+        #lints
+        pub mod #module {
+            use gorums_runtime::codegen::*;
+
+            #quorum_spec
+            #configuration
+            #node
+            #methods
+        }
+    })
+}
+
+/// The doc comment and attributes of the function that calls the method.
+pub(super) fn function_doc(
+    code: &MethodCode<'_>,
+    mut lines: Vec<String>,
+    function: &str,
+) -> TokenStream {
+    if function != code.function {
+        lines.push(String::new());
+        lines.push(format!(
+            "Its name has an underscore, for `{}` is a function of every service.",
+            code.function
+        ));
+    }
+    let doc = doc::doc(&lines);
+    let deprecated = code.method.deprecated.then(|| quote!(#[deprecated]));
+    quote!(#doc #deprecated)
+}

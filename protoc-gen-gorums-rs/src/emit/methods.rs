@@ -1,0 +1,90 @@
+//! The types that stand for a service's methods.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+use super::doc::doc;
+use super::gorums::Names;
+use super::service_code::{MethodCode, ServiceCode};
+
+/// The module of the types, and what they implement.
+pub(super) fn methods(service: &ServiceCode<'_>, names: &Names) -> TokenStream {
+    let methods: Vec<_> = service
+        .methods
+        .iter()
+        .filter(|code| code.method.is_node_call() || code.method.has_quorum_function())
+        .collect();
+    if methods.is_empty() {
+        return TokenStream::new();
+    }
+    let types = methods.iter().map(|code| {
+        let name = format_ident!("{}", code.type_name);
+        let doc = doc(&[format!("`{}`", code.full_name(service.service))]);
+        quote! {
+            #doc
+            #[derive(Clone, Copy, Debug)]
+            pub struct #name;
+        }
+    });
+    let impls = methods.iter().map(|code| {
+        let method = method(service, code);
+        let decide = code
+            .method
+            .has_quorum_function()
+            .then(|| decide(code, names));
+        quote!(#method #decide)
+    });
+    quote! {
+        /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+        pub mod methods {
+            #(#types)*
+        }
+
+        #(#impls)*
+    }
+}
+
+fn method(service: &ServiceCode<'_>, code: &MethodCode<'_>) -> TokenStream {
+    let MethodCode { request, reply, .. } = code;
+    let marker = format_ident!("{}", code.type_name);
+    let (service_name, method_name) = (&service.service.full_name, &code.method.name);
+    let path = format!("/{}", code.full_name(service.service));
+    quote! {
+        impl Method for methods::#marker {
+            type Request = #request;
+            type Reply = #reply;
+            const DESCRIPTOR: MethodDescriptor =
+                MethodDescriptor::new(#service_name, #method_name, #path);
+        }
+    }
+}
+
+fn decide(code: &MethodCode<'_>, names: &Names) -> TokenStream {
+    let MethodCode {
+        request,
+        reply,
+        output,
+        ..
+    } = code;
+    let quorum_spec = &names.quorum_spec;
+    let marker = format_ident!("{}", code.type_name);
+    let function = format_ident!("{}", code.quorum_function());
+    let (argument, pass) = if code.method.qf_with_req {
+        (format_ident!("request"), Some(quote!(request,)))
+    } else {
+        (format_ident!("_request"), None)
+    };
+    quote! {
+        impl<Q: #quorum_spec> Decide<Q> for methods::#marker {
+            type Output = #output;
+
+            fn decide(
+                spec: &Q,
+                #argument: &#request,
+                replies: &mut Replies<#reply>,
+            ) -> Option<#output> {
+                spec.#function(#pass replies)
+            }
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Writes the code of a service: tonic's stubs, and ours.
+//!
+//! All of it is a function of a [`ServiceCode`]: what the model says, with the Rust paths that
+//! prost-build found.
+
+mod configuration;
+mod doc;
+mod gorums;
+mod lints;
+mod methods;
+mod node;
+mod quorum_spec;
+mod rust_type;
+mod service_code;
+mod tonic;
+
+pub(crate) use gorums::module;
+pub(crate) use service_code::ServiceCode;
+pub(crate) use tonic::{client, server};

@@ -1,0 +1,82 @@
+//! The type of a service on one node.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+use super::doc::doc;
+use super::gorums::{Names, function_doc};
+use super::service_code::{MethodCode, ServiceCode};
+
+/// The service on one node.
+pub(super) fn node(service: &ServiceCode<'_>, names: &Names, has_client: bool) -> TokenStream {
+    let name = &names.node;
+    let type_doc = doc(&[format!(
+        "The service `{}` on one node.",
+        service.service.full_name
+    )]);
+    let client = has_client.then(|| client(service));
+    let calls = service
+        .methods
+        .iter()
+        .filter(|code| code.method.is_node_call());
+    let calls = calls.map(|code| call(service, code, names));
+    quote! {
+        #type_doc
+        #[derive(Clone, Debug)]
+        pub struct #name {
+            node: Node,
+        }
+
+        impl #name {
+            /// Calls on `node`.
+            pub fn new(node: Node) -> Self {
+                Self { node }
+            }
+
+            /// The node that is called.
+            pub fn node(&self) -> &Node {
+                &self.node
+            }
+
+            /// The node's id.
+            pub fn id(&self) -> NodeId {
+                self.node.id()
+            }
+
+            #client
+
+            #(#calls)*
+        }
+    }
+}
+
+fn client(service: &ServiceCode<'_>) -> TokenStream {
+    let module = format_ident!("{}_client", service.service.module_stem());
+    let client = format_ident!("{}Client", service.type_name);
+    quote! {
+        /// tonic's client of the service on the node's connection, for methods that stream.
+        pub fn client(&self) -> super::#module::#client<Channel> {
+            super::#module::#client::new(self.node.channel())
+        }
+    }
+}
+
+fn call(service: &ServiceCode<'_>, code: &MethodCode<'_>, names: &Names) -> TokenStream {
+    let request = &code.request;
+    let function = names.node_function(code);
+    let marker = format_ident!("{}", code.type_name);
+    let default = format!("Calls `{}` on the node.", code.full_name(service.service));
+    let lines = if code.comment.is_empty() {
+        vec![default]
+    } else {
+        code.comment.clone()
+    };
+    let doc = function_doc(code, lines, &function);
+    let function = format_ident!("{function}");
+    quote! {
+        #doc
+        pub fn #function(&self, request: #request) -> NodeCall<methods::#marker> {
+            NodeCall::new(&self.node, request)
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! The trait of a service's quorum functions.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+use super::doc::doc;
+use super::gorums::Names;
+use super::service_code::{MethodCode, ServiceCode};
+
+/// The trait of the service's quorum functions.
+pub(super) fn quorum_spec(service: &ServiceCode<'_>, names: &Names) -> TokenStream {
+    let quorum_spec = &names.quorum_spec;
+    let functions = service
+        .methods
+        .iter()
+        .filter(|code| code.method.has_quorum_function());
+    let functions = functions.map(|code| function(code, names));
+    let doc = doc(&[
+        &format!(
+            "The quorum functions of the service `{}`.",
+            service.service.full_name
+        ),
+        "",
+        "Each is called after every successful reply to its call, one reply at a time, with all replies",
+        "so far in order of arrival. It returns `None` to wait for more replies, or the result of the",
+        "call.",
+    ]);
+    quote! {
+        #doc
+        pub trait #quorum_spec: Send + Sync + 'static {
+            #(#functions)*
+        }
+    }
+}
+
+fn function(code: &MethodCode<'_>, names: &Names) -> TokenStream {
+    let MethodCode {
+        request,
+        reply,
+        output,
+        ..
+    } = code;
+    let function = format_ident!("{}", code.quorum_function());
+    let method = names.configuration_function(code);
+    let method = method.strip_prefix("r#").unwrap_or(&method);
+    let doc = doc(&[format!("Decides [`{}::{method}`].", names.configuration)]);
+    let request = code.method.qf_with_req.then(|| quote!(request: &#request,));
+    quote! {
+        #doc
+        fn #function(&self, #request replies: &mut Replies<#reply>) -> Option<#output>;
+    }
+}

@@ -1,0 +1,82 @@
+//! The Rust type of a message, seen from the module of a service.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::Type;
+
+/// The Rust type of a message, seen from the module of a service.
+#[derive(Clone, Debug)]
+pub(crate) struct RustType {
+    tokens: TokenStream,
+}
+
+impl RustType {
+    /// Makes it from prost's path, which is relative to the package's module, absolute, or no path.
+    pub(crate) fn new(path: &str) -> Result<Self, syn::Error> {
+        let parsed: Type = syn::parse_str(path)?;
+        let is_absolute = match &parsed {
+            Type::Path(path) => {
+                path.path.leading_colon.is_some()
+                    || path
+                        .path
+                        .segments
+                        .first()
+                        .is_some_and(|first| first.ident == "crate")
+                    || path
+                        .path
+                        .get_ident()
+                        .is_some_and(|only| is_primitive(&only.to_string()))
+            }
+            _ => true,
+        };
+        let tokens = if is_absolute {
+            parsed.to_token_stream()
+        } else {
+            quote!(super::#parsed)
+        };
+        Ok(Self { tokens })
+    }
+}
+
+/// What prost uses for the wrappers of `google.protobuf`.
+fn is_primitive(name: &str) -> bool {
+    matches!(name, "bool" | "f32" | "f64" | "i32" | "i64" | "u32" | "u64")
+}
+
+impl ToTokens for RustType {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        self.tokens.to_tokens(tokens);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_relative_paths_are_seen_from_inside() {
+        for (path, expected) in [
+            ("State", "super :: State"),
+            ("super::types::State", "super :: super :: types :: State"),
+            ("outer::r#type::Inner", "super :: outer :: r#type :: Inner"),
+            ("::prost_types::Any", ":: prost_types :: Any"),
+            ("crate::a::B", "crate :: a :: B"),
+            (
+                "::prost::alloc::vec::Vec<u8>",
+                ":: prost :: alloc :: vec :: Vec < u8 >",
+            ),
+            ("()", "()"),
+            ("u64", "u64"),
+        ] {
+            assert_eq!(
+                RustType::new(path).unwrap().to_token_stream().to_string(),
+                expected
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_type_is_an_error() {
+        assert!(RustType::new("a b").is_err());
+    }
+}

@@ -1,0 +1,85 @@
+//! All that the code of a service is made of.
+
+use super::doc;
+use super::rust_type::RustType;
+use crate::model::{Method, Service};
+use crate::names;
+
+/// All that the code of a service is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct ServiceCode<'a> {
+    pub(crate) service: &'a Service,
+    pub(crate) package: &'a str,
+    /// The name of its types.
+    pub(crate) type_name: String,
+    /// The proto's comment, line by line.
+    pub(crate) comment: Vec<String>,
+    pub(crate) methods: Vec<MethodCode<'a>>,
+}
+
+/// All that the code of a method is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct MethodCode<'a> {
+    pub(crate) method: &'a Method,
+    /// The name of its functions, where nothing else has that name.
+    pub(crate) function: String,
+    /// The name of its marker type.
+    pub(crate) type_name: String,
+    /// The proto's comment, line by line.
+    pub(crate) comment: Vec<String>,
+    pub(crate) request: RustType,
+    pub(crate) reply: RustType,
+    /// What its quorum function returns.
+    pub(crate) output: RustType,
+}
+
+impl<'a> ServiceCode<'a> {
+    /// Joins the model of a service with what prost-build made of it. `resolved` has the service's
+    /// methods, and after them one more for each custom return type, which is its reply.
+    pub(crate) fn new(
+        package: &'a str,
+        service: &'a Service,
+        resolved: &prost_build::Service,
+    ) -> Result<Self, syn::Error> {
+        let mut custom_types = resolved.methods.iter().skip(service.methods.len());
+        let mut methods = Vec::with_capacity(service.methods.len());
+        for (method, resolved) in service.methods.iter().zip(&resolved.methods) {
+            let reply = RustType::new(&resolved.output_type)?;
+            let custom_type = method
+                .custom_return_type
+                .as_ref()
+                .and_then(|_| custom_types.next());
+            methods.push(MethodCode {
+                method,
+                function: names::snake(&method.name),
+                type_name: names::upper_camel(&method.name),
+                comment: doc::lines(&resolved.comments),
+                request: RustType::new(&resolved.input_type)?,
+                output: match custom_type {
+                    Some(custom_type) => RustType::new(&custom_type.output_type)?,
+                    None => reply.clone(),
+                },
+                reply,
+            });
+        }
+        Ok(Self {
+            service,
+            package,
+            type_name: service.type_name(),
+            comment: doc::lines(&resolved.comments),
+            methods,
+        })
+    }
+}
+
+impl MethodCode<'_> {
+    /// `package.Service/Method`
+    pub(crate) fn full_name(&self, service: &Service) -> String {
+        format!("{}/{}", service.full_name, self.method.name)
+    }
+
+    /// The name of its quorum function.
+    pub(crate) fn quorum_function(&self) -> String {
+        names::quorum_function(&self.method.name)
+    }
+}

@@ -1,0 +1,44 @@
+//! Generates Rust for the services of `.proto` files whose methods have Gorums options: calls to many
+//! nodes at once, decided by a quorum of replies.
+//!
+//! This is the library behind the protoc plugin `protoc-gen-rust-gorums` and behind `gorums-build`, which
+//! does the same in a build script. Both differ only in where descriptors come from:
+//!
+//! ```text
+//! descriptors -> options, by name -> model, validated -> messages, tonic's stubs, our code -> file
+//! ```
+//!
+//! * [`generate`] is that pipeline.
+//! * [`respond`] is the plugin as a function.
+//! * [`Parameters`] are what users can set.
+//! * [`GORUMS_PROTO`] is the file that declares the options.
+//!
+//! What is wrong with the input comes as [`Problems`]: all of it at once, each with its place and with
+//! what to do.
+#![warn(missing_docs)]
+
+mod descriptor;
+mod docs;
+mod emit;
+mod generate;
+mod lower;
+mod messages;
+mod model;
+mod names;
+mod options;
+mod output;
+mod parameters;
+mod plugin;
+mod problem;
+mod problems;
+
+pub use descriptor::split_descriptor_set;
+pub use generate::generate;
+pub use output::GeneratedFile;
+pub use parameters::{ParameterError, ParameterErrors, Parameters};
+pub use plugin::{RequestError, respond};
+pub use problem::Problem;
+pub use problems::Problems;
+
+/// The file `gorums.proto`, which declares the method options: what `.proto` files import.
+pub const GORUMS_PROTO: &str = include_str!("../proto/gorums.proto");

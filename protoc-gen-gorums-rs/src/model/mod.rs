@@ -1,0 +1,20 @@
+//! What the files ask for, in our own words.
+//!
+//! [`read`] makes it from descriptors and reports every rule that is broken, so that what comes after
+//! need not look at options again.
+
+mod call_type;
+mod clashes;
+mod message_names;
+mod method;
+mod package;
+mod read;
+mod rules;
+mod service;
+
+pub(crate) use call_type::CallType;
+pub(crate) use message_names::MessageNames;
+pub(crate) use method::{Method, Shape};
+pub(crate) use package::Package;
+pub(crate) use read::read;
+pub(crate) use service::Service;

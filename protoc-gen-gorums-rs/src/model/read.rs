@@ -1,0 +1,151 @@
+//! Makes the model from descriptors.
+
+use std::collections::BTreeMap;
+
+use prost_types::{MethodDescriptorProto, MethodOptions, ServiceDescriptorProto};
+
+use super::rules::Declared;
+use super::{CallType, MessageNames, Method, Package, Service, Shape, clashes};
+use crate::descriptor::{Source, Sources, path_index, tag};
+use crate::options::{MethodOption, Registry};
+use crate::problems::Problems;
+
+/// Reads the services of the packages and reports every rule that is broken.
+pub(crate) fn read(
+    sources: &Sources,
+    packages: &BTreeMap<&str, Vec<&Source>>,
+    problems: &mut Problems,
+) -> Vec<Package> {
+    let reader = Reader {
+        registry: Registry::new(sources),
+        messages: MessageNames::new(sources),
+    };
+    packages
+        .iter()
+        .map(|(name, files)| {
+            let services = files
+                .iter()
+                .flat_map(|file| reader.services(file, problems))
+                .collect();
+            let package = Package {
+                name: (*name).to_owned(),
+                services,
+            };
+            clashes::check(&package, files, sources, problems);
+            package
+        })
+        .collect()
+}
+
+struct Reader {
+    registry: Registry,
+    messages: MessageNames,
+}
+
+impl Reader {
+    fn services(&self, file: &Source, problems: &mut Problems) -> Vec<Service> {
+        let services = file.proto.service.iter().enumerate();
+        services
+            .map(|(index, service)| Service {
+                name: service.name().to_owned(),
+                full_name: file.full_name(service.name()),
+                file: file.name().to_owned(),
+                index,
+                methods: self.methods(file, index, service, problems),
+            })
+            .collect()
+    }
+
+    fn methods(
+        &self,
+        file: &Source,
+        service_index: usize,
+        service: &ServiceDescriptorProto,
+        problems: &mut Problems,
+    ) -> Vec<Method> {
+        let mirror = file.mirror.service.get(service_index);
+        let mut methods = Vec::with_capacity(service.method.len());
+        for (index, method) in service.method.iter().enumerate() {
+            let options = mirror.and_then(|service| service.method.get(index));
+            let options = options.map_or(&[][..], |method| &method.options);
+            match self.method(file, method, options) {
+                Ok(method) => methods.push(method),
+                Err(wrong) => {
+                    let service_path = [tag::FILE_SERVICE, path_index(service_index)];
+                    let method_path = [tag::SERVICE_METHOD, path_index(index)];
+                    let path = [service_path, method_path].concat();
+                    let subject = format!("{}.{}", service.name(), method.name());
+                    problems.extend(
+                        wrong
+                            .into_iter()
+                            .map(|what| file.problem(&path, &subject, what)),
+                    );
+                }
+            }
+        }
+        methods
+    }
+
+    /// The method, or all that is wrong with it.
+    fn method(
+        &self,
+        file: &Source,
+        method: &MethodDescriptorProto,
+        options: &[u8],
+    ) -> Result<Method, Vec<String>> {
+        let options = self.registry.read(file, options)?;
+        let shape = Shape {
+            client_stream: method.client_streaming(),
+            server_stream: method.server_streaming(),
+        };
+        let declared = Declared {
+            options: &options,
+            shape,
+        };
+        let custom_return_type = options
+            .custom_return_type
+            .as_deref()
+            .map(|name| (name, self.messages.resolve(file.package(), name)));
+
+        let mut wrong = declared.broken_rules();
+        if let Some((name, None)) = &custom_return_type {
+            wrong.push(format!(
+                "`gorums.custom_return_type` names `{name}`, which is no message here; \
+                 import the file that declares it, or write its full name"
+            ));
+        }
+        let call_type = declared.call_type();
+        if let (true, Some(call_type)) = (wrong.is_empty(), call_type) {
+            wrong.extend(not_generated(call_type));
+        }
+        match call_type {
+            Some(call_type) if wrong.is_empty() => Ok(Method {
+                name: method.name().to_owned(),
+                call_type,
+                shape,
+                qf_with_req: options.has(MethodOption::QfWithReq),
+                per_node_arg: options.has(MethodOption::PerNodeArg),
+                custom_return_type: custom_return_type.and_then(|(_, full_name)| full_name),
+                deprecated: method
+                    .options
+                    .as_ref()
+                    .is_some_and(MethodOptions::deprecated),
+            }),
+            _ => Err(wrong),
+        }
+    }
+}
+
+/// A call type that has rules but no code yet must not be ignored.
+fn not_generated(call_type: CallType) -> Option<String> {
+    if call_type.is_generated() {
+        return None;
+    }
+    call_type.option().map(|option| {
+        format!(
+            "no code is generated for `gorums.{}` yet; \
+             this version generates methods without options, `gorums.rpc` and `gorums.qc`",
+            option.name()
+        )
+    })
+}

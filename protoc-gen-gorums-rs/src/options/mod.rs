@@ -1,0 +1,7 @@
+//! The method options: which there are, and which a method sets.
+
+mod method_option;
+mod registry;
+
+pub(crate) use method_option::MethodOption;
+pub(crate) use registry::{MethodOptions, Registry};

@@ -1,0 +1,13 @@
+//! What a user can set.
+//!
+//! There is one list of it, [`table`]: it drives the parser of `--rust-gorums_opt=`, its errors and the
+//! help text. A build script sets the same things with the methods of [`Parameters`].
+
+mod check;
+mod error;
+mod parse;
+mod set;
+mod table;
+
+pub use error::{ParameterError, ParameterErrors};
+pub use set::Parameters;

@@ -1,0 +1,188 @@
+//! The parameters and their values.
+
+/// What a user can set: the parameters of the plugin, and of a build script.
+///
+/// # Examples
+///
+/// ```
+/// use protoc_gen_gorums_rs::Parameters;
+///
+/// let set = Parameters::new().server(false).btree_map(".storage");
+/// let parsed = Parameters::parse("server=false,btree_map=.storage")?;
+/// assert_eq!(set, parsed);
+/// # Ok::<(), protoc_gen_gorums_rs::ParameterErrors>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameters {
+    pub(crate) messages: bool,
+    pub(crate) client: bool,
+    pub(crate) server: bool,
+    pub(crate) btree_map: Vec<String>,
+    pub(crate) bytes: Vec<String>,
+    pub(crate) boxed: Vec<String>,
+    pub(crate) skip_debug: Vec<String>,
+    pub(crate) disable_comments: Vec<String>,
+    pub(crate) extern_path: Vec<(String, String)>,
+    pub(crate) type_attribute: Vec<(String, String)>,
+    pub(crate) message_attribute: Vec<(String, String)>,
+    pub(crate) enum_attribute: Vec<(String, String)>,
+    pub(crate) field_attribute: Vec<(String, String)>,
+    pub(crate) client_attribute: Vec<(String, String)>,
+    pub(crate) client_mod_attribute: Vec<(String, String)>,
+    pub(crate) server_attribute: Vec<(String, String)>,
+    pub(crate) server_mod_attribute: Vec<(String, String)>,
+    pub(crate) default_package_filename: String,
+    pub(crate) include_file: Option<String>,
+    pub(crate) compile_well_known_types: bool,
+    pub(crate) retain_enum_prefix: bool,
+    pub(crate) enable_type_names: bool,
+    pub(crate) type_name_domain: Vec<(String, String)>,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self {
+            messages: true,
+            client: true,
+            server: true,
+            btree_map: Vec::new(),
+            bytes: Vec::new(),
+            boxed: Vec::new(),
+            skip_debug: Vec::new(),
+            disable_comments: Vec::new(),
+            extern_path: Vec::new(),
+            type_attribute: Vec::new(),
+            message_attribute: Vec::new(),
+            enum_attribute: Vec::new(),
+            field_attribute: Vec::new(),
+            client_attribute: Vec::new(),
+            client_mod_attribute: Vec::new(),
+            server_attribute: Vec::new(),
+            server_mod_attribute: Vec::new(),
+            default_package_filename: "_".to_owned(),
+            include_file: None,
+            compile_well_known_types: false,
+            retain_enum_prefix: false,
+            enable_type_names: false,
+            type_name_domain: Vec::new(),
+        }
+    }
+}
+
+/// Methods that set what has one value.
+macro_rules! set {
+    ($($(#[$doc:meta])* $name:ident: $type:ty => |$value:ident| $stored:expr;)*) => {
+        impl Parameters {
+            $($(#[$doc])*
+            #[must_use]
+            pub fn $name(mut self, $value: $type) -> Self {
+                self.$name = $stored;
+                self
+            })*
+        }
+    };
+}
+
+/// Methods that add to a list of paths.
+macro_rules! add_path {
+    ($($(#[$doc:meta])* $name:ident;)*) => {
+        impl Parameters {
+            $($(#[$doc])*
+            #[must_use]
+            pub fn $name(mut self, path: impl Into<String>) -> Self {
+                self.$name.push(path.into());
+                self
+            })*
+        }
+    };
+}
+
+/// Methods that add to a list of paths with a value for each.
+macro_rules! add_pair {
+    ($($(#[$doc:meta])* $name:ident($value:ident);)*) => {
+        impl Parameters {
+            $($(#[$doc])*
+            #[must_use]
+            pub fn $name(mut self, path: impl Into<String>, $value: impl Into<String>) -> Self {
+                self.$name.push((path.into(), $value.into()));
+                self
+            })*
+        }
+    };
+}
+
+set! {
+    /// Whether to generate the messages; without them the code goes to `PACKAGE.gorums.rs`, which
+    /// belongs in the same module as prost's `PACKAGE.rs`.
+    messages: bool => |on| on;
+    /// Whether to generate tonic's clients.
+    client: bool => |on| on;
+    /// Whether to generate tonic's servers.
+    server: bool => |on| on;
+    /// The name, without `.rs`, of the file for protos without a package.
+    default_package_filename: impl Into<String> => |name| name.into();
+    /// Adds a file of this name that includes all others as nested modules.
+    include_file: impl Into<String> => |name| Some(name.into());
+    /// Whether to generate the messages of `google.protobuf`, too, when their protos are compiled,
+    /// instead of using those of `prost-types`.
+    compile_well_known_types: bool => |on| on;
+    /// Whether enum values keep the enum's name as a prefix.
+    retain_enum_prefix: bool => |on| on;
+    /// Whether to implement `prost::Name` for messages.
+    enable_type_names: bool => |on| on;
+}
+
+add_path! {
+    /// Uses `BTreeMap` for the map fields that match.
+    btree_map;
+    /// Uses `bytes::Bytes` for the bytes fields that match.
+    bytes;
+    /// Boxes the message fields that match.
+    boxed;
+    /// Leaves out `Debug` for the messages and enums that match.
+    skip_debug;
+    /// Leaves out the proto's comments on what matches.
+    disable_comments;
+}
+
+add_pair! {
+    /// Uses `rust_path` for the types in a proto package, or for one type, instead of generating them.
+    extern_path(rust_path);
+    /// Adds an attribute to the messages, enums and oneofs that match.
+    type_attribute(attribute);
+    /// Adds an attribute to the messages that match.
+    message_attribute(attribute);
+    /// Adds an attribute to the enums and oneofs that match.
+    enum_attribute(attribute);
+    /// Adds an attribute to the fields that match.
+    field_attribute(attribute);
+    /// Adds an attribute to tonic's client structs of the services that match.
+    client_attribute(attribute);
+    /// Adds an attribute to the modules of tonic's clients in the packages that match.
+    client_mod_attribute(attribute);
+    /// Adds an attribute to tonic's server structs of the services that match.
+    server_attribute(attribute);
+    /// Adds an attribute to the modules of tonic's servers in the packages that match.
+    server_mod_attribute(attribute);
+    /// Sets the domain in the type URLs of the messages that match.
+    type_name_domain(domain);
+}
+
+impl Parameters {
+    /// The defaults: messages, clients and servers, nothing else.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether the types of `google.protobuf` are ours to generate.
+    pub(crate) fn compiles_well_known_types(&self) -> bool {
+        self.compile_well_known_types
+    }
+
+    /// Whether the user said where the types of `google.protobuf` are.
+    pub(crate) fn replaces_well_known_types(&self) -> bool {
+        self.extern_path
+            .iter()
+            .any(|(path, _)| path == ".google.protobuf")
+    }
+}
