@@ -99,15 +99,9 @@ fn check_file_names(
         let file = packages
             .get(package.name.as_str())
             .and_then(|files| files.first());
-        match (owners.insert(name.clone(), subject.clone()), file) {
-            (Some(other), Some(file)) => problems.push(
-                Problem::in_file(
-                    file.name(),
-                    format!("its code goes to `{name}`, as does that of {other}; rename one"),
-                )
-                .about(subject),
-            ),
-            _ => {}
+        if let (Some(other), Some(file)) = (owners.insert(name.clone(), subject.clone()), file) {
+            let text = format!("its code goes to `{name}`, as does that of {other}; rename one");
+            problems.push(Problem::in_file(file.name(), text).about(subject));
         }
     }
 }

@@ -104,7 +104,7 @@ fn nodes(names: &Names) -> TokenStream {
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
-        pub fn nodes(&self) -> impl Iterator<Item = #node> {
+        pub fn nodes(&self) -> impl Iterator<Item = #node> + '_ {
             self.configuration.nodes().cloned().map(#node::new)
         }
     }

@@ -109,7 +109,7 @@ pub(super) fn function_doc(
     if function != code.function {
         lines.push(String::new());
         lines.push(format!(
-            "Its name has an underscore, for `{}` is a function of every service.",
+            "Its name has an underscore because `{}` is a function of every such type.",
             code.function
         ));
     }

@@ -1,12 +1,12 @@
 //! Empty lines between items, which prettyplease leaves out.
 
-/// Puts an empty line between an item that ends with a brace and the next one.
+/// Puts an empty line between an item and the next one, and around a block of imports.
 pub(super) fn space_out(code: &str) -> String {
-    let mut spaced = String::with_capacity(code.len() + code.len() / 32);
+    let mut spaced = String::with_capacity(code.len() + code.len() / 16);
     let mut before = "";
     for line in code.lines() {
-        if indent(before) == indent(line) && before.trim() == "}" && begins_item(line.trim_start())
-        {
+        let begins = indent(before) == indent(line) && begins_item(line.trim_start());
+        if begins && ends_item(before) {
             spaced.push('\n');
         }
         spaced.push_str(line);
@@ -14,6 +14,11 @@ pub(super) fn space_out(code: &str) -> String {
         before = line;
     }
     spaced
+}
+
+/// Whether an item may end here. Fields, which end with a comma, stay together.
+fn ends_item(line: &str) -> bool {
+    (line.ends_with(';') && !line.trim_start().starts_with("//")) || line.trim_start() == "}"
 }
 
 fn indent(line: &str) -> usize {
@@ -38,8 +43,8 @@ mod tests {
     }
 
     #[test]
-    fn braces_of_other_depths_do_not_count() {
-        let code = "mod a {\n    fn b() {\n    }\n}\n\n/// C.\nfn c() {}\n";
+    fn only_items_of_the_same_depth_are_apart() {
+        let code = "mod a {\n    use b;\n    use c;\n\n    /// D;\n    /// and so on.\n    struct D;\n}\n\n/// C.\nfn c() {}\n";
         let unspaced = code.replace("\n\n", "\n");
         assert_eq!(space_out(&unspaced), code);
     }
