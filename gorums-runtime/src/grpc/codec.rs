@@ -1,39 +1,48 @@
-//! Requests that are encoded already, and replies that are decoded as they arrive.
+//! The bytes of gRPC messages.
 
 use std::marker::PhantomData;
 
-use bytes::{BufMut, Bytes};
+use bytes::{BufMut, Bytes, BytesMut};
 use prost::Message;
 use tonic::Status;
-use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
-/// The length prefix of a gRPC message.
+/// The flag for "not compressed" and the message's length in four bytes.
 const PREFIX: usize = 5;
 
-/// The codec of a call whose request was encoded once for all its nodes.
-#[derive(Debug)]
-pub(super) struct EncodedCodec<R> {
-    request_len: usize,
-    reply: PhantomData<fn() -> R>,
+/// A message as it goes over the wire: with its length in front.
+pub(super) fn frame(message: &impl Message) -> Result<Bytes, Status> {
+    let len = message.encoded_len();
+    let prefix = u32::try_from(len).map_err(|_| {
+        Status::resource_exhausted(format!(
+            "the request has {len} bytes, and gRPC carries 4 GiB"
+        ))
+    })?;
+    let mut frame = BytesMut::with_capacity(PREFIX + len);
+    frame.put_u8(0);
+    frame.put_u32(prefix);
+    message.encode_raw(&mut frame);
+    Ok(frame.freeze())
 }
 
-impl<R> EncodedCodec<R> {
-    pub(super) fn new(request: &Bytes) -> Self {
-        Self {
-            request_len: request.len(),
-            reply: PhantomData,
-        }
+/// The codec of a call whose request is a frame already: it only decodes replies.
+#[derive(Debug)]
+pub(super) struct ReplyCodec<R>(PhantomData<fn() -> R>);
+
+impl<R> Default for ReplyCodec<R> {
+    fn default() -> Self {
+        Self(PhantomData)
     }
 }
 
-impl<R: Message + Default + 'static> Codec for EncodedCodec<R> {
-    type Encode = Bytes;
+impl<R: Message + Default + 'static> Codec for ReplyCodec<R> {
+    type Encode = ();
     type Decode = R;
-    type Encoder = EncodedEncoder;
+    type Encoder = NoEncoder;
     type Decoder = ReplyDecoder<R>;
 
     fn encoder(&mut self) -> Self::Encoder {
-        EncodedEncoder(self.request_len)
+        NoEncoder
     }
 
     fn decoder(&mut self) -> Self::Decoder {
@@ -41,22 +50,16 @@ impl<R: Message + Default + 'static> Codec for EncodedCodec<R> {
     }
 }
 
-/// Writes a message of known length that is encoded already.
+/// Writes nothing: the request's body is its frame.
 #[derive(Debug)]
-pub(super) struct EncodedEncoder(usize);
+pub(super) struct NoEncoder;
 
-impl Encoder for EncodedEncoder {
-    type Item = Bytes;
+impl Encoder for NoEncoder {
+    type Item = ();
     type Error = Status;
 
-    fn encode(&mut self, message: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put(message);
+    fn encode(&mut self, (): (), _: &mut EncodeBuf<'_>) -> Result<(), Status> {
         Ok(())
-    }
-
-    fn buffer_settings(&self) -> BufferSettings {
-        let exact = PREFIX + self.0;
-        BufferSettings::new(exact, exact)
     }
 }
 

@@ -1,5 +1,6 @@
 //! How a node's channel is made.
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ const REMEMBERED_RESETS: usize = 16_384;
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
     address: SocketAddr,
+    connect_timeout: Duration,
     connector: Connector,
     endpoint: tonic::transport::Endpoint,
 }
@@ -40,12 +42,12 @@ impl Endpoint {
             .build()
             .expect("an IP address with a port is a valid authority");
         let endpoint = Channel::builder(uri)
-            .connect_timeout(connect_timeout)
             .http2_max_concurrent_reset_streams(REMEMBERED_RESETS)
             .http2_max_local_error_reset_streams(None)
             .executor(tasks);
         Self {
             address,
+            connect_timeout,
             connector,
             endpoint,
         }
@@ -69,16 +71,25 @@ impl Endpoint {
     ) -> impl tower::Service<
         http::Uri,
         Response = TokioIo<crate::connector::BoxedConnection>,
-        Error = std::io::Error,
+        Error = io::Error,
         Future: Send + Unpin,
     > + Send
     + Clone
     + 'static {
         let connector = self.connector.clone();
         let address = self.address;
+        let timeout = self.connect_timeout;
         tower::service_fn(move |_: http::Uri| {
-            let connecting = connector.connect(address);
-            Box::pin(async move { connecting.await.map(TokioIo::new) })
+            let connecting = tokio::time::timeout(timeout, connector.connect(address));
+            Box::pin(async move {
+                let late = |_| {
+                    io::Error::new(
+                        io::ErrorKind::TimedOut,
+                        format!("not connected within {timeout:?}"),
+                    )
+                };
+                connecting.await.map_err(late)?.map(TokioIo::new)
+            })
         })
     }
 }

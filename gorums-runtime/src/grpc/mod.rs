@@ -2,6 +2,7 @@
 
 mod codec;
 mod endpoint;
+mod framed;
 mod request;
 mod status;
 

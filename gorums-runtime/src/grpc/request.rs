@@ -7,7 +7,8 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 
-use super::codec::EncodedCodec;
+use super::codec::{ReplyCodec, frame};
+use super::framed::Framed;
 use super::status;
 use crate::Method;
 use crate::deadline::Deadline;
@@ -17,7 +18,7 @@ use crate::deadline::Deadline;
 pub(crate) struct EncodedRequest {
     path: PathAndQuery,
     metadata: MetadataMap,
-    message: Bytes,
+    frame: Result<Bytes, Status>,
     deadline: Deadline,
 }
 
@@ -36,7 +37,7 @@ impl EncodedRequest {
         Self {
             path: PathAndQuery::from_static(M::DESCRIPTOR.path()),
             metadata,
-            message: message.encode_to_vec().into(),
+            frame: frame(message),
             deadline,
         }
     }
@@ -44,7 +45,7 @@ impl EncodedRequest {
     /// The same request with another message.
     pub(crate) fn with_message(&self, message: &impl Message) -> Self {
         Self {
-            message: message.encode_to_vec().into(),
+            frame: frame(message),
             ..self.clone()
         }
     }
@@ -55,18 +56,16 @@ impl EncodedRequest {
     where
         R: Message + Default + 'static,
     {
-        let deadline = self.deadline;
-        let mut client = tonic::client::Grpc::new(channel);
+        let mut client = tonic::client::Grpc::new(Framed::new(channel, self.frame?));
         client
             .ready()
             .await
             .map_err(|error| status::unavailable(error.into()))?;
-        let codec = EncodedCodec::<R>::new(&self.message);
-        let request = Request::from_parts(self.metadata, Default::default(), self.message);
+        let request = Request::from_parts(self.metadata, Default::default(), ());
         client
-            .unary(request, self.path, codec)
+            .unary(request, self.path, ReplyCodec::<R>::default())
             .await
             .map(tonic::Response::into_inner)
-            .map_err(|error| status::normalise(error, deadline))
+            .map_err(|status| status::normalise(status, self.deadline))
     }
 }

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use tonic::{Code, Status, TimeoutExpired};
+use tonic::{Code, ConnectError, Status, TimeoutExpired};
 
 use crate::deadline::Deadline;
 
@@ -17,13 +17,16 @@ pub(crate) fn unavailable(error: Box<dyn Error + Send + Sync>) -> Status {
 /// The status that a failed call has by the rules of this crate: `DeadlineExceeded` when the deadline had passed,
 /// `Unavailable` when the connection was lost, and otherwise what the server said.
 pub(super) fn normalise(status: Status, deadline: Deadline) -> Status {
-    let timed_out = status.source().is_some_and(|source| {
-        causes(source).any(|cause| cause.downcast_ref::<TimeoutExpired>().is_some())
-    });
+    let timed_out = status
+        .source()
+        .is_some_and(|source| causes(source).any(|cause| cause.is::<TimeoutExpired>()));
     if timed_out || (status.code() == Code::Cancelled && deadline.has_passed()) {
         return Status::deadline_exceeded("no reply before the deadline");
     }
     match status.source() {
+        Some(source) if causes(source).any(|cause| cause.is::<ConnectError>()) => {
+            unavailable(Box::new(status))
+        }
         Some(source) if lost_connection(source) => {
             let mut lost = Status::unavailable(format!("connection lost: {}", root_cause(source)));
             lost.set_source(Arc::new(status));

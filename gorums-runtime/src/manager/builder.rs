@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use tonic::Status;
 
 use super::{Manager, ManagerError, NodeSpec};
 use crate::connector::{Connection, Connector};
@@ -121,17 +120,9 @@ impl ManagerBuilder {
     pub async fn connect(self) -> Result<Manager, ManagerError> {
         let tasks = Tasks::new();
         let specs = self.resolve().await?;
-        let attempts = specs.iter().map(|(_, address)| async {
-            let endpoint = self.endpoint(*address, &tasks);
-            tokio::time::timeout(self.connect_timeout, endpoint.connect())
-                .await
-                .unwrap_or_else(|_| {
-                    Err(Status::unavailable(format!(
-                        "not connected within {:?}",
-                        self.connect_timeout
-                    )))
-                })
-        });
+        let attempts = specs
+            .iter()
+            .map(|(_, address)| async { self.endpoint(*address, &tasks).connect().await });
         let attempts = join_all(attempts).await;
 
         let mut nodes = Vec::with_capacity(specs.len());

@@ -1,0 +1,138 @@
+//! A network in memory, with hosts that can be killed, brought back, and made to hang.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use futures::StreamExt;
+use gorums_runtime::{Manager, ManagerBuilder, NodeId};
+use tokio::io::DuplexStream;
+use tokio::sync::{mpsc, watch};
+use tokio::task::AbortHandle;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tonic::service::Routes;
+use tonic::transport::Server;
+
+/// How many bytes a connection holds that its receiver has not read.
+const CONNECTION_BUFFER: usize = 64 * 1024;
+
+/// Replicas 1, 2, 3, ... with connections between them and their clients.
+#[derive(Clone, Debug, Default)]
+pub struct Network {
+    hosts: Arc<Mutex<HashMap<u8, Host>>>,
+    connections: Arc<AtomicUsize>,
+}
+
+/// A replica that is not there refuses connections.
+#[derive(Debug)]
+enum Host {
+    /// Serves connections.
+    Up(Replica),
+    /// Lets connection attempts wait for ever.
+    Silent,
+}
+
+#[derive(Debug)]
+struct Replica {
+    accept: mpsc::UnboundedSender<DuplexStream>,
+    server: AbortHandle,
+    connections: watch::Sender<()>,
+}
+
+impl Network {
+    /// A network without replicas.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The id of replica `number`.
+    pub fn id(number: u8) -> NodeId {
+        NodeId::new(number.into())
+    }
+
+    /// The address of replica `number`.
+    pub fn address(number: u8) -> String {
+        format!("10.0.0.{number}:4000")
+    }
+
+    /// Starts replica `number`, as a plain tonic server with default limits.
+    pub fn serve(&self, number: u8, services: Routes) {
+        let (accept, accepted) = mpsc::unbounded_channel();
+        let incoming = UnboundedReceiverStream::new(accepted).map(Ok::<_, io::Error>);
+        let server = Server::builder()
+            .add_routes(services)
+            .serve_with_incoming(incoming);
+        let server = tokio::spawn(async move {
+            server.await.expect("an in-memory listener does not fail");
+        });
+        let replica = Replica {
+            accept,
+            server: server.abort_handle(),
+            connections: watch::Sender::new(()),
+        };
+        self.hosts().insert(number, Host::Up(replica));
+    }
+
+    /// Ends replica `number`: its connections break, and new ones are refused.
+    pub fn kill(&self, number: u8) {
+        if let Some(Host::Up(replica)) = self.hosts().remove(&number) {
+            replica.server.abort();
+        }
+    }
+
+    /// Makes replica `number` one that neither accepts nor refuses connections.
+    pub fn silence(&self, number: u8) {
+        self.kill(number);
+        self.hosts().insert(number, Host::Silent);
+    }
+
+    /// A builder of a manager whose nodes are the replicas 1 to `replicas`.
+    pub fn manager(&self, replicas: u8) -> ManagerBuilder {
+        let network = self.clone();
+        let builder = Manager::builder().connector(move |address| network.clone().connect(address));
+        (1..=replicas).fold(builder, |builder, number| {
+            builder.node(Self::id(number), Self::address(number))
+        })
+    }
+
+    /// How many connections have been made.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+
+    async fn connect(self, address: SocketAddr) -> io::Result<DuplexStream> {
+        let number = match address {
+            SocketAddr::V4(address) => address.ip().octets()[3],
+            SocketAddr::V6(_) => return Err(io::ErrorKind::AddrNotAvailable.into()),
+        };
+        let accepted = match self.hosts().get(&number) {
+            Some(Host::Up(replica)) => {
+                self.connections.fetch_add(1, Ordering::SeqCst);
+                let (client, client_link) = tokio::io::duplex(CONNECTION_BUFFER);
+                let (server, server_link) = tokio::io::duplex(CONNECTION_BUFFER);
+                let mut killed = replica.connections.subscribe();
+                tokio::spawn(async move {
+                    let (mut client, mut server) = (client_link, server_link);
+                    tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
+                        // The sender goes with its replica.
+                        _ = killed.changed() => {}
+                    }
+                });
+                replica.accept.send(server).ok().map(|()| client)
+            }
+            Some(Host::Silent) => None,
+            None => return Err(io::ErrorKind::ConnectionRefused.into()),
+        };
+        match accepted {
+            Some(client) => Ok(client),
+            None => std::future::pending().await,
+        }
+    }
+
+    fn hosts(&self) -> MutexGuard<'_, HashMap<u8, Host>> {
+        self.hosts.lock().expect("no test panics with the lock")
+    }
+}

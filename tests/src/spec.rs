@@ -1,0 +1,44 @@
+//! Quorum functions, and what they decide on.
+
+use gorums_runtime::Replies;
+
+use crate::register::register_gorums::RegisterQuorumSpec;
+use crate::register::{State, WriteResponse};
+
+/// Decides by a number of replies: reads take the newest state.
+#[derive(Clone, Copy, Debug)]
+pub struct Count(pub usize);
+
+impl RegisterQuorumSpec for Count {
+    fn read_qf(&self, replies: &mut Replies<State>) -> Option<State> {
+        if replies.len() < self.0 {
+            return None;
+        }
+        replies.take_max_by_key(|state| state.timestamp)
+    }
+
+    fn write_qf(
+        &self,
+        request: &State,
+        replies: &mut Replies<WriteResponse>,
+    ) -> Option<WriteResponse> {
+        assert_ne!(request.value, "panic", "asked to panic");
+        (replies.len() >= self.0).then(|| replies.take_latest())?
+    }
+
+    fn write_per_node_qf(&self, replies: &mut Replies<WriteResponse>) -> Option<WriteResponse> {
+        (replies.len() >= self.0).then(|| replies.take_latest())?
+    }
+
+    fn read_custom_return_qf(&self, replies: &mut Replies<State>) -> Option<WriteResponse> {
+        (replies.len() >= self.0).then_some(WriteResponse { new: true })
+    }
+}
+
+/// A register's state.
+pub fn state(value: &str, timestamp: i64) -> State {
+    State {
+        value: value.to_string(),
+        timestamp,
+    }
+}

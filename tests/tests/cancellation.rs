@@ -1,0 +1,152 @@
+//! What becomes of a call that nobody waits for any more: undecided or decided.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use futures::poll;
+use tests::network::Network;
+use tests::register::register_gorums::RegisterConfiguration;
+use tests::register::{ReadRequest, State};
+use tests::replica::{Behaviour, Cluster, Gate, arrived, cancelled, handled};
+use tests::settle;
+use tests::spec::{Count, state};
+
+#[tokio::test(start_paused = true)]
+async fn dropping_an_undecided_call_cancels_it_at_every_server() {
+    let mut cluster = Cluster::start(vec![Behaviour::AnswerAfter(Gate::closed()); 3]);
+    let register = cluster.register(3, Count(2)).await;
+    let mut call = register.read(ReadRequest {}).into_future();
+    assert!(poll!(&mut call).is_pending());
+    cluster.wait_for(&[1, 2, 3], arrived).await;
+    drop(call);
+    cluster.wait_for(&[1, 2, 3], cancelled).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_a_node_call_cancels_it_at_the_server() {
+    let mut cluster = Cluster::start([Behaviour::AnswerAfter(Gate::closed())]);
+    let register = cluster.register(1, ()).await;
+    let node = register.node(Network::id(1)).expect("a node");
+    let mut call = node.read_no_qc(ReadRequest {}).into_future();
+    assert!(poll!(&mut call).is_pending());
+    cluster.wait_for(&[1], arrived).await;
+    drop(call);
+    cluster.wait_for(&[1], cancelled).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancel_rest_withdraws_a_decided_call_from_the_nodes_that_have_not_answered() {
+    let mut cluster = Cluster::start([
+        Behaviour::Answer,
+        Behaviour::Answer,
+        Behaviour::AnswerAfter(Gate::closed()),
+    ]);
+    let register = cluster.register(3, Count(2)).await;
+    let mut call = register.read(ReadRequest {}).cancel_rest().into_future();
+    while cluster
+        .past_events()
+        .iter()
+        .filter_map(arrived)
+        .all(|at| at != 3)
+    {
+        assert!(
+            poll!(&mut call).is_pending(),
+            "the last to arrive is needed for none"
+        );
+        tokio::task::yield_now().await;
+    }
+    call.await.expect("a quorum");
+    cluster.wait_for(&[3], cancelled).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_of_a_decided_call_holds_for_the_nodes_that_have_not_answered() {
+    let mut cluster = Cluster::start([
+        Behaviour::Answer,
+        Behaviour::Answer,
+        Behaviour::AnswerAfter(Gate::closed()),
+    ]);
+    let register = cluster.register(3, Count(2)).await;
+    let call = register
+        .read(ReadRequest {})
+        .timeout(Duration::from_secs(1));
+    call.await.expect("a quorum");
+    cluster.wait_for(&[3], arrived).await;
+    assert_eq!(cluster.past_events().iter().find_map(cancelled), None);
+    cluster.wait_for(&[3], cancelled).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn beyond_the_limit_of_stragglers_the_oldest_is_withdrawn() {
+    let gate = Gate::closed();
+    let mut cluster = Cluster::start([
+        Behaviour::Answer,
+        Behaviour::Answer,
+        Behaviour::AnswerAfter(gate.clone()),
+    ]);
+    let manager = cluster.network.manager(3).straggler_limit(4);
+    let manager = manager.connect().await.expect("up");
+    let register = RegisterConfiguration::new(manager.configuration(), Count(2));
+    for timestamp in 1..=7 {
+        let write = register.write(state("value", timestamp));
+        write.await.expect("a quorum");
+        settle().await;
+    }
+    let withdrawn = cluster.past_events();
+    let withdrawn = withdrawn.iter().filter_map(cancelled);
+    assert_eq!(withdrawn.collect::<Vec<_>>(), [3, 3, 3]);
+    gate.open();
+    for _ in 0..4 {
+        cluster.wait_for(&[3], handled).await;
+    }
+    let node = register.node(Network::id(3)).expect("a node");
+    let last = node.read_no_qc(ReadRequest {}).await.expect("a reply");
+    assert_eq!(last, state("value", 7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_limit_of_none_a_decided_call_is_withdrawn_at_once() {
+    let mut cluster = Cluster::start([Behaviour::Answer, Behaviour::AnswerAfter(Gate::closed())]);
+    let manager = cluster.network.manager(2).straggler_limit(0);
+    let manager = manager.connect().await.expect("up");
+    let both = RegisterConfiguration::new(manager.configuration(), Count(1));
+    let mut call = both.read(ReadRequest {}).into_future();
+    while cluster
+        .past_events()
+        .iter()
+        .filter_map(arrived)
+        .all(|at| at != 2)
+    {
+        assert!(poll!(&mut call).is_pending());
+        tokio::task::yield_now().await;
+    }
+    call.await.expect("a quorum");
+    cluster.wait_for(&[2], cancelled).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_thousand_dropped_undecided_calls_leave_the_connections_as_they_were() {
+    const CALLS: usize = 10_000;
+    let gate = Gate::closed();
+    let mut cluster = Cluster::start(vec![Behaviour::AnswerAfter(gate.clone()); 3]);
+    let register = cluster.register(3, Count(2)).await;
+    let mut calls: Vec<_> = (0..CALLS)
+        .map(|_| register.read(ReadRequest {}).into_future())
+        .collect();
+    for call in &mut calls {
+        assert!(poll!(call).is_pending());
+    }
+    let all = tokio::spawn(join_all(calls));
+    for _ in 0..3 * CALLS {
+        while arrived(&cluster.event().await).is_none() {}
+    }
+    all.abort();
+    for _ in 0..3 * CALLS {
+        while cancelled(&cluster.event().await).is_none() {}
+    }
+    // A call on a connection that was closed fails, and the next one connects anew.
+    gate.open();
+    let read = register.read(ReadRequest {}).await.expect("a quorum");
+    assert_eq!(read, State::default());
+    assert_eq!(cluster.network.connections(), 3);
+}

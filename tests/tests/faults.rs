@@ -1,0 +1,154 @@
+//! Nodes that are down, die, come back, or answer badly.
+
+use std::time::Duration;
+
+use gorums_runtime::{Manager, ManagerError, QuorumCallErrorKind};
+use tests::network::Network;
+use tests::register::ReadRequest;
+use tests::register::register_gorums::RegisterConfiguration;
+use tests::replica::{Behaviour, Cluster, Gate, arrived, handled};
+use tests::spec::{Count, state};
+use tokio::net::TcpListener;
+use tonic::Code;
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_down_from_the_start_does_not_stop_a_quorum() {
+    let cluster = Cluster::answering(2);
+    let register = cluster.register(3, Count(2)).await;
+    register.write(state("new", 1)).await.expect("a quorum");
+    let node = register.node(Network::id(3)).expect("a node");
+    let error = node.read_no_qc(ReadRequest {}).await.expect_err("down");
+    assert_eq!(error.code(), Code::Unavailable);
+    assert_eq!(
+        error.to_string(),
+        "node 3 (10.0.0.3:4000): Unavailable: connection refused"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_too_many_nodes_down_a_call_is_incomplete_at_once() {
+    let cluster = Cluster::answering(1);
+    let register = cluster.register(3, Count(2)).await;
+    let call = register.write(state("new", 1));
+    let error = call.timeout(Duration::from_secs(1)).await;
+    let error = error.expect_err("no quorum");
+    assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
+    assert_eq!(error.replies(), 1);
+    let mut down: Vec<_> = error
+        .errors()
+        .iter()
+        .map(|error| (error.node().get(), error.code()))
+        .collect();
+    down.sort_unstable_by_key(|(node, _)| *node);
+    assert_eq!(down, [(2, Code::Unavailable), (3, Code::Unavailable)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_dies_in_mid_call_is_unavailable_and_the_request_is_not_sent_again() {
+    let mut cluster = Cluster::start(vec![Behaviour::AnswerAfter(Gate::closed()); 3]);
+    let register = cluster.register(3, Count(2)).await;
+    let call = tokio::spawn(register.write(state("new", 1)).into_future());
+    cluster.wait_for(&[1, 2, 3], arrived).await;
+    for number in 1..=3 {
+        cluster.network.kill(number);
+        cluster.start_replica(number, Behaviour::Answer);
+    }
+    let error = call.await.expect("no panic").expect_err("all have died");
+    assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
+    for error in error.errors() {
+        assert_eq!(error.code(), Code::Unavailable, "{error}");
+    }
+    let again = cluster.past_events().iter().filter_map(arrived).count();
+    assert_eq!(again, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_comes_back_is_connected_to_again() {
+    let mut cluster = Cluster::answering(3);
+    let register = cluster.register(3, Count(3)).await;
+    register.write(state("new", 1)).await.expect("all");
+    cluster.network.kill(2);
+    register
+        .write(state("newer", 2))
+        .await
+        .expect_err("one is down");
+    cluster.start_replica(2, Behaviour::Answer);
+    cluster.past_events();
+    register.write(state("newest", 3)).await.expect("all");
+    cluster.wait_for(&[1, 2, 3], handled).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_node_does_not_delay_a_quorum_of_the_others() {
+    let cluster = Cluster::answering(3);
+    cluster.network.silence(1);
+    let register = cluster.register(3, Count(2)).await;
+    let start = tokio::time::Instant::now();
+    for timestamp in 1..=100 {
+        let write = register.write(state("value", timestamp));
+        write.await.expect("a quorum");
+    }
+    // The paused clock advances only when everything waits.
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_beyond_the_limit_is_its_nodes_error() {
+    let cluster = Cluster::start([
+        Behaviour::Answer,
+        Behaviour::AnswerLarge(5 * 1024 * 1024),
+        Behaviour::Answer,
+    ]);
+    let register = cluster.register(3, Count(2)).await;
+    register.read(ReadRequest {}).await.expect("a quorum");
+    let all = RegisterConfiguration::new(register.configuration().clone(), Count(3));
+    let error = all
+        .read(ReadRequest {})
+        .await
+        .expect_err("one is too large");
+    assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
+    assert_eq!(error.replies(), 2);
+    let [large] = error.errors() else {
+        panic!("one node failed: {error}");
+    };
+    assert_eq!(
+        (large.node(), large.code()),
+        (Network::id(2), Code::OutOfRange)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn connecting_fails_when_nodes_are_down_or_silent_and_names_them_all() {
+    let cluster = Cluster::answering(4);
+    cluster.network.kill(2);
+    cluster.network.silence(3);
+    let builder = cluster.network.manager(4);
+    let manager = builder.connect_timeout(Duration::from_secs(1)).connect();
+    let error = manager.await.expect_err("two are down");
+    assert_eq!(
+        error.to_string(),
+        "cannot connect to 2 of 4 nodes: \
+         node 2 (10.0.0.2:4000): Unavailable: connection refused; \
+         node 3 (10.0.0.3:4000): Unavailable: not connected within 1s"
+    );
+}
+
+#[tokio::test]
+async fn a_refused_tcp_connection_is_unavailable() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound").to_string();
+    drop(listener);
+    let error = Manager::connect([&address]).await.expect_err("refused");
+    let ManagerError::Connect { failed, .. } = &error else {
+        panic!("another error: {error}");
+    };
+    assert_eq!(failed[0].code(), Code::Unavailable);
+    assert!(error.to_string().contains(&address), "{error}");
+
+    let manager = Manager::builder().address(&address).connect_lazy().await;
+    let configuration = manager.expect("not connected yet").configuration();
+    let register = RegisterConfiguration::new(configuration, Count(1));
+    let error = register.read(ReadRequest {}).await.expect_err("refused");
+    assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
+    assert_eq!(error.errors()[0].code(), Code::Unavailable);
+}
