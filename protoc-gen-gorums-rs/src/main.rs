@@ -54,7 +54,7 @@ fn main() -> ExitCode {
 fn run(command: Option<Command>) -> Result<(), Box<dyn Error>> {
     match command {
         Some(Command::Proto { dir }) => write_proto(&dir),
-        None if io::stdin().is_terminal() => Ok(Arguments::command().print_help()?),
+        None if io::stdin().is_terminal() => Ok(Arguments::command().print_long_help()?),
         None => answer_protoc(),
     }
 }

@@ -20,9 +20,11 @@ pub(crate) fn quorum_function(method: &str) -> String {
     format!("{}_qf", method.to_snake_case())
 }
 
-/// A name that no Rust name can be made of: it has no letter and no digit.
-pub(crate) fn is_blank(name: &str) -> bool {
-    !name.contains(|c: char| c.is_ascii_alphanumeric())
+/// Whether no Rust name can be made of a name: without a letter or digit, none is left of it. protoc lets
+/// no other signs pass, but descriptors need not come from there.
+pub(crate) fn is_unusable(name: &str) -> bool {
+    let is_sign = |c: char| c != '_' && !c.is_ascii_alphanumeric();
+    name.contains(is_sign) || !name.contains(|c: char| c.is_ascii_alphanumeric())
 }
 
 /// The first part of the names of the modules that tonic makes for a service.
@@ -119,8 +121,12 @@ mod tests {
     }
 
     #[test]
-    fn only_underscores_are_no_name() {
-        assert!(is_blank("__"));
-        assert!(!is_blank("_1"));
+    fn only_underscores_or_other_signs_are_no_name() {
+        for name in ["", "__", "a~b", "a b", "ä"] {
+            assert!(is_unusable(name), "{name}");
+        }
+        for name in ["_1", "a_b", "A"] {
+            assert!(!is_unusable(name), "{name}");
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! Makes a proto's comments into documentation that rustdoc and clippy accept.
 //!
 //! Authors of protos do not write for rustdoc: what they indent would be compiled as a doctest, and what
-//! they put in angle brackets would be taken for HTML. prost-build itself escapes URLs and square
-//! brackets, so these stay as they are.
+//! they put in brackets would be taken for HTML or for links.
+
+use super::escape::escape;
 
 /// The comment without what rustdoc would misunderstand. prost-build puts a space before each line.
 pub(super) fn clean(comment: &str) -> String {
@@ -211,39 +212,6 @@ fn item_column(text: &str) -> Option<usize> {
     numbered.then_some(digits + 2)
 }
 
-/// Escapes what looks like HTML, outside of code.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    let mut in_code = false;
-    let mut rest = text;
-    while let Some(letter) = rest.chars().next() {
-        if letter == '`' {
-            in_code = !in_code;
-        }
-        if letter == '<' && !in_code {
-            if let Some((url, after)) = bracketed_url(rest) {
-                // prost-build adds the brackets again.
-                escaped.push_str(url);
-                rest = after;
-                continue;
-            }
-            if rest[1..].starts_with(|c: char| c.is_ascii_alphabetic() || "/!?".contains(c)) {
-                escaped.push('\\');
-            }
-        }
-        escaped.push(letter);
-        rest = &rest[letter.len_utf8()..];
-    }
-    escaped
-}
-
-/// `<https://...>` and what follows it.
-fn bracketed_url(text: &str) -> Option<(&str, &str)> {
-    let (url, after) = text.strip_prefix('<')?.split_once('>')?;
-    let is_url = url.starts_with("http://") || url.starts_with("https://");
-    (is_url && !url.contains(' ')).then_some((url, after))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -306,14 +274,5 @@ mod tests {
             " - outer\n   - inner\n     goes on",
             "- outer\n  - inner\n    goes on",
         );
-    }
-
-    #[test]
-    fn angle_brackets_are_no_html() {
-        check(
-            " map<string, int> and `a<b>` and 1 < 2",
-            "map\\<string, int> and `a<b>` and 1 < 2",
-        );
-        check(" see <https://a.b/c>.", "see https://a.b/c.");
     }
 }

@@ -2,6 +2,7 @@
 
 mod complete;
 mod disabled;
+mod escape;
 mod markdown;
 
 pub(crate) use complete::complete;

@@ -188,8 +188,8 @@ impl Lowering<'_> {
 
     /// prost would make a nameless item of such a name.
     fn name(&mut self, subject: &str, name: &str) {
-        if names::is_blank(name) {
-            self.report(subject, "its name gives no Rust name; add a letter");
+        if names::is_unusable(name) {
+            self.report(subject, "its name gives no Rust name; use letters");
         }
     }
 }
@@ -324,7 +324,7 @@ mod tests {
         source.proto.message_type[0].field[0].name = Some("_".to_owned());
         assert_eq!(
             lowered(&source).1,
-            "a.proto: Outer._: its name gives no Rust name; add a letter"
+            "a.proto: Outer._: its name gives no Rust name; use letters"
         );
     }
 }

@@ -68,8 +68,8 @@ pub(super) fn check(
         };
         let path = [tag::FILE_SERVICE, path_index(service.index)];
         let mut report = |what: String| problems.push(file.problem(&path, &service.name, what));
-        if names::is_blank(&service.name) {
-            report("its name gives no Rust name; add a letter".to_owned());
+        if names::is_unusable(&service.name) {
+            report("its name gives no Rust name; use letters".to_owned());
             continue;
         }
         let type_name = service.type_name();
@@ -112,8 +112,8 @@ fn check_methods(service: &Service, file: &Source, problems: &mut Problems) {
         let path = [service_path, [tag::SERVICE_METHOD, path_index(index)]].concat();
         let subject = format!("{}.{method}", service.name);
         let mut report = |what: String| problems.push(file.problem(&path, &subject, what));
-        if names::is_blank(method) {
-            report("its name gives no Rust name; add a letter".to_owned());
+        if names::is_unusable(method) {
+            report("its name gives no Rust name; use letters".to_owned());
             continue;
         }
         let (function, type_name) = (names::snake(method), names::upper_camel(method));

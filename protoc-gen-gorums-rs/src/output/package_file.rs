@@ -1,7 +1,7 @@
 //! The file of a package: messages, tonic's stubs and our code.
 
 use prettyplease::unparse;
-use syn::Item;
+use syn::{File, Item};
 
 use super::{GeneratedFile, HEADER, spacing};
 use crate::emit::{self, ServiceCode};
@@ -38,38 +38,45 @@ pub(crate) fn package_file(
              parameters"
         ))
     };
-    let text = if parameters.messages {
-        generated.text.get(&package.name)
-    } else {
-        None
-    };
-    let mut file = syn::parse_file(text.map_or("", String::as_str)).map_err(unparsable)?;
+    let mut code = String::new();
+    if let (true, Some(text)) = (parameters.messages, generated.text.get(&package.name)) {
+        code.push_str(&unparse(&syn::parse_file(text).map_err(unparsable)?));
+    }
     for service in &package.services {
         let Some(resolved) = generated.services.get(&service.full_name) else {
             continue;
         };
-        let code = ServiceCode::new(&package.name, service, resolved).map_err(unparsable)?;
-        file.items
-            .extend(modules(&code, parameters).map_err(unparsable)?);
+        let service = ServiceCode::new(&package.name, service, resolved).map_err(unparsable)?;
+        // One at a time, for a syntax tree takes many times the memory of its text.
+        for module in modules(&service, parameters) {
+            code.push_str(&unparse(&module.map_err(unparsable)?));
+        }
     }
-    if file.items.is_empty() {
+    if code.is_empty() {
         return Ok(None);
     }
-    let content = format!("{HEADER}{}", spacing::space_out(&unparse(&file)));
+    let content = format!("{HEADER}{}", spacing::space_out(&code));
     Ok(Some(GeneratedFile { name, content }))
 }
 
-/// The modules of a service.
-fn modules(service: &ServiceCode<'_>, parameters: &Parameters) -> Result<Vec<Item>, syn::Error> {
-    let mut modules = Vec::new();
-    if parameters.client {
-        modules.push(emit::client(service, parameters)?);
-    }
-    if parameters.server {
-        modules.push(emit::server(service, parameters)?);
-    }
-    modules.push(emit::module(service, parameters)?);
-    Ok(modules.into_iter().map(Item::Mod).collect())
+/// The modules of a service, each as a file of its own.
+fn modules(
+    service: &ServiceCode<'_>,
+    parameters: &Parameters,
+) -> impl Iterator<Item = Result<File, syn::Error>> {
+    let client = parameters.client.then(|| emit::client(service, parameters));
+    let server = parameters.server.then(|| emit::server(service, parameters));
+    let modules = client
+        .into_iter()
+        .chain(server)
+        .chain([emit::module(service, parameters)]);
+    modules.map(|module| {
+        Ok(File {
+            shebang: None,
+            attrs: Vec::new(),
+            items: vec![Item::Mod(module?)],
+        })
+    })
 }
 
 #[cfg(test)]
