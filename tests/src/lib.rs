@@ -1,1 +1,15 @@
-//! End-to-end tests.
+//! What the end-to-end tests share: the code generated from the golden protos, and replicas to call with it.
+
+use std::time::Duration;
+
+pub mod golden;
+pub mod network;
+pub mod replica;
+pub mod spec;
+
+pub use golden::register;
+
+/// Lets everything run until all of it waits for something: a paused clock advances only then.
+pub async fn settle() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}

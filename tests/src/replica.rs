@@ -255,11 +255,22 @@ impl Register for Replica {
         self.handle(request, |_| self.read()).await
     }
 
-    async fn read_custom_return(
+    async fn read_agreed(&self, request: Request<ReadRequest>) -> Result<Response<State>, Status> {
+        self.handle(request, |_| self.read()).await
+    }
+
+    async fn read_for_write(
         &self,
         request: Request<ReadRequest>,
     ) -> Result<Response<State>, Status> {
         self.handle(request, |_| self.read()).await
+    }
+
+    async fn write_no_qc(
+        &self,
+        request: Request<State>,
+    ) -> Result<Response<WriteResponse>, Status> {
+        self.handle(request, |state| self.write(state)).await
     }
 
     async fn write(&self, request: Request<State>) -> Result<Response<WriteResponse>, Status> {

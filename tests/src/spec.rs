@@ -3,7 +3,7 @@
 use gorums_runtime::Replies;
 
 use crate::register::register_gorums::RegisterQuorumSpec;
-use crate::register::{State, WriteResponse};
+use crate::register::{AgreedState, ReadRequest, State, WriteResponse};
 
 /// Decides by a number of replies: reads take the newest state.
 #[derive(Clone, Copy, Debug)]
@@ -30,8 +30,21 @@ impl RegisterQuorumSpec for Count {
         (replies.len() >= self.0).then(|| replies.take_latest())?
     }
 
-    fn read_custom_return_qf(&self, replies: &mut Replies<State>) -> Option<WriteResponse> {
-        (replies.len() >= self.0).then_some(WriteResponse { new: true })
+    fn read_agreed_qf(&self, replies: &mut Replies<State>) -> Option<AgreedState> {
+        let nodes = replies.len() as u32;
+        let state = self.read_qf(replies)?;
+        Some(AgreedState {
+            state: Some(state),
+            nodes,
+        })
+    }
+
+    fn read_for_write_qf(
+        &self,
+        _: &ReadRequest,
+        replies: &mut Replies<State>,
+    ) -> Option<AgreedState> {
+        self.read_agreed_qf(replies)
     }
 }
 

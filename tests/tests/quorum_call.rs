@@ -7,7 +7,7 @@ use futures::future::join_all;
 use gorums_runtime::{QuorumCallErrorKind, Replies};
 use tests::network::Network;
 use tests::register::register_gorums::{RegisterConfiguration, RegisterQuorumSpec};
-use tests::register::{ReadRequest, State, WriteResponse};
+use tests::register::{AgreedState, ReadRequest, State, WriteResponse};
 use tests::replica::{Behaviour, Cluster, Gate, arrived, handled};
 use tests::spec::{Count, state};
 use tonic::{Code, Status};
@@ -73,7 +73,11 @@ impl RegisterQuorumSpec for Recorder {
         None
     }
 
-    fn read_custom_return_qf(&self, _: &mut Replies<State>) -> Option<WriteResponse> {
+    fn read_agreed_qf(&self, _: &mut Replies<State>) -> Option<AgreedState> {
+        None
+    }
+
+    fn read_for_write_qf(&self, _: &ReadRequest, _: &mut Replies<State>) -> Option<AgreedState> {
         None
     }
 }
@@ -123,7 +127,15 @@ async fn the_quorum_function_sees_the_request() {
             None
         }
 
-        fn read_custom_return_qf(&self, _: &mut Replies<State>) -> Option<WriteResponse> {
+        fn read_agreed_qf(&self, _: &mut Replies<State>) -> Option<AgreedState> {
+            None
+        }
+
+        fn read_for_write_qf(
+            &self,
+            _: &ReadRequest,
+            _: &mut Replies<State>,
+        ) -> Option<AgreedState> {
             None
         }
     }
@@ -227,4 +239,14 @@ async fn closing_the_manager_ends_calls_that_are_under_way_and_later_ones() {
     let node = register.node(Network::id(1)).expect("a node");
     let error = node.read_no_qc(ReadRequest {}).await.expect_err("closed");
     assert_eq!(error.code(), Code::Unavailable);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quorum_function_may_return_another_message_than_the_replies() {
+    let cluster = Cluster::answering(3);
+    let register = cluster.register(3, Count(3)).await;
+    register.write(state("new", 1)).await.expect("all");
+    let agreed = register.read_agreed(ReadRequest {}).await.expect("all");
+    assert_eq!(agreed.nodes, 3);
+    assert_eq!(agreed.state, Some(state("new", 1)));
 }

@@ -1,0 +1,46 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+
+/// A replicated set of registers, read and written with quorum calls.
+///
+/// Without a command it starts replicas in this process, on free ports, and a client of them. The client takes
+/// its commands from the terminal, or from standard input as a script; `help` lists them. The exit code of a
+/// script is 1 when one of its commands failed.
+#[derive(Debug, Parser)]
+#[command(name = "storage", version)]
+pub(crate) struct Args {
+    /// How many replicas to start when no command is given
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) replicas: u16,
+
+    /// How long a read or a write may take, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 2000, global = true, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) timeout: u64,
+
+    /// What to run
+    #[command(subcommand)]
+    pub(crate) mode: Option<Mode>,
+}
+
+/// What to run.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Mode {
+    /// Run one replica until it is interrupted
+    Serve {
+        /// The address to listen on; port 0 takes a free one
+        #[arg(long, value_name = "HOST:PORT")]
+        addr: String,
+    },
+    /// Run a client of replicas that are running already
+    Client {
+        /// The replicas' addresses, separated by commas
+        #[arg(
+            long,
+            value_name = "HOST:PORT,...",
+            value_delimiter = ',',
+            required = true
+        )]
+        addrs: Vec<String>,
+    },
+}

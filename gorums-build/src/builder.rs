@@ -1,0 +1,137 @@
+//! What the user sets up, and the order of events.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::path::{Path, PathBuf};
+
+use protoc_gen_gorums_rs::Parameters;
+
+use crate::error::Error;
+use crate::output;
+use crate::source::{self, Compiler, Descriptors};
+
+/// Sets up a compilation of .proto files.
+///
+/// ```no_run
+/// use gorums_build::Parameters;
+///
+/// fn main() -> Result<(), gorums_build::Error> {
+///     gorums_build::configure()
+///         .parameters(Parameters::new().server(false).type_attribute(".", "#[derive(Eq)]"))
+///         .compile_protos(&["proto/storage.proto"], &["proto"])
+/// }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it compiles"]
+pub struct Builder {
+    parameters: Parameters,
+    out_dir: Option<PathBuf>,
+    descriptor_set: Option<PathBuf>,
+    compiler: Option<Compiler>,
+    emit_rerun_if_changed: bool,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            parameters: Parameters::default(),
+            out_dir: None,
+            descriptor_set: None,
+            compiler: None,
+            emit_rerun_if_changed: true,
+        }
+    }
+}
+
+impl Builder {
+    /// What to generate, and how: the parameters of the protoc plugin.
+    pub fn parameters(mut self, parameters: Parameters) -> Self {
+        self.parameters = parameters;
+        self
+    }
+
+    /// Writes to this directory in place of `OUT_DIR`; it is created if need be.
+    pub fn out_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.out_dir = Some(directory.into());
+        self
+    }
+
+    /// Takes the descriptors from this file, in place of compiling .proto files. It is what
+    /// `protoc --include_imports --include_source_info --descriptor_set_out=FILE` writes.
+    pub fn descriptor_set(mut self, file: impl Into<PathBuf>) -> Self {
+        self.descriptor_set = Some(file.into());
+        self
+    }
+
+    /// Compiles .proto files with this compiler, in place of the first one that there is.
+    pub fn compiler(mut self, compiler: Compiler) -> Self {
+        self.compiler = Some(compiler);
+        self
+    }
+
+    /// Whether to tell cargo which files and variables the result depends on; true unless set otherwise.
+    pub fn emit_rerun_if_changed(mut self, emit: bool) -> Self {
+        self.emit_rerun_if_changed = emit;
+        self
+    }
+
+    /// Compiles `protos` and what they import, looked up in the directories `includes`, and writes one file of
+    /// Rust code per proto package. A file whose content stays the same is not touched.
+    ///
+    /// With a [`descriptor_set`](Self::descriptor_set) all the packages in it are generated, and `protos` and
+    /// `includes` only say what cargo is to watch.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read, compiled or written, or when the options in a file are wrong; see [`Error`].
+    pub fn compile_protos(
+        &self,
+        protos: &[impl AsRef<Path>],
+        includes: &[impl AsRef<Path>],
+    ) -> Result<(), Error> {
+        let protos: Vec<&Path> = protos.iter().map(AsRef::as_ref).collect();
+        let includes: Vec<&Path> = includes.iter().map(AsRef::as_ref).collect();
+        let out_dir = match &self.out_dir {
+            Some(directory) => directory.clone(),
+            None => env::var_os("OUT_DIR").ok_or(Error::NoOutDir)?.into(),
+        };
+        // Told first, so that cargo runs the script again once a file that does not compile is mended.
+        let mut watched: BTreeSet<PathBuf> = protos.iter().map(PathBuf::from).collect();
+        watched.extend(self.descriptor_set.clone());
+        self.watch(&watched);
+
+        let descriptors = match &self.descriptor_set {
+            Some(file) => source::from_file(file)?,
+            None => source::compile(self.compiler.as_ref(), &protos, &includes)?,
+        };
+        self.watch(&imports(&descriptors, &includes));
+
+        let files = protoc_gen_gorums_rs::generate(
+            &descriptors.files,
+            &descriptors.names,
+            &self.parameters,
+        )?;
+        output::write(&out_dir, files)
+    }
+
+    fn watch(&self, files: &BTreeSet<PathBuf>) {
+        if !self.emit_rerun_if_changed {
+            return;
+        }
+        println!("cargo:rerun-if-env-changed=PROTOC");
+        for file in files {
+            println!("cargo:rerun-if-changed={}", file.display());
+        }
+    }
+}
+
+/// The files of `descriptors`, as far as they are below one of `includes`: not those that a compiler has built in.
+fn imports(descriptors: &Descriptors, includes: &[&Path]) -> BTreeSet<PathBuf> {
+    let find = |name: &String| {
+        includes
+            .iter()
+            .map(|include| include.join(name))
+            .find(|path| path.exists())
+    };
+    descriptors.names.iter().filter_map(find).collect()
+}

@@ -1,0 +1,185 @@
+//! A build script gives the code that the protoc plugin gives, whatever compiles the .proto files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use gorums_build::{Builder, Compiler, Error, Parameters};
+
+/// Golden protos and the files that they give, with the golden files' names.
+const CASES: [(&str, &[(&str, &str)]); 9] = [
+    (
+        "imports",
+        &[
+            ("imports.rs", "imports.rs"),
+            ("imports.types.rs", "imports.types.rs"),
+        ],
+    ),
+    ("keywords", &[("keywords.rs", "keywords.rs")]),
+    ("kitchen_sink", &[("kitchen_sink.rs", "kitchen_sink.rs")]),
+    ("no_package", &[("_.rs", "no_package.rs")]),
+    ("proto2", &[("proto2.rs", "proto2.rs")]),
+    ("register", &[("register.rs", "register.rs")]),
+    ("relab_import", &[("relab_import.rs", "relab_import.rs")]),
+    ("storage", &[("storage.rs", "storage.rs")]),
+    ("two_services", &[("two_services.rs", "two_services.rs")]),
+];
+
+/// Files that only protoc compiles.
+const EDITIONS: [&str; 2] = ["edition_2023", "edition_2024"];
+
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../golden")
+}
+
+fn protoc() -> Compiler {
+    Compiler::Protoc(protoc_bin_vendored::protoc_bin_path().expect("a protoc for this machine"))
+}
+
+fn builder(out: &Path) -> Builder {
+    gorums_build::configure()
+        .out_dir(out)
+        .emit_rerun_if_changed(false)
+}
+
+fn compile(builder: Builder, name: &str) -> Result<(), Error> {
+    builder.compile_protos(&[golden().join(format!("{name}.proto"))], &[golden()])
+}
+
+fn assert_golden(out: &Path, outputs: &[(&str, &str)]) {
+    let mut names: Vec<_> = fs::read_dir(out)
+        .expect("the output directory")
+        .map(|file| file.expect("an entry").file_name())
+        .collect();
+    names.sort();
+    let expected: Vec<_> = outputs.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, expected);
+    for (name, golden_file) in outputs {
+        let code = fs::read_to_string(out.join(name)).expect("generated code");
+        let pinned = fs::read_to_string(golden().join(golden_file)).expect("pinned code");
+        assert!(code == pinned, "{name} is not what the plugin gives");
+    }
+}
+
+#[test]
+fn without_protoc_the_code_is_that_of_the_plugin() {
+    for (name, outputs) in CASES {
+        let out = tempfile::tempdir().expect("a temporary directory");
+        compile(builder(out.path()).compiler(Compiler::Protox), name).expect(name);
+        assert_golden(out.path(), outputs);
+    }
+}
+
+#[test]
+fn with_protoc_the_code_is_that_of_the_plugin() {
+    let editions = EDITIONS.map(|name| (name, format!("{name}.rs")));
+    let editions = editions
+        .each_ref()
+        .map(|(name, file)| (*name, [(file.as_str(), file.as_str())]));
+    let editions = editions
+        .iter()
+        .map(|(name, outputs)| (*name, outputs.as_slice()));
+    for (name, outputs) in CASES.into_iter().chain(editions) {
+        let out = tempfile::tempdir().expect("a temporary directory");
+        compile(builder(out.path()).compiler(protoc()), name).expect(name);
+        assert_golden(out.path(), outputs);
+    }
+}
+
+#[test]
+fn a_descriptor_set_gives_the_code_of_the_plugin() {
+    let out = tempfile::tempdir().expect("a temporary directory");
+    let set = out.path().join("set.bin");
+    let gorums = tempfile::tempdir().expect("a temporary directory");
+    let proto = gorums.path().join("gorums.proto");
+    fs::write(proto, protoc_gen_gorums_rs::GORUMS_PROTO).expect("a writable directory");
+    let Compiler::Protoc(protoc) = protoc() else {
+        unreachable!("it is one")
+    };
+    let status = Command::new(protoc)
+        .args([
+            "--include_imports",
+            "--include_source_info",
+            "register.proto",
+            "-o",
+        ])
+        .arg(&set)
+        .args([golden(), gorums.path().into()].map(|path| format!("-I{}", path.display())))
+        .status();
+    assert!(status.expect("protoc runs").success());
+
+    let code = out.path().join("code");
+    let nothing: [&Path; 0] = [];
+    builder(&code)
+        .descriptor_set(set)
+        .compile_protos(&nothing, &nothing)
+        .expect("a good descriptor set");
+    assert_golden(&code, &[("register.rs", "register.rs")]);
+}
+
+#[test]
+fn a_file_with_an_edition_needs_protoc_and_the_error_says_so() {
+    for name in EDITIONS {
+        let out = tempfile::tempdir().expect("a temporary directory");
+        let error = compile(builder(out.path()).compiler(Compiler::Protox), name);
+        let error = error.expect_err("an edition");
+        assert!(
+            matches!(&error, Error::EditionNeedsProtoc { file } if *file == format!("{name}.proto")),
+            "{error}"
+        );
+        assert!(error.to_string().contains("install protoc"), "{error}");
+    }
+}
+
+#[test]
+fn a_file_that_stays_the_same_is_not_written_again() {
+    let out = tempfile::tempdir().expect("a temporary directory");
+    let code = out.path().join("register.rs");
+    compile(builder(out.path()), "register").expect("a good proto");
+    let modified = fs::metadata(&code)
+        .and_then(|file| file.modified())
+        .expect("a time");
+    compile(builder(out.path()), "register").expect("nothing to write");
+    let again = fs::metadata(&code)
+        .and_then(|file| file.modified())
+        .expect("a time");
+    assert_eq!(modified, again);
+}
+
+#[test]
+fn parameters_are_those_of_the_plugin() {
+    let out = tempfile::tempdir().expect("a temporary directory");
+    let parameters = Parameters::parse("messages=false").expect("a valid parameter");
+    compile(builder(out.path()).parameters(parameters), "register").expect("a good proto");
+    assert!(out.path().join("register.gorums.rs").exists());
+}
+
+#[test]
+fn errors_name_the_file_the_compiler_or_the_rule() {
+    let out = tempfile::tempdir().expect("a temporary directory");
+    let bad = golden().join("bad");
+    let error = builder(out.path())
+        .compile_protos(&[bad.join("two_call_types.proto")], &[&bad])
+        .expect_err("a bad proto");
+    let pinned = fs::read_to_string(bad.join("two_call_types.txt")).expect("the pinned error");
+    assert_eq!(error.to_string(), pinned.trim_end());
+    assert_eq!(format!("{error:?}"), error.to_string());
+
+    for compiler in [Compiler::Protox, protoc()] {
+        let missing = builder(out.path()).compiler(compiler);
+        let error = compile(missing, "no_such").expect_err("no such file");
+        assert!(error.to_string().contains("no_such.proto"), "{error}");
+    }
+
+    let no_protoc = Compiler::Protoc("/no/such/protoc".into());
+    let error = compile(builder(out.path()).compiler(no_protoc), "register");
+    let error = error.expect_err("no such protoc");
+    assert!(error.to_string().contains("/no/such/protoc"), "{error}");
+
+    let junk = out.path().join("junk");
+    fs::write(&junk, b"\xff\xff").expect("a writable directory");
+    let error = compile(builder(out.path()).descriptor_set(&junk), "register");
+    let error = error.expect_err("no descriptor set");
+    assert!(matches!(error, Error::DescriptorSet { .. }), "{error}");
+    assert!(error.to_string().contains("junk"), "{error}");
+}

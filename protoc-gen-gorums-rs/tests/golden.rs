@@ -1,0 +1,68 @@
+//! Pins the generated code: `UPDATE_EXPECT=1 cargo test -p protoc-gen-gorums-rs` rewrites it.
+
+mod support;
+
+use expect_test::expect_file;
+
+use support::{generate, golden};
+
+/// Generates `protos` and compares the outputs, (file, golden file), with what is pinned.
+fn pin(protos: &[&str], outputs: &[(&str, &str)]) {
+    let files = generate(&golden(), protos, "").expect("good protos");
+    let names: Vec<&str> = files.keys().map(String::as_str).collect();
+    let expected: Vec<&str> = outputs.iter().map(|(file, _)| *file).collect();
+    assert_eq!(names, expected);
+    for (file, golden_file) in outputs {
+        expect_file![golden().join(golden_file)].assert_eq(&files[*file]);
+    }
+    let again = generate(&golden(), protos, "").expect("good protos");
+    assert!(files == again, "two runs give the same bytes");
+}
+
+/// A test for each proto whose package has its name.
+macro_rules! pinned {
+    ($($name:ident)*) => {$(
+        #[test]
+        fn $name() {
+            let proto = concat!(stringify!($name), ".proto");
+            let code = concat!(stringify!($name), ".rs");
+            pin(&[proto], &[(code, code)]);
+        }
+    )*};
+}
+
+pinned! {
+    edition_2023
+    edition_2024
+    keywords
+    kitchen_sink
+    proto2
+    register
+    relab_import
+    storage
+    streaming
+    two_services
+}
+
+#[test]
+fn packages_that_import_each_other() {
+    pin(
+        &["imports.proto", "imports_types.proto"],
+        &[
+            ("imports.rs", "imports.rs"),
+            ("imports.types.rs", "imports.types.rs"),
+        ],
+    );
+}
+
+#[test]
+fn no_package() {
+    pin(&["no_package.proto"], &[("_.rs", "no_package.rs")]);
+}
+
+#[test]
+fn the_order_of_the_files_does_not_matter() {
+    let there = generate(&golden(), &["imports.proto", "imports_types.proto"], "");
+    let back = generate(&golden(), &["imports_types.proto", "imports.proto"], "");
+    assert!(there.expect("good protos") == back.expect("good protos"));
+}

@@ -1,0 +1,83 @@
+//! What the parameters change.
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use support::{generate, golden};
+
+fn register(parameter: &str) -> BTreeMap<String, String> {
+    generate(&golden(), &["register.proto"], parameter).expect("a good proto")
+}
+
+#[test]
+fn an_unknown_parameter_is_an_error_that_lists_the_valid_ones() {
+    let error = generate(&golden(), &["register.proto"], "clint=true,server=maybe");
+    let error = error.expect_err("bad parameters");
+    assert!(error.contains("unknown parameter `clint`"), "{error}");
+    for valid in [
+        "client",
+        "server",
+        "messages",
+        "extern_path",
+        "type_attribute",
+    ] {
+        assert!(error.contains(valid), "{valid} is missing: {error}");
+    }
+    assert!(error.contains("server"), "{error}");
+    assert!(error.contains("maybe"), "all errors at once: {error}");
+}
+
+#[test]
+fn without_messages_the_file_has_a_name_that_leaves_room_for_those_of_prost() {
+    let files = register("messages=false");
+    let code = &files["register.gorums.rs"];
+    assert_eq!(files.len(), 1);
+    assert!(!code.contains("pub struct State"));
+    assert!(code.contains("pub mod register_client"));
+    assert!(code.contains("pub mod register_gorums"));
+}
+
+#[test]
+fn client_and_server_can_be_left_out() {
+    let files = register("client=false,server=false");
+    let code = &files["register.rs"];
+    assert!(!code.contains("register_client"));
+    assert!(!code.contains("register_server"));
+    assert!(code.contains("pub mod register_gorums"));
+}
+
+#[test]
+fn a_type_attribute_may_have_a_comma() {
+    let files = register(r"type_attribute=.register.State=#[derive(PartialOrd\, Ord)]");
+    assert!(files["register.rs"].contains("#[derive(PartialOrd, Ord)]"));
+}
+
+#[test]
+fn types_of_an_extern_path_are_referred_to_and_not_generated() {
+    let protos = ["imports.proto"];
+    let files = generate(
+        &golden(),
+        &protos,
+        "extern_path=.imports.types=::types_crate",
+    );
+    let files = files.expect("good protos");
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["imports.rs"]);
+    let code = &files["imports.rs"];
+    assert!(code.contains("::types_crate::Value"));
+    assert!(
+        code.contains("Option<::types_crate::Summary>"),
+        "custom_return_type, too"
+    );
+}
+
+#[test]
+fn an_include_file_has_the_modules_of_all_packages() {
+    let protos = ["imports.proto", "imports_types.proto"];
+    let files = generate(&golden(), &protos, "include_file=mod.rs").expect("good protos");
+    let tree = &files["mod.rs"];
+    let module = tree.find("pub mod imports").expect("the outer module");
+    let inner = tree.find("pub mod types").expect("the inner module");
+    assert!(module < inner);
+    assert!(tree.contains(r#"include!("imports.types.rs")"#));
+}

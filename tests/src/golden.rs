@@ -1,0 +1,34 @@
+//! The code that is generated from the golden protos.
+
+macro_rules! golden {
+    ($($name:ident)*) => {$(
+        #[doc = concat!("Generated from `golden/", stringify!($name), ".proto`.")]
+        pub mod $name {
+            include!(concat!("../../golden/", stringify!($name), ".rs"));
+        }
+    )*};
+}
+
+golden! {
+    edition_2023
+    edition_2024
+    keywords
+    kitchen_sink
+    no_package
+    proto2
+    register
+    relab_import
+    storage
+    streaming
+    two_services
+}
+
+/// Generated from `golden/imports.proto`.
+pub mod imports {
+    include!("../../golden/imports.rs");
+
+    /// Generated from `golden/imports_types.proto`.
+    pub mod types {
+        include!("../../golden/imports.types.rs");
+    }
+}
