@@ -113,22 +113,23 @@ fn lower_all(
     parameters: &Parameters,
     problems: &mut Problems,
 ) -> (Vec<FileDescriptorProto>, Vec<FileDescriptorProto>) {
-    let mut wanted = Vec::new();
-    let mut others = Vec::new();
     // Only names matter of what is not ours to generate.
     let mut ignored = Problems::default();
-    for source in sources.iter() {
-        if packages.contains_key(source.package()) {
-            let problems = if parameters.messages {
-                &mut *problems
-            } else {
-                &mut ignored
-            };
-            wanted.push(lower(source, problems));
-        } else {
-            others.push(lower(source, &mut ignored));
-        }
-    }
+    let others = sources
+        .iter()
+        .filter(|source| !packages.contains_key(source.package()))
+        .map(|source| lower(source, &mut ignored))
+        .collect();
+    let problems = if parameters.messages {
+        problems
+    } else {
+        &mut Problems::default()
+    };
+    let wanted = packages
+        .values()
+        .flatten()
+        .map(|source| lower(source, problems))
+        .collect();
     (wanted, others)
 }
 
@@ -161,4 +162,142 @@ fn prepare(
     }
     docs::complete(&mut file, &Disabled::new(&parameters.disable_comments));
     file
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prost::Message;
+    use prost_types::{DescriptorProto, ServiceDescriptorProto};
+
+    fn message(name: &str) -> DescriptorProto {
+        DescriptorProto {
+            name: Some(name.to_owned()),
+            ..Default::default()
+        }
+    }
+
+    fn file(name: &str, package: &str, messages: &[&str]) -> FileDescriptorProto {
+        FileDescriptorProto {
+            name: Some(name.to_owned()),
+            package: Some(package.to_owned()),
+            syntax: Some("proto3".to_owned()),
+            message_type: messages.iter().map(|name| message(name)).collect(),
+            ..Default::default()
+        }
+    }
+
+    /// `service S { rpc Get(.a.M) returns (.a.M); }`
+    fn file_with_service(name: &str, package: &str) -> FileDescriptorProto {
+        let method = MethodDescriptorProto {
+            name: Some("Get".to_owned()),
+            input_type: Some(".a.M".to_owned()),
+            output_type: Some(".a.M".to_owned()),
+            ..Default::default()
+        };
+        let service = ServiceDescriptorProto {
+            name: Some("S".to_owned()),
+            method: vec![method],
+            ..Default::default()
+        };
+        FileDescriptorProto {
+            service: vec![service],
+            ..file(name, package, &[])
+        }
+    }
+
+    fn run(
+        files: &[FileDescriptorProto],
+        parameters: &Parameters,
+    ) -> Result<Vec<GeneratedFile>, Problems> {
+        let names: Vec<_> = files.iter().map(|file| file.name().to_owned()).collect();
+        let encoded: Vec<_> = files.iter().map(Message::encode_to_vec).collect();
+        generate(&encoded, &names, parameters)
+    }
+
+    #[test]
+    fn the_order_of_descriptors_does_not_matter() {
+        let files = [
+            file("a.proto", "a", &["M"]),
+            file("b.proto", "a", &["N"]),
+            file_with_service("c.proto", "a.inner"),
+        ];
+        let mut reversed = files.clone();
+        reversed.reverse();
+        let parameters = Parameters::new().include_file("all.rs");
+        let generated = run(&files, &parameters).unwrap();
+        let names: Vec<_> = generated.iter().map(|file| file.name.as_str()).collect();
+        assert_eq!(names, ["a.inner.rs", "a.rs", "all.rs"]);
+        assert_eq!(run(&reversed, &parameters), Ok(generated));
+    }
+
+    #[test]
+    fn packages_without_code_give_no_file() {
+        assert_eq!(
+            run(&[file("a.proto", "a", &[])], &Parameters::new()),
+            Ok(Vec::new())
+        );
+        let elsewhere = Parameters::new().extern_path(".a", "::elsewhere");
+        assert_eq!(
+            run(&[file("a.proto", "a", &["M"])], &elsewhere),
+            Ok(Vec::new())
+        );
+    }
+
+    #[test]
+    fn types_may_be_elsewhere() {
+        let files = [
+            file("a.proto", "a", &["M"]),
+            file_with_service("b.proto", "b"),
+        ];
+        let elsewhere = Parameters::new().extern_path(".a", "::elsewhere");
+        let generated = run(&files, &elsewhere).unwrap();
+        assert_eq!(generated.len(), 1);
+        assert!(
+            generated[0]
+                .content
+                .contains("type Request = ::elsewhere::M;")
+        );
+    }
+
+    #[test]
+    fn without_messages_only_services_are_generated() {
+        let files = [
+            file("a.proto", "a", &["M"]),
+            file_with_service("b.proto", "a"),
+        ];
+        let generated = run(&files, &Parameters::new().messages(false)).unwrap();
+        assert_eq!(generated[0].name, "a.gorums.rs");
+        assert!(!generated[0].content.contains("struct M"));
+        assert!(generated[0].content.contains("type Request = super::M;"));
+    }
+
+    #[test]
+    fn files_that_would_have_one_name_are_told() {
+        let files = [
+            file("a.proto", "aB", &["M"]),
+            file("b.proto", "a_b", &["M"]),
+        ];
+        assert_eq!(
+            run(&files, &Parameters::new()).unwrap_err().to_string(),
+            "b.proto: package `a_b`: its code goes to `a_b.rs`, as does that of package `aB`; rename one"
+        );
+        let files = [file("a.proto", "a", &["M"])];
+        let problems = run(&files, &Parameters::new().include_file("a.rs")).unwrap_err();
+        assert!(
+            problems
+                .to_string()
+                .contains("as does that of parameter `include_file`")
+        );
+    }
+
+    #[test]
+    fn wrong_parameters_are_told_to_build_scripts_too() {
+        let problems = run(&[], &Parameters::new().type_attribute(".", "no")).unwrap_err();
+        assert!(
+            problems
+                .to_string()
+                .starts_with("parameter `type_attribute`: `.=no` is wrong")
+        );
+    }
 }

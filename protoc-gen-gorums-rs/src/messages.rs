@@ -175,14 +175,16 @@ impl ServiceGenerator for Collector {
     }
 }
 
+/// What a panic said, in one line.
 fn panic_text(panic: Box<dyn Any + Send>) -> String {
-    match panic.downcast::<String>() {
-        Ok(text) => *text,
-        Err(panic) => panic.downcast::<&'static str>().map_or_else(
-            |_| "it failed without a message".to_owned(),
-            |text| (*text).to_owned(),
-        ),
-    }
+    let text = match panic.downcast_ref::<String>() {
+        Some(text) => text.as_str(),
+        None => panic
+            .downcast_ref()
+            .copied()
+            .unwrap_or("it failed without a message"),
+    };
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ impl Sources {
     }
 
     /// The packages to generate, by name, each with all its files: a package is one Rust module, so
-    /// half of it would not compile.
+    /// half of it would not compile. The files are sorted by name.
     pub(crate) fn packages(&self, parameters: &Parameters) -> BTreeMap<&str, Vec<&Source>> {
         let mut packages = BTreeMap::<&str, Vec<&Source>>::new();
         let wanted: HashSet<&str> = self
@@ -77,6 +77,10 @@ impl Sources {
             if wanted.contains(file.package()) {
                 packages.entry(file.package()).or_default().push(file);
             }
+        }
+        // The order of imports depends on who made the descriptors; the code should not.
+        for files in packages.values_mut() {
+            files.sort_by_key(|file| file.name());
         }
         packages
     }
