@@ -43,10 +43,10 @@ enum Block {
 impl Cleaner {
     fn line(&mut self, line: &str) {
         let line = line.replace('\t', "    ");
-        let text = line.trim_start();
+        let text = line.trim_start_matches(' ');
         let indent = line.len() - text.len();
         if let Block::Fence { mark } = self.block {
-            if is_fence(text) == Some(mark) && text.trim_matches(mark).is_empty() {
+            if fence_mark(text) == Some(mark) && text.trim_matches(mark).is_empty() {
                 self.block = Block::None;
             }
             self.push(&line);
@@ -63,7 +63,7 @@ impl Cleaner {
             return;
         }
         self.end_code();
-        match (is_fence(text), item_column(text), self.block) {
+        match (fence_mark(text), item_width(text), self.block) {
             (Some(mark), _, _) => {
                 self.block = Block::Fence { mark };
                 self.push(&format!("{}{}", &line[..indent], fence(text, mark)));
@@ -171,7 +171,7 @@ impl Cleaner {
 }
 
 /// The letter of which the fence of a code block is made.
-fn is_fence(text: &str) -> Option<char> {
+fn fence_mark(text: &str) -> Option<char> {
     ['`', '~']
         .into_iter()
         .find(|mark| text.starts_with(&mark.to_string().repeat(3)))
@@ -200,7 +200,7 @@ fn fence(text: &str, mark: char) -> String {
 }
 
 /// For an item of a list, how wide its mark is.
-fn item_column(text: &str) -> Option<usize> {
+fn item_width(text: &str) -> Option<usize> {
     if ["- ", "* ", "+ "].iter().any(|mark| text.starts_with(mark)) {
         return Some(2);
     }
