@@ -5,6 +5,52 @@
 //! call. A [`Manager`] holds the connections to the replicas, the [`Node`]s. A [`Configuration`] is a set of them.
 //! Generated code puts a service's methods on it: such a call fans out to the nodes, hands the [`Replies`] to the
 //! quorum function that you wrote, and returns what that function decides.
+//!
+//! ```no_run
+//! # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
+//! # use register::AgreedState;
+//! use std::time::Duration;
+//!
+//! use gorums_runtime::{Manager, Replies};
+//! use register::register_gorums::{RegisterConfiguration, RegisterQuorumSpec};
+//! use register::{ReadRequest, State, WriteResponse};
+//!
+//! struct Majority {
+//!     quorum: usize,
+//! }
+//!
+//! impl RegisterQuorumSpec for Majority {
+//!     /// Called after each reply to a read, until it decides.
+//!     fn read_qf(&self, replies: &mut Replies<State>) -> Option<State> {
+//!         if replies.len() < self.quorum {
+//!             return None;
+//!         }
+//!         replies.take_max_by_key(|state| state.timestamp)
+//!     }
+//!
+//!     /// Called after each reply to a write, with the request (`qf_with_req`).
+//!     fn write_qf(&self, _: &State, replies: &mut Replies<WriteResponse>) -> Option<WriteResponse> {
+//!         (replies.len() >= self.quorum).then(|| replies.take_latest())?
+//!     }
+//!     # fn write_per_node_qf(&self, replies: &mut Replies<WriteResponse>) -> Option<WriteResponse> { None }
+//!     # fn read_agreed_qf(&self, replies: &mut Replies<State>) -> Option<AgreedState> { None }
+//!     # fn read_for_write_qf(&self, _: &ReadRequest, _: &mut Replies<State>) -> Option<AgreedState> { None }
+//! }
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let manager = Manager::connect(["10.0.0.1:4000", "10.0.0.2:4000", "10.0.0.3:4000"]).await?;
+//! let register = RegisterConfiguration::new(manager.configuration(), Majority { quorum: 2 });
+//!
+//! let state = register.read(ReadRequest {}).await?;
+//! let next = State { value: "new".to_string(), timestamp: state.timestamp + 1 };
+//! register.write(next).timeout(Duration::from_millis(50)).await?;
+//!
+//! for node in register.nodes() {
+//!     println!("{}: {:?}", node.id(), node.read_no_qc(ReadRequest {}).await);
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod configuration;
 mod connector;
@@ -42,14 +88,9 @@ pub use quorum_call::{
 };
 pub use replies::Replies;
 
-/// Includes the code that `gorums-build` generated for a proto package: `include_proto!("storage")` for
-/// `package storage;`, `include_proto!("_")` for files without a package.
-///
-/// ```ignore
-/// pub mod storage {
-///     gorums_runtime::include_proto!("storage");
-/// }
-/// ```
+/// Includes the code that `gorums-build` generated for a proto package, into a module of its own:
+/// `mod storage { gorums_runtime::include_proto!("storage"); }` for `package storage;`, and
+/// `include_proto!("_")` for files without a package.
 #[macro_export]
 macro_rules! include_proto {
     ($package:literal) => {

@@ -20,6 +20,10 @@ use crate::{Method, Node, NodeError};
 /// fails, the deadline passes or the manager closes. It owns what it needs: it can be spawned, stored, raced and
 /// joined.
 ///
+/// # Panics
+///
+/// When a call with a timeout is polled outside of a tokio runtime.
+///
 /// # Cancel safety
 ///
 /// Dropping a call before it has ended withdraws it: the server sees the cancellation. It may have handled the

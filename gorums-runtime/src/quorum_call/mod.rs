@@ -27,8 +27,29 @@ use crate::{Configuration, Decide, NodeId};
 /// [`ManagerBuilder::straggler_limit`](crate::ManagerBuilder::straggler_limit). See
 /// [`cancel_rest`](Self::cancel_rest) for the alternative.
 ///
+/// ```no_run
+/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
+/// # use std::time::Duration;
+/// # use register::ReadRequest;
+/// # use register::register_gorums::{RegisterConfiguration, RegisterQuorumSpec};
+/// use gorums_runtime::QuorumCallErrorKind;
+///
+/// # async fn example(register: RegisterConfiguration<impl RegisterQuorumSpec>) {
+/// let call = register.read(ReadRequest {}).timeout(Duration::from_millis(50));
+/// match call.with_nodes().await {
+///     Ok(decided) => println!("{:?} from the nodes {:?}", decided.value, decided.nodes),
+///     Err(error) if *error.kind() == QuorumCallErrorKind::DeadlineExceeded => println!("late: {error}"),
+///     Err(error) => println!("{} replies, and {:?}", error.replies(), error.errors()),
+/// }
+/// # }
+/// ```
+///
 /// A call owns what it needs: it can be spawned, stored, raced and joined. Calls of one configuration do not wait
 /// for each other, and a slow node does not delay the others.
+///
+/// # Panics
+///
+/// When a call with a timeout is polled outside of a tokio runtime.
 ///
 /// # Cancel safety
 ///
