@@ -108,6 +108,18 @@ pub mod edition2023_client {
         inner: tonic::client::Grpc<T>,
     }
 
+    impl Edition2023Client<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+
     impl<T> Edition2023Client<T>
     where
         T: tonic::client::GrpcService<tonic::body::Body>,
@@ -401,6 +413,7 @@ pub mod edition2023_server {
 
 /// Quorum calls and node calls of the service `edition_2023.Edition2023`.
 pub mod edition2023_gorums {
+    #![allow(dead_code)]
     use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `edition_2023.Edition2023`.

@@ -25,6 +25,18 @@ pub mod imports_client {
         inner: tonic::client::Grpc<T>,
     }
 
+    impl ImportsClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+
     impl<T> ImportsClient<T>
     where
         T: tonic::client::GrpcService<tonic::body::Body>,
@@ -543,6 +555,7 @@ pub mod imports_server {
 
 /// Quorum calls and node calls of the service `imports.Imports`.
 pub mod imports_gorums {
+    #![allow(dead_code)]
     use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `imports.Imports`.

@@ -83,6 +83,18 @@ pub mod type_service_client {
         inner: tonic::client::Grpc<T>,
     }
 
+    impl TypeServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+
     impl<T> TypeServiceClient<T>
     where
         T: tonic::client::GrpcService<tonic::body::Body>,
@@ -683,6 +695,7 @@ pub mod type_service_server {
 ///
 /// Methods that are keywords.
 pub mod type_service_gorums {
+    #![allow(dead_code)]
     use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `keywords.type_service`.
@@ -902,6 +915,18 @@ pub mod own_names_client {
     #[derive(Debug, Clone)]
     pub struct OwnNamesClient<T> {
         inner: tonic::client::Grpc<T>,
+    }
+
+    impl OwnNamesClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
     }
 
     impl<T> OwnNamesClient<T>
@@ -1683,6 +1708,7 @@ pub mod own_names_server {
 ///
 /// Methods that are called like functions of the generated types.
 pub mod own_names_gorums {
+    #![allow(dead_code)]
     use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `keywords.OwnNames`.
@@ -2049,6 +2075,18 @@ pub mod http_server2_client {
     #[derive(Debug, Clone)]
     pub struct HttpServer2Client<T> {
         inner: tonic::client::Grpc<T>,
+    }
+
+    impl HttpServer2Client<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
     }
 
     impl<T> HttpServer2Client<T>
@@ -3150,6 +3188,7 @@ pub mod http_server2_server {
 /// Methods that are called like functions of tonic's clients, or like those of std's traits.
 #[allow(clippy::should_implement_trait, clippy::wrong_self_convention)]
 pub mod http_server2_gorums {
+    #![allow(dead_code)]
     use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `keywords.HTTPServer2`.
@@ -3528,6 +3567,18 @@ pub mod unknown_client {
         inner: tonic::client::Grpc<T>,
     }
 
+    impl UnknownClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+
     impl<T> UnknownClient<T>
     where
         T: tonic::client::GrpcService<tonic::body::Body>,
@@ -3890,6 +3941,7 @@ pub mod unknown_server {
 ///
 /// The runtime has an error `UnknownNode`.
 pub mod unknown_gorums {
+    #![allow(dead_code)]
     use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `keywords.Unknown`.

@@ -236,6 +236,18 @@ pub mod sink_client {
         inner: tonic::client::Grpc<T>,
     }
 
+    impl SinkClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+
     impl<T> SinkClient<T>
     where
         T: tonic::client::GrpcService<tonic::body::Body>,
@@ -770,6 +782,7 @@ pub mod sink_server {
 /// let x = 1;
 /// ```
 pub mod sink_gorums {
+    #![allow(dead_code)]
     use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `kitchen_sink.Sink`.

@@ -36,6 +36,18 @@ pub mod pinger_client {
         inner: tonic::client::Grpc<T>,
     }
 
+    impl PingerClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+
     impl<T> PingerClient<T>
     where
         T: tonic::client::GrpcService<tonic::body::Body>,
@@ -395,6 +407,7 @@ pub mod pinger_server {
 
 /// Quorum calls and node calls of the service `Pinger`.
 pub mod pinger_gorums {
+    #![allow(dead_code)]
     use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `Pinger`.

@@ -77,6 +77,18 @@ pub mod proto2_client {
         inner: tonic::client::Grpc<T>,
     }
 
+    impl Proto2Client<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+
     impl<T> Proto2Client<T>
     where
         T: tonic::client::GrpcService<tonic::body::Body>,
@@ -367,6 +379,7 @@ pub mod proto2_server {
 
 /// Quorum calls and node calls of the service `proto2.Proto2`.
 pub mod proto2_gorums {
+    #![allow(dead_code)]
     use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `proto2.Proto2`.

@@ -51,6 +51,18 @@ pub mod register_client {
         inner: tonic::client::Grpc<T>,
     }
 
+    impl RegisterClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+
     impl<T> RegisterClient<T>
     where
         T: tonic::client::GrpcService<tonic::body::Body>,
@@ -783,6 +795,7 @@ pub mod register_server {
 ///
 /// A register with one value.
 pub mod register_gorums {
+    #![allow(dead_code)]
     use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `register.Register`.

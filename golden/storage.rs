@@ -62,6 +62,18 @@ pub mod storage_client {
         inner: tonic::client::Grpc<T>,
     }
 
+    impl StorageClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+
     impl<T> StorageClient<T>
     where
         T: tonic::client::GrpcService<tonic::body::Body>,
@@ -570,6 +582,7 @@ pub mod storage_server {
 ///
 /// Stores values by key.
 pub mod storage_gorums {
+    #![allow(dead_code)]
     use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `storage.Storage`.

@@ -33,6 +33,18 @@ pub mod transfer_client {
         inner: tonic::client::Grpc<T>,
     }
 
+    impl TransferClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+
     impl<T> TransferClient<T>
     where
         T: tonic::client::GrpcService<tonic::body::Body>,
@@ -632,6 +644,7 @@ pub mod transfer_server {
 
 /// Quorum calls and node calls of the service `streaming.Transfer`.
 pub mod transfer_gorums {
+    #![allow(dead_code)]
     use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `streaming.Transfer`.

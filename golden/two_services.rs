@@ -33,6 +33,18 @@ pub mod log_client {
         inner: tonic::client::Grpc<T>,
     }
 
+    impl LogClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+
     impl<T> LogClient<T>
     where
         T: tonic::client::GrpcService<tonic::body::Body>,
@@ -453,6 +465,7 @@ pub mod log_server {
 
 /// Quorum calls and node calls of the service `two_services.Log`.
 pub mod log_gorums {
+    #![allow(dead_code)]
     use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `two_services.Log`.
@@ -648,6 +661,18 @@ pub mod journal_client {
     #[derive(Debug, Clone)]
     pub struct JournalClient<T> {
         inner: tonic::client::Grpc<T>,
+    }
+
+    impl JournalClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
     }
 
     impl<T> JournalClient<T>
@@ -1078,6 +1103,7 @@ pub mod journal_server {
 
 /// Quorum calls and node calls of the service `two_services.Journal`.
 pub mod journal_gorums {
+    #![allow(dead_code)]
     use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `two_services.Journal`.
@@ -1255,6 +1281,18 @@ pub mod nothing_client {
     #[derive(Debug, Clone)]
     pub struct NothingClient<T> {
         inner: tonic::client::Grpc<T>,
+    }
+
+    impl NothingClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
     }
 
     impl<T> NothingClient<T>
@@ -1481,6 +1519,7 @@ pub mod nothing_server {
 ///
 /// A service of which nothing is asked yet.
 pub mod nothing_gorums {
+    #![allow(dead_code)]
     use gorums_runtime::codegen::*;
 
     /// The service `two_services.Nothing` on a configuration of nodes.

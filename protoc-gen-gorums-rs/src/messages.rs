@@ -52,12 +52,15 @@ fn blame(
         let rest = rest.map(|(_, file)| outline(file));
         let others: Vec<_> = others.iter().cloned().chain(rest).collect();
         if let Err(failure) = run(std::slice::from_ref(file), &others, parameters) {
-            let text = format!("prost cannot generate this file: {failure}");
+            let text = format!("prost cannot generate this file: {failure}; change what it names");
             problems.push(Problem::in_file(file.name(), text));
         }
     }
     match problems.into_result() {
-        Ok(()) => Problem::new(format!("prost cannot generate these files: {failure}")).into(),
+        Ok(()) => Problem::new(format!(
+            "prost cannot generate these files: {failure}; change what it names"
+        ))
+        .into(),
         Err(problems) => problems,
     }
 }

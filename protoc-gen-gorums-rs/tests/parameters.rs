@@ -81,3 +81,12 @@ fn an_include_file_has_the_modules_of_all_packages() {
     assert!(module < inner);
     assert!(tree.contains(r#"include!("imports.types.rs")"#));
 }
+
+#[test]
+fn services_may_have_their_messages_in_another_crate() {
+    let files = register("extern_path=.register=::messages");
+    let code = &files["register.rs"];
+    assert!(!code.contains("pub struct State"));
+    assert!(code.contains("Option<::messages::AgreedState>"));
+    assert!(code.contains("pub mod register_server"));
+}

@@ -90,6 +90,7 @@ pub(crate) fn module(
         #doc
         #lints
         pub mod #module {
+            #![allow(dead_code)]
             use gorums_runtime::codegen::*;
 
             #quorum_spec

@@ -33,10 +33,7 @@ pub(crate) fn client(
         &parameters.client_mod_attribute,
         &parameters.client_attribute,
     );
-    // The client is made from the channel of a node, so that it need not connect, for which tonic
-    // would need a feature.
     let tokens = CodeGenBuilder::new()
-        .build_transport(false)
         .attributes(attributes)
         .generate_client(&Stubs::new(service), "super");
     allow(&lints::function_names(service), tokens)
