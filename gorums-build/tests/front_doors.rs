@@ -183,3 +183,17 @@ fn errors_name_the_file_the_compiler_or_the_rule() {
     assert!(matches!(error, Error::DescriptorSet { .. }), "{error}");
     assert!(error.to_string().contains("junk"), "{error}");
 }
+
+#[test]
+fn a_protoc_without_its_include_files_is_told_apart() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let Compiler::Protoc(complete) = protoc() else {
+        unreachable!("it is one")
+    };
+    let bare = directory.path().join("protoc");
+    fs::copy(complete, &bare).expect("a copy");
+    let compiler = Compiler::Protoc(bare);
+    let error = compile(builder(directory.path()).compiler(compiler), "register");
+    let error = error.expect_err("no include files");
+    assert!(error.to_string().contains("libprotobuf-dev"), "{error}");
+}
