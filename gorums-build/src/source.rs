@@ -16,6 +16,10 @@ use crate::error::Error;
 /// The names under which .proto files import the method options: ours, and that of Gorums in Go.
 const GORUMS_PROTO_NAMES: [&str; 2] = ["gorums.proto", "github.com/relab/gorums/gorums.proto"];
 
+/// What to do about a protoc that was installed by halves.
+const NO_INCLUDE_FILES: &str = "this protoc lacks its include files: install them (Debian's package \
+                                libprotobuf-dev), or take it off the PATH to do without protoc";
+
 /// Compiled .proto files: the ones asked for and all that they import.
 #[derive(Debug)]
 pub(crate) struct Descriptors {
@@ -116,11 +120,13 @@ fn run_protoc(
         Err(error) => return Ok(Err(error)),
     };
     if !output.status.success() {
+        let mut message = String::from_utf8_lossy(&output.stderr).into_owned();
+        if message.contains(r#"Import "google/protobuf/descriptor.proto" was not found"#) {
+            message.push_str(NO_INCLUDE_FILES);
+        }
         return Err(Error::Compile {
             compiler: protoc.display().to_string(),
-            message: String::from_utf8_lossy(&output.stderr)
-                .trim_end()
-                .to_string(),
+            message: message.trim_end().to_string(),
         });
     }
     fs::read(&set).map(Ok).map_err(io(&set))
