@@ -135,3 +135,19 @@ fn imports(descriptors: &Descriptors, includes: &[&Path]) -> BTreeSet<PathBuf> {
     };
     descriptors.names.iter().filter_map(find).collect()
 }
+
+#[cfg(all(test, feature = "protox"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn imports_are_watched_as_far_as_they_are_the_users_files() {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../golden");
+        let proto = golden.join("imports.proto");
+        let compiler = Some(Compiler::Protox);
+        let descriptors = source::compile(compiler.as_ref(), &[&proto], &[&golden]);
+        let watched = imports(&descriptors.expect("a good proto"), &[&golden]);
+        let expected = ["imports.proto", "imports_types.proto"].map(|name| golden.join(name));
+        assert_eq!(watched, BTreeSet::from(expected));
+    }
+}

@@ -9,7 +9,7 @@ use futures::{FutureExt, Stream};
 use tonic::Status;
 
 use crate::deadline::Deadline;
-use crate::grpc::EncodedRequest;
+use crate::grpc::Envelope;
 use crate::options::CallOptions;
 use crate::{Configuration, Method, Node, NodeId};
 
@@ -35,13 +35,14 @@ impl<R: prost::Message + Default + 'static> FanOut<R> {
         options: CallOptions,
         deadline: Deadline,
     ) -> Self {
-        let encoded = EncodedRequest::new::<M>(request, options.metadata, deadline);
+        let envelope = Envelope::new::<M>(options.metadata, deadline);
+        let mut shared = None;
         let in_flight = configuration
             .nodes()
             .filter_map(|node| {
                 let request = match &mut per_node {
-                    None => encoded.clone(),
-                    Some(per_node) => encoded.with_message(&per_node(request, node.id())?),
+                    None => shared.get_or_insert_with(|| envelope.seal(request)).clone(),
+                    Some(per_node) => envelope.seal(&per_node(request, node.id())?),
                 };
                 Some(InFlight {
                     call: request.send(node.channel()).boxed(),

@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
-use crate::grpc::EncodedRequest;
+use crate::grpc::Envelope;
 use crate::options::CallOptions;
 use crate::{Method, Node, NodeError};
 
@@ -70,7 +70,8 @@ impl<M: Method> NodeCall<M> {
             if deadline.has_passed() {
                 return Err(late());
             }
-            let call = EncodedRequest::new::<M>(&request, options.metadata, deadline)
+            let call = Envelope::new::<M>(options.metadata, deadline)
+                .seal(&request)
                 .send::<M::Reply>(node.channel());
             match deadline.instant() {
                 Some(at) => tokio::time::timeout_at(at, call)

@@ -6,6 +6,7 @@ use std::time::Duration;
 use gorums_runtime::{Configuration, ConfigurationError, Manager, ManagerError, NodeId};
 use tests::network::Network;
 use tests::register::ReadRequest;
+use tests::register::register_gorums::RegisterConfiguration;
 use tests::replica::Cluster;
 use tests::spec::Count;
 
@@ -186,4 +187,19 @@ async fn a_node_call_goes_to_its_node_alone() {
         [1, 2, 3]
     );
     assert!(register.node(Network::id(4)).is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn configurations_share_the_connections_of_their_manager() {
+    let cluster = Cluster::answering(3);
+    let manager = cluster.network.manager(3).connect().await.expect("all up");
+    let some = manager
+        .configuration_of([1, 2].map(Network::id))
+        .expect("known");
+    for configuration in [manager.configuration(), some, manager.configuration()] {
+        let size = configuration.size();
+        let register = RegisterConfiguration::new(configuration, Count(size));
+        register.read(ReadRequest {}).await.expect("all");
+    }
+    assert_eq!(cluster.network.connections(), 3);
 }

@@ -7,4 +7,4 @@ mod request;
 mod status;
 
 pub(crate) use endpoint::Endpoint;
-pub(crate) use request::EncodedRequest;
+pub(crate) use request::Envelope;

@@ -1,4 +1,4 @@
-//! One request, sent to any number of nodes.
+//! The requests of one call.
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
@@ -13,59 +13,68 @@ use super::status;
 use crate::Method;
 use crate::deadline::Deadline;
 
-/// A request in the form in which it is sent to every node: its message is encoded once.
+/// What the requests of one call have in common.
 #[derive(Clone, Debug)]
-pub(crate) struct EncodedRequest {
+pub(crate) struct Envelope {
     path: PathAndQuery,
     metadata: MetadataMap,
-    frame: Result<Bytes, Status>,
     deadline: Deadline,
 }
 
-impl EncodedRequest {
-    pub(crate) fn new<M: Method>(
-        message: &M::Request,
-        metadata: MetadataMap,
-        deadline: Deadline,
-    ) -> Self {
-        let mut envelope = Request::new(());
-        *envelope.metadata_mut() = metadata;
+impl Envelope {
+    /// The envelope of a call of `M`.
+    pub(crate) fn new<M: Method>(metadata: MetadataMap, deadline: Deadline) -> Self {
+        let mut request = Request::new(());
+        *request.metadata_mut() = metadata;
         if let Some(timeout) = deadline.grpc_timeout() {
-            envelope.set_timeout(timeout);
+            request.set_timeout(timeout);
         }
-        let (metadata, ..) = envelope.into_parts();
+        let (metadata, ..) = request.into_parts();
         Self {
             path: PathAndQuery::from_static(M::DESCRIPTOR.path()),
             metadata,
-            frame: frame(message),
             deadline,
         }
     }
 
-    /// The same request with another message.
-    pub(crate) fn with_message(&self, message: &impl Message) -> Self {
-        Self {
+    /// A request with `message` in it, which is encoded here and not again.
+    pub(crate) fn seal(&self, message: &impl Message) -> EncodedRequest {
+        EncodedRequest {
+            envelope: self.clone(),
             frame: frame(message),
-            ..self.clone()
         }
     }
+}
 
+/// A request in the form in which it is sent, to any number of nodes.
+#[derive(Clone, Debug)]
+pub(crate) struct EncodedRequest {
+    envelope: Envelope,
+    frame: Result<Bytes, Status>,
+}
+
+impl EncodedRequest {
     /// Sends the request to one node and waits for its reply. Dropping the future withdraws the request: the
     /// server sees the cancellation.
     pub(crate) async fn send<R>(self, channel: Channel) -> Result<R, Status>
     where
         R: Message + Default + 'static,
     {
+        let Envelope {
+            path,
+            metadata,
+            deadline,
+        } = self.envelope;
         let mut client = tonic::client::Grpc::new(Framed::new(channel, self.frame?));
         client
             .ready()
             .await
             .map_err(|error| status::unavailable(error.into()))?;
-        let request = Request::from_parts(self.metadata, Default::default(), ());
+        let request = Request::from_parts(metadata, Default::default(), ());
         client
-            .unary(request, self.path, ReplyCodec::<R>::default())
+            .unary(request, path, ReplyCodec::<R>::default())
             .await
             .map(tonic::Response::into_inner)
-            .map_err(|status| status::normalise(status, self.deadline))
+            .map_err(|status| status::normalise(status, deadline))
     }
 }

@@ -1,0 +1,97 @@
+//! How often a request is encoded.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use gorums_runtime::{Decide, Method, MethodDescriptor, QuorumCall, Replies};
+use prost::bytes::{Buf, BufMut};
+use prost::encoding::{DecodeContext, WireType, int64, skip_field};
+use prost::{DecodeError, Message};
+use tests::register::WriteResponse;
+use tests::replica::Cluster;
+
+/// `register.State`, with a count of how often it was encoded.
+#[derive(Debug, Default)]
+struct CountedState {
+    timestamp: i64,
+    encoded: Arc<AtomicUsize>,
+}
+
+impl Message for CountedState {
+    fn encode_raw(&self, buffer: &mut impl BufMut) {
+        self.encoded.fetch_add(1, Ordering::SeqCst);
+        int64::encode(2, &self.timestamp, buffer);
+    }
+
+    fn merge_field(
+        &mut self,
+        tag: u32,
+        wire_type: WireType,
+        buffer: &mut impl Buf,
+        context: DecodeContext,
+    ) -> Result<(), DecodeError> {
+        skip_field(wire_type, tag, buffer, context)
+    }
+
+    fn encoded_len(&self) -> usize {
+        int64::encoded_len(2, &self.timestamp)
+    }
+
+    fn clear(&mut self) {}
+}
+
+/// `register.Register/Write`.
+struct Write;
+
+impl Method for Write {
+    type Request = CountedState;
+    type Reply = WriteResponse;
+    const DESCRIPTOR: MethodDescriptor =
+        MethodDescriptor::new("register.Register", "Write", "/register.Register/Write");
+}
+
+impl Decide<()> for Write {
+    type Output = usize;
+
+    /// How many of nine replicas have accepted the write, once all have answered.
+    fn decide(_: &(), _: &CountedState, replies: &mut Replies<WriteResponse>) -> Option<usize> {
+        let accepted = replies.messages().filter(|reply| reply.new).count();
+        (replies.len() == 9).then_some(accepted)
+    }
+}
+
+fn counted() -> (CountedState, Arc<AtomicUsize>) {
+    let encoded = Arc::default();
+    let state = CountedState {
+        timestamp: 1,
+        encoded: Arc::clone(&encoded),
+    };
+    (state, encoded)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_is_encoded_once_for_all_nodes() {
+    let cluster = Cluster::answering(9);
+    let manager = cluster.network.manager(9).connect().await.expect("all up");
+    let (state, encoded) = counted();
+    let call = QuorumCall::<Write, ()>::new(&manager.configuration(), &Arc::new(()), state);
+    assert_eq!(call.await.expect("all"), 9);
+    assert_eq!(encoded.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_of_a_per_node_call_are_encoded_once_each() {
+    let cluster = Cluster::answering(9);
+    let manager = cluster.network.manager(9).connect().await.expect("all up");
+    let (state, encoded) = counted();
+    let own = |state: &CountedState, _| {
+        Some(CountedState {
+            timestamp: state.timestamp,
+            encoded: Arc::clone(&state.encoded),
+        })
+    };
+    let configuration = manager.configuration();
+    let call = QuorumCall::<Write, ()>::per_node(&configuration, &Arc::new(()), state, own);
+    assert_eq!(call.await.expect("all"), 9);
+    assert_eq!(encoded.load(Ordering::SeqCst), 9);
+}
