@@ -14,6 +14,7 @@ use tests::register::register_gorums::RegisterConfiguration;
 use tests::spec::{Count, state};
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
+use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::server::{Grpc, NamedService, UnaryService};
 use tonic::service::Routes;
 use tonic::{Code, Request, Response, Status};
@@ -36,26 +37,26 @@ struct Nonsense {
     value: u64,
 }
 
-/// Answers every call with one message.
+/// Answers every call with what it makes of the call's metadata.
 #[derive(Clone)]
-struct Answering<T>(T);
+struct Answering<T>(fn(&MetadataMap) -> T);
 
 impl<T> NamedService for Answering<T> {
     const NAME: &'static str = "register.Register";
 }
 
-impl<T: prost::Message + Clone> UnaryService<()> for Answering<T> {
+impl<T: prost::Message> UnaryService<()> for Answering<T> {
     type Response = T;
     type Future = Ready<Result<Response<T>, Status>>;
 
-    fn call(&mut self, _: Request<()>) -> Self::Future {
-        ready(Ok(Response::new(self.0.clone())))
+    fn call(&mut self, request: Request<()>) -> Self::Future {
+        ready(Ok(Response::new(self.0(request.metadata()))))
     }
 }
 
 impl<T> Service<http::Request<Body>> for Answering<T>
 where
-    T: prost::Message + Clone + Send + Sync + 'static,
+    T: prost::Message + Clone + 'static,
 {
     type Response = http::Response<Body>;
     type Error = Infallible;
@@ -75,20 +76,20 @@ where
     }
 }
 
-fn theirs(value: &str, timestamp: i64) -> Routes {
-    Routes::new(Answering(TheirState {
+fn theirs(value: &str, timestamp: i64) -> TheirState {
+    TheirState {
         value: value.into(),
         timestamp,
         unknown_to_us: "a field of a later version".to_string(),
-    }))
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn replicas_made_with_tonic_alone_answer_quorum_calls() {
     let network = Network::new();
-    network.serve(1, theirs("old", 1));
-    network.serve(2, theirs("new", 2));
-    network.serve(3, theirs("old", 1));
+    network.serve(1, Routes::new(Answering(|_| theirs("old", 1))));
+    network.serve(2, Routes::new(Answering(|_| theirs("new", 2))));
+    network.serve(3, Routes::new(Answering(|_| theirs("old", 1))));
     let manager = network.manager(3).connect().await.expect("all are up");
     let register = RegisterConfiguration::new(manager.configuration(), Count(3));
     let read = register.read(ReadRequest {}).await.expect("a quorum");
@@ -98,8 +99,8 @@ async fn replicas_made_with_tonic_alone_answer_quorum_calls() {
 #[tokio::test(start_paused = true)]
 async fn a_reply_that_does_not_decode_is_its_nodes_error() {
     let network = Network::new();
-    network.serve(1, theirs("new", 1));
-    network.serve(2, Routes::new(Answering(Nonsense { value: 7 })));
+    network.serve(1, Routes::new(Answering(|_| theirs("new", 1))));
+    network.serve(2, Routes::new(Answering(|_| Nonsense { value: 7 })));
     let manager = network.manager(2).connect().await.expect("all are up");
     let register = RegisterConfiguration::new(manager.configuration(), Count(2));
     let error = register.read(ReadRequest {}).await.expect_err("one reply");
@@ -126,4 +127,26 @@ async fn a_server_without_the_service_is_unimplemented() {
     let register = RegisterConfiguration::new(manager.configuration(), Count(1));
     let error = register.read(ReadRequest {}).await.expect_err("no service");
     assert_eq!(error.errors()[0].code(), Code::Unimplemented);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_metadata_of_a_call_reaches_the_replicas() {
+    let network = Network::new();
+    let tenant = Answering(|metadata| {
+        let tenant = metadata.get("tenant").map(|value| value.as_bytes());
+        theirs(&String::from_utf8_lossy(tenant.unwrap_or(b"nobody")), 1)
+    });
+    network.serve(1, Routes::new(tenant));
+    let manager = network.manager(1).connect().await.expect("it is up");
+    let register = RegisterConfiguration::new(manager.configuration(), Count(1));
+    let mut metadata = MetadataMap::new();
+    metadata.insert("tenant", MetadataValue::from_static("alice"));
+
+    let call = register.read(ReadRequest {}).metadata(metadata.clone());
+    assert_eq!(call.await.expect("a reply"), state("alice", 1));
+    let node = register.node(Network::id(1)).expect("a node");
+    let call = node.read_no_qc(ReadRequest {}).metadata(metadata);
+    assert_eq!(call.await.expect("a reply"), state("alice", 1));
+    let call = register.read(ReadRequest {});
+    assert_eq!(call.await.expect("a reply"), state("nobody", 1));
 }
