@@ -3186,9 +3186,8 @@ pub mod http_server2_server {
 /// Quorum calls and node calls of the service `keywords.HTTPServer2`.
 ///
 /// Methods that are called like functions of tonic's clients, or like those of std's traits.
-#[allow(clippy::should_implement_trait, clippy::wrong_self_convention)]
 pub mod http_server2_gorums {
-    #![allow(dead_code)]
+    #![allow(dead_code, clippy::should_implement_trait, clippy::wrong_self_convention)]
     use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `keywords.HTTPServer2`.

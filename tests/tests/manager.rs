@@ -1,6 +1,7 @@
 //! Pools of nodes and the configurations made of them.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::time::Duration;
 
 use gorums_runtime::{Configuration, ConfigurationError, Manager, ManagerError, NodeId};
@@ -42,8 +43,9 @@ async fn configurations_of_the_same_nodes_are_equal_whatever_their_order_and_man
     let some: Vec<NodeId> = manager.configuration().node_ids().take(2).collect();
     let some = manager.configuration_of(some).expect("known nodes");
     assert_ne!(some, other.configuration());
-    let distinct: HashSet<_> = [manager.configuration(), other.configuration(), some].into();
-    assert_eq!(distinct.len(), 2);
+    let hasher = BuildHasherDefault::<DefaultHasher>::new();
+    let hash = |configuration: Configuration| hasher.hash_one(configuration);
+    assert_eq!(hash(manager.configuration()), hash(other.configuration()));
 }
 
 #[tokio::test]

@@ -74,11 +74,10 @@ pub(crate) fn module(
         lines.extend(service.comment.iter().cloned());
     }
     let doc = doc::doc(&lines);
-    let lints = lints::function_names(service);
-    let lints = (!lints.is_empty()).then(|| {
-        let lints = lints::paths(&lints);
-        quote!(#[allow(#(#lints),*)])
-    });
+    // A crate need not call everything that a service has.
+    let mut lints = vec!["dead_code"];
+    lints.extend(lints::function_names(service));
+    let lints = lints::paths(&lints);
     let quorum_spec = service
         .service
         .has_quorum_functions()
@@ -88,9 +87,8 @@ pub(crate) fn module(
     let methods = methods::methods(service, &names);
     syn::parse2(quote! {
         #doc
-        #lints
         pub mod #module {
-            #![allow(dead_code)]
+            #![allow(#(#lints),*)]
             use gorums_runtime::codegen::*;
 
             #quorum_spec
