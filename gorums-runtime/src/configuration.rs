@@ -4,8 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
-
+use crate::tasks::Tasks;
 use crate::{ConfigurationId, Node, NodeId};
 
 /// A set of nodes that quorum calls go to.
@@ -18,15 +17,14 @@ pub struct Configuration(Arc<Inner>);
 struct Inner {
     id: ConfigurationId,
     nodes: Box<[Node]>,
-    closed: CancellationToken,
+    tasks: Tasks,
 }
 
 impl Configuration {
-    /// The configuration of `nodes`; a node that occurs again is left out. `closed` is cancelled when the nodes'
-    /// manager closes.
+    /// The configuration of `nodes`, whose manager runs `tasks`; a node that occurs again is left out.
     pub(crate) fn new(
         nodes: impl IntoIterator<Item = Node>,
-        closed: CancellationToken,
+        tasks: Tasks,
     ) -> Result<Self, ConfigurationError> {
         let mut distinct: Vec<Node> = Vec::new();
         for node in nodes {
@@ -40,7 +38,7 @@ impl Configuration {
         Ok(Self(Arc::new(Inner {
             id: ConfigurationId::of(distinct.iter().map(Node::id)),
             nodes: distinct.into(),
-            closed,
+            tasks,
         })))
     }
 
@@ -81,9 +79,9 @@ impl Configuration {
             .ok_or_else(|| UnknownNode::new(id, self.node_ids()))
     }
 
-    /// Cancelled when the manager of the nodes closes.
-    pub(crate) fn closed(&self) -> &CancellationToken {
-        &self.0.closed
+    /// The background work of the nodes' manager.
+    pub(crate) fn tasks(&self) -> &Tasks {
+        &self.0.tasks
     }
 }
 

@@ -1,8 +1,11 @@
 //! The arithmetic of deadlines.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
+use tonic::Status;
 
 /// The longest timeout that the gRPC protocol can carry: eight digits of hours.
 const LONGEST_GRPC_TIMEOUT: Duration = Duration::from_secs(99_999_999 * 60 * 60);
@@ -25,12 +28,37 @@ impl Deadline {
         self.0.is_some_and(|at| at <= Instant::now())
     }
 
+    /// The status of a call on a node that has not answered by the deadline.
+    pub(crate) fn exceeded() -> Status {
+        Status::deadline_exceeded("no reply before the deadline")
+    }
+
+    /// What goes off at the deadline. Only without a deadline can it be had outside of a tokio runtime.
+    pub(crate) fn alarm(self) -> Alarm {
+        Alarm(self.0.map(|at| Box::pin(tokio::time::sleep_until(at))))
+    }
+
     /// The time left, as the gRPC protocol can carry it.
     pub(crate) fn grpc_timeout(self) -> Option<Duration> {
         self.0.map(|at| {
             at.saturating_duration_since(Instant::now())
                 .min(LONGEST_GRPC_TIMEOUT)
         })
+    }
+}
+
+/// A future that is ready once its deadline has passed.
+#[derive(Debug)]
+pub(crate) struct Alarm(Option<Pin<Box<Sleep>>>);
+
+impl Future for Alarm {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.0 {
+            Some(sleep) => sleep.as_mut().poll(cx),
+            None => Poll::Pending,
+        }
     }
 }
 

@@ -56,9 +56,17 @@ impl<R: prost::Message + Default + 'static> FanOut<R> {
         }
     }
 
-    /// The nodes that have neither answered nor failed.
-    pub(crate) fn nodes(&self) -> impl Iterator<Item = &Node> {
-        self.in_flight.iter().map(|in_flight| &in_flight.node)
+    /// How many nodes have neither answered nor failed.
+    pub(crate) fn len(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// Withdraws the RPCs that are in flight, and returns their nodes.
+    pub(crate) fn withdraw(&mut self) -> Vec<Node> {
+        std::mem::take(&mut self.in_flight)
+            .into_iter()
+            .map(|in_flight| in_flight.node)
+            .collect()
     }
 
     /// Lets the RPCs that are in flight go on without their caller, within their nodes' bounds.

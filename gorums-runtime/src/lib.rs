@@ -52,6 +52,8 @@
 //! # }
 //! ```
 
+mod aggregate_call;
+mod caller;
 mod configuration;
 mod connector;
 mod deadline;
@@ -74,6 +76,11 @@ pub mod codegen;
 pub use prost_types;
 pub use tonic;
 
+pub use aggregate_call::{
+    AggregateCall, Aggregated, AllReplies, AsyncCall, Decision, FirstReply, Responses,
+    SuccessfulResponses, Threshold,
+};
+pub use caller::{Caller, NodeCaller};
 pub use configuration::{Configuration, ConfigurationError, UnknownNode};
 pub use connector::Connection;
 pub use id::{ConfigurationId, NodeId};
@@ -82,9 +89,10 @@ pub use method::{Decide, Method, MethodDescriptor};
 pub use node::Node;
 pub use node_call::{NodeCall, NodeCallFuture};
 pub use node_error::NodeError;
+pub use options::CallOptions;
 pub use quorum_call::{
-    Decided, QuorumCall, QuorumCallError, QuorumCallErrorKind, QuorumCallFuture, WithNodes,
-    WithNodesFuture,
+    Decided, QuorumCall, QuorumCallError, QuorumCallErrorKind, QuorumCallFuture, QuorumCallHandle,
+    WithNodes, WithNodesFuture,
 };
 pub use replies::Replies;
 

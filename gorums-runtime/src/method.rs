@@ -64,4 +64,10 @@ pub trait Decide<Q>: Method {
         request: &Self::Request,
         replies: &mut Replies<Self::Reply>,
     ) -> Option<Self::Output>;
+
+    /// Whether the call may still be decided when it has `replies`, and `outstanding` nodes have neither answered
+    /// nor failed. When not, it ends without waiting for them.
+    fn reachable(_spec: &Q, _replies: &Replies<Self::Reply>, _outstanding: usize) -> bool {
+        true
+    }
 }

@@ -3,15 +3,15 @@
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tonic::Status;
-use tonic::metadata::MetadataMap;
 
+use crate::caller::NodeCaller;
+use crate::deadline::Deadline;
 use crate::grpc::Envelope;
-use crate::options::CallOptions;
+use crate::options::{CallOptions, option_methods};
 use crate::{Method, Node, NodeError};
 
 /// A call to one node that has not started: set it up, then await it.
@@ -36,27 +36,16 @@ pub struct NodeCall<M: Method> {
 }
 
 impl<M: Method> NodeCall<M> {
-    /// A call of `request` on `node`. For generated code.
-    pub fn new(node: &Node, request: M::Request) -> Self {
+    /// A call of `request` on the node of `caller`. For generated code.
+    pub fn new(caller: &NodeCaller, request: M::Request) -> Self {
         Self {
-            node: node.clone(),
+            node: caller.node().clone(),
             request,
-            options: CallOptions::default(),
+            options: caller.options().clone(),
         }
     }
 
-    /// Ends the call `timeout` after it started, with `DeadlineExceeded` unless the node has answered by then. The
-    /// deadline travels to the server as `grpc-timeout`. Without it a call waits as long as the node may answer.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.options.timeout = Some(timeout);
-        self
-    }
-
-    /// Sends `metadata` along with the request, in place of what was set before.
-    pub fn metadata(mut self, metadata: MetadataMap) -> Self {
-        self.options.metadata = metadata;
-        self
-    }
+    option_methods!();
 
     async fn run(self) -> Result<M::Reply, NodeError> {
         let Self {
@@ -65,10 +54,9 @@ impl<M: Method> NodeCall<M> {
             options,
         } = self;
         let deadline = options.deadline();
-        let late = || Status::deadline_exceeded("no reply before the deadline");
         let outcome = async {
             if deadline.has_passed() {
-                return Err(late());
+                return Err(Deadline::exceeded());
             }
             let call = Envelope::new::<M>(options.metadata, deadline)
                 .seal(&request)
@@ -76,7 +64,7 @@ impl<M: Method> NodeCall<M> {
             match deadline.instant() {
                 Some(at) => tokio::time::timeout_at(at, call)
                     .await
-                    .unwrap_or_else(|_| Err(late())),
+                    .unwrap_or_else(|_| Err(Deadline::exceeded())),
                 None => call.await,
             }
         };

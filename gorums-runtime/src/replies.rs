@@ -28,13 +28,22 @@ use crate::NodeId;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replies<T> {
     replies: Vec<(NodeId, T)>,
+    /// How many nodes were asked.
+    asked: usize,
 }
 
 impl<T> Replies<T> {
-    pub(crate) fn with_capacity(nodes: usize) -> Self {
+    /// The replies of a call that goes to `asked` nodes, before the first of them.
+    pub(crate) fn to_come(asked: usize) -> Self {
         Self {
-            replies: Vec::with_capacity(nodes),
+            replies: Vec::with_capacity(asked),
+            asked,
         }
+    }
+
+    /// How many nodes were asked: those of the configuration but the skipped ones.
+    pub(crate) fn asked(&self) -> usize {
+        self.asked
     }
 
     pub(crate) fn push(&mut self, node: NodeId, reply: T) {
@@ -116,18 +125,16 @@ impl<T> Replies<T> {
 /// No replies.
 impl<T> Default for Replies<T> {
     fn default() -> Self {
-        Self {
-            replies: Vec::new(),
-        }
+        Self::to_come(0)
     }
 }
 
 /// Replies that arrived in the iterator's order, to test a quorum function with.
 impl<T> FromIterator<(NodeId, T)> for Replies<T> {
     fn from_iter<I: IntoIterator<Item = (NodeId, T)>>(replies: I) -> Self {
-        Self {
-            replies: replies.into_iter().collect(),
-        }
+        let mut all = Self::default();
+        all.extend(replies);
+        all
     }
 }
 
@@ -135,6 +142,7 @@ impl<T> FromIterator<(NodeId, T)> for Replies<T> {
 impl<T> Extend<(NodeId, T)> for Replies<T> {
     fn extend<I: IntoIterator<Item = (NodeId, T)>>(&mut self, replies: I) {
         self.replies.extend(replies);
+        self.asked = self.asked.max(self.replies.len());
     }
 }
 

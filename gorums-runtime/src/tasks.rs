@@ -31,6 +31,11 @@ impl Tasks {
             .abort_handle()
     }
 
+    /// The runtime that the manager was made on.
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
     /// Ends all tasks, now and from now on.
     pub(crate) fn close(&self) {
         self.closed.cancel();

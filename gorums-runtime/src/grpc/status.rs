@@ -21,7 +21,7 @@ pub(super) fn normalise(status: Status, deadline: Deadline) -> Status {
         .source()
         .is_some_and(|source| causes(source).any(|cause| cause.is::<TimeoutExpired>()));
     if timed_out || (status.code() == Code::Cancelled && deadline.has_passed()) {
-        return Status::deadline_exceeded("no reply before the deadline");
+        return Deadline::exceeded();
     }
     match status.source() {
         Some(source) if causes(source).any(|cause| cause.is::<ConnectError>()) => {

@@ -59,7 +59,7 @@ impl Manager {
     }
 
     fn new(nodes: Vec<Node>, tasks: Tasks) -> Result<Self, ManagerError> {
-        let all = Configuration::new(nodes.iter().cloned(), tasks.closed().clone())
+        let all = Configuration::new(nodes.iter().cloned(), tasks.clone())
             .map_err(|_| ManagerError::NoNodes)?;
         Ok(Self {
             nodes: nodes.into(),
@@ -86,7 +86,7 @@ impl Manager {
             .into_iter()
             .map(|id| self.node(id))
             .collect::<Result<Vec<_>, _>>()?;
-        Configuration::new(nodes, self.tasks.closed().clone())
+        Configuration::new(nodes, self.tasks.clone())
     }
 
     /// The node with this id.

@@ -5,15 +5,13 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use futures::{FutureExt, StreamExt};
-use tokio::time::Sleep;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
-use tonic::Status;
 
 use super::{Decided, QuorumCall, QuorumCallError, QuorumCallErrorKind};
-use crate::deadline::Deadline;
+use crate::deadline::{Alarm, Deadline};
 use crate::fan_out::FanOut;
 use crate::node_error::NodeError;
 use crate::{Decide, NodeId, Replies};
@@ -121,7 +119,7 @@ struct Running<M: Decide<Q>, Q> {
     nodes: Vec<NodeId>,
     errors: Vec<NodeError>,
     deadline: Deadline,
-    sleep: Option<Pin<Box<Sleep>>>,
+    alarm: Alarm,
     closed: CancellationToken,
     closing: Pin<Box<WaitForCancellationFutureOwned>>,
     cancel_rest: bool,
@@ -138,10 +136,10 @@ impl<M: Decide<Q>, Q> Running<M, Q> {
             request,
             per_node,
             options,
-            cancel_rest,
         } = call;
         let deadline = options.deadline();
-        let closed = configuration.closed().clone();
+        let cancel_rest = options.cancel_rest;
+        let closed = configuration.tasks().closed().clone();
         let not_sent = |kind| {
             Err(QuorumCallError::new(
                 M::DESCRIPTOR.full_name(),
@@ -162,17 +160,19 @@ impl<M: Decide<Q>, Q> Running<M, Q> {
                 Ok(fan_out) => fan_out,
                 Err(kind) => return not_sent(kind),
             };
+        let replies = Replies::to_come(fan_out.len());
+        if !M::reachable(&spec, &replies, fan_out.len()) {
+            return not_sent(QuorumCallErrorKind::Incomplete);
+        }
         Ok(Self {
             spec,
             request,
             fan_out,
-            replies: Replies::with_capacity(configuration.size()),
+            replies,
             nodes: Vec::with_capacity(configuration.size()),
             errors: Vec::new(),
             deadline,
-            sleep: deadline
-                .instant()
-                .map(|at| Box::pin(tokio::time::sleep_until(at))),
+            alarm: deadline.alarm(),
             closing: Box::pin(closed.clone().cancelled_owned()),
             closed,
             cancel_rest,
@@ -192,23 +192,24 @@ impl<M: Decide<Q>, Q> Running<M, Q> {
                         return Poll::Ready(end);
                     }
                 }
-                Some((node, Err(status))) => self.errors.push(NodeError::new(&node, status)),
+                Some((node, Err(status))) => {
+                    self.errors.push(NodeError::new(&node, status));
+                    if !M::reachable(&self.spec, &self.replies, self.fan_out.len()) {
+                        return Poll::Ready(Err(self.undecided()));
+                    }
+                }
                 None => return Poll::Ready(Err(self.undecided())),
             }
         }
         if self.closing.poll_unpin(cx).is_ready() {
             return Poll::Ready(Err(QuorumCallErrorKind::Closed));
         }
-        match &mut self.sleep {
-            Some(sleep) => {
-                ready!(sleep.poll_unpin(cx));
-                Poll::Ready(Err(QuorumCallErrorKind::DeadlineExceeded))
-            }
-            None => Poll::Pending,
-        }
+        self.alarm
+            .poll_unpin(cx)
+            .map(|()| Err(QuorumCallErrorKind::DeadlineExceeded))
     }
 
-    /// Why a call ends whose nodes have all answered, failed or been skipped. The nodes know of the deadline, too,
+    /// Why a call ends that the nodes which are left cannot bring to a decision. The nodes know of the deadline, too,
     /// and their connections end with the manager: their errors may arrive before the call's own alarm.
     fn undecided(&self) -> QuorumCallErrorKind {
         if self.closed.is_cancelled() {
@@ -234,13 +235,11 @@ impl<M: Decide<Q>, Q> Running<M, Q> {
             }
             Err(kind) => {
                 if kind == QuorumCallErrorKind::DeadlineExceeded {
-                    let late = |node| {
-                        NodeError::new(
-                            node,
-                            Status::deadline_exceeded("no reply before the deadline"),
-                        )
-                    };
-                    self.errors.extend(self.fan_out.nodes().map(late));
+                    let late = self.fan_out.withdraw();
+                    let errors = late
+                        .iter()
+                        .map(|node| NodeError::new(node, Deadline::exceeded()));
+                    self.errors.extend(errors);
                 }
                 Err(QuorumCallError::new(
                     M::DESCRIPTOR.full_name(),

@@ -2,17 +2,18 @@
 
 mod error;
 mod future;
+mod handle;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use error::{QuorumCallError, QuorumCallErrorKind};
 pub use future::{QuorumCallFuture, WithNodesFuture};
-use tonic::metadata::MetadataMap;
+pub use handle::QuorumCallHandle;
 
+use crate::caller::Caller;
 use crate::fan_out::PerNode;
-use crate::options::CallOptions;
+use crate::options::{CallOptions, option_methods};
 use crate::{Configuration, Decide, NodeId};
 
 /// A quorum call that has not started: set it up, then await it.
@@ -62,61 +63,65 @@ pub struct QuorumCall<M: Decide<Q>, Q> {
     request: M::Request,
     per_node: Option<PerNode<M::Request>>,
     options: CallOptions,
-    cancel_rest: bool,
 }
 
 impl<M: Decide<Q>, Q> QuorumCall<M, Q> {
-    /// A call of `request` on every node of `configuration`, decided by `spec`. For generated code.
-    pub fn new(configuration: &Configuration, spec: &Arc<Q>, request: M::Request) -> Self {
+    /// A call of `request` on every node of `caller`, decided by its spec. For generated code.
+    pub fn new(caller: &Caller<Q>, request: M::Request) -> Self {
         Self {
-            configuration: configuration.clone(),
-            spec: Arc::clone(spec),
+            configuration: caller.configuration().clone(),
+            spec: caller.shared_spec(),
             request,
             per_node: None,
-            options: CallOptions::default(),
-            cancel_rest: false,
+            options: caller.options().clone(),
         }
     }
 
     /// A call that sends each node what `per_node` makes of `request` for it. A node for which it makes none is
     /// skipped: nothing is sent to it, and it counts neither as a reply nor as an error. For generated code.
     pub fn per_node(
-        configuration: &Configuration,
-        spec: &Arc<Q>,
+        caller: &Caller<Q>,
         request: M::Request,
         per_node: impl FnMut(&M::Request, NodeId) -> Option<M::Request> + Send + 'static,
     ) -> Self {
         Self {
             per_node: Some(Box::new(per_node)),
-            ..Self::new(configuration, spec, request)
+            ..Self::new(caller, request)
         }
     }
 
-    /// Ends the call `timeout` after it started, with `DeadlineExceeded` unless it has been decided by then. The
-    /// deadline travels to the servers as `grpc-timeout`. Without it a call waits as long as a node may answer.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.options.timeout = Some(timeout);
-        self
+    /// A call with all that there is to say of it.
+    pub(crate) fn of(
+        configuration: Configuration,
+        spec: Arc<Q>,
+        request: M::Request,
+        per_node: Option<PerNode<M::Request>>,
+        options: CallOptions,
+    ) -> Self {
+        Self {
+            configuration,
+            spec,
+            request,
+            per_node,
+            options,
+        }
     }
 
-    /// Sends `metadata` along with the request, in place of what was set before.
-    pub fn metadata(mut self, metadata: MetadataMap) -> Self {
-        self.options.metadata = metadata;
-        self
-    }
-
-    /// Withdraws the call, once it is decided, from the nodes that have not answered yet.
-    ///
-    /// For calls that change nothing at the servers and are dear there. Withdrawing thousands of calls at once can
-    /// make a server close its connection, as it would for an attacker.
-    pub fn cancel_rest(mut self) -> Self {
-        self.cancel_rest = true;
-        self
-    }
+    option_methods!(decided);
 
     /// Also returns the nodes whose replies the quorum function saw.
     pub fn with_nodes(self) -> WithNodes<M, Q> {
         WithNodes(self)
+    }
+}
+
+impl<M: Decide<Q>, Q: Send + Sync + 'static> QuorumCall<M, Q> {
+    /// Starts the call now, in place of when it is first polled: it has been sent when this returns.
+    ///
+    /// Calls that are started one after the other are sent in that order.
+    pub fn start(self) -> QuorumCallHandle<M::Output> {
+        let runtime = self.configuration.tasks().runtime().clone();
+        QuorumCallHandle::start(M::DESCRIPTOR, WithNodesFuture::new(self), &runtime)
     }
 }
 

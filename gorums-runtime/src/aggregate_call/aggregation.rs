@@ -1,0 +1,112 @@
+//! The ways to aggregate replies.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use crate::{Decide, Method, MethodDescriptor, Replies};
+
+/// The method `M`, called with an aggregation in place of a quorum spec.
+pub struct Aggregated<M>(PhantomData<fn() -> M>);
+
+impl<M> fmt::Debug for Aggregated<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Aggregated")
+    }
+}
+
+impl<M: Method> Method for Aggregated<M> {
+    type Request = M::Request;
+    type Reply = M::Reply;
+    const DESCRIPTOR: MethodDescriptor = M::DESCRIPTOR;
+}
+
+/// Takes the reply that arrives first.
+#[derive(Clone, Copy, Debug)]
+pub struct FirstReply;
+
+impl<M: Method> Decide<FirstReply> for Aggregated<M> {
+    type Output = M::Reply;
+
+    fn decide(_: &FirstReply, _: &M::Request, replies: &mut Replies<M::Reply>) -> Option<M::Reply> {
+        replies.take_first()
+    }
+}
+
+/// Takes a number of replies.
+#[derive(Clone, Copy, Debug)]
+pub struct Threshold(usize);
+
+impl Threshold {
+    pub(super) fn of(replies: usize) -> Self {
+        Self(replies.max(1))
+    }
+}
+
+impl<M: Method> Decide<Threshold> for Aggregated<M> {
+    type Output = Replies<M::Reply>;
+
+    fn decide(
+        threshold: &Threshold,
+        _: &M::Request,
+        replies: &mut Replies<M::Reply>,
+    ) -> Option<Replies<M::Reply>> {
+        (replies.len() >= threshold.0).then(|| std::mem::take(replies))
+    }
+
+    fn reachable(threshold: &Threshold, replies: &Replies<M::Reply>, outstanding: usize) -> bool {
+        replies.len() + outstanding >= threshold.0
+    }
+}
+
+/// Takes the replies of all nodes that are asked.
+#[derive(Clone, Copy, Debug)]
+pub struct AllReplies;
+
+impl<M: Method> Decide<AllReplies> for Aggregated<M> {
+    type Output = Replies<M::Reply>;
+
+    fn decide(
+        _: &AllReplies,
+        _: &M::Request,
+        replies: &mut Replies<M::Reply>,
+    ) -> Option<Replies<M::Reply>> {
+        (replies.len() == replies.asked()).then(|| std::mem::take(replies))
+    }
+
+    fn reachable(_: &AllReplies, replies: &Replies<M::Reply>, outstanding: usize) -> bool {
+        replies.len() + outstanding == replies.asked()
+    }
+}
+
+/// Takes what a function of the caller makes of the replies.
+#[derive(Clone)]
+pub struct Decision<F>(F);
+
+impl<F> Decision<F> {
+    pub(super) fn by(decide: F) -> Self {
+        Self(decide)
+    }
+}
+
+impl<F> fmt::Debug for Decision<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Decision")
+    }
+}
+
+impl<M, T, F> Decide<Decision<F>> for Aggregated<M>
+where
+    M: Method,
+    T: Send + 'static,
+    F: Fn(&mut Replies<M::Reply>) -> Option<T>,
+{
+    type Output = T;
+
+    fn decide(
+        decision: &Decision<F>,
+        _: &M::Request,
+        replies: &mut Replies<M::Reply>,
+    ) -> Option<T> {
+        decision.0(replies)
+    }
+}

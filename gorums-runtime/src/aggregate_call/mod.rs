@@ -1,0 +1,202 @@
+//! Quorum calls whose caller says how the replies are aggregated.
+
+mod aggregation;
+mod responses;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use aggregation::{Aggregated, AllReplies, Decision, FirstReply, Threshold};
+pub use responses::{Responses, SuccessfulResponses};
+
+use crate::caller::Caller;
+use crate::fan_out::PerNode;
+use crate::options::{CallOptions, option_methods};
+use crate::quorum_call::QuorumCallHandle;
+use crate::{Configuration, Decide, Method, NodeId, QuorumCall, Replies};
+
+/// A call to all nodes that has not started, and that no quorum spec decides: say how the replies are aggregated,
+/// then await that.
+///
+/// ```no_run
+/// # use gorums_runtime::{AggregateCall, Method, QuorumCallError};
+/// # use prost::Message;
+/// # async fn example<M: Method>(call: impl Fn() -> AggregateCall<M>) -> Result<(), QuorumCallError> {
+/// use futures::StreamExt;
+///
+/// let mut replies = call().majority().await?;
+/// let newest = replies.take_max_by_key(|reply| reply.encoded_len());
+///
+/// let decided = call().quorum(|replies| (replies.len() >= 2).then(|| replies.len())).await?;
+///
+/// let mut responses = call().responses();
+/// while let Some((node, reply)) = responses.next().await {
+///     println!("{node}: {}", if reply.is_ok() { "a reply" } else { "an error" });
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a call does nothing until it is told how to aggregate its replies"]
+pub struct AggregateCall<M: Method> {
+    configuration: Configuration,
+    request: M::Request,
+    per_node: Option<PerNode<M::Request>>,
+    options: CallOptions,
+}
+
+impl<M: Method> AggregateCall<M> {
+    /// A call of `request` on every node of `caller`. For generated code.
+    pub fn new<Q>(caller: &Caller<Q>, request: M::Request) -> Self {
+        Self {
+            configuration: caller.configuration().clone(),
+            request,
+            per_node: None,
+            options: caller.options().clone(),
+        }
+    }
+
+    /// A call that sends each node what `per_node` makes of `request` for it, or nothing. For generated code.
+    pub fn per_node<Q>(
+        caller: &Caller<Q>,
+        request: M::Request,
+        per_node: impl FnMut(&M::Request, NodeId) -> Option<M::Request> + Send + 'static,
+    ) -> Self {
+        Self {
+            per_node: Some(Box::new(per_node)),
+            ..Self::new(caller, request)
+        }
+    }
+
+    option_methods!(decided);
+
+    /// The reply that arrives first.
+    pub fn first(self) -> QuorumCall<Aggregated<M>, FirstReply> {
+        self.decided_by(FirstReply)
+    }
+
+    /// The replies of more than half of the configuration's nodes, skipped ones included: any two majorities have a
+    /// node in common.
+    pub fn majority(self) -> QuorumCall<Aggregated<M>, Threshold> {
+        let majority = self.configuration.size() / 2 + 1;
+        self.threshold(majority)
+    }
+
+    /// The replies of all nodes that are asked, which are all but the skipped ones.
+    pub fn all(self) -> QuorumCall<Aggregated<M>, AllReplies> {
+        self.decided_by(AllReplies)
+    }
+
+    /// The first `replies` replies; 0 counts as 1.
+    pub fn threshold(self, replies: usize) -> QuorumCall<Aggregated<M>, Threshold> {
+        self.decided_by(Threshold::of(replies))
+    }
+
+    /// What `decide` makes of the replies. It is called after each successful reply with all replies so far, until
+    /// it returns something.
+    pub fn quorum<T, F>(self, decide: F) -> QuorumCall<Aggregated<M>, Decision<F>>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Replies<M::Reply>) -> Option<T> + Send + Sync + 'static,
+    {
+        self.decided_by(Decision::by(decide))
+    }
+
+    /// The replies and errors as they arrive.
+    pub fn responses(self) -> Responses<M> {
+        Responses::new(self)
+    }
+
+    fn decided_by<A>(self, aggregation: A) -> QuorumCall<Aggregated<M>, A>
+    where
+        Aggregated<M>: Decide<A, Request = M::Request>,
+    {
+        QuorumCall::of(
+            self.configuration,
+            Arc::new(aggregation),
+            self.request,
+            self.per_node,
+            self.options,
+        )
+    }
+}
+
+impl<M: Method> fmt::Debug for AggregateCall<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AggregateCall")
+            .field("method", &M::DESCRIPTOR.full_name())
+            .field("configuration", &self.configuration.id())
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An [`AggregateCall`] that is sent as soon as it is told how to aggregate its replies.
+#[must_use = "a call does nothing until it is told how to aggregate its replies"]
+pub struct AsyncCall<M: Method>(AggregateCall<M>);
+
+impl<M: Method> AsyncCall<M> {
+    /// A call of `request` on every node of `caller`. For generated code.
+    pub fn new<Q>(caller: &Caller<Q>, request: M::Request) -> Self {
+        Self(AggregateCall::new(caller, request))
+    }
+
+    /// A call that sends each node what `per_node` makes of `request` for it, or nothing. For generated code.
+    pub fn per_node<Q>(
+        caller: &Caller<Q>,
+        request: M::Request,
+        per_node: impl FnMut(&M::Request, NodeId) -> Option<M::Request> + Send + 'static,
+    ) -> Self {
+        Self(AggregateCall::per_node(caller, request, per_node))
+    }
+
+    /// Ends the call `timeout` after it started; see [`AggregateCall::timeout`].
+    pub fn timeout(self, timeout: std::time::Duration) -> Self {
+        Self(self.0.timeout(timeout))
+    }
+
+    /// Sends `metadata` along with the request; see [`AggregateCall::metadata`].
+    pub fn metadata(self, metadata: tonic::metadata::MetadataMap) -> Self {
+        Self(self.0.metadata(metadata))
+    }
+
+    /// Withdraws the call, once it is decided, from the nodes that have not answered yet; see
+    /// [`AggregateCall::cancel_rest`].
+    pub fn cancel_rest(self) -> Self {
+        Self(self.0.cancel_rest())
+    }
+
+    /// Sends the call, for the reply that arrives first.
+    pub fn first(self) -> QuorumCallHandle<M::Reply> {
+        self.0.first().start()
+    }
+
+    /// Sends the call, for the replies of a majority; see [`AggregateCall::majority`].
+    pub fn majority(self) -> QuorumCallHandle<Replies<M::Reply>> {
+        self.0.majority().start()
+    }
+
+    /// Sends the call, for the replies of all nodes; see [`AggregateCall::all`].
+    pub fn all(self) -> QuorumCallHandle<Replies<M::Reply>> {
+        self.0.all().start()
+    }
+
+    /// Sends the call, for the first `replies` replies; 0 counts as 1.
+    pub fn threshold(self, replies: usize) -> QuorumCallHandle<Replies<M::Reply>> {
+        self.0.threshold(replies).start()
+    }
+
+    /// Sends the call, for what `decide` makes of the replies; see [`AggregateCall::quorum`].
+    pub fn quorum<T, F>(self, decide: F) -> QuorumCallHandle<T>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Replies<M::Reply>) -> Option<T> + Send + Sync + 'static,
+    {
+        self.0.quorum(decide).start()
+    }
+}
+
+impl<M: Method> fmt::Debug for AsyncCall<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AsyncCall").field(&self.0).finish()
+    }
+}
