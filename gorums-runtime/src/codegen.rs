@@ -4,6 +4,7 @@ pub use tonic::transport::Channel;
 pub use tonic_prost::ProstCodec;
 
 pub use crate::{
-    AggregateCall, AsyncCall, CallOptions, Caller, Configuration, Decide, Method, MethodDescriptor,
-    Node, NodeCall, NodeCaller, NodeId, QuorumCall, QuorumCallHandle, Replies, UnknownNode,
+    AggregateCall, AsyncCall, CallOptions, Caller, Configuration, Correct, Correctable,
+    CorrectableCall, Correction, Decide, Method, MethodDescriptor, Node, NodeCall, NodeCaller,
+    NodeId, QuorumCall, QuorumCallHandle, Replies, UnknownNode,
 };

@@ -1,11 +1,11 @@
 //! One request on its way to the nodes of a configuration.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures::future::BoxFuture;
-use futures::stream::{FuturesUnordered, StreamExt};
-use futures::{FutureExt, Stream};
+use futures::stream::{BoxStream, FuturesUnordered};
+use futures::{FutureExt, Stream, StreamExt};
 use tonic::Status;
 
 use crate::deadline::Deadline;
@@ -16,7 +16,7 @@ use crate::{Configuration, Method, Node, NodeId};
 /// Makes each node's own request, or none to skip the node.
 pub(crate) type PerNode<Request> = Box<dyn FnMut(&Request, NodeId) -> Option<Request> + Send>;
 
-/// The RPCs of one call that are in flight. A stream of each node's outcome, in order of arrival.
+/// The RPCs of one call that are in flight. A stream of the nodes' replies and errors, in order of arrival.
 ///
 /// Each RPC waits for its own node only. They make progress while the stream is polled; dropping it withdraws
 /// them.
@@ -44,10 +44,12 @@ impl<R: prost::Message + Default + 'static> FanOut<R> {
                     None => shared.get_or_insert_with(|| envelope.seal(request)).clone(),
                     Some(per_node) => envelope.seal(&per_node(request, node.id())?),
                 };
-                Some(InFlight {
-                    call: request.send(node.channel()).boxed(),
-                    node: node.clone(),
-                })
+                let rpc = if M::DESCRIPTOR.streams_replies() {
+                    Rpc::Streaming(request.send_for_stream(node.channel()).boxed())
+                } else {
+                    Rpc::Unary(request.send(node.channel()).boxed())
+                };
+                Some(InFlight(Some((node.clone(), rpc))))
             })
             .collect();
         Self {
@@ -55,8 +57,10 @@ impl<R: prost::Message + Default + 'static> FanOut<R> {
             deadline,
         }
     }
+}
 
-    /// How many nodes have neither answered nor failed.
+impl<R: 'static> FanOut<R> {
+    /// How many nodes may still reply.
     pub(crate) fn len(&self) -> usize {
         self.in_flight.len()
     }
@@ -65,14 +69,15 @@ impl<R: prost::Message + Default + 'static> FanOut<R> {
     pub(crate) fn withdraw(&mut self) -> Vec<Node> {
         std::mem::take(&mut self.in_flight)
             .into_iter()
-            .map(|in_flight| in_flight.node)
+            .filter_map(|in_flight| in_flight.0.map(|(node, _)| node))
             .collect()
     }
 
     /// Lets the RPCs that are in flight go on without their caller, within their nodes' bounds.
     pub(crate) fn let_go(self) {
-        for InFlight { node, call } in self.in_flight {
-            node.stragglers().push(call.map(drop), self.deadline);
+        let in_flight = self.in_flight.into_iter();
+        for (node, rpc) in in_flight.filter_map(|in_flight| in_flight.0) {
+            node.stragglers().push(rpc.finish(), self.deadline);
         }
     }
 }
@@ -81,22 +86,70 @@ impl<R> Stream for FanOut<R> {
     type Item = (Node, Result<R, Status>);
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.in_flight.poll_next_unpin(cx)
+        loop {
+            let Some(event) = ready!(self.in_flight.poll_next_unpin(cx)) else {
+                return Poll::Ready(None);
+            };
+            match event {
+                Event::Last(node, outcome) => return Poll::Ready(Some((node, outcome))),
+                Event::Next(node, reply, rest) => {
+                    let rest = InFlight(Some((node.clone(), Rpc::Streaming(rest))));
+                    self.in_flight.push(rest);
+                    return Poll::Ready(Some((node, Ok(reply))));
+                }
+                Event::End => {}
+            }
+        }
     }
 }
 
-/// The RPC to one node.
-struct InFlight<R> {
-    node: Node,
-    call: BoxFuture<'static, Result<R, Status>>,
+/// The RPC to one node; none once it has given its event.
+struct InFlight<R>(Option<(Node, Rpc<R>)>);
+
+/// An RPC in flight, by what it is answered with.
+enum Rpc<R> {
+    Unary(BoxFuture<'static, Result<R, Status>>),
+    Streaming(BoxStream<'static, Result<R, Status>>),
+}
+
+/// What happens next on one node.
+enum Event<R> {
+    /// The only reply, or an error: there is no more to come.
+    Last(Node, Result<R, Status>),
+    /// A reply of several.
+    Next(Node, R, BoxStream<'static, Result<R, Status>>),
+    /// There is no more to come.
+    End,
+}
+
+impl<R: 'static> Rpc<R> {
+    /// Goes on to the end, whatever comes.
+    async fn finish(self) {
+        match self {
+            Self::Unary(reply) => drop(reply.await),
+            Self::Streaming(mut replies) => while let Some(Ok(_)) = replies.next().await {},
+        }
+    }
 }
 
 impl<R> Future for InFlight<R> {
-    type Output = (Node, Result<R, Status>);
+    type Output = Event<R>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.call
-            .poll_unpin(cx)
-            .map(|outcome| (self.node.clone(), outcome))
+        let Some((_, rpc)) = &mut self.0 else {
+            return Poll::Ready(Event::End);
+        };
+        let next = match rpc {
+            Rpc::Unary(reply) => Some(ready!(reply.poll_unpin(cx))),
+            Rpc::Streaming(replies) => ready!(replies.poll_next_unpin(cx)),
+        };
+        let Some((node, rpc)) = self.0.take() else {
+            return Poll::Ready(Event::End);
+        };
+        Poll::Ready(match (next, rpc) {
+            (None, _) => Event::End,
+            (Some(Ok(reply)), Rpc::Streaming(rest)) => Event::Next(node, reply, rest),
+            (Some(outcome), _) => Event::Last(node, outcome),
+        })
     }
 }

@@ -56,6 +56,7 @@ mod aggregate_call;
 mod caller;
 mod configuration;
 mod connector;
+mod correctable;
 mod deadline;
 mod fan_out;
 mod grpc;
@@ -83,6 +84,7 @@ pub use aggregate_call::{
 pub use caller::{Caller, NodeCaller};
 pub use configuration::{Configuration, ConfigurationError, UnknownNode};
 pub use connector::Connection;
+pub use correctable::{Correct, Correctable, CorrectableCall, Correction};
 pub use id::{ConfigurationId, NodeId};
 pub use manager::{Manager, ManagerBuilder, ManagerError, NodeSpec};
 pub use method::{Decide, Method, MethodDescriptor};

@@ -8,6 +8,7 @@ pub struct MethodDescriptor {
     service: &'static str,
     name: &'static str,
     path: &'static str,
+    streams_replies: bool,
 }
 
 impl MethodDescriptor {
@@ -18,7 +19,21 @@ impl MethodDescriptor {
             service,
             name,
             path,
+            streams_replies: false,
         }
+    }
+
+    /// The same method, if it `returns (stream ...)`.
+    pub const fn with_reply_stream(self) -> Self {
+        Self {
+            streams_replies: true,
+            ..self
+        }
+    }
+
+    /// Whether each node answers with a stream of replies.
+    pub const fn streams_replies(&self) -> bool {
+        self.streams_replies
     }
 
     /// The service's full name, such as `register.Register`.

@@ -25,11 +25,13 @@ use crate::NodeId;
 /// replies.extend([(NodeId::new(2), State { value: "new", timestamp: 2 })]);
 /// assert_eq!(read_qf(&mut replies).map(|state| state.value), Some("new"));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Replies<T> {
     replies: Vec<(NodeId, T)>,
     /// How many nodes were asked.
     asked: usize,
+    /// How many replies there have been, the ones that were taken included.
+    arrived: usize,
 }
 
 impl<T> Replies<T> {
@@ -38,6 +40,7 @@ impl<T> Replies<T> {
         Self {
             replies: Vec::with_capacity(asked),
             asked,
+            arrived: 0,
         }
     }
 
@@ -48,6 +51,12 @@ impl<T> Replies<T> {
 
     pub(crate) fn push(&mut self, node: NodeId, reply: T) {
         self.replies.push((node, reply));
+        self.arrived += 1;
+    }
+
+    /// How many replies there have been, the ones that were taken included.
+    pub(crate) fn arrived(&self) -> usize {
+        self.arrived
     }
 
     /// How many replies there are.
@@ -122,6 +131,15 @@ impl<T> Replies<T> {
     }
 }
 
+/// The same replies of the same nodes, in the same order.
+impl<T: PartialEq> PartialEq for Replies<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.replies == other.replies
+    }
+}
+
+impl<T: Eq> Eq for Replies<T> {}
+
 /// No replies.
 impl<T> Default for Replies<T> {
     fn default() -> Self {
@@ -141,8 +159,10 @@ impl<T> FromIterator<(NodeId, T)> for Replies<T> {
 /// More replies, that arrived after the ones before.
 impl<T> Extend<(NodeId, T)> for Replies<T> {
     fn extend<I: IntoIterator<Item = (NodeId, T)>>(&mut self, replies: I) {
-        self.replies.extend(replies);
-        self.asked = self.asked.max(self.replies.len());
+        for (node, reply) in replies {
+            self.push(node, reply);
+        }
+        self.asked = self.asked.max(self.arrived);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::{Decide, Method, MethodDescriptor, Replies};
+use crate::{Correct, Correction, Decide, Method, MethodDescriptor, Replies};
 
 /// The method `M`, called with an aggregation in place of a quorum spec.
 pub struct Aggregated<M>(PhantomData<fn() -> M>);
@@ -54,7 +54,26 @@ impl<M: Method> Decide<Threshold> for Aggregated<M> {
     }
 
     fn reachable(threshold: &Threshold, replies: &Replies<M::Reply>, outstanding: usize) -> bool {
-        replies.len() + outstanding >= threshold.0
+        reaches::<M>(replies, outstanding, threshold.0)
+    }
+}
+
+impl<M: Method> Correct<Threshold> for Aggregated<M> {
+    type Output = M::Reply;
+
+    fn correct(
+        threshold: &Threshold,
+        _: &M::Request,
+        replies: &mut Replies<M::Reply>,
+    ) -> Option<Correction<M::Reply>> {
+        let arrived = replies.arrived();
+        let level = i32::try_from(arrived).unwrap_or(i32::MAX);
+        let latest = replies.take_latest()?;
+        Some(if arrived >= threshold.0 {
+            Correction::last(latest, level)
+        } else {
+            Correction::preliminary(latest, level)
+        })
     }
 }
 
@@ -74,8 +93,14 @@ impl<M: Method> Decide<AllReplies> for Aggregated<M> {
     }
 
     fn reachable(_: &AllReplies, replies: &Replies<M::Reply>, outstanding: usize) -> bool {
-        replies.len() + outstanding == replies.asked()
+        reaches::<M>(replies, outstanding, replies.asked())
     }
+}
+
+/// Whether there can be as many as `wanted` replies when `outstanding` nodes may still reply.
+fn reaches<M: Method>(replies: &Replies<M::Reply>, outstanding: usize, wanted: usize) -> bool {
+    let unbounded = M::DESCRIPTOR.streams_replies() && outstanding > 0;
+    unbounded || replies.len() + outstanding >= wanted
 }
 
 /// Takes what a function of the caller makes of the replies.

@@ -13,7 +13,9 @@ use crate::caller::Caller;
 use crate::fan_out::PerNode;
 use crate::options::{CallOptions, option_methods};
 use crate::quorum_call::QuorumCallHandle;
-use crate::{Configuration, Decide, Method, NodeId, QuorumCall, Replies};
+use crate::{
+    Configuration, Correctable, CorrectableCall, Decide, Method, NodeId, QuorumCall, Replies,
+};
 
 /// A call to all nodes that has not started, and that no quorum spec decides: say how the replies are aggregated,
 /// then await that.
@@ -99,6 +101,26 @@ impl<M: Method> AggregateCall<M> {
         F: Fn(&mut Replies<M::Reply>) -> Option<T> + Send + Sync + 'static,
     {
         self.decided_by(Decision::by(decide))
+    }
+
+    /// Starts the call and watches the replies come in: each is a value whose level is how many there are by then,
+    /// and the last is number `replies` (0 counts as 1).
+    pub fn correctable(self, replies: usize) -> Correctable<M::Reply> {
+        let Self {
+            configuration,
+            request,
+            per_node,
+            options,
+        } = self;
+        let threshold = Arc::new(Threshold::of(replies));
+        CorrectableCall::<Aggregated<M>, Threshold>::of(
+            configuration,
+            threshold,
+            request,
+            per_node,
+            options,
+        )
+        .start()
     }
 
     /// The replies and errors as they arrive.

@@ -1,8 +1,10 @@
 //! The requests of one call.
 
 use bytes::Bytes;
+use futures::{Stream, TryFutureExt, TryStreamExt};
 use http::uri::PathAndQuery;
 use prost::Message;
+use tonic::client::Grpc;
 use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
@@ -60,21 +62,49 @@ impl EncodedRequest {
     where
         R: Message + Default + 'static,
     {
-        let Envelope {
-            path,
-            metadata,
-            deadline,
-        } = self.envelope;
-        let mut client = tonic::client::Grpc::new(Framed::new(channel, self.frame?));
-        client
-            .ready()
-            .await
-            .map_err(|error| status::unavailable(error.into()))?;
-        let request = Request::from_parts(metadata, Default::default(), ());
+        let deadline = self.envelope.deadline;
+        let (mut client, request, path) = self.open(channel).await?;
         client
             .unary(request, path, ReplyCodec::<R>::default())
             .await
             .map(tonic::Response::into_inner)
             .map_err(|status| status::normalise(status, deadline))
+    }
+
+    /// Sends the request to one node, which answers with a stream of replies. Dropping the stream withdraws the
+    /// request.
+    pub(crate) fn send_for_stream<R>(
+        self,
+        channel: Channel,
+    ) -> impl Stream<Item = Result<R, Status>> + Send + 'static
+    where
+        R: Message + Default + 'static,
+    {
+        let deadline = self.envelope.deadline;
+        let replies = async move {
+            let (mut client, request, path) = self.open(channel).await?;
+            client
+                .server_streaming(request, path, ReplyCodec::<R>::default())
+                .await
+                .map(tonic::Response::into_inner)
+        };
+        replies
+            .try_flatten_stream()
+            .map_err(move |status| status::normalise(status, deadline))
+    }
+
+    /// A client that sends this request once the channel is ready for it, with what it takes besides.
+    async fn open(
+        self,
+        channel: Channel,
+    ) -> Result<(Grpc<Framed>, Request<()>, PathAndQuery), Status> {
+        let Envelope { path, metadata, .. } = self.envelope;
+        let mut client = Grpc::new(Framed::new(channel, self.frame?));
+        client
+            .ready()
+            .await
+            .map_err(|error| status::unavailable(error.into()))?;
+        let request = Request::from_parts(metadata, Default::default(), ());
+        Ok((client, request, path))
     }
 }

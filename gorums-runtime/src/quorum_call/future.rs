@@ -102,7 +102,7 @@ impl<M: Decide<Q>, Q> fmt::Debug for State<M, Q> {
                 f,
                 "{} (replies: {}, errors: {})",
                 M::DESCRIPTOR.full_name(),
-                running.nodes.len(),
+                running.replies.arrived(),
                 running.errors.len()
             ),
             Self::Ended => f.write_str("ended"),
@@ -184,7 +184,9 @@ impl<M: Decide<Q>, Q> Running<M, Q> {
         while let Poll::Ready(next) = self.fan_out.poll_next_unpin(cx) {
             match next {
                 Some((node, Ok(reply))) => {
-                    self.nodes.push(node.id());
+                    if !self.nodes.contains(&node.id()) {
+                        self.nodes.push(node.id());
+                    }
                     self.replies.push(node.id(), reply);
                     let decision =
                         guard(|| M::decide(&self.spec, &self.request, &mut self.replies));
@@ -244,7 +246,7 @@ impl<M: Decide<Q>, Q> Running<M, Q> {
                 Err(QuorumCallError::new(
                     M::DESCRIPTOR.full_name(),
                     kind,
-                    self.nodes.len(),
+                    self.replies.arrived(),
                     self.errors,
                 ))
             }

@@ -1,0 +1,175 @@
+//! A correctable before it starts, and how it is decided.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::{Correctable, Leveled, Progress};
+use crate::caller::Caller;
+use crate::fan_out::PerNode;
+use crate::options::CallOptions;
+use crate::{Configuration, Decide, Method, MethodDescriptor, NodeId, QuorumCall, Replies};
+
+/// How correctable calls of a method are decided by a quorum spec `Q`. Implemented by generated code, which forwards
+/// to the quorum function that the user wrote.
+pub trait Correct<Q>: Method {
+    /// What the quorum function returns, besides levels: the reply type, or the method's `custom_return_type`.
+    type Output: Send + Sync + 'static;
+
+    /// A better result than before, or none. Called after each successful reply.
+    fn correct(
+        spec: &Q,
+        request: &Self::Request,
+        replies: &mut Replies<Self::Reply>,
+    ) -> Option<Correction<Self::Output>>;
+}
+
+/// What the quorum function of a correctable makes of the replies so far: a value, how good it is, and whether it is
+/// the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Correction<T> {
+    value: T,
+    level: i32,
+    last: bool,
+}
+
+impl<T> Correction<T> {
+    /// A value that a better one may follow.
+    pub fn preliminary(value: T, level: i32) -> Self {
+        Self {
+            value,
+            level,
+            last: false,
+        }
+    }
+
+    /// The value with which the call ends.
+    pub fn last(value: T, level: i32) -> Self {
+        Self {
+            value,
+            level,
+            last: true,
+        }
+    }
+}
+
+/// A correctable call that has not started.
+#[must_use = "a call does nothing until it is started"]
+pub struct CorrectableCall<M: Correct<Q>, Q: Send + Sync + 'static> {
+    call: QuorumCall<Corrected<M>, Publisher<Q, M::Output>>,
+    configuration: Configuration,
+    progress: watch::Sender<Progress<M::Output>>,
+}
+
+impl<M: Correct<Q>, Q: Send + Sync + 'static> CorrectableCall<M, Q> {
+    /// A call of `request` on every node of `caller`, decided by its spec. For generated code.
+    pub fn new(caller: &Caller<Q>, request: M::Request) -> Self {
+        Self::of(
+            caller.configuration().clone(),
+            caller.shared_spec(),
+            request,
+            None,
+            caller.options().clone(),
+        )
+    }
+
+    /// A call that sends each node what `per_node` makes of `request` for it, or nothing. For generated code.
+    pub fn per_node(
+        caller: &Caller<Q>,
+        request: M::Request,
+        per_node: impl FnMut(&M::Request, NodeId) -> Option<M::Request> + Send + 'static,
+    ) -> Self {
+        Self::of(
+            caller.configuration().clone(),
+            caller.shared_spec(),
+            request,
+            Some(Box::new(per_node)),
+            caller.options().clone(),
+        )
+    }
+
+    /// A call with all that there is to say of it.
+    pub(crate) fn of(
+        configuration: Configuration,
+        spec: Arc<Q>,
+        request: M::Request,
+        per_node: Option<PerNode<M::Request>>,
+        options: CallOptions,
+    ) -> Self {
+        let progress = watch::Sender::new(Progress::start());
+        let publisher = Publisher {
+            spec,
+            progress: progress.clone(),
+        };
+        Self {
+            call: QuorumCall::of(
+                configuration.clone(),
+                Arc::new(publisher),
+                request,
+                per_node,
+                options,
+            ),
+            configuration,
+            progress,
+        }
+    }
+
+    /// Starts the call: it has been sent when this returns.
+    pub fn start(self) -> Correctable<M::Output> {
+        let Self {
+            call,
+            configuration,
+            progress,
+        } = self;
+        let watched = progress.subscribe();
+        let call = call.start();
+        let task = configuration.tasks().runtime().spawn(async move {
+            let end = call.await;
+            progress.send_modify(|progress| progress.end = Some(end));
+        });
+        Correctable {
+            progress: watched,
+            task: Some(task),
+        }
+    }
+}
+
+impl<M: Correct<Q>, Q: Send + Sync + 'static> fmt::Debug for CorrectableCall<M, Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CorrectableCall").field(&self.call).finish()
+    }
+}
+
+/// The method `M` as a quorum call that publishes values until the last.
+struct Corrected<M>(PhantomData<fn() -> M>);
+
+impl<M: Method> Method for Corrected<M> {
+    type Request = M::Request;
+    type Reply = M::Reply;
+    const DESCRIPTOR: MethodDescriptor = M::DESCRIPTOR;
+}
+
+/// A quorum spec whose values are published.
+struct Publisher<Q, T> {
+    spec: Arc<Q>,
+    progress: watch::Sender<Progress<T>>,
+}
+
+impl<M: Correct<Q>, Q> Decide<Publisher<Q, M::Output>> for Corrected<M> {
+    type Output = Leveled<M::Output>;
+
+    fn decide(
+        publisher: &Publisher<Q, M::Output>,
+        request: &M::Request,
+        replies: &mut Replies<M::Reply>,
+    ) -> Option<Leveled<M::Output>> {
+        let Correction { value, level, last } = M::correct(&publisher.spec, request, replies)?;
+        let mut published = None;
+        publisher.progress.send_modify(|progress| {
+            published = Some(progress.publish(value, level, last));
+        });
+        published.filter(|_| last)
+    }
+}

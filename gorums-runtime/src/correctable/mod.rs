@@ -1,0 +1,166 @@
+//! Calls whose result gets better as replies arrive.
+
+mod call;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use call::{Correct, CorrectableCall, Correction};
+use futures::Stream;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::QuorumCallError;
+
+/// A call under way whose result gets better as replies arrive.
+///
+/// The quorum function gives a value and its level after each reply, until it gives the last one. Here the caller
+/// sees the levels rise. The level is unset until the function has given a first value. It never falls: a value of
+/// a level that is not above the one before is not shown, unless it is the last.
+///
+/// The latest value, and the error if the call ended without a last one, stay readable after the call has ended.
+///
+/// # Cancel safety
+///
+/// Every method may be left and called again. Dropping a correctable before its call has ended withdraws the call
+/// from every node, unless [`detach`](Self::detach) is used.
+#[must_use = "dropping a correctable withdraws its call; `detach` lets it go on"]
+pub struct Correctable<T> {
+    progress: watch::Receiver<Progress<T>>,
+    /// None once the call is detached.
+    task: Option<JoinHandle<()>>,
+}
+
+/// A value and its level. Watchers share the value.
+type Leveled<T> = (Arc<T>, i32);
+
+/// How far a call has come.
+struct Progress<T> {
+    latest: Option<Leveled<T>>,
+    /// How many values there have been.
+    version: u64,
+    end: Option<Result<Leveled<T>, QuorumCallError>>,
+}
+
+impl<T> Correctable<T> {
+    /// The latest value and its level, if there is one yet.
+    pub fn latest(&self) -> Option<(Arc<T>, i32)> {
+        self.progress.borrow().latest.clone()
+    }
+
+    /// The level of the latest value; none while it is unset.
+    pub fn level(&self) -> Option<i32> {
+        self.progress.borrow().level()
+    }
+
+    /// Why the call ended without a last value; none while it goes on, and when it ended with one.
+    pub fn error(&self) -> Option<QuorumCallError> {
+        match &self.progress.borrow().end {
+            Some(Err(error)) => Some(error.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether the call has ended.
+    pub fn is_done(&self) -> bool {
+        self.progress.borrow().end.is_some()
+    }
+
+    /// Waits until the level is at `level` or above, or the call has ended. True if the level was reached.
+    pub async fn reached(&self, level: i32) -> bool {
+        let mut progress = self.progress.clone();
+        let enough = |progress: &Progress<T>| progress.has(level) || progress.end.is_some();
+        match progress.wait_for(enough).await {
+            Ok(progress) => progress.has(level),
+            // The manager's runtime is shutting down.
+            Err(_) => self.progress.borrow().has(level),
+        }
+    }
+
+    /// Waits until the call has ended, and returns its last value and level.
+    ///
+    /// # Errors
+    ///
+    /// When the call ended before the quorum function gave a last value. What it gave before is still
+    /// [`latest`](Self::latest).
+    pub async fn done(&self) -> Result<(Arc<T>, i32), QuorumCallError> {
+        let mut progress = self.progress.clone();
+        let ended = progress.wait_for(|progress| progress.end.is_some()).await;
+        let end = ended.ok().and_then(|progress| progress.end.clone());
+        match end {
+            Some(end) => end,
+            // The manager's runtime is shutting down, so that nobody reads what this returns.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The values and their levels as they rise, from the latest one on, until the call has ended. A reader that is
+    /// slow misses values in between, never the latest.
+    pub fn updates(&self) -> impl Stream<Item = (Arc<T>, i32)> + Send + 'static
+    where
+        T: Send + Sync + 'static,
+    {
+        let watcher = (self.progress.clone(), 0);
+        futures::stream::unfold(watcher, |(mut progress, seen)| async move {
+            let changed =
+                |progress: &Progress<T>| progress.version > seen || progress.end.is_some();
+            let (latest, version) = {
+                let progress = progress.wait_for(changed).await.ok()?;
+                (progress.latest.clone(), progress.version)
+            };
+            let latest = latest.filter(|_| version > seen)?;
+            Some((latest, (progress, version)))
+        })
+    }
+
+    /// Lets the call go on without anybody watching it.
+    pub fn detach(mut self) {
+        self.task = None;
+    }
+}
+
+impl<T> Progress<T> {
+    fn start() -> Self {
+        Self {
+            latest: None,
+            version: 0,
+            end: None,
+        }
+    }
+
+    /// Shows `value` if its level is above the one before, or if it is the last.
+    fn publish(&mut self, value: T, level: i32, last: bool) -> Leveled<T> {
+        let highest = self.level().map_or(level, |before| before.max(level));
+        let leveled = (Arc::new(value), highest);
+        if last || self.level().is_none_or(|before| level > before) {
+            self.latest = Some(leveled.clone());
+            self.version += 1;
+        }
+        leveled
+    }
+
+    fn level(&self) -> Option<i32> {
+        self.latest.as_ref().map(|(_, level)| *level)
+    }
+
+    fn has(&self, level: i32) -> bool {
+        self.level().is_some_and(|reached| reached >= level)
+    }
+}
+
+impl<T> Drop for Correctable<T> {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+impl<T> fmt::Debug for Correctable<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Correctable")
+            .field("level", &self.level())
+            .field("is_done", &self.is_done())
+            .finish_non_exhaustive()
+    }
+}
