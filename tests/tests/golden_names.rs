@@ -67,8 +67,16 @@ impl OwnNames for Replica {
         add(7, request)
     }
 
-    async fn clone(&self, request: Request<Type>) -> Handled {
+    async fn clone_(&self, request: Request<Type>) -> Handled {
         add(8, request)
+    }
+
+    async fn into_(&self, request: Request<Type>) -> Handled {
+        add(9, request)
+    }
+
+    async fn to_owned_(&self, request: Request<Type>) -> Handled {
+        add(10, request)
     }
 }
 
@@ -123,9 +131,11 @@ async fn a_method_may_be_called_like_a_function_of_every_configuration_or_node()
         node.node_(request).await,
         node.client_(request).await,
         node.clone_(request).await,
+        node.into_(request).await,
+        node.to_owned(request).await,
     ];
     let replies = replies.map(|reply| reply.expect("a reply").r#fn);
-    assert_eq!(replies, [13, 17, 18]);
+    assert_eq!(replies, [13, 17, 18, 19, 20]);
     assert_eq!(node.clone().id(), node.node().id());
 
     let mut client = node.client();
@@ -137,11 +147,12 @@ async fn a_method_may_be_called_like_a_function_of_every_configuration_or_node()
         client.configuration(request).await,
         client.spec(request).await,
         client.client(request).await,
-        // With a dot, this would be the function of `Clone`.
-        OwnNamesClient::clone(&mut client, request).await,
+        client.clone_(request).await,
+        client.into_(request).await,
+        client.to_owned_(request).await,
     ];
     let replies = replies.map(|reply| reply.expect("a reply").into_inner().r#fn);
-    assert_eq!(replies, [11, 12, 13, 14, 15, 16, 17, 18]);
+    assert_eq!(replies, [11, 12, 13, 14, 15, 16, 17, 18, 19, 20]);
 }
 
 #[tonic::async_trait]
