@@ -6,7 +6,6 @@ use tests::golden::keywords::http_server2_gorums::{
     HttpServer2Configuration, HttpServer2QuorumSpec,
 };
 use tests::golden::keywords::http_server2_server::{HttpServer2, HttpServer2Server};
-use tests::golden::keywords::own_names_client::OwnNamesClient;
 use tests::golden::keywords::own_names_gorums::{OwnNamesConfiguration, OwnNamesQuorumSpec};
 use tests::golden::keywords::own_names_server::{OwnNames, OwnNamesServer};
 use tests::golden::keywords::unknown_gorums::{UnknownConfiguration, UnknownQuorumSpec};
