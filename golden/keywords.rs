@@ -1137,7 +1137,7 @@ pub mod own_names_client {
             self.inner.unary(req, path, codec).await
         }
 
-        pub async fn clone(
+        pub async fn clone_(
             &mut self,
             request: impl tonic::IntoRequest<super::Type>,
         ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status> {
@@ -1153,6 +1153,46 @@ pub mod own_names_client {
             let path = http::uri::PathAndQuery::from_static("/keywords.OwnNames/Clone");
             let mut req = request.into_request();
             req.extensions_mut().insert(GrpcMethod::new("keywords.OwnNames", "Clone"));
+            self.inner.unary(req, path, codec).await
+        }
+
+        pub async fn into_(
+            &mut self,
+            request: impl tonic::IntoRequest<super::Type>,
+        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = ::gorums_runtime::codegen::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/keywords.OwnNames/Into");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("keywords.OwnNames", "Into"));
+            self.inner.unary(req, path, codec).await
+        }
+
+        pub async fn to_owned_(
+            &mut self,
+            request: impl tonic::IntoRequest<super::Type>,
+        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = ::gorums_runtime::codegen::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/keywords.OwnNames/ToOwned",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("keywords.OwnNames", "ToOwned"));
             self.inner.unary(req, path, codec).await
         }
     }
@@ -1207,7 +1247,17 @@ pub mod own_names_server {
             request: tonic::Request<super::Type>,
         ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
 
-        async fn clone(
+        async fn clone_(
+            &self,
+            request: tonic::Request<super::Type>,
+        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
+
+        async fn into_(
+            &self,
+            request: tonic::Request<super::Type>,
+        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
+
+        async fn to_owned_(
             &self,
             request: tonic::Request<super::Type>,
         ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
@@ -1633,7 +1683,7 @@ pub mod own_names_server {
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as OwnNames>::clone(&inner, request).await
+                                <T as OwnNames>::clone_(&inner, request).await
                             };
                             Box::pin(fut)
                         }
@@ -1645,6 +1695,96 @@ pub mod own_names_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = CloneSvc(inner);
+                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/keywords.OwnNames/Into" => {
+                    #[allow(non_camel_case_types)]
+                    struct IntoSvc<T: OwnNames>(pub Arc<T>);
+
+                    impl<T: OwnNames> tonic::server::UnaryService<super::Type>
+                    for IntoSvc<T> {
+                        type Response = super::Type;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::Type>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OwnNames>::into_(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = IntoSvc(inner);
+                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/keywords.OwnNames/ToOwned" => {
+                    #[allow(non_camel_case_types)]
+                    struct ToOwnedSvc<T: OwnNames>(pub Arc<T>);
+
+                    impl<T: OwnNames> tonic::server::UnaryService<super::Type>
+                    for ToOwnedSvc<T> {
+                        type Response = super::Type;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::Type>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OwnNames>::to_owned_(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ToOwnedSvc(inner);
                         let codec = ::gorums_runtime::codegen::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -1880,6 +2020,18 @@ pub mod own_names_gorums {
         pub fn clone_(&self, request: super::Type) -> NodeCall<methods::Clone> {
             NodeCall::new(&self.node, request)
         }
+
+        /// Calls `keywords.OwnNames/Into` on the node.
+        ///
+        /// Its name has an underscore because `into` is a function of every such type.
+        pub fn into_(&self, request: super::Type) -> NodeCall<methods::Into> {
+            NodeCall::new(&self.node, request)
+        }
+
+        /// Calls `keywords.OwnNames/ToOwned` on the node.
+        pub fn to_owned(&self, request: super::Type) -> NodeCall<methods::ToOwned> {
+            NodeCall::new(&self.node, request)
+        }
     }
 
     /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
@@ -1915,6 +2067,14 @@ pub mod own_names_gorums {
         /// `keywords.OwnNames/Clone`
         #[derive(Clone, Copy, Debug)]
         pub struct Clone;
+
+        /// `keywords.OwnNames/Into`
+        #[derive(Clone, Copy, Debug)]
+        pub struct Into;
+
+        /// `keywords.OwnNames/ToOwned`
+        #[derive(Clone, Copy, Debug)]
+        pub struct ToOwned;
     }
 
     impl Method for methods::New {
@@ -2054,6 +2214,26 @@ pub mod own_names_gorums {
             "keywords.OwnNames",
             "Clone",
             "/keywords.OwnNames/Clone",
+        );
+    }
+
+    impl Method for methods::Into {
+        type Request = super::Type;
+        type Reply = super::Type;
+        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
+            "keywords.OwnNames",
+            "Into",
+            "/keywords.OwnNames/Into",
+        );
+    }
+
+    impl Method for methods::ToOwned {
+        type Request = super::Type;
+        type Reply = super::Type;
+        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
+            "keywords.OwnNames",
+            "ToOwned",
+            "/keywords.OwnNames/ToOwned",
         );
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 pub mod golden;
 pub mod network;
 pub mod replica;
+pub mod service;
 pub mod spec;
 
 pub use golden::register;

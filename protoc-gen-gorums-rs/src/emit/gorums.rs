@@ -9,12 +9,21 @@ use super::{configuration, doc, lints, methods, node, quorum_spec};
 use crate::names;
 use crate::parameters::Parameters;
 
-/// Functions of the type of a service on a configuration.
-const CONFIGURATION_FUNCTIONS: [&str; 6] =
-    ["clone", "configuration", "new", "node", "nodes", "spec"];
+/// Functions of the type of a service on a configuration, and of traits in scope everywhere that would be called in
+/// the place of one that is named like them.
+const CONFIGURATION_FUNCTIONS: [&str; 8] = [
+    "clone",
+    "configuration",
+    "into",
+    "new",
+    "node",
+    "nodes",
+    "spec",
+    "try_into",
+];
 
-/// Functions of the type of a service on a node.
-const NODE_FUNCTIONS: [&str; 5] = ["client", "clone", "id", "new", "node"];
+/// Functions of the type of a service on a node, and of such traits.
+const NODE_FUNCTIONS: [&str; 7] = ["client", "clone", "id", "into", "new", "node", "try_into"];
 
 /// The names in the module.
 #[derive(Debug)]

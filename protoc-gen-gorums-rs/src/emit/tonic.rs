@@ -12,14 +12,18 @@ use crate::parameters::Parameters;
 
 const CODEC: &str = "::gorums_runtime::codegen::ProstCodec";
 
-/// Functions of tonic's clients.
-const TAKEN: [&str; 8] = [
+/// Functions of tonic's clients, and of traits in scope everywhere that would be called in their place.
+const TAKEN: [&str; 12] = [
     "accept_compressed",
+    "clone",
     "connect",
+    "into",
     "max_decoding_message_size",
     "max_encoding_message_size",
     "new",
     "send_compressed",
+    "to_owned",
+    "try_into",
     "with_interceptor",
     "with_origin",
 ];

@@ -1,0 +1,152 @@
+//! Two services whose methods have the same names, on the same replicas.
+
+use std::sync::{Mutex, MutexGuard};
+
+use gorums_runtime::{NodeId, Replies};
+use tests::golden::two_services::journal_gorums::{JournalConfiguration, JournalQuorumSpec};
+use tests::golden::two_services::journal_server::{Journal, JournalServer};
+use tests::golden::two_services::log_gorums::{LogConfiguration, LogQuorumSpec};
+use tests::golden::two_services::log_server::{Log, LogServer};
+use tests::golden::two_services::nothing_gorums::NothingConfiguration;
+use tests::golden::two_services::nothing_server::{Nothing, NothingServer};
+use tests::golden::two_services::{Entry, Index};
+use tests::network::Network;
+use tests::service::{all, serve};
+use tonic::service::Routes;
+use tonic::{Request, Response, Status};
+
+/// What the journal adds to its indices, so that no index of the log looks like one of its own.
+const JOURNAL: u64 = 100;
+
+/// The entries of the log or of the journal of one replica.
+#[derive(Default)]
+struct Entries(Mutex<Vec<Entry>>);
+
+impl Entries {
+    fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
+        self.0.lock().expect("not poisoned")
+    }
+
+    fn index(&self, offset: u64) -> Response<Index> {
+        let value = offset + self.lock().len() as u64;
+        Response::new(Index { value })
+    }
+}
+
+#[tonic::async_trait]
+impl Log for Entries {
+    async fn append(&self, request: Request<Entry>) -> Result<Response<Index>, Status> {
+        self.lock().push(request.into_inner());
+        Ok(self.index(0))
+    }
+
+    async fn last(&self, _: Request<()>) -> Result<Response<Index>, Status> {
+        Ok(self.index(0))
+    }
+
+    async fn clear(&self, _: Request<()>) -> Result<Response<()>, Status> {
+        self.lock().clear();
+        Ok(Response::new(()))
+    }
+}
+
+#[tonic::async_trait]
+impl Journal for Entries {
+    async fn append(&self, request: Request<Entry>) -> Result<Response<Index>, Status> {
+        self.lock().push(request.into_inner());
+        Ok(self.index(JOURNAL))
+    }
+
+    async fn last(&self, _: Request<()>) -> Result<Response<Index>, Status> {
+        Ok(self.index(JOURNAL))
+    }
+
+    async fn clear(&self, _: Request<()>) -> Result<Response<()>, Status> {
+        self.lock().clear();
+        Ok(Response::new(()))
+    }
+}
+
+impl Nothing for Entries {}
+
+/// Adds the indices of all replicas up.
+struct Sum;
+
+fn sum(replies: &mut Replies<Index>) -> Option<Index> {
+    let value = all(replies)?.into_iter().map(|index| index.value).sum();
+    Some(Index { value })
+}
+
+impl LogQuorumSpec for Sum {
+    fn append_qf(&self, replies: &mut Replies<Index>) -> Option<Index> {
+        sum(replies)
+    }
+
+    fn last_qf(&self, replies: &mut Replies<Index>) -> Option<Index> {
+        sum(replies)
+    }
+}
+
+impl JournalQuorumSpec for Sum {
+    fn clear_qf(&self, replies: &mut Replies<()>) -> Option<()> {
+        all(replies).map(|_| ())
+    }
+}
+
+fn services(_: u8) -> Routes {
+    Routes::new(LogServer::new(Entries::default()))
+        .add_service(JournalServer::new(Entries::default()))
+        .add_service(NothingServer::new(Entries::default()))
+}
+
+fn entry() -> Entry {
+    Entry {
+        content: b"entry".to_vec(),
+    }
+}
+
+fn index(value: u64) -> Index {
+    Index { value }
+}
+
+#[tokio::test(start_paused = true)]
+async fn methods_of_the_same_name_reach_the_handlers_of_their_own_services() {
+    let network = Network::new();
+    let nodes = serve(network.clone(), services).await;
+    let log = LogConfiguration::new(nodes.clone(), Sum);
+    let journal = JournalConfiguration::new(nodes, Sum);
+    let log_node = log.node(Network::id(2)).expect("a node");
+    let journal_node = journal.node(Network::id(2)).expect("a node");
+
+    // On all replicas of the log, but on one of the journal.
+    assert_eq!(log.append(entry()).await.expect("all"), index(3));
+    assert_eq!(log.append(entry()).await.expect("all"), index(6));
+    let appended = journal_node.append(entry()).await.expect("a reply");
+    assert_eq!(appended, index(JOURNAL + 1));
+
+    // On one replica of the log.
+    log_node.clear(()).await.expect("a reply");
+    assert_eq!(log.last(()).await.expect("all"), index(4));
+    let last = journal_node.last(()).await.expect("a reply");
+    assert_eq!(last, index(JOURNAL + 1));
+
+    // On all replicas of the journal.
+    journal.clear(()).await.expect("all");
+    for node in journal.nodes() {
+        let last = node.last(()).await.expect("a reply");
+        assert_eq!(last, index(JOURNAL), "at {}", node.id());
+    }
+    assert_eq!(log.last(()).await.expect("all"), index(4));
+    assert_eq!(network.connections(), 3, "the services share them");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_without_methods_has_the_nodes_of_its_configuration() {
+    let nodes = serve(Network::new(), services).await;
+    let nothing = NothingConfiguration::new(nodes.clone());
+    assert_eq!(*nothing.configuration(), nodes);
+    let ids: Vec<NodeId> = nothing.nodes().map(|node| node.id()).collect();
+    assert_eq!(ids, [1, 2, 3].map(Network::id));
+    let unknown = nothing.node(Network::id(4)).expect_err("three nodes");
+    assert!(unknown.to_string().contains('4'), "{unknown}");
+}
