@@ -8,7 +8,7 @@ pub mod replica;
 pub mod service;
 pub mod spec;
 
-pub use golden::register;
+pub use golden::{register, streaming};
 
 /// Lets everything run until all of it waits for something: a paused clock advances only then.
 pub async fn settle() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use gorums_runtime::{Decide, Method, MethodDescriptor, QuorumCall, Replies};
+use gorums_runtime::{Caller, Decide, Method, MethodDescriptor, QuorumCall, Replies};
 use prost::bytes::{Buf, BufMut};
 use prost::encoding::{DecodeContext, WireType, int64, skip_field};
 use prost::{DecodeError, Message};
@@ -74,7 +74,8 @@ async fn a_request_is_encoded_once_for_all_nodes() {
     let cluster = Cluster::answering(9);
     let manager = cluster.network.manager(9).connect().await.expect("all up");
     let (state, encoded) = counted();
-    let call = QuorumCall::<Write, ()>::new(&manager.configuration(), &Arc::new(()), state);
+    let caller = Caller::new(manager.configuration(), ());
+    let call = QuorumCall::<Write, ()>::new(&caller, state);
     assert_eq!(call.await.expect("all"), 9);
     assert_eq!(encoded.load(Ordering::SeqCst), 1);
 }
@@ -90,8 +91,8 @@ async fn requests_of_a_per_node_call_are_encoded_once_each() {
             encoded: Arc::clone(&state.encoded),
         })
     };
-    let configuration = manager.configuration();
-    let call = QuorumCall::<Write, ()>::per_node(&configuration, &Arc::new(()), state, own);
+    let caller = Caller::new(manager.configuration(), ());
+    let call = QuorumCall::<Write, ()>::per_node(&caller, state, own);
     assert_eq!(call.await.expect("all"), 9);
     assert_eq!(encoded.load(Ordering::SeqCst), 9);
 }

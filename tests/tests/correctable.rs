@@ -1,0 +1,267 @@
+//! Calls whose result gets better as replies arrive.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
+use gorums_runtime::{
+    AggregateCall, Caller, Correct, Correctable, CorrectableCall, Correction, Method,
+    MethodDescriptor, QuorumCallErrorKind, Replies,
+};
+use tests::network::Network;
+use tests::register::register_gorums::methods::Read;
+use tests::register::{ReadRequest, State};
+use tests::replica::{Behaviour, Cluster, Gate, arrived, cancelled};
+use tests::settle;
+use tests::streaming::transfer_server::{Transfer, TransferServer};
+use tests::streaming::{Chunk, Receipt};
+use tonic::service::Routes;
+use tonic::{Request, Response, Status, Streaming};
+
+/// `register.Register/Read`, as a correctable.
+struct ReadCorrectable;
+
+impl Method for ReadCorrectable {
+    type Request = ReadRequest;
+    type Reply = State;
+    const DESCRIPTOR: MethodDescriptor = Read::DESCRIPTOR;
+}
+
+/// Gives these levels, one after each reply; the last is final if there are as many replies.
+struct Levels(&'static [i32]);
+
+impl Correct<Levels> for ReadCorrectable {
+    type Output = usize;
+
+    fn correct(
+        levels: &Levels,
+        _: &ReadRequest,
+        replies: &mut Replies<State>,
+    ) -> Option<Correction<usize>> {
+        let count = replies.len();
+        let level = *levels.0.get(count - 1)?;
+        assert!(level >= 0, "asked to panic");
+        Some(match count == levels.0.len() {
+            true => Correction::last(count, level),
+            false => Correction::preliminary(count, level),
+        })
+    }
+}
+
+/// A correctable on replicas that each have a gate of their own.
+async fn gated(replicas: u8, levels: &'static [i32]) -> (Cluster, Vec<Gate>, Correctable<usize>) {
+    let gates: Vec<Gate> = (0..replicas).map(|_| Gate::closed()).collect();
+    let behaviours = gates.iter().cloned().map(Behaviour::AnswerAfter);
+    let mut cluster = Cluster::start(behaviours);
+    let manager = cluster.network.manager(replicas).connect().await;
+    let caller = Caller::new(manager.expect("all up").configuration(), Levels(levels));
+    let call = CorrectableCall::<ReadCorrectable, _>::new(&caller, ReadRequest {}).start();
+    let numbers: Vec<u8> = (1..=replicas).collect();
+    cluster.wait_for(&numbers, arrived).await;
+    (cluster, gates, call)
+}
+
+#[tokio::test(start_paused = true)]
+async fn levels_rise_as_replies_arrive_until_the_last_value() {
+    let (_cluster, gates, call) = gated(3, &[1, 5, 9]).await;
+    settle().await;
+    assert_eq!(
+        (call.latest(), call.level(), call.is_done()),
+        (None, None, false)
+    );
+
+    gates[0].open();
+    assert!(call.reached(1).await);
+    assert_eq!(call.latest(), Some((Arc::new(1), 1)));
+    assert!(!call.is_done());
+
+    gates[1].open();
+    assert!(call.reached(3).await);
+    assert_eq!(call.latest(), Some((Arc::new(2), 5)));
+
+    gates[2].open();
+    assert_eq!(call.done().await.expect("the last"), (Arc::new(3), 9));
+    assert!(call.is_done());
+    assert!(call.error().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_level_can_be_waited_for_when_it_is_reached_already_and_when_the_call_is_over() {
+    let (_cluster, gates, call) = gated(2, &[1, 2]).await;
+    gates[0].open();
+    assert!(call.reached(1).await);
+    assert!(call.reached(1).await);
+    assert!(call.reached(0).await);
+    let out_of_reach = call.reached(3);
+    let mut out_of_reach = std::pin::pin!(out_of_reach);
+    settle().await;
+    assert!(out_of_reach.as_mut().now_or_never().is_none());
+    gates[1].open();
+    assert!(!out_of_reach.await);
+    assert!(!call.reached(3).await);
+    assert!(call.reached(2).await);
+    call.done().await.expect("the last");
+    call.done().await.expect("the last, again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_published_level_never_falls() {
+    let (_cluster, gates, call) = gated(3, &[4, 2, 3]).await;
+    gates[0].open();
+    assert!(call.reached(4).await);
+    gates[1].open();
+    settle().await;
+    assert_eq!(call.latest(), Some((Arc::new(1), 4)));
+    gates[2].open();
+    assert_eq!(call.done().await.expect("the last"), (Arc::new(3), 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn updates_are_the_values_from_the_latest_on_until_the_end() {
+    let (_cluster, gates, call) = gated(3, &[1, 2, 3]).await;
+    gates[0].open();
+    assert!(call.reached(1).await);
+    let mut updates = std::pin::pin!(call.updates());
+    assert_eq!(updates.next().await, Some((Arc::new(1), 1)));
+    gates[1].open();
+    assert_eq!(updates.next().await, Some((Arc::new(2), 2)));
+    gates[2].open();
+    assert_eq!(updates.next().await, Some((Arc::new(3), 3)));
+    assert_eq!(updates.next().await, None);
+    let all: Vec<_> = call.updates().collect().await;
+    assert_eq!(all, [(Arc::new(3), 3)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_ends_without_a_last_value_keeps_the_latest_and_the_error() {
+    let (cluster, gates, call) = gated(2, &[1, 2]).await;
+    gates[0].open();
+    assert!(call.reached(1).await);
+    cluster.network.kill(2);
+    let error = call.done().await.expect_err("a node has died");
+    assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
+    assert!(call.error().is_some());
+    assert_eq!(call.latest(), Some((Arc::new(1), 1)));
+    assert!(!call.reached(2).await);
+    let updates: Vec<_> = call.updates().collect().await;
+    assert_eq!(updates, [(Arc::new(1), 1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panicking_quorum_function_ends_its_correctable() {
+    let (_cluster, gates, call) = gated(2, &[1, -1]).await;
+    gates[0].open();
+    gates[1].open();
+    let error = call.done().await.expect_err("a panic");
+    assert!(
+        matches!(error.kind(), QuorumCallErrorKind::Panicked(_)),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_a_correctable_withdraws_its_call() {
+    let (mut cluster, _gates, call) = gated(3, &[1, 2, 3]).await;
+    drop(call);
+    cluster.wait_for(&[1, 2, 3], cancelled).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_levels_of_an_aggregate_call_count_its_replies() {
+    let cluster = Cluster::answering(3);
+    let manager = cluster.network.manager(3).connect().await.expect("all up");
+    let caller = Caller::new(manager.configuration(), ());
+    let call = AggregateCall::<Read>::new(&caller, ReadRequest {}).correctable(2);
+    let (value, level) = call.done().await.expect("two replies");
+    assert_eq!((&*value, level), (&State::default(), 2));
+    let call = AggregateCall::<Read>::new(&caller, ReadRequest {});
+    let call = call.timeout(Duration::from_secs(1)).correctable(4);
+    let error = call.done().await.expect_err("three nodes");
+    assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
+    assert_eq!(call.level(), Some(3));
+}
+
+/// `streaming.Transfer/Download`: each node streams its replies.
+struct Download;
+
+impl Method for Download {
+    type Request = Receipt;
+    type Reply = Chunk;
+    const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
+        "streaming.Transfer",
+        "Download",
+        "/streaming.Transfer/Download",
+    )
+    .with_reply_stream();
+}
+
+/// Streams a number of chunks.
+struct Streamer;
+
+#[tonic::async_trait]
+impl Transfer for Streamer {
+    type DownloadStream = BoxStream<'static, Result<Chunk, Status>>;
+    type ExchangeStream = BoxStream<'static, Result<Chunk, Status>>;
+
+    async fn download(
+        &self,
+        request: Request<Receipt>,
+    ) -> Result<Response<Self::DownloadStream>, Status> {
+        let chunks = (0..request.into_inner().length).map(|_| Ok(Chunk::default()));
+        let chunks: Vec<_> = chunks.collect();
+        Ok(Response::new(futures::stream::iter(chunks).boxed()))
+    }
+
+    async fn send(&self, _: Request<Chunk>) -> Result<Response<Receipt>, Status> {
+        Err(Status::unimplemented("not called"))
+    }
+
+    async fn upload(&self, _: Request<Streaming<Chunk>>) -> Result<Response<Receipt>, Status> {
+        Err(Status::unimplemented("not called"))
+    }
+
+    async fn exchange(
+        &self,
+        _: Request<Streaming<Chunk>>,
+    ) -> Result<Response<Self::ExchangeStream>, Status> {
+        Err(Status::unimplemented("not called"))
+    }
+
+    async fn confirm(&self, _: Request<Receipt>) -> Result<Response<Receipt>, Status> {
+        Err(Status::unimplemented("not called"))
+    }
+}
+
+fn download(caller: &Caller<()>, length: u64) -> AggregateCall<Download> {
+    AggregateCall::new(caller, Receipt { length })
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_reply_of_a_stream_counts_and_streams_that_all_end_end_the_call_at_once() {
+    let network = Network::new();
+    for number in 1..=2 {
+        network.serve(number, Routes::new(TransferServer::new(Streamer)));
+    }
+    let manager = network.manager(2).connect().await.expect("all up");
+    let caller = Caller::new(manager.configuration(), ());
+    let responses: Vec<_> = download(&caller, 3).responses().collect().await;
+    assert_eq!(responses.len(), 6);
+    let (_, level) = download(&caller, 3)
+        .correctable(6)
+        .done()
+        .await
+        .expect("six");
+    assert_eq!(level, 6);
+    assert_eq!(
+        download(&caller, 3).threshold(5).await.expect("five").len(),
+        5
+    );
+
+    let start = tokio::time::Instant::now();
+    let call = download(&caller, 3).timeout(Duration::from_secs(1));
+    let error = call.correctable(7).done().await.expect_err("six");
+    assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
+    assert_eq!(error.replies(), 6);
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}
