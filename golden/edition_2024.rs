@@ -361,15 +361,13 @@ pub mod edition2024_gorums {
     /// The service `edition_2024.Edition2024` on a configuration of nodes.
     #[derive(Debug)]
     pub struct Edition2024Configuration<Q = ()> {
-        configuration: Configuration,
-        spec: Arc<Q>,
+        caller: Caller<Q>,
     }
 
     impl<Q> Clone for Edition2024Configuration<Q> {
         fn clone(&self) -> Self {
             Self {
-                configuration: self.configuration.clone(),
-                spec: Arc::clone(&self.spec),
+                caller: self.caller.clone(),
             }
         }
     }
@@ -378,19 +376,25 @@ pub mod edition2024_gorums {
         /// Calls on `configuration`; `spec` decides the quorum calls.
         pub fn new(configuration: Configuration, spec: Q) -> Self {
             Self {
-                configuration,
-                spec: Arc::new(spec),
+                caller: Caller::new(configuration, spec),
             }
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            &self.spec
+            self.caller.spec()
+        }
+
+        /// The same service, with `options` for each call that is made from it.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The nodes that are called.
         pub fn configuration(&self) -> &Configuration {
-            &self.configuration
+            self.caller.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
@@ -399,47 +403,58 @@ pub mod edition2024_gorums {
         ///
         /// [`UnknownNode`] when the node is not in the configuration.
         pub fn node(&self, id: NodeId) -> Result<Edition2024Node, UnknownNode> {
-            self.configuration.node(id).map(Edition2024Node::new)
+            self.caller.node(id).map(|caller| Edition2024Node { caller })
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = Edition2024Node> + '_ {
-            self.configuration.nodes().cloned().map(Edition2024Node::new)
+            self.caller.nodes().map(|caller| Edition2024Node { caller })
         }
     }
 
     impl<Q: Edition2024QuorumSpec> Edition2024Configuration<Q> {
         /// Calls `edition_2024.Edition2024/Get` on every node; [`Edition2024QuorumSpec::get_qf`] decides.
         pub fn get(&self, request: super::Request) -> QuorumCall<methods::Get, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
     }
 
     /// The service `edition_2024.Edition2024` on one node.
     #[derive(Clone, Debug)]
     pub struct Edition2024Node {
-        node: Node,
+        caller: NodeCaller,
     }
 
     impl Edition2024Node {
         /// Calls on `node`.
         pub fn new(node: Node) -> Self {
-            Self { node }
+            Self {
+                caller: NodeCaller::new(node),
+            }
+        }
+
+        /// The same node, with `options` for each call.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The node that is called.
         pub fn node(&self) -> &Node {
-            &self.node
+            self.caller.node()
         }
 
         /// The node's id.
         pub fn id(&self) -> NodeId {
-            self.node.id()
+            self.caller.node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
         pub fn client(&self) -> super::edition2024_client::Edition2024Client<Channel> {
-            super::edition2024_client::Edition2024Client::new(self.node.channel())
+            super::edition2024_client::Edition2024Client::new(
+                self.caller.node().channel(),
+            )
         }
     }
 

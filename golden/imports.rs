@@ -593,15 +593,13 @@ pub mod imports_gorums {
     /// The service `imports.Imports` on a configuration of nodes.
     #[derive(Debug)]
     pub struct ImportsConfiguration<Q = ()> {
-        configuration: Configuration,
-        spec: Arc<Q>,
+        caller: Caller<Q>,
     }
 
     impl<Q> Clone for ImportsConfiguration<Q> {
         fn clone(&self) -> Self {
             Self {
-                configuration: self.configuration.clone(),
-                spec: Arc::clone(&self.spec),
+                caller: self.caller.clone(),
             }
         }
     }
@@ -610,19 +608,25 @@ pub mod imports_gorums {
         /// Calls on `configuration`; `spec` decides the quorum calls.
         pub fn new(configuration: Configuration, spec: Q) -> Self {
             Self {
-                configuration,
-                spec: Arc::new(spec),
+                caller: Caller::new(configuration, spec),
             }
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            &self.spec
+            self.caller.spec()
+        }
+
+        /// The same service, with `options` for each call that is made from it.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The nodes that are called.
         pub fn configuration(&self) -> &Configuration {
-            &self.configuration
+            self.caller.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
@@ -631,19 +635,19 @@ pub mod imports_gorums {
         ///
         /// [`UnknownNode`] when the node is not in the configuration.
         pub fn node(&self, id: NodeId) -> Result<ImportsNode, UnknownNode> {
-            self.configuration.node(id).map(ImportsNode::new)
+            self.caller.node(id).map(|caller| ImportsNode { caller })
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = ImportsNode> + '_ {
-            self.configuration.nodes().cloned().map(ImportsNode::new)
+            self.caller.nodes().map(|caller| ImportsNode { caller })
         }
     }
 
     impl<Q: ImportsQuorumSpec> ImportsConfiguration<Q> {
         /// Calls `imports.Imports/Get` on every node; [`ImportsQuorumSpec::get_qf`] decides.
         pub fn get(&self, request: super::Request) -> QuorumCall<methods::Get, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
 
         /// Calls `imports.Imports/GetVersion` on every node; [`ImportsQuorumSpec::get_version_qf`] decides.
@@ -651,45 +655,54 @@ pub mod imports_gorums {
             &self,
             request: super::types::Value,
         ) -> QuorumCall<methods::GetVersion, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
 
         /// Calls `imports.Imports/Count` on every node; [`ImportsQuorumSpec::count_qf`] decides.
         pub fn count(&self, request: super::Request) -> QuorumCall<methods::Count, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
 
         /// Calls `imports.Imports/Name` on every node; [`ImportsQuorumSpec::name_qf`] decides.
         pub fn name(&self, request: super::Request) -> QuorumCall<methods::Name, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
     }
 
     /// The service `imports.Imports` on one node.
     #[derive(Clone, Debug)]
     pub struct ImportsNode {
-        node: Node,
+        caller: NodeCaller,
     }
 
     impl ImportsNode {
         /// Calls on `node`.
         pub fn new(node: Node) -> Self {
-            Self { node }
+            Self {
+                caller: NodeCaller::new(node),
+            }
+        }
+
+        /// The same node, with `options` for each call.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The node that is called.
         pub fn node(&self) -> &Node {
-            &self.node
+            self.caller.node()
         }
 
         /// The node's id.
         pub fn id(&self) -> NodeId {
-            self.node.id()
+            self.caller.node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
         pub fn client(&self) -> super::imports_client::ImportsClient<Channel> {
-            super::imports_client::ImportsClient::new(self.node.channel())
+            super::imports_client::ImportsClient::new(self.caller.node().channel())
         }
     }
 

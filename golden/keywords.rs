@@ -718,15 +718,13 @@ pub mod type_service_gorums {
     /// The service `keywords.type_service` on a configuration of nodes.
     #[derive(Debug)]
     pub struct TypeServiceConfiguration<Q = ()> {
-        configuration: Configuration,
-        spec: Arc<Q>,
+        caller: Caller<Q>,
     }
 
     impl<Q> Clone for TypeServiceConfiguration<Q> {
         fn clone(&self) -> Self {
             Self {
-                configuration: self.configuration.clone(),
-                spec: Arc::clone(&self.spec),
+                caller: self.caller.clone(),
             }
         }
     }
@@ -735,19 +733,25 @@ pub mod type_service_gorums {
         /// Calls on `configuration`; `spec` decides the quorum calls.
         pub fn new(configuration: Configuration, spec: Q) -> Self {
             Self {
-                configuration,
-                spec: Arc::new(spec),
+                caller: Caller::new(configuration, spec),
             }
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            &self.spec
+            self.caller.spec()
+        }
+
+        /// The same service, with `options` for each call that is made from it.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The nodes that are called.
         pub fn configuration(&self) -> &Configuration {
-            &self.configuration
+            self.caller.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
@@ -756,62 +760,73 @@ pub mod type_service_gorums {
         ///
         /// [`UnknownNode`] when the node is not in the configuration.
         pub fn node(&self, id: NodeId) -> Result<TypeServiceNode, UnknownNode> {
-            self.configuration.node(id).map(TypeServiceNode::new)
+            self.caller.node(id).map(|caller| TypeServiceNode { caller })
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = TypeServiceNode> + '_ {
-            self.configuration.nodes().cloned().map(TypeServiceNode::new)
+            self.caller.nodes().map(|caller| TypeServiceNode { caller })
         }
     }
 
     impl<Q: TypeServiceQuorumSpec> TypeServiceConfiguration<Q> {
         /// Calls `keywords.type_service/type` on every node; [`TypeServiceQuorumSpec::type_qf`] decides.
         pub fn r#type(&self, request: super::Type) -> QuorumCall<methods::Type, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
 
         /// Calls `keywords.type_service/Self` on every node; [`TypeServiceQuorumSpec::self_qf`] decides.
         pub fn self_(&self, request: super::Self_) -> QuorumCall<methods::Self_, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
     }
 
     /// The service `keywords.type_service` on one node.
     #[derive(Clone, Debug)]
     pub struct TypeServiceNode {
-        node: Node,
+        caller: NodeCaller,
     }
 
     impl TypeServiceNode {
         /// Calls on `node`.
         pub fn new(node: Node) -> Self {
-            Self { node }
+            Self {
+                caller: NodeCaller::new(node),
+            }
+        }
+
+        /// The same node, with `options` for each call.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The node that is called.
         pub fn node(&self) -> &Node {
-            &self.node
+            self.caller.node()
         }
 
         /// The node's id.
         pub fn id(&self) -> NodeId {
-            self.node.id()
+            self.caller.node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
         pub fn client(&self) -> super::type_service_client::TypeServiceClient<Channel> {
-            super::type_service_client::TypeServiceClient::new(self.node.channel())
+            super::type_service_client::TypeServiceClient::new(
+                self.caller.node().channel(),
+            )
         }
 
         /// Calls `keywords.type_service/async` on the node.
         pub fn r#async(&self, request: super::Type) -> NodeCall<methods::Async> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
 
         /// Calls `keywords.type_service/Match` on the node.
         pub fn r#match(&self, request: super::Self_) -> NodeCall<methods::Match> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
     }
 
@@ -1879,15 +1894,13 @@ pub mod own_names_gorums {
     /// The service `keywords.OwnNames` on a configuration of nodes.
     #[derive(Debug)]
     pub struct OwnNamesConfiguration<Q = ()> {
-        configuration: Configuration,
-        spec: Arc<Q>,
+        caller: Caller<Q>,
     }
 
     impl<Q> Clone for OwnNamesConfiguration<Q> {
         fn clone(&self) -> Self {
             Self {
-                configuration: self.configuration.clone(),
-                spec: Arc::clone(&self.spec),
+                caller: self.caller.clone(),
             }
         }
     }
@@ -1896,19 +1909,25 @@ pub mod own_names_gorums {
         /// Calls on `configuration`; `spec` decides the quorum calls.
         pub fn new(configuration: Configuration, spec: Q) -> Self {
             Self {
-                configuration,
-                spec: Arc::new(spec),
+                caller: Caller::new(configuration, spec),
             }
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            &self.spec
+            self.caller.spec()
+        }
+
+        /// The same service, with `options` for each call that is made from it.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The nodes that are called.
         pub fn configuration(&self) -> &Configuration {
-            &self.configuration
+            self.caller.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
@@ -1917,12 +1936,12 @@ pub mod own_names_gorums {
         ///
         /// [`UnknownNode`] when the node is not in the configuration.
         pub fn node(&self, id: NodeId) -> Result<OwnNamesNode, UnknownNode> {
-            self.configuration.node(id).map(OwnNamesNode::new)
+            self.caller.node(id).map(|caller| OwnNamesNode { caller })
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = OwnNamesNode> + '_ {
-            self.configuration.nodes().cloned().map(OwnNamesNode::new)
+            self.caller.nodes().map(|caller| OwnNamesNode { caller })
         }
     }
 
@@ -1931,12 +1950,12 @@ pub mod own_names_gorums {
         ///
         /// Its name has an underscore because `new` is a function of every such type.
         pub fn new_(&self, request: super::Type) -> QuorumCall<methods::New, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
 
         /// Calls `keywords.OwnNames/Id` on every node; [`OwnNamesQuorumSpec::id_qf`] decides.
         pub fn id(&self, request: super::Type) -> QuorumCall<methods::Id, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
 
         /// Calls `keywords.OwnNames/Nodes` on every node; [`OwnNamesQuorumSpec::nodes_qf`] decides.
@@ -1952,7 +1971,7 @@ pub mod own_names_gorums {
                 NodeId,
             ) -> Option<super::Type> + Send + 'static,
         ) -> QuorumCall<methods::Nodes, Q> {
-            QuorumCall::per_node(&self.configuration, &self.spec, request, per_node)
+            QuorumCall::per_node(&self.caller, request, per_node)
         }
 
         /// Calls `keywords.OwnNames/Configuration` on every node; [`OwnNamesQuorumSpec::configuration_qf`] decides.
@@ -1962,75 +1981,84 @@ pub mod own_names_gorums {
             &self,
             request: super::Type,
         ) -> QuorumCall<methods::Configuration, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
 
         /// Calls `keywords.OwnNames/Spec` on every node; [`OwnNamesQuorumSpec::spec_qf`] decides.
         ///
         /// Its name has an underscore because `spec` is a function of every such type.
         pub fn spec_(&self, request: super::Type) -> QuorumCall<methods::Spec, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
     }
 
     /// The service `keywords.OwnNames` on one node.
     #[derive(Clone, Debug)]
     pub struct OwnNamesNode {
-        node: Node,
+        caller: NodeCaller,
     }
 
     impl OwnNamesNode {
         /// Calls on `node`.
         pub fn new(node: Node) -> Self {
-            Self { node }
+            Self {
+                caller: NodeCaller::new(node),
+            }
+        }
+
+        /// The same node, with `options` for each call.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The node that is called.
         pub fn node(&self) -> &Node {
-            &self.node
+            self.caller.node()
         }
 
         /// The node's id.
         pub fn id(&self) -> NodeId {
-            self.node.id()
+            self.caller.node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
         pub fn client(&self) -> super::own_names_client::OwnNamesClient<Channel> {
-            super::own_names_client::OwnNamesClient::new(self.node.channel())
+            super::own_names_client::OwnNamesClient::new(self.caller.node().channel())
         }
 
         /// Calls `keywords.OwnNames/Node` on the node.
         ///
         /// Its name has an underscore because `node` is a function of every such type.
         pub fn node_(&self, request: super::Type) -> NodeCall<methods::Node> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
 
         /// Calls `keywords.OwnNames/Client` on the node.
         ///
         /// Its name has an underscore because `client` is a function of every such type.
         pub fn client_(&self, request: super::Type) -> NodeCall<methods::Client> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
 
         /// Calls `keywords.OwnNames/Clone` on the node.
         ///
         /// Its name has an underscore because `clone` is a function of every such type.
         pub fn clone_(&self, request: super::Type) -> NodeCall<methods::Clone> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
 
         /// Calls `keywords.OwnNames/Into` on the node.
         ///
         /// Its name has an underscore because `into` is a function of every such type.
         pub fn into_(&self, request: super::Type) -> NodeCall<methods::Into> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
 
         /// Calls `keywords.OwnNames/ToOwned` on the node.
         pub fn to_owned(&self, request: super::Type) -> NodeCall<methods::ToOwned> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
     }
 
@@ -3386,15 +3414,13 @@ pub mod http_server2_gorums {
     /// The service `keywords.HTTPServer2` on a configuration of nodes.
     #[derive(Debug)]
     pub struct HttpServer2Configuration<Q = ()> {
-        configuration: Configuration,
-        spec: Arc<Q>,
+        caller: Caller<Q>,
     }
 
     impl<Q> Clone for HttpServer2Configuration<Q> {
         fn clone(&self) -> Self {
             Self {
-                configuration: self.configuration.clone(),
-                spec: Arc::clone(&self.spec),
+                caller: self.caller.clone(),
             }
         }
     }
@@ -3403,19 +3429,25 @@ pub mod http_server2_gorums {
         /// Calls on `configuration`; `spec` decides the quorum calls.
         pub fn new(configuration: Configuration, spec: Q) -> Self {
             Self {
-                configuration,
-                spec: Arc::new(spec),
+                caller: Caller::new(configuration, spec),
             }
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            &self.spec
+            self.caller.spec()
+        }
+
+        /// The same service, with `options` for each call that is made from it.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The nodes that are called.
         pub fn configuration(&self) -> &Configuration {
-            &self.configuration
+            self.caller.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
@@ -3424,12 +3456,12 @@ pub mod http_server2_gorums {
         ///
         /// [`UnknownNode`] when the node is not in the configuration.
         pub fn node(&self, id: NodeId) -> Result<HttpServer2Node, UnknownNode> {
-            self.configuration.node(id).map(HttpServer2Node::new)
+            self.caller.node(id).map(|caller| HttpServer2Node { caller })
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = HttpServer2Node> + '_ {
-            self.configuration.nodes().cloned().map(HttpServer2Node::new)
+            self.caller.nodes().map(|caller| HttpServer2Node { caller })
         }
     }
 
@@ -3439,40 +3471,51 @@ pub mod http_server2_gorums {
             &self,
             request: super::Type,
         ) -> QuorumCall<methods::IntoDisk, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
     }
 
     /// The service `keywords.HTTPServer2` on one node.
     #[derive(Clone, Debug)]
     pub struct HttpServer2Node {
-        node: Node,
+        caller: NodeCaller,
     }
 
     impl HttpServer2Node {
         /// Calls on `node`.
         pub fn new(node: Node) -> Self {
-            Self { node }
+            Self {
+                caller: NodeCaller::new(node),
+            }
+        }
+
+        /// The same node, with `options` for each call.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The node that is called.
         pub fn node(&self) -> &Node {
-            &self.node
+            self.caller.node()
         }
 
         /// The node's id.
         pub fn id(&self) -> NodeId {
-            self.node.id()
+            self.caller.node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
         pub fn client(&self) -> super::http_server2_client::HttpServer2Client<Channel> {
-            super::http_server2_client::HttpServer2Client::new(self.node.channel())
+            super::http_server2_client::HttpServer2Client::new(
+                self.caller.node().channel(),
+            )
         }
 
         /// Calls `keywords.HTTPServer2/Connect` on the node.
         pub fn connect(&self, request: super::Type) -> NodeCall<methods::Connect> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
 
         /// Calls `keywords.HTTPServer2/with_origin` on the node.
@@ -3480,7 +3523,7 @@ pub mod http_server2_gorums {
             &self,
             request: super::Type,
         ) -> NodeCall<methods::WithOrigin> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
 
         /// Calls `keywords.HTTPServer2/WITH_INTERCEPTOR` on the node.
@@ -3488,7 +3531,7 @@ pub mod http_server2_gorums {
             &self,
             request: super::Type,
         ) -> NodeCall<methods::WithInterceptor> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
 
         /// Calls `keywords.HTTPServer2/sendCompressed` on the node.
@@ -3496,7 +3539,7 @@ pub mod http_server2_gorums {
             &self,
             request: super::Type,
         ) -> NodeCall<methods::SendCompressed> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
 
         /// Calls `keywords.HTTPServer2/AcceptCompressed` on the node.
@@ -3504,7 +3547,7 @@ pub mod http_server2_gorums {
             &self,
             request: super::Type,
         ) -> NodeCall<methods::AcceptCompressed> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
 
         /// Calls `keywords.HTTPServer2/MaxDecodingMessageSize` on the node.
@@ -3512,7 +3555,7 @@ pub mod http_server2_gorums {
             &self,
             request: super::Type,
         ) -> NodeCall<methods::MaxDecodingMessageSize> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
 
         /// Calls `keywords.HTTPServer2/MaxEncodingMessageSize` on the node.
@@ -3520,27 +3563,27 @@ pub mod http_server2_gorums {
             &self,
             request: super::Type,
         ) -> NodeCall<methods::MaxEncodingMessageSize> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
 
         /// Calls `keywords.HTTPServer2/Cmp` on the node.
         pub fn cmp(&self, request: super::Type) -> NodeCall<methods::Cmp> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
 
         /// Calls `keywords.HTTPServer2/FromDisk` on the node.
         pub fn from_disk(&self, request: super::Type) -> NodeCall<methods::FromDisk> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
 
         /// Calls `keywords.HTTPServer2/Drop` on the node.
         pub fn drop(&self, request: super::Type) -> NodeCall<methods::Drop> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
 
         /// Calls `keywords.HTTPServer2/Default` on the node.
         pub fn default(&self, request: super::Type) -> NodeCall<methods::Default> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
     }
 
@@ -4136,15 +4179,13 @@ pub mod unknown_gorums {
     /// The service `keywords.Unknown` on a configuration of nodes.
     #[derive(Debug)]
     pub struct UnknownConfiguration<Q = ()> {
-        configuration: Configuration,
-        spec: Arc<Q>,
+        caller: Caller<Q>,
     }
 
     impl<Q> Clone for UnknownConfiguration<Q> {
         fn clone(&self) -> Self {
             Self {
-                configuration: self.configuration.clone(),
-                spec: Arc::clone(&self.spec),
+                caller: self.caller.clone(),
             }
         }
     }
@@ -4153,19 +4194,25 @@ pub mod unknown_gorums {
         /// Calls on `configuration`; `spec` decides the quorum calls.
         pub fn new(configuration: Configuration, spec: Q) -> Self {
             Self {
-                configuration,
-                spec: Arc::new(spec),
+                caller: Caller::new(configuration, spec),
             }
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            &self.spec
+            self.caller.spec()
+        }
+
+        /// The same service, with `options` for each call that is made from it.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The nodes that are called.
         pub fn configuration(&self) -> &Configuration {
-            &self.configuration
+            self.caller.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
@@ -4177,52 +4224,61 @@ pub mod unknown_gorums {
             &self,
             id: NodeId,
         ) -> Result<UnknownNode, gorums_runtime::codegen::UnknownNode> {
-            self.configuration.node(id).map(UnknownNode::new)
+            self.caller.node(id).map(|caller| UnknownNode { caller })
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = UnknownNode> + '_ {
-            self.configuration.nodes().cloned().map(UnknownNode::new)
+            self.caller.nodes().map(|caller| UnknownNode { caller })
         }
     }
 
     impl<Q: UnknownQuorumSpec> UnknownConfiguration<Q> {
         /// Calls `keywords.Unknown/Replies` on every node; [`UnknownQuorumSpec::replies_qf`] decides.
         pub fn replies(&self, request: super::Type) -> QuorumCall<methods::Replies, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
     }
 
     /// The service `keywords.Unknown` on one node.
     #[derive(Clone, Debug)]
     pub struct UnknownNode {
-        node: Node,
+        caller: NodeCaller,
     }
 
     impl UnknownNode {
         /// Calls on `node`.
         pub fn new(node: Node) -> Self {
-            Self { node }
+            Self {
+                caller: NodeCaller::new(node),
+            }
+        }
+
+        /// The same node, with `options` for each call.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The node that is called.
         pub fn node(&self) -> &Node {
-            &self.node
+            self.caller.node()
         }
 
         /// The node's id.
         pub fn id(&self) -> NodeId {
-            self.node.id()
+            self.caller.node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
         pub fn client(&self) -> super::unknown_client::UnknownClient<Channel> {
-            super::unknown_client::UnknownClient::new(self.node.channel())
+            super::unknown_client::UnknownClient::new(self.caller.node().channel())
         }
 
         /// Calls `keywords.Unknown/Method` on the node.
         pub fn method(&self, request: super::Type) -> NodeCall<methods::Method> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
     }
 

@@ -810,15 +810,13 @@ pub mod sink_gorums {
     /// The service `kitchen_sink.Sink` on a configuration of nodes.
     #[derive(Debug)]
     pub struct SinkConfiguration<Q = ()> {
-        configuration: Configuration,
-        spec: Arc<Q>,
+        caller: Caller<Q>,
     }
 
     impl<Q> Clone for SinkConfiguration<Q> {
         fn clone(&self) -> Self {
             Self {
-                configuration: self.configuration.clone(),
-                spec: Arc::clone(&self.spec),
+                caller: self.caller.clone(),
             }
         }
     }
@@ -827,19 +825,25 @@ pub mod sink_gorums {
         /// Calls on `configuration`; `spec` decides the quorum calls.
         pub fn new(configuration: Configuration, spec: Q) -> Self {
             Self {
-                configuration,
-                spec: Arc::new(spec),
+                caller: Caller::new(configuration, spec),
             }
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            &self.spec
+            self.caller.spec()
+        }
+
+        /// The same service, with `options` for each call that is made from it.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The nodes that are called.
         pub fn configuration(&self) -> &Configuration {
-            &self.configuration
+            self.caller.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
@@ -848,19 +852,19 @@ pub mod sink_gorums {
         ///
         /// [`UnknownNode`] when the node is not in the configuration.
         pub fn node(&self, id: NodeId) -> Result<SinkNode, UnknownNode> {
-            self.configuration.node(id).map(SinkNode::new)
+            self.caller.node(id).map(|caller| SinkNode { caller })
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = SinkNode> + '_ {
-            self.configuration.nodes().cloned().map(SinkNode::new)
+            self.caller.nodes().map(|caller| SinkNode { caller })
         }
     }
 
     impl<Q: SinkQuorumSpec> SinkConfiguration<Q> {
         /// Takes \<anything>.
         pub fn take(&self, request: super::Everything) -> QuorumCall<methods::Take, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
 
         /// Calls `kitchen_sink.Sink/TakeInner` on every node; [`SinkQuorumSpec::take_inner_qf`] decides.
@@ -868,41 +872,50 @@ pub mod sink_gorums {
             &self,
             request: super::everything::Inner,
         ) -> QuorumCall<methods::TakeInner, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
 
         /// Is not to be called any more.
         #[deprecated]
         pub fn old(&self, request: super::Commented) -> QuorumCall<methods::Old, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
     }
 
     /// The service `kitchen_sink.Sink` on one node.
     #[derive(Clone, Debug)]
     pub struct SinkNode {
-        node: Node,
+        caller: NodeCaller,
     }
 
     impl SinkNode {
         /// Calls on `node`.
         pub fn new(node: Node) -> Self {
-            Self { node }
+            Self {
+                caller: NodeCaller::new(node),
+            }
+        }
+
+        /// The same node, with `options` for each call.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The node that is called.
         pub fn node(&self) -> &Node {
-            &self.node
+            self.caller.node()
         }
 
         /// The node's id.
         pub fn id(&self) -> NodeId {
-            self.node.id()
+            self.caller.node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
         pub fn client(&self) -> super::sink_client::SinkClient<Channel> {
-            super::sink_client::SinkClient::new(self.node.channel())
+            super::sink_client::SinkClient::new(self.caller.node().channel())
         }
 
         /// Calls `kitchen_sink.Sink/OldOne` on the node.
@@ -911,7 +924,7 @@ pub mod sink_gorums {
             &self,
             request: ::gorums_runtime::prost_types::Timestamp,
         ) -> NodeCall<methods::OldOne> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
     }
 

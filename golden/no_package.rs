@@ -423,15 +423,13 @@ pub mod pinger_gorums {
     /// The service `Pinger` on a configuration of nodes.
     #[derive(Debug)]
     pub struct PingerConfiguration<Q = ()> {
-        configuration: Configuration,
-        spec: Arc<Q>,
+        caller: Caller<Q>,
     }
 
     impl<Q> Clone for PingerConfiguration<Q> {
         fn clone(&self) -> Self {
             Self {
-                configuration: self.configuration.clone(),
-                spec: Arc::clone(&self.spec),
+                caller: self.caller.clone(),
             }
         }
     }
@@ -440,19 +438,25 @@ pub mod pinger_gorums {
         /// Calls on `configuration`; `spec` decides the quorum calls.
         pub fn new(configuration: Configuration, spec: Q) -> Self {
             Self {
-                configuration,
-                spec: Arc::new(spec),
+                caller: Caller::new(configuration, spec),
             }
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            &self.spec
+            self.caller.spec()
+        }
+
+        /// The same service, with `options` for each call that is made from it.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The nodes that are called.
         pub fn configuration(&self) -> &Configuration {
-            &self.configuration
+            self.caller.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
@@ -461,52 +465,61 @@ pub mod pinger_gorums {
         ///
         /// [`UnknownNode`] when the node is not in the configuration.
         pub fn node(&self, id: NodeId) -> Result<PingerNode, UnknownNode> {
-            self.configuration.node(id).map(PingerNode::new)
+            self.caller.node(id).map(|caller| PingerNode { caller })
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = PingerNode> + '_ {
-            self.configuration.nodes().cloned().map(PingerNode::new)
+            self.caller.nodes().map(|caller| PingerNode { caller })
         }
     }
 
     impl<Q: PingerQuorumSpec> PingerConfiguration<Q> {
         /// Calls `Pinger/Ping` on every node; [`PingerQuorumSpec::ping_qf`] decides.
         pub fn ping(&self, request: super::Ping) -> QuorumCall<methods::Ping, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
     }
 
     /// The service `Pinger` on one node.
     #[derive(Clone, Debug)]
     pub struct PingerNode {
-        node: Node,
+        caller: NodeCaller,
     }
 
     impl PingerNode {
         /// Calls on `node`.
         pub fn new(node: Node) -> Self {
-            Self { node }
+            Self {
+                caller: NodeCaller::new(node),
+            }
+        }
+
+        /// The same node, with `options` for each call.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The node that is called.
         pub fn node(&self) -> &Node {
-            &self.node
+            self.caller.node()
         }
 
         /// The node's id.
         pub fn id(&self) -> NodeId {
-            self.node.id()
+            self.caller.node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
         pub fn client(&self) -> super::pinger_client::PingerClient<Channel> {
-            super::pinger_client::PingerClient::new(self.node.channel())
+            super::pinger_client::PingerClient::new(self.caller.node().channel())
         }
 
         /// Calls `Pinger/PingOne` on the node.
         pub fn ping_one(&self, request: super::Ping) -> NodeCall<methods::PingOne> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
     }
 

@@ -395,15 +395,13 @@ pub mod proto2_gorums {
     /// The service `proto2.Proto2` on a configuration of nodes.
     #[derive(Debug)]
     pub struct Proto2Configuration<Q = ()> {
-        configuration: Configuration,
-        spec: Arc<Q>,
+        caller: Caller<Q>,
     }
 
     impl<Q> Clone for Proto2Configuration<Q> {
         fn clone(&self) -> Self {
             Self {
-                configuration: self.configuration.clone(),
-                spec: Arc::clone(&self.spec),
+                caller: self.caller.clone(),
             }
         }
     }
@@ -412,19 +410,25 @@ pub mod proto2_gorums {
         /// Calls on `configuration`; `spec` decides the quorum calls.
         pub fn new(configuration: Configuration, spec: Q) -> Self {
             Self {
-                configuration,
-                spec: Arc::new(spec),
+                caller: Caller::new(configuration, spec),
             }
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            &self.spec
+            self.caller.spec()
+        }
+
+        /// The same service, with `options` for each call that is made from it.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The nodes that are called.
         pub fn configuration(&self) -> &Configuration {
-            &self.configuration
+            self.caller.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
@@ -433,47 +437,56 @@ pub mod proto2_gorums {
         ///
         /// [`UnknownNode`] when the node is not in the configuration.
         pub fn node(&self, id: NodeId) -> Result<Proto2Node, UnknownNode> {
-            self.configuration.node(id).map(Proto2Node::new)
+            self.caller.node(id).map(|caller| Proto2Node { caller })
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = Proto2Node> + '_ {
-            self.configuration.nodes().cloned().map(Proto2Node::new)
+            self.caller.nodes().map(|caller| Proto2Node { caller })
         }
     }
 
     impl<Q: Proto2QuorumSpec> Proto2Configuration<Q> {
         /// Calls `proto2.Proto2/Get` on every node; [`Proto2QuorumSpec::get_qf`] decides.
         pub fn get(&self, request: super::Request) -> QuorumCall<methods::Get, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
     }
 
     /// The service `proto2.Proto2` on one node.
     #[derive(Clone, Debug)]
     pub struct Proto2Node {
-        node: Node,
+        caller: NodeCaller,
     }
 
     impl Proto2Node {
         /// Calls on `node`.
         pub fn new(node: Node) -> Self {
-            Self { node }
+            Self {
+                caller: NodeCaller::new(node),
+            }
+        }
+
+        /// The same node, with `options` for each call.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The node that is called.
         pub fn node(&self) -> &Node {
-            &self.node
+            self.caller.node()
         }
 
         /// The node's id.
         pub fn id(&self) -> NodeId {
-            self.node.id()
+            self.caller.node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
         pub fn client(&self) -> super::proto2_client::Proto2Client<Channel> {
-            super::proto2_client::Proto2Client::new(self.node.channel())
+            super::proto2_client::Proto2Client::new(self.caller.node().channel())
         }
     }
 

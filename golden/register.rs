@@ -837,15 +837,13 @@ pub mod register_gorums {
     /// The service `register.Register` on a configuration of nodes.
     #[derive(Debug)]
     pub struct RegisterConfiguration<Q = ()> {
-        configuration: Configuration,
-        spec: Arc<Q>,
+        caller: Caller<Q>,
     }
 
     impl<Q> Clone for RegisterConfiguration<Q> {
         fn clone(&self) -> Self {
             Self {
-                configuration: self.configuration.clone(),
-                spec: Arc::clone(&self.spec),
+                caller: self.caller.clone(),
             }
         }
     }
@@ -854,19 +852,25 @@ pub mod register_gorums {
         /// Calls on `configuration`; `spec` decides the quorum calls.
         pub fn new(configuration: Configuration, spec: Q) -> Self {
             Self {
-                configuration,
-                spec: Arc::new(spec),
+                caller: Caller::new(configuration, spec),
             }
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            &self.spec
+            self.caller.spec()
+        }
+
+        /// The same service, with `options` for each call that is made from it.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The nodes that are called.
         pub fn configuration(&self) -> &Configuration {
-            &self.configuration
+            self.caller.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
@@ -875,19 +879,19 @@ pub mod register_gorums {
         ///
         /// [`UnknownNode`] when the node is not in the configuration.
         pub fn node(&self, id: NodeId) -> Result<RegisterNode, UnknownNode> {
-            self.configuration.node(id).map(RegisterNode::new)
+            self.caller.node(id).map(|caller| RegisterNode { caller })
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = RegisterNode> + '_ {
-            self.configuration.nodes().cloned().map(RegisterNode::new)
+            self.caller.nodes().map(|caller| RegisterNode { caller })
         }
     }
 
     impl<Q: RegisterQuorumSpec> RegisterConfiguration<Q> {
         /// Reads the newest value of a quorum.
         pub fn read(&self, request: super::ReadRequest) -> QuorumCall<methods::Read, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
 
         /// Reads the newest value, and how many nodes have it.
@@ -895,7 +899,7 @@ pub mod register_gorums {
             &self,
             request: super::ReadRequest,
         ) -> QuorumCall<methods::ReadAgreed, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
 
         /// Calls `register.Register/ReadForWrite` on every node; [`RegisterQuorumSpec::read_for_write_qf`] decides.
@@ -903,12 +907,12 @@ pub mod register_gorums {
             &self,
             request: super::ReadRequest,
         ) -> QuorumCall<methods::ReadForWrite, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
 
         /// Writes a value to a quorum; its quorum function compares the replies with the request.
         pub fn write(&self, request: super::State) -> QuorumCall<methods::Write, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
 
         /// Writes to each node a value of its own.
@@ -922,35 +926,44 @@ pub mod register_gorums {
                 NodeId,
             ) -> Option<super::State> + Send + 'static,
         ) -> QuorumCall<methods::WritePerNode, Q> {
-            QuorumCall::per_node(&self.configuration, &self.spec, request, per_node)
+            QuorumCall::per_node(&self.caller, request, per_node)
         }
     }
 
     /// The service `register.Register` on one node.
     #[derive(Clone, Debug)]
     pub struct RegisterNode {
-        node: Node,
+        caller: NodeCaller,
     }
 
     impl RegisterNode {
         /// Calls on `node`.
         pub fn new(node: Node) -> Self {
-            Self { node }
+            Self {
+                caller: NodeCaller::new(node),
+            }
+        }
+
+        /// The same node, with `options` for each call.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The node that is called.
         pub fn node(&self) -> &Node {
-            &self.node
+            self.caller.node()
         }
 
         /// The node's id.
         pub fn id(&self) -> NodeId {
-            self.node.id()
+            self.caller.node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
         pub fn client(&self) -> super::register_client::RegisterClient<Channel> {
-            super::register_client::RegisterClient::new(self.node.channel())
+            super::register_client::RegisterClient::new(self.caller.node().channel())
         }
 
         /// Reads the value of one node.
@@ -958,7 +971,7 @@ pub mod register_gorums {
             &self,
             request: super::ReadRequest,
         ) -> NodeCall<methods::ReadNoQc> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
 
         /// Calls `register.Register/WriteNoQC` on the node.
@@ -966,7 +979,7 @@ pub mod register_gorums {
             &self,
             request: super::State,
         ) -> NodeCall<methods::WriteNoQc> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
     }
 

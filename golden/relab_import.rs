@@ -351,15 +351,13 @@ pub mod relab_gorums {
     /// The service `relab_import.Relab` on a configuration of nodes.
     #[derive(Debug)]
     pub struct RelabConfiguration<Q = ()> {
-        configuration: Configuration,
-        spec: Arc<Q>,
+        caller: Caller<Q>,
     }
 
     impl<Q> Clone for RelabConfiguration<Q> {
         fn clone(&self) -> Self {
             Self {
-                configuration: self.configuration.clone(),
-                spec: Arc::clone(&self.spec),
+                caller: self.caller.clone(),
             }
         }
     }
@@ -368,19 +366,25 @@ pub mod relab_gorums {
         /// Calls on `configuration`; `spec` decides the quorum calls.
         pub fn new(configuration: Configuration, spec: Q) -> Self {
             Self {
-                configuration,
-                spec: Arc::new(spec),
+                caller: Caller::new(configuration, spec),
             }
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            &self.spec
+            self.caller.spec()
+        }
+
+        /// The same service, with `options` for each call that is made from it.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The nodes that are called.
         pub fn configuration(&self) -> &Configuration {
-            &self.configuration
+            self.caller.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
@@ -389,47 +393,56 @@ pub mod relab_gorums {
         ///
         /// [`UnknownNode`] when the node is not in the configuration.
         pub fn node(&self, id: NodeId) -> Result<RelabNode, UnknownNode> {
-            self.configuration.node(id).map(RelabNode::new)
+            self.caller.node(id).map(|caller| RelabNode { caller })
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = RelabNode> + '_ {
-            self.configuration.nodes().cloned().map(RelabNode::new)
+            self.caller.nodes().map(|caller| RelabNode { caller })
         }
     }
 
     impl<Q: RelabQuorumSpec> RelabConfiguration<Q> {
         /// Calls `relab_import.Relab/Get` on every node; [`RelabQuorumSpec::get_qf`] decides.
         pub fn get(&self, request: super::Request) -> QuorumCall<methods::Get, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
     }
 
     /// The service `relab_import.Relab` on one node.
     #[derive(Clone, Debug)]
     pub struct RelabNode {
-        node: Node,
+        caller: NodeCaller,
     }
 
     impl RelabNode {
         /// Calls on `node`.
         pub fn new(node: Node) -> Self {
-            Self { node }
+            Self {
+                caller: NodeCaller::new(node),
+            }
+        }
+
+        /// The same node, with `options` for each call.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The node that is called.
         pub fn node(&self) -> &Node {
-            &self.node
+            self.caller.node()
         }
 
         /// The node's id.
         pub fn id(&self) -> NodeId {
-            self.node.id()
+            self.caller.node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
         pub fn client(&self) -> super::relab_client::RelabClient<Channel> {
-            super::relab_client::RelabClient::new(self.node.channel())
+            super::relab_client::RelabClient::new(self.caller.node().channel())
         }
     }
 

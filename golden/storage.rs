@@ -608,15 +608,13 @@ pub mod storage_gorums {
     /// The service `storage.Storage` on a configuration of nodes.
     #[derive(Debug)]
     pub struct StorageConfiguration<Q = ()> {
-        configuration: Configuration,
-        spec: Arc<Q>,
+        caller: Caller<Q>,
     }
 
     impl<Q> Clone for StorageConfiguration<Q> {
         fn clone(&self) -> Self {
             Self {
-                configuration: self.configuration.clone(),
-                spec: Arc::clone(&self.spec),
+                caller: self.caller.clone(),
             }
         }
     }
@@ -625,19 +623,25 @@ pub mod storage_gorums {
         /// Calls on `configuration`; `spec` decides the quorum calls.
         pub fn new(configuration: Configuration, spec: Q) -> Self {
             Self {
-                configuration,
-                spec: Arc::new(spec),
+                caller: Caller::new(configuration, spec),
             }
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            &self.spec
+            self.caller.spec()
+        }
+
+        /// The same service, with `options` for each call that is made from it.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The nodes that are called.
         pub fn configuration(&self) -> &Configuration {
-            &self.configuration
+            self.caller.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
@@ -646,12 +650,12 @@ pub mod storage_gorums {
         ///
         /// [`UnknownNode`] when the node is not in the configuration.
         pub fn node(&self, id: NodeId) -> Result<StorageNode, UnknownNode> {
-            self.configuration.node(id).map(StorageNode::new)
+            self.caller.node(id).map(|caller| StorageNode { caller })
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = StorageNode> + '_ {
-            self.configuration.nodes().cloned().map(StorageNode::new)
+            self.caller.nodes().map(|caller| StorageNode { caller })
         }
     }
 
@@ -661,7 +665,7 @@ pub mod storage_gorums {
             &self,
             request: super::ReadRequest,
         ) -> QuorumCall<methods::ReadQc, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
 
         /// Writes to a quorum.
@@ -669,35 +673,44 @@ pub mod storage_gorums {
             &self,
             request: super::WriteRequest,
         ) -> QuorumCall<methods::WriteQc, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
     }
 
     /// The service `storage.Storage` on one node.
     #[derive(Clone, Debug)]
     pub struct StorageNode {
-        node: Node,
+        caller: NodeCaller,
     }
 
     impl StorageNode {
         /// Calls on `node`.
         pub fn new(node: Node) -> Self {
-            Self { node }
+            Self {
+                caller: NodeCaller::new(node),
+            }
+        }
+
+        /// The same node, with `options` for each call.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The node that is called.
         pub fn node(&self) -> &Node {
-            &self.node
+            self.caller.node()
         }
 
         /// The node's id.
         pub fn id(&self) -> NodeId {
-            self.node.id()
+            self.caller.node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
         pub fn client(&self) -> super::storage_client::StorageClient<Channel> {
-            super::storage_client::StorageClient::new(self.node.channel())
+            super::storage_client::StorageClient::new(self.caller.node().channel())
         }
 
         /// Reads from one node.
@@ -705,7 +718,7 @@ pub mod storage_gorums {
             &self,
             request: super::ReadRequest,
         ) -> NodeCall<methods::ReadRpc> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
 
         /// Writes to one node.
@@ -713,7 +726,7 @@ pub mod storage_gorums {
             &self,
             request: super::WriteRequest,
         ) -> NodeCall<methods::WriteRpc> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
     }
 

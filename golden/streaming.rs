@@ -663,15 +663,13 @@ pub mod transfer_gorums {
     /// The service `streaming.Transfer` on a configuration of nodes.
     #[derive(Debug)]
     pub struct TransferConfiguration<Q = ()> {
-        configuration: Configuration,
-        spec: Arc<Q>,
+        caller: Caller<Q>,
     }
 
     impl<Q> Clone for TransferConfiguration<Q> {
         fn clone(&self) -> Self {
             Self {
-                configuration: self.configuration.clone(),
-                spec: Arc::clone(&self.spec),
+                caller: self.caller.clone(),
             }
         }
     }
@@ -680,19 +678,25 @@ pub mod transfer_gorums {
         /// Calls on `configuration`; `spec` decides the quorum calls.
         pub fn new(configuration: Configuration, spec: Q) -> Self {
             Self {
-                configuration,
-                spec: Arc::new(spec),
+                caller: Caller::new(configuration, spec),
             }
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            &self.spec
+            self.caller.spec()
+        }
+
+        /// The same service, with `options` for each call that is made from it.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The nodes that are called.
         pub fn configuration(&self) -> &Configuration {
-            &self.configuration
+            self.caller.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
@@ -701,12 +705,12 @@ pub mod transfer_gorums {
         ///
         /// [`UnknownNode`] when the node is not in the configuration.
         pub fn node(&self, id: NodeId) -> Result<TransferNode, UnknownNode> {
-            self.configuration.node(id).map(TransferNode::new)
+            self.caller.node(id).map(|caller| TransferNode { caller })
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = TransferNode> + '_ {
-            self.configuration.nodes().cloned().map(TransferNode::new)
+            self.caller.nodes().map(|caller| TransferNode { caller })
         }
     }
 
@@ -716,40 +720,49 @@ pub mod transfer_gorums {
             &self,
             request: super::Receipt,
         ) -> QuorumCall<methods::Confirm, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
     }
 
     /// The service `streaming.Transfer` on one node.
     #[derive(Clone, Debug)]
     pub struct TransferNode {
-        node: Node,
+        caller: NodeCaller,
     }
 
     impl TransferNode {
         /// Calls on `node`.
         pub fn new(node: Node) -> Self {
-            Self { node }
+            Self {
+                caller: NodeCaller::new(node),
+            }
+        }
+
+        /// The same node, with `options` for each call.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The node that is called.
         pub fn node(&self) -> &Node {
-            &self.node
+            self.caller.node()
         }
 
         /// The node's id.
         pub fn id(&self) -> NodeId {
-            self.node.id()
+            self.caller.node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
         pub fn client(&self) -> super::transfer_client::TransferClient<Channel> {
-            super::transfer_client::TransferClient::new(self.node.channel())
+            super::transfer_client::TransferClient::new(self.caller.node().channel())
         }
 
         /// Calls `streaming.Transfer/Send` on the node.
         pub fn send(&self, request: super::Chunk) -> NodeCall<methods::Send> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
     }
 

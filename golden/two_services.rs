@@ -484,15 +484,13 @@ pub mod log_gorums {
     /// The service `two_services.Log` on a configuration of nodes.
     #[derive(Debug)]
     pub struct LogConfiguration<Q = ()> {
-        configuration: Configuration,
-        spec: Arc<Q>,
+        caller: Caller<Q>,
     }
 
     impl<Q> Clone for LogConfiguration<Q> {
         fn clone(&self) -> Self {
             Self {
-                configuration: self.configuration.clone(),
-                spec: Arc::clone(&self.spec),
+                caller: self.caller.clone(),
             }
         }
     }
@@ -501,19 +499,25 @@ pub mod log_gorums {
         /// Calls on `configuration`; `spec` decides the quorum calls.
         pub fn new(configuration: Configuration, spec: Q) -> Self {
             Self {
-                configuration,
-                spec: Arc::new(spec),
+                caller: Caller::new(configuration, spec),
             }
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            &self.spec
+            self.caller.spec()
+        }
+
+        /// The same service, with `options` for each call that is made from it.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The nodes that are called.
         pub fn configuration(&self) -> &Configuration {
-            &self.configuration
+            self.caller.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
@@ -522,57 +526,66 @@ pub mod log_gorums {
         ///
         /// [`UnknownNode`] when the node is not in the configuration.
         pub fn node(&self, id: NodeId) -> Result<LogNode, UnknownNode> {
-            self.configuration.node(id).map(LogNode::new)
+            self.caller.node(id).map(|caller| LogNode { caller })
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = LogNode> + '_ {
-            self.configuration.nodes().cloned().map(LogNode::new)
+            self.caller.nodes().map(|caller| LogNode { caller })
         }
     }
 
     impl<Q: LogQuorumSpec> LogConfiguration<Q> {
         /// Calls `two_services.Log/Append` on every node; [`LogQuorumSpec::append_qf`] decides.
         pub fn append(&self, request: super::Entry) -> QuorumCall<methods::Append, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
 
         /// Calls `two_services.Log/Last` on every node; [`LogQuorumSpec::last_qf`] decides.
         pub fn last(&self, request: ()) -> QuorumCall<methods::Last, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
     }
 
     /// The service `two_services.Log` on one node.
     #[derive(Clone, Debug)]
     pub struct LogNode {
-        node: Node,
+        caller: NodeCaller,
     }
 
     impl LogNode {
         /// Calls on `node`.
         pub fn new(node: Node) -> Self {
-            Self { node }
+            Self {
+                caller: NodeCaller::new(node),
+            }
+        }
+
+        /// The same node, with `options` for each call.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The node that is called.
         pub fn node(&self) -> &Node {
-            &self.node
+            self.caller.node()
         }
 
         /// The node's id.
         pub fn id(&self) -> NodeId {
-            self.node.id()
+            self.caller.node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
         pub fn client(&self) -> super::log_client::LogClient<Channel> {
-            super::log_client::LogClient::new(self.node.channel())
+            super::log_client::LogClient::new(self.caller.node().channel())
         }
 
         /// Calls `two_services.Log/Clear` on the node.
         pub fn clear(&self, request: ()) -> NodeCall<methods::Clear> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
     }
 
@@ -1119,15 +1132,13 @@ pub mod journal_gorums {
     /// The service `two_services.Journal` on a configuration of nodes.
     #[derive(Debug)]
     pub struct JournalConfiguration<Q = ()> {
-        configuration: Configuration,
-        spec: Arc<Q>,
+        caller: Caller<Q>,
     }
 
     impl<Q> Clone for JournalConfiguration<Q> {
         fn clone(&self) -> Self {
             Self {
-                configuration: self.configuration.clone(),
-                spec: Arc::clone(&self.spec),
+                caller: self.caller.clone(),
             }
         }
     }
@@ -1136,19 +1147,25 @@ pub mod journal_gorums {
         /// Calls on `configuration`; `spec` decides the quorum calls.
         pub fn new(configuration: Configuration, spec: Q) -> Self {
             Self {
-                configuration,
-                spec: Arc::new(spec),
+                caller: Caller::new(configuration, spec),
             }
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            &self.spec
+            self.caller.spec()
+        }
+
+        /// The same service, with `options` for each call that is made from it.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The nodes that are called.
         pub fn configuration(&self) -> &Configuration {
-            &self.configuration
+            self.caller.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
@@ -1157,57 +1174,66 @@ pub mod journal_gorums {
         ///
         /// [`UnknownNode`] when the node is not in the configuration.
         pub fn node(&self, id: NodeId) -> Result<JournalNode, UnknownNode> {
-            self.configuration.node(id).map(JournalNode::new)
+            self.caller.node(id).map(|caller| JournalNode { caller })
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = JournalNode> + '_ {
-            self.configuration.nodes().cloned().map(JournalNode::new)
+            self.caller.nodes().map(|caller| JournalNode { caller })
         }
     }
 
     impl<Q: JournalQuorumSpec> JournalConfiguration<Q> {
         /// Calls `two_services.Journal/Clear` on every node; [`JournalQuorumSpec::clear_qf`] decides.
         pub fn clear(&self, request: ()) -> QuorumCall<methods::Clear, Q> {
-            QuorumCall::new(&self.configuration, &self.spec, request)
+            QuorumCall::new(&self.caller, request)
         }
     }
 
     /// The service `two_services.Journal` on one node.
     #[derive(Clone, Debug)]
     pub struct JournalNode {
-        node: Node,
+        caller: NodeCaller,
     }
 
     impl JournalNode {
         /// Calls on `node`.
         pub fn new(node: Node) -> Self {
-            Self { node }
+            Self {
+                caller: NodeCaller::new(node),
+            }
+        }
+
+        /// The same node, with `options` for each call.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The node that is called.
         pub fn node(&self) -> &Node {
-            &self.node
+            self.caller.node()
         }
 
         /// The node's id.
         pub fn id(&self) -> NodeId {
-            self.node.id()
+            self.caller.node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
         pub fn client(&self) -> super::journal_client::JournalClient<Channel> {
-            super::journal_client::JournalClient::new(self.node.channel())
+            super::journal_client::JournalClient::new(self.caller.node().channel())
         }
 
         /// Calls `two_services.Journal/Append` on the node.
         pub fn append(&self, request: super::Entry) -> NodeCall<methods::Append> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
 
         /// Calls `two_services.Journal/Last` on the node.
         pub fn last(&self, request: ()) -> NodeCall<methods::Last> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
     }
 
@@ -1525,18 +1551,27 @@ pub mod nothing_gorums {
     /// The service `two_services.Nothing` on a configuration of nodes.
     #[derive(Clone, Debug)]
     pub struct NothingConfiguration {
-        configuration: Configuration,
+        caller: Caller<()>,
     }
 
     impl NothingConfiguration {
         /// Calls on `configuration`.
         pub fn new(configuration: Configuration) -> Self {
-            Self { configuration }
+            Self {
+                caller: Caller::new(configuration, ()),
+            }
+        }
+
+        /// The same service, with `options` for each call that is made from it.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The nodes that are called.
         pub fn configuration(&self) -> &Configuration {
-            &self.configuration
+            self.caller.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
@@ -1545,40 +1580,49 @@ pub mod nothing_gorums {
         ///
         /// [`UnknownNode`] when the node is not in the configuration.
         pub fn node(&self, id: NodeId) -> Result<NothingNode, UnknownNode> {
-            self.configuration.node(id).map(NothingNode::new)
+            self.caller.node(id).map(|caller| NothingNode { caller })
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = NothingNode> + '_ {
-            self.configuration.nodes().cloned().map(NothingNode::new)
+            self.caller.nodes().map(|caller| NothingNode { caller })
         }
     }
 
     /// The service `two_services.Nothing` on one node.
     #[derive(Clone, Debug)]
     pub struct NothingNode {
-        node: Node,
+        caller: NodeCaller,
     }
 
     impl NothingNode {
         /// Calls on `node`.
         pub fn new(node: Node) -> Self {
-            Self { node }
+            Self {
+                caller: NodeCaller::new(node),
+            }
+        }
+
+        /// The same node, with `options` for each call.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
         }
 
         /// The node that is called.
         pub fn node(&self) -> &Node {
-            &self.node
+            self.caller.node()
         }
 
         /// The node's id.
         pub fn id(&self) -> NodeId {
-            self.node.id()
+            self.caller.node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
         pub fn client(&self) -> super::nothing_client::NothingClient<Channel> {
-            super::nothing_client::NothingClient::new(self.node.channel())
+            super::nothing_client::NothingClient::new(self.caller.node().channel())
         }
     }
 }

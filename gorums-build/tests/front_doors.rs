@@ -7,7 +7,10 @@ use std::process::Command;
 use gorums_build::{Builder, Compiler, Error, Parameters};
 
 /// Golden protos and the files that they give, with the golden files' names.
-const CASES: [(&str, &[(&str, &str)]); 9] = [
+const CASES: [(&str, &[(&str, &str)]); 12] = [
+    ("aggregates", &[("aggregates.rs", "aggregates.rs")]),
+    ("correctables", &[("correctables.rs", "correctables.rs")]),
+    ("futures", &[("futures.rs", "futures.rs")]),
     (
         "imports",
         &[

@@ -102,8 +102,11 @@ impl NodeCaller {
     }
 
     /// The same, with `options` for every call.
-    pub fn with_options(self, options: CallOptions) -> Self {
-        Self { options, ..self }
+    pub fn with_options(&self, options: CallOptions) -> Self {
+        Self {
+            node: self.node.clone(),
+            options,
+        }
     }
 
     /// The node that is called.

@@ -32,8 +32,11 @@ macro_rules! pinned {
 }
 
 pinned! {
+    aggregates
+    correctables
     edition_2023
     edition_2024
+    futures
     keywords
     kitchen_sink
     proto2

@@ -10,8 +10,11 @@ macro_rules! golden {
 }
 
 golden! {
+    aggregates
+    correctables
     edition_2023
     edition_2024
+    futures
     keywords
     kitchen_sink
     no_package

@@ -6,6 +6,7 @@ use quote::{format_ident, quote};
 use super::doc::doc;
 use super::gorums::{Names, function_doc};
 use super::service_code::{MethodCode, ServiceCode};
+use crate::model::{Form, Start};
 
 /// The service on a configuration: generic over the quorum spec when there is one.
 pub(super) fn configuration(service: &ServiceCode<'_>, names: &Names) -> TokenStream {
@@ -14,45 +15,49 @@ pub(super) fn configuration(service: &ServiceCode<'_>, names: &Names) -> TokenSt
         service.service.full_name
     )]);
     let name = &names.configuration;
-    let nodes = nodes(names);
+    let common = common(names);
+    let (decided, aggregated): (Vec<_>, Vec<_>) = service
+        .methods
+        .iter()
+        .filter_map(|code| call(service, code, names).map(|call| (code, call)))
+        .partition(|(code, _)| code.method.has_quorum_function());
+    let aggregated = aggregated.into_iter().map(|(_, call)| call);
     if !service.service.has_quorum_functions() {
         return quote! {
             #type_doc
             #[derive(Clone, Debug)]
             pub struct #name {
-                configuration: Configuration,
+                caller: Caller<()>,
             }
 
             impl #name {
                 /// Calls on `configuration`.
                 pub fn new(configuration: Configuration) -> Self {
-                    Self { configuration }
+                    Self {
+                        caller: Caller::new(configuration, ()),
+                    }
                 }
 
-                #nodes
+                #common
+
+                #(#aggregated)*
             }
         };
     }
 
     let quorum_spec = &names.quorum_spec;
-    let calls = service
-        .methods
-        .iter()
-        .filter(|code| code.method.has_quorum_function());
-    let calls = calls.map(|code| call(service, code, names));
+    let decided = decided.into_iter().map(|(_, call)| call);
     quote! {
         #type_doc
         #[derive(Debug)]
         pub struct #name<Q = ()> {
-            configuration: Configuration,
-            spec: Arc<Q>,
+            caller: Caller<Q>,
         }
 
         impl<Q> Clone for #name<Q> {
             fn clone(&self) -> Self {
                 Self {
-                    configuration: self.configuration.clone(),
-                    spec: Arc::clone(&self.spec),
+                    caller: self.caller.clone(),
                 }
             }
         }
@@ -61,26 +66,28 @@ pub(super) fn configuration(service: &ServiceCode<'_>, names: &Names) -> TokenSt
             /// Calls on `configuration`; `spec` decides the quorum calls.
             pub fn new(configuration: Configuration, spec: Q) -> Self {
                 Self {
-                    configuration,
-                    spec: Arc::new(spec),
+                    caller: Caller::new(configuration, spec),
                 }
             }
 
             /// The quorum functions.
             pub fn spec(&self) -> &Q {
-                &self.spec
+                self.caller.spec()
             }
 
-            #nodes
+            #common
+
+            #(#aggregated)*
         }
 
         impl<Q: #quorum_spec> #name<Q> {
-            #(#calls)*
+            #(#decided)*
         }
     }
 }
 
-fn nodes(names: &Names) -> TokenStream {
+/// What every such type has, whatever the service's methods.
+fn common(names: &Names) -> TokenStream {
     let Names {
         node, unknown_node, ..
     } = names;
@@ -89,9 +96,16 @@ fn nodes(names: &Names) -> TokenStream {
         names.unknown_node_path()
     )]);
     quote! {
+        /// The same service, with `options` for each call that is made from it.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
+        }
+
         /// The nodes that are called.
         pub fn configuration(&self) -> &Configuration {
-            &self.configuration
+            self.caller.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
@@ -100,56 +114,112 @@ fn nodes(names: &Names) -> TokenStream {
         ///
         #error_doc
         pub fn node(&self, id: NodeId) -> Result<#node, #unknown_node> {
-            self.configuration.node(id).map(#node::new)
+            self.caller.node(id).map(|caller| #node { caller })
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = #node> + '_ {
-            self.configuration.nodes().cloned().map(#node::new)
+            self.caller.nodes().map(|caller| #node { caller })
         }
     }
 }
 
-fn call(service: &ServiceCode<'_>, code: &MethodCode<'_>, names: &Names) -> TokenStream {
-    let request = &code.request;
-    let function = names.configuration_function(code);
+/// The function that calls the method on all nodes; none for a method that is called on one.
+fn call(service: &ServiceCode<'_>, code: &MethodCode<'_>, names: &Names) -> Option<TokenStream> {
+    let MethodCode {
+        request, output, ..
+    } = code;
     let marker = format_ident!("{}", code.type_name);
-    let default = format!(
-        "Calls `{}` on every node; [`{}::{}`] decides.",
-        code.full_name(service.service),
-        names.quorum_spec,
-        code.quorum_function(),
-    );
-    let mut lines = if code.comment.is_empty() {
-        vec![default]
-    } else {
-        code.comment.clone()
+    let (returned, call, start) = match code.method.form()? {
+        Form::Client | Form::Node => return None,
+        Form::Quorum(Start::Awaited) => {
+            let call = quote!(QuorumCall<methods::#marker, Q>);
+            (call, quote!(QuorumCall), None)
+        }
+        Form::Quorum(Start::Made) => (
+            quote!(QuorumCallHandle<#output>),
+            quote!(QuorumCall::<methods::#marker, Q>),
+            Some(quote!(.start())),
+        ),
+        Form::Aggregate(Start::Awaited) => {
+            let call = quote!(AggregateCall<methods::#marker>);
+            (call, quote!(AggregateCall), None)
+        }
+        Form::Aggregate(Start::Made) => {
+            let call = quote!(AsyncCall<methods::#marker>);
+            (call, quote!(AsyncCall), None)
+        }
+        Form::Correctable => (
+            quote!(Correctable<#output>),
+            quote!(CorrectableCall::<methods::#marker, Q>),
+            Some(quote!(.start())),
+        ),
     };
-    if code.method.per_node_arg {
-        lines.push(String::new());
-        lines.push(
-            "`per_node` gives each node its own request, or none to skip the node.".to_owned(),
-        );
-    }
-    let doc = function_doc(code, lines, &function);
+    let function = names.configuration_function(code);
+    let doc = function_doc(code, lines(service, code, names), &function);
     let function = format_ident!("{function}");
-    if code.method.per_node_arg {
+    Some(if code.method.per_node_arg {
         quote! {
             #doc
             pub fn #function(
                 &self,
                 request: #request,
                 per_node: impl FnMut(&#request, NodeId) -> Option<#request> + Send + 'static,
-            ) -> QuorumCall<methods::#marker, Q> {
-                QuorumCall::per_node(&self.configuration, &self.spec, request, per_node)
+            ) -> #returned {
+                #call::per_node(&self.caller, request, per_node) #start
             }
         }
     } else {
         quote! {
             #doc
-            pub fn #function(&self, request: #request) -> QuorumCall<methods::#marker, Q> {
-                QuorumCall::new(&self.configuration, &self.spec, request)
+            pub fn #function(&self, request: #request) -> #returned {
+                #call::new(&self.caller, request) #start
             }
         }
+    })
+}
+
+/// The lines that document the function: the proto's, or what can be said without.
+fn lines(service: &ServiceCode<'_>, code: &MethodCode<'_>, names: &Names) -> Vec<String> {
+    let full_name = code.full_name(service.service);
+    let quorum_function = format!("[`{}::{}`]", names.quorum_spec, code.quorum_function());
+    let sent = "The call has been sent when this returns.";
+    let (default, sent) = match code.method.form() {
+        Some(Form::Aggregate(Start::Awaited)) => (
+            format!("Calls `{full_name}` on every node; say how to aggregate the replies."),
+            None,
+        ),
+        Some(Form::Aggregate(Start::Made)) => (
+            format!(
+                "Calls `{full_name}` on every node, once it is said how to aggregate the replies."
+            ),
+            None,
+        ),
+        Some(Form::Correctable) => (
+            format!("Calls `{full_name}` on every node; {quorum_function} gives the levels."),
+            Some(sent),
+        ),
+        Some(Form::Quorum(Start::Made)) => (
+            format!("Calls `{full_name}` on every node; {quorum_function} decides."),
+            Some(sent),
+        ),
+        _ => (
+            format!("Calls `{full_name}` on every node; {quorum_function} decides."),
+            None,
+        ),
+    };
+    let mut lines = if code.comment.is_empty() {
+        vec![default]
+    } else {
+        code.comment.clone()
+    };
+    let per_node = code
+        .method
+        .per_node_arg
+        .then_some("`per_node` gives each node its own request, or none to skip the node.");
+    for line in [sent, per_node].into_iter().flatten() {
+        lines.push(String::new());
+        lines.push(line.to_owned());
     }
+    lines
 }

@@ -11,7 +11,7 @@ use crate::parameters::Parameters;
 
 /// Functions of the type of a service on a configuration, and of traits in scope everywhere that would be called in
 /// the place of one that is named like them.
-const CONFIGURATION_FUNCTIONS: [&str; 8] = [
+const CONFIGURATION_FUNCTIONS: [&str; 9] = [
     "clone",
     "configuration",
     "into",
@@ -20,10 +20,20 @@ const CONFIGURATION_FUNCTIONS: [&str; 8] = [
     "nodes",
     "spec",
     "try_into",
+    "with_options",
 ];
 
 /// Functions of the type of a service on a node, and of such traits.
-const NODE_FUNCTIONS: [&str; 7] = ["client", "clone", "id", "into", "new", "node", "try_into"];
+const NODE_FUNCTIONS: [&str; 8] = [
+    "client",
+    "clone",
+    "id",
+    "into",
+    "new",
+    "node",
+    "try_into",
+    "with_options",
+];
 
 /// The names in the module.
 #[derive(Debug)]

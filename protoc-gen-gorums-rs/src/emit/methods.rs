@@ -6,13 +6,14 @@ use quote::{format_ident, quote};
 use super::doc::doc;
 use super::gorums::Names;
 use super::service_code::{MethodCode, ServiceCode};
+use crate::model::Form;
 
 /// The module of the types, and what they implement.
 pub(super) fn methods(service: &ServiceCode<'_>, names: &Names) -> TokenStream {
     let methods: Vec<_> = service
         .methods
         .iter()
-        .filter(|code| code.method.is_node_call() || code.method.has_quorum_function())
+        .filter(|code| code.method.form() != Some(Form::Client))
         .collect();
     if methods.is_empty() {
         return TokenStream::new();
@@ -49,12 +50,17 @@ fn method(service: &ServiceCode<'_>, code: &MethodCode<'_>) -> TokenStream {
     let marker = format_ident!("{}", code.type_name);
     let (service_name, method_name) = (&service.service.full_name, &code.method.name);
     let path = format!("/{}", code.full_name(service.service));
+    let with_reply_stream = code
+        .method
+        .shape
+        .server_stream
+        .then(|| quote!(.with_reply_stream()));
     quote! {
         impl Method for methods::#marker {
             type Request = #request;
             type Reply = #reply;
             const DESCRIPTOR: MethodDescriptor =
-                MethodDescriptor::new(#service_name, #method_name, #path);
+                MethodDescriptor::new(#service_name, #method_name, #path) #with_reply_stream;
         }
     }
 }
@@ -69,20 +75,25 @@ fn decide(code: &MethodCode<'_>, names: &Names) -> TokenStream {
     let quorum_spec = &names.quorum_spec;
     let marker = format_ident!("{}", code.type_name);
     let function = format_ident!("{}", code.quorum_function());
-    let (argument, pass) = if code.method.qf_with_req {
+    let decision = code.decision();
+    let (of, forward) = match code.method.form() {
+        Some(Form::Correctable) => (quote!(Correct), quote!(correct)),
+        _ => (quote!(Decide), quote!(decide)),
+    };
+    let (argument, pass) = if code.method.shows_request() {
         (format_ident!("request"), Some(quote!(request,)))
     } else {
         (format_ident!("_request"), None)
     };
     quote! {
-        impl<Q: #quorum_spec> Decide<Q> for methods::#marker {
+        impl<Q: #quorum_spec> #of<Q> for methods::#marker {
             type Output = #output;
 
-            fn decide(
+            fn #forward(
                 spec: &Q,
                 #argument: &#request,
                 replies: &mut Replies<#reply>,
-            ) -> Option<#output> {
+            ) -> Option<#decision> {
                 spec.#function(#pass replies)
             }
         }

@@ -6,6 +6,7 @@ use quote::{format_ident, quote};
 use super::doc::doc;
 use super::gorums::{Names, function_doc};
 use super::service_code::{MethodCode, ServiceCode};
+use crate::model::Form;
 
 /// The service on one node.
 pub(super) fn node(service: &ServiceCode<'_>, names: &Names, has_client: bool) -> TokenStream {
@@ -18,29 +19,38 @@ pub(super) fn node(service: &ServiceCode<'_>, names: &Names, has_client: bool) -
     let calls = service
         .methods
         .iter()
-        .filter(|code| code.method.is_node_call());
+        .filter(|code| code.method.form() == Some(Form::Node));
     let calls = calls.map(|code| call(service, code, names));
     quote! {
         #type_doc
         #[derive(Clone, Debug)]
         pub struct #name {
-            node: Node,
+            caller: NodeCaller,
         }
 
         impl #name {
             /// Calls on `node`.
             pub fn new(node: Node) -> Self {
-                Self { node }
+                Self {
+                    caller: NodeCaller::new(node),
+                }
+            }
+
+            /// The same node, with `options` for each call.
+            pub fn with_options(&self, options: CallOptions) -> Self {
+                Self {
+                    caller: self.caller.with_options(options),
+                }
             }
 
             /// The node that is called.
             pub fn node(&self) -> &Node {
-                &self.node
+                self.caller.node()
             }
 
             /// The node's id.
             pub fn id(&self) -> NodeId {
-                self.node.id()
+                self.caller.node().id()
             }
 
             #client
@@ -56,7 +66,7 @@ fn client(service: &ServiceCode<'_>) -> TokenStream {
     quote! {
         /// tonic's client of the service on the node's connection, for methods that stream.
         pub fn client(&self) -> super::#module::#client<Channel> {
-            super::#module::#client::new(self.node.channel())
+            super::#module::#client::new(self.caller.node().channel())
         }
     }
 }
@@ -76,7 +86,7 @@ fn call(service: &ServiceCode<'_>, code: &MethodCode<'_>, names: &Names) -> Toke
     quote! {
         #doc
         pub fn #function(&self, request: #request) -> NodeCall<methods::#marker> {
-            NodeCall::new(&self.node, request)
+            NodeCall::new(&self.caller, request)
         }
     }
 }

@@ -6,6 +6,7 @@ use quote::{format_ident, quote};
 use super::doc::doc;
 use super::gorums::Names;
 use super::service_code::{MethodCode, ServiceCode};
+use crate::model::Form;
 
 /// The trait of the service's quorum functions.
 pub(super) fn quorum_spec(service: &ServiceCode<'_>, names: &Names) -> TokenStream {
@@ -34,19 +35,22 @@ pub(super) fn quorum_spec(service: &ServiceCode<'_>, names: &Names) -> TokenStre
 }
 
 fn function(code: &MethodCode<'_>, names: &Names) -> TokenStream {
-    let MethodCode {
-        request,
-        reply,
-        output,
-        ..
-    } = code;
+    let MethodCode { request, reply, .. } = code;
+    let decision = code.decision();
     let function = format_ident!("{}", code.quorum_function());
     let method = names.configuration_function(code);
     let method = method.strip_prefix("r#").unwrap_or(&method);
-    let doc = doc(&[format!("Decides [`{}::{method}`].", names.configuration)]);
-    let request = code.method.qf_with_req.then(|| quote!(request: &#request,));
+    let verb = match code.method.form() {
+        Some(Form::Correctable) => "Gives the levels of",
+        _ => "Decides",
+    };
+    let doc = doc(&[format!("{verb} [`{}::{method}`].", names.configuration)]);
+    let request = code
+        .method
+        .shows_request()
+        .then(|| quote!(request: &#request,));
     quote! {
         #doc
-        fn #function(&self, #request replies: &mut Replies<#reply>) -> Option<#output>;
+        fn #function(&self, #request replies: &mut Replies<#reply>) -> Option<#decision>;
     }
 }

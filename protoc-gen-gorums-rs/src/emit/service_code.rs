@@ -1,8 +1,11 @@
 //! All that the code of a service is made of.
 
+use proc_macro2::TokenStream;
+use quote::quote;
+
 use super::doc;
 use super::rust_type::RustType;
-use crate::model::{Method, Service};
+use crate::model::{Form, Method, Service};
 use crate::names;
 
 /// All that the code of a service is made of.
@@ -76,6 +79,15 @@ impl MethodCode<'_> {
     /// `package.Service/Method`
     pub(crate) fn full_name(&self, service: &Service) -> String {
         format!("{}/{}", service.full_name, self.method.name)
+    }
+
+    /// The type of its quorum function's result, as the quorum spec gives it.
+    pub(crate) fn decision(&self) -> TokenStream {
+        let output = &self.output;
+        match self.method.form() {
+            Some(Form::Correctable) => quote!(Correction<#output>),
+            _ => quote!(#output),
+        }
     }
 
     /// The name of its quorum function.

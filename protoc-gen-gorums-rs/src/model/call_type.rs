@@ -63,11 +63,6 @@ impl CallType {
         }
     }
 
-    /// Whether there is code for it.
-    pub(crate) fn is_generated(self) -> bool {
-        matches!(self, Self::Plain | Self::Rpc | Self::Qc)
-    }
-
     /// Whether the replies of several nodes make the result.
     pub(crate) fn is_quorum_call(self) -> bool {
         !matches!(

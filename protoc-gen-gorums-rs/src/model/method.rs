@@ -31,15 +31,102 @@ impl Shape {
     }
 }
 
+/// What code a method gets of us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// None: it is called through tonic's client.
+    Client,
+    /// A call to one node.
+    Node,
+    /// A quorum call with a quorum function.
+    Quorum(Start),
+    /// A quorum call whose caller aggregates the replies.
+    Aggregate(Start),
+    /// A quorum call whose quorum function gives levels.
+    Correctable,
+}
+
+/// When a call is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// When it is awaited.
+    Awaited,
+    /// When it is made.
+    Made,
+}
+
 impl Method {
-    /// Whether the user writes a quorum function for it.
-    pub(crate) fn has_quorum_function(&self) -> bool {
-        self.call_type
-            .has_quorum_function(self.custom_return_type.is_some())
+    /// What code it gets; none for the call types that have none.
+    pub(crate) fn form(&self) -> Option<Form> {
+        let decided = self.custom_return_type.is_some();
+        let aggregated = |start| match decided {
+            true => Form::Quorum(start),
+            false => Form::Aggregate(start),
+        };
+        Some(match self.call_type {
+            CallType::Plain | CallType::Rpc if self.shape.is_unary() => Form::Node,
+            CallType::Plain | CallType::Rpc => Form::Client,
+            CallType::Unicast | CallType::Multicast => return None,
+            CallType::Qc => Form::Quorum(Start::Awaited),
+            CallType::QcFuture => Form::Quorum(Start::Made),
+            CallType::Correctable | CallType::CorrectablePr => Form::Correctable,
+            CallType::QuorumCall => aggregated(Start::Awaited),
+            CallType::Async => aggregated(Start::Made),
+        })
     }
 
-    /// Whether it is a call to one node with one request and one reply.
-    pub(crate) fn is_node_call(&self) -> bool {
-        matches!(self.call_type, CallType::Plain | CallType::Rpc) && self.shape.is_unary()
+    /// Whether the user writes a quorum function for it.
+    pub(crate) fn has_quorum_function(&self) -> bool {
+        matches!(self.form(), Some(Form::Quorum(_) | Form::Correctable))
+    }
+
+    /// Whether its quorum function sees the request. Those of the call types whose caller aggregates always do, as
+    /// they did when there were such functions.
+    pub(crate) fn shows_request(&self) -> bool {
+        self.qf_with_req || matches!(self.call_type, CallType::QuorumCall | CallType::Async)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn method(call_type: CallType, custom_return_type: Option<&str>) -> Method {
+        Method {
+            name: "M".to_owned(),
+            call_type,
+            shape: Shape {
+                client_stream: false,
+                server_stream: false,
+            },
+            qf_with_req: false,
+            per_node_arg: false,
+            custom_return_type: custom_return_type.map(str::to_owned),
+            deprecated: false,
+        }
+    }
+
+    #[test]
+    fn a_custom_return_type_gives_a_call_whose_caller_aggregates_a_quorum_function_that_sees_the_request()
+     {
+        for (call_type, start) in [
+            (CallType::QuorumCall, Start::Awaited),
+            (CallType::Async, Start::Made),
+        ] {
+            let plain = method(call_type, None);
+            assert_eq!(plain.form(), Some(Form::Aggregate(start)));
+            assert!(!plain.has_quorum_function());
+            let custom = method(call_type, Some(".p.T"));
+            assert_eq!(custom.form(), Some(Form::Quorum(start)));
+            assert!(custom.has_quorum_function() && custom.shows_request());
+        }
+    }
+
+    #[test]
+    fn a_plain_method_that_streams_is_left_to_tonics_client() {
+        let mut streaming = method(CallType::Plain, None);
+        assert_eq!(streaming.form(), Some(Form::Node));
+        streaming.shape.server_stream = true;
+        assert_eq!(streaming.form(), Some(Form::Client));
     }
 }

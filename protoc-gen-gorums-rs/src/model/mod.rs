@@ -14,7 +14,7 @@ mod service;
 
 pub(crate) use call_type::CallType;
 pub(crate) use message_names::MessageNames;
-pub(crate) use method::{Method, Shape};
+pub(crate) use method::{Form, Method, Shape, Start};
 pub(crate) use package::Package;
 pub(crate) use read::read;
 pub(crate) use service::Service;

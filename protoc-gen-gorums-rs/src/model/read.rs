@@ -114,37 +114,34 @@ impl Reader {
                  import the file that declares it, or write its full name"
             ));
         }
-        let call_type = declared.call_type();
-        if let (true, Some(call_type)) = (wrong.is_empty(), call_type) {
-            wrong.extend(not_generated(call_type));
-        }
-        match call_type {
-            Some(call_type) if wrong.is_empty() => Ok(Method {
-                name: method.name().to_owned(),
-                call_type,
-                shape,
-                qf_with_req: options.has(MethodOption::QfWithReq),
-                per_node_arg: options.has(MethodOption::PerNodeArg),
-                custom_return_type: custom_return_type.and_then(|(_, full_name)| full_name),
-                deprecated: method
-                    .options
-                    .as_ref()
-                    .is_some_and(MethodOptions::deprecated),
-            }),
-            _ => Err(wrong),
+        let Some(call_type) = declared.call_type().filter(|_| wrong.is_empty()) else {
+            return Err(wrong);
+        };
+        let method = Method {
+            name: method.name().to_owned(),
+            call_type,
+            shape,
+            qf_with_req: options.has(MethodOption::QfWithReq),
+            per_node_arg: options.has(MethodOption::PerNodeArg),
+            custom_return_type: custom_return_type.and_then(|(_, full_name)| full_name),
+            deprecated: method
+                .options
+                .as_ref()
+                .is_some_and(MethodOptions::deprecated),
+        };
+        match method.form() {
+            Some(_) => Ok(method),
+            None => Err(not_generated(call_type).into_iter().collect()),
         }
     }
 }
 
-/// A call type that has rules but no code yet must not be ignored.
+/// What to say of a call type that has rules but no code yet, and must not be ignored.
 fn not_generated(call_type: CallType) -> Option<String> {
-    if call_type.is_generated() {
-        return None;
-    }
     call_type.option().map(|option| {
         format!(
             "no code is generated for `gorums.{}` yet; \
-             this version generates methods without options, `gorums.rpc` and `gorums.qc`",
+             this version generates every call type but the one-way calls, `gorums.unicast` and `gorums.multicast`",
             option.name()
         )
     })
