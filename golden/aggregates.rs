@@ -695,7 +695,7 @@ pub mod aggregates_gorums {
             AggregateCall::new(&self.caller, request)
         }
 
-        /// Calls `aggregates.Aggregates/WritePerNode` on every node; say how to aggregate the replies.
+        /// Calls `aggregates.Aggregates/WritePerNode` on every node; the caller says how to aggregate the replies.
         ///
         /// `per_node` gives each node its own request, or none to skip the node.
         pub fn write_per_node(
@@ -709,7 +709,9 @@ pub mod aggregates_gorums {
             AggregateCall::per_node(&self.caller, request, per_node)
         }
 
-        /// Calls `aggregates.Aggregates/ReadAsync` on every node, once it is said how to aggregate the replies.
+        /// Calls `aggregates.Aggregates/ReadAsync` on every node; the caller says how to aggregate the replies.
+        ///
+        /// The call is sent as soon as the returned value is told how to aggregate the replies.
         pub fn read_async(
             &self,
             request: super::Value,
@@ -717,7 +719,9 @@ pub mod aggregates_gorums {
             AsyncCall::new(&self.caller, request)
         }
 
-        /// Calls `aggregates.Aggregates/ReadQuorumCallAsync` on every node, once it is said how to aggregate the replies.
+        /// Calls `aggregates.Aggregates/ReadQuorumCallAsync` on every node; the caller says how to aggregate the replies.
+        ///
+        /// The call is sent as soon as the returned value is told how to aggregate the replies.
         ///
         /// `per_node` gives each node its own request, or none to skip the node.
         pub fn read_quorum_call_async(
@@ -1259,7 +1263,6 @@ pub mod mixed_gorums {
     }
 
     /// The service `aggregates.Mixed` on a configuration of nodes.
-    #[derive(Debug)]
     pub struct MixedConfiguration<Q = ()> {
         caller: Caller<Q>,
     }
@@ -1269,6 +1272,12 @@ pub mod mixed_gorums {
             Self {
                 caller: self.caller.clone(),
             }
+        }
+    }
+
+    impl<Q> std::fmt::Debug for MixedConfiguration<Q> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("MixedConfiguration").field("caller", &self.caller).finish()
         }
     }
 
@@ -1311,7 +1320,7 @@ pub mod mixed_gorums {
             self.caller.nodes().map(|caller| MixedNode { caller })
         }
 
-        /// Calls `aggregates.Mixed/Read` on every node; say how to aggregate the replies.
+        /// Calls `aggregates.Mixed/Read` on every node; the caller says how to aggregate the replies.
         pub fn read(&self, request: super::Value) -> AggregateCall<methods::Read> {
             AggregateCall::new(&self.caller, request)
         }

@@ -618,7 +618,6 @@ pub mod correctables_gorums {
     }
 
     /// The service `correctables.Correctables` on a configuration of nodes.
-    #[derive(Debug)]
     pub struct CorrectablesConfiguration<Q = ()> {
         caller: Caller<Q>,
     }
@@ -628,6 +627,14 @@ pub mod correctables_gorums {
             Self {
                 caller: self.caller.clone(),
             }
+        }
+    }
+
+    impl<Q> std::fmt::Debug for CorrectablesConfiguration<Q> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("CorrectablesConfiguration")
+                .field("caller", &self.caller)
+                .finish()
         }
     }
 

@@ -427,7 +427,6 @@ pub mod edition2023_gorums {
     }
 
     /// The service `edition_2023.Edition2023` on a configuration of nodes.
-    #[derive(Debug)]
     pub struct Edition2023Configuration<Q = ()> {
         caller: Caller<Q>,
     }
@@ -437,6 +436,14 @@ pub mod edition2023_gorums {
             Self {
                 caller: self.caller.clone(),
             }
+        }
+    }
+
+    impl<Q> std::fmt::Debug for Edition2023Configuration<Q> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("Edition2023Configuration")
+                .field("caller", &self.caller)
+                .finish()
         }
     }
 

@@ -359,7 +359,6 @@ pub mod edition2024_gorums {
     }
 
     /// The service `edition_2024.Edition2024` on a configuration of nodes.
-    #[derive(Debug)]
     pub struct Edition2024Configuration<Q = ()> {
         caller: Caller<Q>,
     }
@@ -369,6 +368,14 @@ pub mod edition2024_gorums {
             Self {
                 caller: self.caller.clone(),
             }
+        }
+    }
+
+    impl<Q> std::fmt::Debug for Edition2024Configuration<Q> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("Edition2024Configuration")
+                .field("caller", &self.caller)
+                .finish()
         }
     }
 

@@ -595,7 +595,6 @@ pub mod futures_gorums {
     }
 
     /// The service `futures.Futures` on a configuration of nodes.
-    #[derive(Debug)]
     pub struct FuturesConfiguration<Q = ()> {
         caller: Caller<Q>,
     }
@@ -605,6 +604,12 @@ pub mod futures_gorums {
             Self {
                 caller: self.caller.clone(),
             }
+        }
+    }
+
+    impl<Q> std::fmt::Debug for FuturesConfiguration<Q> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("FuturesConfiguration").field("caller", &self.caller).finish()
         }
     }
 

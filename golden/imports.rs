@@ -591,7 +591,6 @@ pub mod imports_gorums {
     }
 
     /// The service `imports.Imports` on a configuration of nodes.
-    #[derive(Debug)]
     pub struct ImportsConfiguration<Q = ()> {
         caller: Caller<Q>,
     }
@@ -601,6 +600,12 @@ pub mod imports_gorums {
             Self {
                 caller: self.caller.clone(),
             }
+        }
+    }
+
+    impl<Q> std::fmt::Debug for ImportsConfiguration<Q> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("ImportsConfiguration").field("caller", &self.caller).finish()
         }
     }
 

@@ -716,7 +716,6 @@ pub mod type_service_gorums {
     }
 
     /// The service `keywords.type_service` on a configuration of nodes.
-    #[derive(Debug)]
     pub struct TypeServiceConfiguration<Q = ()> {
         caller: Caller<Q>,
     }
@@ -726,6 +725,14 @@ pub mod type_service_gorums {
             Self {
                 caller: self.caller.clone(),
             }
+        }
+    }
+
+    impl<Q> std::fmt::Debug for TypeServiceConfiguration<Q> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("TypeServiceConfiguration")
+                .field("caller", &self.caller)
+                .finish()
         }
     }
 
@@ -1892,7 +1899,6 @@ pub mod own_names_gorums {
     }
 
     /// The service `keywords.OwnNames` on a configuration of nodes.
-    #[derive(Debug)]
     pub struct OwnNamesConfiguration<Q = ()> {
         caller: Caller<Q>,
     }
@@ -1902,6 +1908,14 @@ pub mod own_names_gorums {
             Self {
                 caller: self.caller.clone(),
             }
+        }
+    }
+
+    impl<Q> std::fmt::Debug for OwnNamesConfiguration<Q> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("OwnNamesConfiguration")
+                .field("caller", &self.caller)
+                .finish()
         }
     }
 
@@ -3412,7 +3426,6 @@ pub mod http_server2_gorums {
     }
 
     /// The service `keywords.HTTPServer2` on a configuration of nodes.
-    #[derive(Debug)]
     pub struct HttpServer2Configuration<Q = ()> {
         caller: Caller<Q>,
     }
@@ -3422,6 +3435,14 @@ pub mod http_server2_gorums {
             Self {
                 caller: self.caller.clone(),
             }
+        }
+    }
+
+    impl<Q> std::fmt::Debug for HttpServer2Configuration<Q> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("HttpServer2Configuration")
+                .field("caller", &self.caller)
+                .finish()
         }
     }
 
@@ -4177,7 +4198,6 @@ pub mod unknown_gorums {
     }
 
     /// The service `keywords.Unknown` on a configuration of nodes.
-    #[derive(Debug)]
     pub struct UnknownConfiguration<Q = ()> {
         caller: Caller<Q>,
     }
@@ -4187,6 +4207,12 @@ pub mod unknown_gorums {
             Self {
                 caller: self.caller.clone(),
             }
+        }
+    }
+
+    impl<Q> std::fmt::Debug for UnknownConfiguration<Q> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("UnknownConfiguration").field("caller", &self.caller).finish()
         }
     }
 

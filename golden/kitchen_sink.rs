@@ -808,7 +808,6 @@ pub mod sink_gorums {
     }
 
     /// The service `kitchen_sink.Sink` on a configuration of nodes.
-    #[derive(Debug)]
     pub struct SinkConfiguration<Q = ()> {
         caller: Caller<Q>,
     }
@@ -818,6 +817,12 @@ pub mod sink_gorums {
             Self {
                 caller: self.caller.clone(),
             }
+        }
+    }
+
+    impl<Q> std::fmt::Debug for SinkConfiguration<Q> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("SinkConfiguration").field("caller", &self.caller).finish()
         }
     }
 

@@ -421,7 +421,6 @@ pub mod pinger_gorums {
     }
 
     /// The service `Pinger` on a configuration of nodes.
-    #[derive(Debug)]
     pub struct PingerConfiguration<Q = ()> {
         caller: Caller<Q>,
     }
@@ -431,6 +430,12 @@ pub mod pinger_gorums {
             Self {
                 caller: self.caller.clone(),
             }
+        }
+    }
+
+    impl<Q> std::fmt::Debug for PingerConfiguration<Q> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("PingerConfiguration").field("caller", &self.caller).finish()
         }
     }
 

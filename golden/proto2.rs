@@ -393,7 +393,6 @@ pub mod proto2_gorums {
     }
 
     /// The service `proto2.Proto2` on a configuration of nodes.
-    #[derive(Debug)]
     pub struct Proto2Configuration<Q = ()> {
         caller: Caller<Q>,
     }
@@ -403,6 +402,12 @@ pub mod proto2_gorums {
             Self {
                 caller: self.caller.clone(),
             }
+        }
+    }
+
+    impl<Q> std::fmt::Debug for Proto2Configuration<Q> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("Proto2Configuration").field("caller", &self.caller).finish()
         }
     }
 

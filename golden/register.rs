@@ -835,7 +835,6 @@ pub mod register_gorums {
     }
 
     /// The service `register.Register` on a configuration of nodes.
-    #[derive(Debug)]
     pub struct RegisterConfiguration<Q = ()> {
         caller: Caller<Q>,
     }
@@ -845,6 +844,14 @@ pub mod register_gorums {
             Self {
                 caller: self.caller.clone(),
             }
+        }
+    }
+
+    impl<Q> std::fmt::Debug for RegisterConfiguration<Q> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("RegisterConfiguration")
+                .field("caller", &self.caller)
+                .finish()
         }
     }
 

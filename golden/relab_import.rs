@@ -349,7 +349,6 @@ pub mod relab_gorums {
     }
 
     /// The service `relab_import.Relab` on a configuration of nodes.
-    #[derive(Debug)]
     pub struct RelabConfiguration<Q = ()> {
         caller: Caller<Q>,
     }
@@ -359,6 +358,12 @@ pub mod relab_gorums {
             Self {
                 caller: self.caller.clone(),
             }
+        }
+    }
+
+    impl<Q> std::fmt::Debug for RelabConfiguration<Q> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("RelabConfiguration").field("caller", &self.caller).finish()
         }
     }
 

@@ -606,7 +606,6 @@ pub mod storage_gorums {
     }
 
     /// The service `storage.Storage` on a configuration of nodes.
-    #[derive(Debug)]
     pub struct StorageConfiguration<Q = ()> {
         caller: Caller<Q>,
     }
@@ -616,6 +615,12 @@ pub mod storage_gorums {
             Self {
                 caller: self.caller.clone(),
             }
+        }
+    }
+
+    impl<Q> std::fmt::Debug for StorageConfiguration<Q> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("StorageConfiguration").field("caller", &self.caller).finish()
         }
     }
 

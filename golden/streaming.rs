@@ -661,7 +661,6 @@ pub mod transfer_gorums {
     }
 
     /// The service `streaming.Transfer` on a configuration of nodes.
-    #[derive(Debug)]
     pub struct TransferConfiguration<Q = ()> {
         caller: Caller<Q>,
     }
@@ -671,6 +670,14 @@ pub mod transfer_gorums {
             Self {
                 caller: self.caller.clone(),
             }
+        }
+    }
+
+    impl<Q> std::fmt::Debug for TransferConfiguration<Q> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("TransferConfiguration")
+                .field("caller", &self.caller)
+                .finish()
         }
     }
 

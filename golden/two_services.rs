@@ -482,7 +482,6 @@ pub mod log_gorums {
     }
 
     /// The service `two_services.Log` on a configuration of nodes.
-    #[derive(Debug)]
     pub struct LogConfiguration<Q = ()> {
         caller: Caller<Q>,
     }
@@ -492,6 +491,12 @@ pub mod log_gorums {
             Self {
                 caller: self.caller.clone(),
             }
+        }
+    }
+
+    impl<Q> std::fmt::Debug for LogConfiguration<Q> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("LogConfiguration").field("caller", &self.caller).finish()
         }
     }
 
@@ -1130,7 +1135,6 @@ pub mod journal_gorums {
     }
 
     /// The service `two_services.Journal` on a configuration of nodes.
-    #[derive(Debug)]
     pub struct JournalConfiguration<Q = ()> {
         caller: Caller<Q>,
     }
@@ -1140,6 +1144,12 @@ pub mod journal_gorums {
             Self {
                 caller: self.caller.clone(),
             }
+        }
+    }
+
+    impl<Q> std::fmt::Debug for JournalConfiguration<Q> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("JournalConfiguration").field("caller", &self.caller).finish()
         }
     }
 

@@ -8,6 +8,9 @@ use super::gorums::{Names, function_doc};
 use super::service_code::{MethodCode, ServiceCode};
 use crate::model::{Form, Start};
 
+/// What to say of a call that need not be awaited to be sent.
+const SENT: &str = "The call has been sent when this returns.";
+
 /// The service on a configuration: generic over the quorum spec when there is one.
 pub(super) fn configuration(service: &ServiceCode<'_>, names: &Names) -> TokenStream {
     let type_doc = doc(&[format!(
@@ -46,10 +49,10 @@ pub(super) fn configuration(service: &ServiceCode<'_>, names: &Names) -> TokenSt
     }
 
     let quorum_spec = &names.quorum_spec;
+    let name_text = name.to_string();
     let decided = decided.into_iter().map(|(_, call)| call);
     quote! {
         #type_doc
-        #[derive(Debug)]
         pub struct #name<Q = ()> {
             caller: Caller<Q>,
         }
@@ -59,6 +62,12 @@ pub(super) fn configuration(service: &ServiceCode<'_>, names: &Names) -> TokenSt
                 Self {
                     caller: self.caller.clone(),
                 }
+            }
+        }
+
+        impl<Q> std::fmt::Debug for #name<Q> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(#name_text).field("caller", &self.caller).finish()
             }
         }
 
@@ -183,31 +192,18 @@ fn call(service: &ServiceCode<'_>, code: &MethodCode<'_>, names: &Names) -> Opti
 fn lines(service: &ServiceCode<'_>, code: &MethodCode<'_>, names: &Names) -> Vec<String> {
     let full_name = code.full_name(service.service);
     let quorum_function = format!("[`{}::{}`]", names.quorum_spec, code.quorum_function());
-    let sent = "The call has been sent when this returns.";
-    let (default, sent) = match code.method.form() {
-        Some(Form::Aggregate(Start::Awaited)) => (
-            format!("Calls `{full_name}` on every node; say how to aggregate the replies."),
-            None,
-        ),
-        Some(Form::Aggregate(Start::Made)) => (
-            format!(
-                "Calls `{full_name}` on every node, once it is said how to aggregate the replies."
+    let (who_decides, sent) = match code.method.form() {
+        Some(Form::Aggregate(start)) => (
+            "the caller says how to aggregate the replies".to_owned(),
+            (start == Start::Made).then_some(
+                "The call is sent as soon as the returned value is told how to aggregate the replies.",
             ),
-            None,
         ),
-        Some(Form::Correctable) => (
-            format!("Calls `{full_name}` on every node; {quorum_function} gives the levels."),
-            Some(sent),
-        ),
-        Some(Form::Quorum(Start::Made)) => (
-            format!("Calls `{full_name}` on every node; {quorum_function} decides."),
-            Some(sent),
-        ),
-        _ => (
-            format!("Calls `{full_name}` on every node; {quorum_function} decides."),
-            None,
-        ),
+        Some(Form::Correctable) => (format!("{quorum_function} gives the levels"), Some(SENT)),
+        Some(Form::Quorum(Start::Made)) => (format!("{quorum_function} decides"), Some(SENT)),
+        _ => (format!("{quorum_function} decides"), None),
     };
+    let default = format!("Calls `{full_name}` on every node; {who_decides}.");
     let mut lines = if code.comment.is_empty() {
         vec![default]
     } else {
