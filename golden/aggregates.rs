@@ -1413,3 +1413,1694 @@ pub mod mixed_gorums {
         );
     }
 }
+
+/// Generated client implementations.
+pub mod deciding_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+
+    /// Quorum functions of all calls whose caller would aggregate otherwise.
+    #[derive(Debug, Clone)]
+    pub struct DecidingClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+
+    impl DecidingClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+
+    impl<T> DecidingClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> DecidingClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            DecidingClient::new(InterceptedService::new(inner, interceptor))
+        }
+
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+
+        /// The quorum function sees the request in any case.
+        pub async fn count_of_each(
+            &mut self,
+            request: impl tonic::IntoRequest<super::Value>,
+        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = ::gorums_runtime::codegen::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/aggregates.Deciding/CountOfEach",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("aggregates.Deciding", "CountOfEach"));
+            self.inner.unary(req, path, codec).await
+        }
+
+        pub async fn count_async(
+            &mut self,
+            request: impl tonic::IntoRequest<super::Value>,
+        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = ::gorums_runtime::codegen::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/aggregates.Deciding/CountAsync",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("aggregates.Deciding", "CountAsync"));
+            self.inner.unary(req, path, codec).await
+        }
+
+        pub async fn count_stream(
+            &mut self,
+            request: impl tonic::IntoRequest<super::Value>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::Value>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = ::gorums_runtime::codegen::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/aggregates.Deciding/CountStream",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("aggregates.Deciding", "CountStream"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+    }
+}
+
+/// Generated server implementations.
+pub mod deciding_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+
+    /// Generated trait containing gRPC methods that should be implemented for use with DecidingServer.
+    #[async_trait]
+    pub trait Deciding: std::marker::Send + std::marker::Sync + 'static {
+        /// The quorum function sees the request in any case.
+        async fn count_of_each(
+            &self,
+            request: tonic::Request<super::Value>,
+        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status>;
+
+        async fn count_async(
+            &self,
+            request: tonic::Request<super::Value>,
+        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status>;
+
+        /// Server streaming response type for the CountStream method.
+        type CountStreamStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::Value, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        async fn count_stream(
+            &self,
+            request: tonic::Request<super::Value>,
+        ) -> std::result::Result<
+            tonic::Response<Self::CountStreamStream>,
+            tonic::Status,
+        >;
+    }
+
+    /// Quorum functions of all calls whose caller would aggregate otherwise.
+    #[derive(Debug)]
+    pub struct DecidingServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+
+    impl<T> DecidingServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for DecidingServer<T>
+    where
+        T: Deciding,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/aggregates.Deciding/CountOfEach" => {
+                    #[allow(non_camel_case_types)]
+                    struct CountOfEachSvc<T: Deciding>(pub Arc<T>);
+
+                    impl<T: Deciding> tonic::server::UnaryService<super::Value>
+                    for CountOfEachSvc<T> {
+                        type Response = super::Value;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::Value>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Deciding>::count_of_each(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CountOfEachSvc(inner);
+                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/aggregates.Deciding/CountAsync" => {
+                    #[allow(non_camel_case_types)]
+                    struct CountAsyncSvc<T: Deciding>(pub Arc<T>);
+
+                    impl<T: Deciding> tonic::server::UnaryService<super::Value>
+                    for CountAsyncSvc<T> {
+                        type Response = super::Value;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::Value>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Deciding>::count_async(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CountAsyncSvc(inner);
+                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/aggregates.Deciding/CountStream" => {
+                    #[allow(non_camel_case_types)]
+                    struct CountStreamSvc<T: Deciding>(pub Arc<T>);
+
+                    impl<T: Deciding> tonic::server::ServerStreamingService<super::Value>
+                    for CountStreamSvc<T> {
+                        type Response = super::Value;
+                        type ResponseStream = T::CountStreamStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::Value>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Deciding>::count_stream(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CountStreamSvc(inner);
+                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+
+    impl<T> Clone for DecidingServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "aggregates.Deciding";
+
+    impl<T> tonic::server::NamedService for DecidingServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+
+/// Quorum calls and node calls of the service `aggregates.Deciding`.
+///
+/// Quorum functions of all calls whose caller would aggregate otherwise.
+pub mod deciding_gorums {
+    #![allow(dead_code)]
+    use gorums_runtime::codegen::*;
+
+    /// The quorum functions of the service `aggregates.Deciding`.
+    ///
+    /// Each is called after every successful reply to its call, one reply at a time, with all replies
+    /// so far in order of arrival. It returns `None` to wait for more replies, or the result of the
+    /// call.
+    pub trait DecidingQuorumSpec: Send + Sync + 'static {
+        /// Decides [`DecidingConfiguration::count_of_each`].
+        fn count_of_each_qf(
+            &self,
+            request: &super::Value,
+            replies: &mut Replies<super::Value>,
+        ) -> Option<super::Count>;
+
+        /// Decides [`DecidingConfiguration::count_async`].
+        fn count_async_qf(
+            &self,
+            request: &super::Value,
+            replies: &mut Replies<super::Value>,
+        ) -> Option<super::Count>;
+
+        /// Decides [`DecidingConfiguration::count_stream`].
+        fn count_stream_qf(
+            &self,
+            request: &super::Value,
+            replies: &mut Replies<super::Value>,
+        ) -> Option<super::Count>;
+    }
+
+    /// The service `aggregates.Deciding` on a configuration of nodes.
+    pub struct DecidingConfiguration<Q = ()> {
+        caller: Caller<Q>,
+    }
+
+    impl<Q> Clone for DecidingConfiguration<Q> {
+        fn clone(&self) -> Self {
+            Self {
+                caller: self.caller.clone(),
+            }
+        }
+    }
+
+    impl<Q> std::fmt::Debug for DecidingConfiguration<Q> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("DecidingConfiguration")
+                .field("caller", &self.caller)
+                .finish()
+        }
+    }
+
+    impl<Q> DecidingConfiguration<Q> {
+        /// Calls on `configuration`; `spec` decides the quorum calls.
+        pub fn new(configuration: Configuration, spec: Q) -> Self {
+            Self {
+                caller: Caller::new(configuration, spec),
+            }
+        }
+
+        /// The quorum functions.
+        pub fn spec(&self) -> &Q {
+            self.caller.spec()
+        }
+
+        /// The same service, with `options` for each call that is made from it.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
+        }
+
+        /// The nodes that are called.
+        pub fn configuration(&self) -> &Configuration {
+            self.caller.configuration()
+        }
+
+        /// The node with this id, for the calls that go to one node.
+        ///
+        /// # Errors
+        ///
+        /// [`UnknownNode`] when the node is not in the configuration.
+        pub fn node(&self, id: NodeId) -> Result<DecidingNode, UnknownNode> {
+            self.caller.node(id).map(|caller| DecidingNode { caller })
+        }
+
+        /// The nodes of the configuration, for the calls that go to one node.
+        pub fn nodes(&self) -> impl Iterator<Item = DecidingNode> + '_ {
+            self.caller.nodes().map(|caller| DecidingNode { caller })
+        }
+    }
+
+    impl<Q: DecidingQuorumSpec> DecidingConfiguration<Q> {
+        /// The quorum function sees the request in any case.
+        ///
+        /// `per_node` gives each node its own request, or none to skip the node.
+        pub fn count_of_each(
+            &self,
+            request: super::Value,
+            per_node: impl FnMut(
+                &super::Value,
+                NodeId,
+            ) -> Option<super::Value> + Send + 'static,
+        ) -> QuorumCall<methods::CountOfEach, Q> {
+            QuorumCall::per_node(&self.caller, request, per_node)
+        }
+
+        /// Calls `aggregates.Deciding/CountAsync` on every node; [`DecidingQuorumSpec::count_async_qf`] decides.
+        ///
+        /// The call has been sent when this returns.
+        pub fn count_async(
+            &self,
+            request: super::Value,
+        ) -> QuorumCallHandle<super::Count> {
+            QuorumCall::<methods::CountAsync, Q>::new(&self.caller, request).start()
+        }
+
+        /// Calls `aggregates.Deciding/CountStream` on every node; [`DecidingQuorumSpec::count_stream_qf`] decides.
+        pub fn count_stream(
+            &self,
+            request: super::Value,
+        ) -> QuorumCall<methods::CountStream, Q> {
+            QuorumCall::new(&self.caller, request)
+        }
+    }
+
+    /// The service `aggregates.Deciding` on one node.
+    #[derive(Clone, Debug)]
+    pub struct DecidingNode {
+        caller: NodeCaller,
+    }
+
+    impl DecidingNode {
+        /// Calls on `node`.
+        pub fn new(node: Node) -> Self {
+            Self {
+                caller: NodeCaller::new(node),
+            }
+        }
+
+        /// The same node, with `options` for each call.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
+        }
+
+        /// The node that is called.
+        pub fn node(&self) -> &Node {
+            self.caller.node()
+        }
+
+        /// The node's id.
+        pub fn id(&self) -> NodeId {
+            self.caller.node().id()
+        }
+
+        /// tonic's client of the service on the node's connection, for methods that stream.
+        pub fn client(&self) -> super::deciding_client::DecidingClient<Channel> {
+            super::deciding_client::DecidingClient::new(self.caller.node().channel())
+        }
+    }
+
+    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    pub mod methods {
+        /// `aggregates.Deciding/CountOfEach`
+        #[derive(Clone, Copy, Debug)]
+        pub struct CountOfEach;
+
+        /// `aggregates.Deciding/CountAsync`
+        #[derive(Clone, Copy, Debug)]
+        pub struct CountAsync;
+
+        /// `aggregates.Deciding/CountStream`
+        #[derive(Clone, Copy, Debug)]
+        pub struct CountStream;
+    }
+
+    impl Method for methods::CountOfEach {
+        type Request = super::Value;
+        type Reply = super::Value;
+        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
+            "aggregates.Deciding",
+            "CountOfEach",
+            "/aggregates.Deciding/CountOfEach",
+        );
+    }
+
+    impl<Q: DecidingQuorumSpec> Decide<Q> for methods::CountOfEach {
+        type Output = super::Count;
+
+        fn decide(
+            spec: &Q,
+            request: &super::Value,
+            replies: &mut Replies<super::Value>,
+        ) -> Option<super::Count> {
+            spec.count_of_each_qf(request, replies)
+        }
+    }
+
+    impl Method for methods::CountAsync {
+        type Request = super::Value;
+        type Reply = super::Value;
+        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
+            "aggregates.Deciding",
+            "CountAsync",
+            "/aggregates.Deciding/CountAsync",
+        );
+    }
+
+    impl<Q: DecidingQuorumSpec> Decide<Q> for methods::CountAsync {
+        type Output = super::Count;
+
+        fn decide(
+            spec: &Q,
+            request: &super::Value,
+            replies: &mut Replies<super::Value>,
+        ) -> Option<super::Count> {
+            spec.count_async_qf(request, replies)
+        }
+    }
+
+    impl Method for methods::CountStream {
+        type Request = super::Value;
+        type Reply = super::Value;
+        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
+                "aggregates.Deciding",
+                "CountStream",
+                "/aggregates.Deciding/CountStream",
+            )
+            .with_reply_stream();
+    }
+
+    impl<Q: DecidingQuorumSpec> Decide<Q> for methods::CountStream {
+        type Output = super::Count;
+
+        fn decide(
+            spec: &Q,
+            request: &super::Value,
+            replies: &mut Replies<super::Value>,
+        ) -> Option<super::Count> {
+            spec.count_stream_qf(request, replies)
+        }
+    }
+}
+
+/// Generated client implementations.
+pub mod named_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+
+    /// Methods that are called like functions of the generated types, and a keyword.
+    #[derive(Debug, Clone)]
+    pub struct NamedClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+
+    impl NamedClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+
+    impl<T> NamedClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> NamedClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            NamedClient::new(InterceptedService::new(inner, interceptor))
+        }
+
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+
+        pub async fn with_options(
+            &mut self,
+            request: impl tonic::IntoRequest<super::Value>,
+        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = ::gorums_runtime::codegen::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/aggregates.Named/WithOptions",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("aggregates.Named", "WithOptions"));
+            self.inner.unary(req, path, codec).await
+        }
+
+        #[deprecated]
+        pub async fn r#async(
+            &mut self,
+            request: impl tonic::IntoRequest<super::Value>,
+        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = ::gorums_runtime::codegen::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/aggregates.Named/Async");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("aggregates.Named", "Async"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+
+/// Generated server implementations.
+pub mod named_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+
+    /// Generated trait containing gRPC methods that should be implemented for use with NamedServer.
+    #[async_trait]
+    pub trait Named: std::marker::Send + std::marker::Sync + 'static {
+        async fn with_options(
+            &self,
+            request: tonic::Request<super::Value>,
+        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status>;
+
+        async fn r#async(
+            &self,
+            request: tonic::Request<super::Value>,
+        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status>;
+    }
+
+    /// Methods that are called like functions of the generated types, and a keyword.
+    #[derive(Debug)]
+    pub struct NamedServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+
+    impl<T> NamedServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for NamedServer<T>
+    where
+        T: Named,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/aggregates.Named/WithOptions" => {
+                    #[allow(non_camel_case_types)]
+                    struct WithOptionsSvc<T: Named>(pub Arc<T>);
+
+                    impl<T: Named> tonic::server::UnaryService<super::Value>
+                    for WithOptionsSvc<T> {
+                        type Response = super::Value;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::Value>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Named>::with_options(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WithOptionsSvc(inner);
+                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/aggregates.Named/Async" => {
+                    #[allow(non_camel_case_types)]
+                    struct AsyncSvc<T: Named>(pub Arc<T>);
+
+                    impl<T: Named> tonic::server::UnaryService<super::Value>
+                    for AsyncSvc<T> {
+                        type Response = super::Value;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::Value>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Named>::r#async(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AsyncSvc(inner);
+                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+
+    impl<T> Clone for NamedServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "aggregates.Named";
+
+    impl<T> tonic::server::NamedService for NamedServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+
+/// Quorum calls and node calls of the service `aggregates.Named`.
+///
+/// Methods that are called like functions of the generated types, and a keyword.
+pub mod named_gorums {
+    #![allow(dead_code)]
+    use gorums_runtime::codegen::*;
+
+    /// The service `aggregates.Named` on a configuration of nodes.
+    #[derive(Clone, Debug)]
+    pub struct NamedConfiguration {
+        caller: Caller<()>,
+    }
+
+    impl NamedConfiguration {
+        /// Calls on `configuration`.
+        pub fn new(configuration: Configuration) -> Self {
+            Self {
+                caller: Caller::new(configuration, ()),
+            }
+        }
+
+        /// The same service, with `options` for each call that is made from it.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
+        }
+
+        /// The nodes that are called.
+        pub fn configuration(&self) -> &Configuration {
+            self.caller.configuration()
+        }
+
+        /// The node with this id, for the calls that go to one node.
+        ///
+        /// # Errors
+        ///
+        /// [`UnknownNode`] when the node is not in the configuration.
+        pub fn node(&self, id: NodeId) -> Result<NamedNode, UnknownNode> {
+            self.caller.node(id).map(|caller| NamedNode { caller })
+        }
+
+        /// The nodes of the configuration, for the calls that go to one node.
+        pub fn nodes(&self) -> impl Iterator<Item = NamedNode> + '_ {
+            self.caller.nodes().map(|caller| NamedNode { caller })
+        }
+
+        /// Calls `aggregates.Named/WithOptions` on every node; the caller says how to aggregate the replies.
+        ///
+        /// Its name has an underscore because `with_options` is a function of every such type.
+        pub fn with_options_(
+            &self,
+            request: super::Value,
+        ) -> AggregateCall<methods::WithOptions> {
+            AggregateCall::new(&self.caller, request)
+        }
+
+        /// Calls `aggregates.Named/Async` on every node; the caller says how to aggregate the replies.
+        ///
+        /// The call is sent as soon as the returned value is told how to aggregate the replies.
+        #[deprecated]
+        pub fn r#async(&self, request: super::Value) -> AsyncCall<methods::Async> {
+            AsyncCall::new(&self.caller, request)
+        }
+    }
+
+    /// The service `aggregates.Named` on one node.
+    #[derive(Clone, Debug)]
+    pub struct NamedNode {
+        caller: NodeCaller,
+    }
+
+    impl NamedNode {
+        /// Calls on `node`.
+        pub fn new(node: Node) -> Self {
+            Self {
+                caller: NodeCaller::new(node),
+            }
+        }
+
+        /// The same node, with `options` for each call.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
+        }
+
+        /// The node that is called.
+        pub fn node(&self) -> &Node {
+            self.caller.node()
+        }
+
+        /// The node's id.
+        pub fn id(&self) -> NodeId {
+            self.caller.node().id()
+        }
+
+        /// tonic's client of the service on the node's connection, for methods that stream.
+        pub fn client(&self) -> super::named_client::NamedClient<Channel> {
+            super::named_client::NamedClient::new(self.caller.node().channel())
+        }
+    }
+
+    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    pub mod methods {
+        /// `aggregates.Named/WithOptions`
+        #[derive(Clone, Copy, Debug)]
+        pub struct WithOptions;
+
+        /// `aggregates.Named/Async`
+        #[derive(Clone, Copy, Debug)]
+        pub struct Async;
+    }
+
+    impl Method for methods::WithOptions {
+        type Request = super::Value;
+        type Reply = super::Value;
+        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
+            "aggregates.Named",
+            "WithOptions",
+            "/aggregates.Named/WithOptions",
+        );
+    }
+
+    impl Method for methods::Async {
+        type Request = super::Value;
+        type Reply = super::Value;
+        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
+            "aggregates.Named",
+            "Async",
+            "/aggregates.Named/Async",
+        );
+    }
+}
+
+/// Generated client implementations.
+pub mod named_on_node_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+
+    #[derive(Debug, Clone)]
+    pub struct NamedOnNodeClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+
+    impl NamedOnNodeClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+
+    impl<T> NamedOnNodeClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> NamedOnNodeClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            NamedOnNodeClient::new(InterceptedService::new(inner, interceptor))
+        }
+
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+
+        pub async fn with_options(
+            &mut self,
+            request: impl tonic::IntoRequest<super::Value>,
+        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = ::gorums_runtime::codegen::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/aggregates.NamedOnNode/WithOptions",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("aggregates.NamedOnNode", "WithOptions"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+
+/// Generated server implementations.
+pub mod named_on_node_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+
+    /// Generated trait containing gRPC methods that should be implemented for use with NamedOnNodeServer.
+    #[async_trait]
+    pub trait NamedOnNode: std::marker::Send + std::marker::Sync + 'static {
+        async fn with_options(
+            &self,
+            request: tonic::Request<super::Value>,
+        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status>;
+    }
+
+    #[derive(Debug)]
+    pub struct NamedOnNodeServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+
+    impl<T> NamedOnNodeServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for NamedOnNodeServer<T>
+    where
+        T: NamedOnNode,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/aggregates.NamedOnNode/WithOptions" => {
+                    #[allow(non_camel_case_types)]
+                    struct WithOptionsSvc<T: NamedOnNode>(pub Arc<T>);
+
+                    impl<T: NamedOnNode> tonic::server::UnaryService<super::Value>
+                    for WithOptionsSvc<T> {
+                        type Response = super::Value;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::Value>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as NamedOnNode>::with_options(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WithOptionsSvc(inner);
+                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+
+    impl<T> Clone for NamedOnNodeServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "aggregates.NamedOnNode";
+
+    impl<T> tonic::server::NamedService for NamedOnNodeServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+
+/// Quorum calls and node calls of the service `aggregates.NamedOnNode`.
+pub mod named_on_node_gorums {
+    #![allow(dead_code)]
+    use gorums_runtime::codegen::*;
+
+    /// The service `aggregates.NamedOnNode` on a configuration of nodes.
+    #[derive(Clone, Debug)]
+    pub struct NamedOnNodeConfiguration {
+        caller: Caller<()>,
+    }
+
+    impl NamedOnNodeConfiguration {
+        /// Calls on `configuration`.
+        pub fn new(configuration: Configuration) -> Self {
+            Self {
+                caller: Caller::new(configuration, ()),
+            }
+        }
+
+        /// The same service, with `options` for each call that is made from it.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
+        }
+
+        /// The nodes that are called.
+        pub fn configuration(&self) -> &Configuration {
+            self.caller.configuration()
+        }
+
+        /// The node with this id, for the calls that go to one node.
+        ///
+        /// # Errors
+        ///
+        /// [`UnknownNode`] when the node is not in the configuration.
+        pub fn node(&self, id: NodeId) -> Result<NamedOnNodeNode, UnknownNode> {
+            self.caller.node(id).map(|caller| NamedOnNodeNode { caller })
+        }
+
+        /// The nodes of the configuration, for the calls that go to one node.
+        pub fn nodes(&self) -> impl Iterator<Item = NamedOnNodeNode> + '_ {
+            self.caller.nodes().map(|caller| NamedOnNodeNode { caller })
+        }
+    }
+
+    /// The service `aggregates.NamedOnNode` on one node.
+    #[derive(Clone, Debug)]
+    pub struct NamedOnNodeNode {
+        caller: NodeCaller,
+    }
+
+    impl NamedOnNodeNode {
+        /// Calls on `node`.
+        pub fn new(node: Node) -> Self {
+            Self {
+                caller: NodeCaller::new(node),
+            }
+        }
+
+        /// The same node, with `options` for each call.
+        pub fn with_options(&self, options: CallOptions) -> Self {
+            Self {
+                caller: self.caller.with_options(options),
+            }
+        }
+
+        /// The node that is called.
+        pub fn node(&self) -> &Node {
+            self.caller.node()
+        }
+
+        /// The node's id.
+        pub fn id(&self) -> NodeId {
+            self.caller.node().id()
+        }
+
+        /// tonic's client of the service on the node's connection, for methods that stream.
+        pub fn client(&self) -> super::named_on_node_client::NamedOnNodeClient<Channel> {
+            super::named_on_node_client::NamedOnNodeClient::new(
+                self.caller.node().channel(),
+            )
+        }
+
+        /// Calls `aggregates.NamedOnNode/WithOptions` on the node.
+        ///
+        /// Its name has an underscore because `with_options` is a function of every such type.
+        pub fn with_options_(
+            &self,
+            request: super::Value,
+        ) -> NodeCall<methods::WithOptions> {
+            NodeCall::new(&self.caller, request)
+        }
+    }
+
+    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    pub mod methods {
+        /// `aggregates.NamedOnNode/WithOptions`
+        #[derive(Clone, Copy, Debug)]
+        pub struct WithOptions;
+    }
+
+    impl Method for methods::WithOptions {
+        type Request = super::Value;
+        type Reply = super::Value;
+        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
+            "aggregates.NamedOnNode",
+            "WithOptions",
+            "/aggregates.NamedOnNode/WithOptions",
+        );
+    }
+}
