@@ -7,7 +7,8 @@ use std::process::Command;
 use gorums_build::{Builder, Compiler, Error, Parameters};
 
 /// Golden protos and the files that they give, with the golden files' names.
-const CASES: [(&str, &[(&str, &str)]); 12] = [
+const CASES: [(&str, &[(&str, &str)]); 13] = [
+    ("one_way", &[("one_way.rs", "one_way.rs")]),
     ("aggregates", &[("aggregates.rs", "aggregates.rs")]),
     ("correctables", &[("correctables.rs", "correctables.rs")]),
     ("futures", &[("futures.rs", "futures.rs")]),

@@ -5,6 +5,6 @@ pub use tonic_prost::ProstCodec;
 
 pub use crate::{
     AggregateCall, AsyncCall, CallOptions, Caller, Configuration, Correct, Correctable,
-    CorrectableCall, Correction, Decide, Method, MethodDescriptor, Node, NodeCall, NodeCaller,
-    NodeId, QuorumCall, QuorumCallHandle, Replies, UnknownNode,
+    CorrectableCall, Correction, Decide, Method, MethodDescriptor, Multicast, MulticastCall, Node,
+    NodeCall, NodeCaller, NodeId, QuorumCall, QuorumCallHandle, Replies, Unicast, UnknownNode,
 };

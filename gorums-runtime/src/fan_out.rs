@@ -31,25 +31,21 @@ impl<R: prost::Message + Default + 'static> FanOut<R> {
     pub(crate) fn new<M: Method<Reply = R>>(
         configuration: &Configuration,
         request: &M::Request,
-        mut per_node: Option<PerNode<M::Request>>,
+        per_node: Option<PerNode<M::Request>>,
         options: CallOptions,
         deadline: Deadline,
     ) -> Self {
         let envelope = Envelope::new::<M>(options.metadata, deadline);
-        let mut shared = None;
-        let in_flight = configuration
-            .nodes()
-            .filter_map(|node| {
-                let request = match &mut per_node {
-                    None => shared.get_or_insert_with(|| envelope.seal(request)).clone(),
-                    Some(per_node) => envelope.seal(&per_node(request, node.id())?),
-                };
+        let in_flight = envelope
+            .address(configuration, request, per_node)
+            .into_iter()
+            .map(|(node, request)| {
                 let rpc = if M::DESCRIPTOR.streams_replies() {
                     Rpc::Streaming(request.send_for_stream(node.channel()).boxed())
                 } else {
                     Rpc::Unary(request.send(node.channel()).boxed())
                 };
-                Some(InFlight(Some((node.clone(), rpc))))
+                InFlight(Some((node, rpc)))
             })
             .collect();
         Self {

@@ -4,11 +4,12 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
+use tokio::sync::Semaphore;
 use tonic::transport::Channel;
 
 use crate::NodeId;
 use crate::stragglers::Stragglers;
+use crate::tasks::Tasks;
 
 /// A replica in a manager's pool. A cheap handle: clones share one connection.
 ///
@@ -23,6 +24,15 @@ struct Inner {
     socket_address: SocketAddr,
     channel: Channel,
     stragglers: Stragglers,
+    one_way_room: Arc<Semaphore>,
+    tasks: Tasks,
+}
+
+/// How many calls that nobody waits for a node may have under way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) stragglers: usize,
+    pub(crate) one_way: usize,
 }
 
 impl Node {
@@ -31,14 +41,17 @@ impl Node {
         address: Arc<str>,
         socket_address: SocketAddr,
         channel: Channel,
-        stragglers: Stragglers,
+        limits: Limits,
+        tasks: Tasks,
     ) -> Self {
         Self(Arc::new(Inner {
             id,
             address,
             socket_address,
             channel,
-            stragglers,
+            stragglers: Stragglers::new(limits.stragglers, tasks.clone()),
+            one_way_room: Arc::new(Semaphore::new(limits.one_way)),
+            tasks,
         }))
     }
 
@@ -66,9 +79,14 @@ impl Node {
         Arc::clone(&self.0.address)
     }
 
-    /// Cancelled when the node's manager closes.
-    pub(crate) fn closed(&self) -> &CancellationToken {
-        self.0.stragglers.closed()
+    /// The background work of the node's manager.
+    pub(crate) fn tasks(&self) -> &Tasks {
+        &self.0.tasks
+    }
+
+    /// A place for each one-way call that may be under way.
+    pub(crate) fn one_way_room(&self) -> &Arc<Semaphore> {
+        &self.0.one_way_room
     }
 
     pub(crate) fn stragglers(&self) -> &Stragglers {

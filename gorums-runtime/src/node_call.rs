@@ -68,7 +68,8 @@ impl<M: Method> NodeCall<M> {
                 None => call.await,
             }
         };
-        node.closed()
+        node.tasks()
+            .closed()
             .run_until_cancelled(outcome)
             .await
             .unwrap_or_else(|| Err(Status::unavailable("the manager is closed")))

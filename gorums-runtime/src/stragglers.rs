@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::AbortHandle;
-use tokio_util::sync::CancellationToken;
 
 use crate::deadline::Deadline;
 use crate::tasks::Tasks;
@@ -31,11 +30,6 @@ impl Stragglers {
             unfinished: Arc::default(),
             oldest_first: Mutex::default(),
         }
-    }
-
-    /// Cancelled when the manager closes, and the calls with it.
-    pub(crate) fn closed(&self) -> &CancellationToken {
-        self.tasks.closed()
     }
 
     /// Lets `call` go on until it ends or `deadline` passes.

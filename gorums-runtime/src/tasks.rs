@@ -1,5 +1,6 @@
 //! Background work that ends when its manager closes.
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
@@ -29,6 +30,21 @@ impl Tasks {
                 closed.run_until_cancelled_owned(task).await;
             })
             .abort_handle()
+    }
+
+    /// Like [`spawn`](Self::spawn), but `task` is under way when this returns.
+    pub(crate) fn start(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        let mut task = Box::pin(task);
+        // Were its first poll left to the runtime, the task could be overtaken by one that is started later.
+        let ended = {
+            let _runtime = self.runtime.enter();
+            task.as_mut().now_or_never().is_some()
+        };
+        self.spawn(async move {
+            if !ended {
+                task.await;
+            }
+        })
     }
 
     /// The runtime that the manager was made on.

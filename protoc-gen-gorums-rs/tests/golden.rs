@@ -39,6 +39,7 @@ pinned! {
     futures
     keywords
     kitchen_sink
+    one_way
     proto2
     register
     relab_import

@@ -18,6 +18,7 @@ golden! {
     keywords
     kitchen_sink
     no_package
+    one_way
     proto2
     register
     relab_import

@@ -3,9 +3,10 @@
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http_body_util::Full;
 use tonic::body::Body;
 use tonic::transport::Channel;
+
+use super::body::{FrameBody, Receipt};
 
 /// Sends `frame` as the body of each request, in place of the body that tonic made.
 ///
@@ -16,11 +17,16 @@ use tonic::transport::Channel;
 pub(super) struct Framed {
     channel: Channel,
     frame: Bytes,
+    receipt: Option<Receipt>,
 }
 
 impl Framed {
-    pub(super) fn new(channel: Channel, frame: Bytes) -> Self {
-        Self { channel, frame }
+    pub(super) fn new(channel: Channel, frame: Bytes, receipt: Option<Receipt>) -> Self {
+        Self {
+            channel,
+            frame,
+            receipt,
+        }
     }
 }
 
@@ -34,7 +40,7 @@ impl tower::Service<http::Request<Body>> for Framed {
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let body = Body::new(Full::new(self.frame.clone()));
+        let body = Body::new(FrameBody::new(self.frame.clone(), self.receipt.clone()));
         tower::Service::call(&mut self.channel, request.map(|_| body))
     }
 }

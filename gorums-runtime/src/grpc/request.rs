@@ -9,11 +9,13 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 
+use super::body::Receipt;
 use super::codec::{ReplyCodec, frame};
 use super::framed::Framed;
 use super::status;
-use crate::Method;
 use crate::deadline::Deadline;
+use crate::fan_out::PerNode;
+use crate::{Configuration, Method, Node};
 
 /// What the requests of one call have in common.
 #[derive(Clone, Debug)]
@@ -46,6 +48,25 @@ impl Envelope {
             frame: frame(message),
         }
     }
+
+    /// The requests for the nodes of `configuration`, in its order: `message` for all, encoded once, or what
+    /// `per_node` makes of it for each, if it makes one.
+    pub(crate) fn address<T: Message>(
+        &self,
+        configuration: &Configuration,
+        message: &T,
+        mut per_node: Option<PerNode<T>>,
+    ) -> Vec<(Node, EncodedRequest)> {
+        let mut shared = None;
+        let address = |node: &Node| {
+            let request = match &mut per_node {
+                None => shared.get_or_insert_with(|| self.seal(message)).clone(),
+                Some(per_node) => self.seal(&per_node(message, node.id())?),
+            };
+            Some((node.clone(), request))
+        };
+        configuration.nodes().filter_map(address).collect()
+    }
 }
 
 /// A request in the form in which it is sent, to any number of nodes.
@@ -63,7 +84,7 @@ impl EncodedRequest {
         R: Message + Default + 'static,
     {
         let deadline = self.envelope.deadline;
-        let (mut client, request, path) = self.open(channel).await?;
+        let (mut client, request, path) = self.open(channel, None).await?;
         client
             .unary(request, path, ReplyCodec::<R>::default())
             .await
@@ -82,7 +103,7 @@ impl EncodedRequest {
     {
         let deadline = self.envelope.deadline;
         let replies = async move {
-            let (mut client, request, path) = self.open(channel).await?;
+            let (mut client, request, path) = self.open(channel, None).await?;
             client
                 .server_streaming(request, path, ReplyCodec::<R>::default())
                 .await
@@ -93,13 +114,28 @@ impl EncodedRequest {
             .map_err(move |status| status::normalise(status, deadline))
     }
 
+    /// Sends the request to one node and discards its reply. `receipt` tells when a connection has taken the
+    /// request, or why none has.
+    pub(crate) async fn send_one_way(self, channel: Channel, receipt: Receipt) {
+        let deadline = self.envelope.deadline;
+        let outcome = async {
+            let (mut client, request, path) = self.open(channel, Some(receipt.clone())).await?;
+            let reply = ReplyCodec::<()>::default();
+            client.unary(request, path, reply).await
+        };
+        if let Err(status) = outcome.await {
+            receipt.sign(Err(status::normalise(status, deadline)));
+        }
+    }
+
     /// A client that sends this request once the channel is ready for it, with what it takes besides.
     async fn open(
         self,
         channel: Channel,
+        receipt: Option<Receipt>,
     ) -> Result<(Grpc<Framed>, Request<()>, PathAndQuery), Status> {
         let Envelope { path, metadata, .. } = self.envelope;
-        let mut client = Grpc::new(Framed::new(channel, self.frame?));
+        let mut client = Grpc::new(Framed::new(channel, self.frame?, receipt));
         client
             .ready()
             .await

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
+use tokio::sync::Semaphore;
 
 use super::{Manager, ManagerError, NodeSpec};
 use crate::connector::{Connection, Connector};
 use crate::grpc::Endpoint;
+use crate::node::Limits;
 use crate::node_error::NodeError;
-use crate::stragglers::Stragglers;
 use crate::tasks::Tasks;
 use crate::{Node, NodeId};
 
@@ -37,7 +38,7 @@ use crate::{Node, NodeId};
 pub struct ManagerBuilder {
     nodes: Vec<(Option<NodeId>, String)>,
     connect_timeout: Duration,
-    straggler_limit: usize,
+    limits: Limits,
     connector: Connector,
 }
 
@@ -49,11 +50,17 @@ impl ManagerBuilder {
     /// How many decided calls go on per node, unless [`straggler_limit`](Self::straggler_limit) says otherwise.
     pub const DEFAULT_STRAGGLER_LIMIT: usize = 16_384;
 
+    /// How many one-way calls may be under way per node, unless [`one_way_limit`](Self::one_way_limit) says otherwise.
+    pub const DEFAULT_ONE_WAY_LIMIT: usize = 16_384;
+
     pub(super) fn new() -> Self {
         Self {
             nodes: Vec::new(),
             connect_timeout: Self::DEFAULT_CONNECT_TIMEOUT,
-            straggler_limit: Self::DEFAULT_STRAGGLER_LIMIT,
+            limits: Limits {
+                stragglers: Self::DEFAULT_STRAGGLER_LIMIT,
+                one_way: Self::DEFAULT_ONE_WAY_LIMIT,
+            },
             connector: Connector::tcp(),
         }
     }
@@ -87,7 +94,14 @@ impl ManagerBuilder {
     /// How many quorum calls that have been decided may go on per node that has not answered yet; beyond that the
     /// oldest is withdrawn. With 0 a decided call is withdrawn at once from the nodes that have not answered.
     pub fn straggler_limit(mut self, calls: usize) -> Self {
-        self.straggler_limit = calls;
+        self.limits.stragglers = calls;
+        self
+    }
+
+    /// How many one-way calls may be under way per node, from 1 on: sent, and not yet answered by its server. Beyond
+    /// that a one-way call waits for room.
+    pub fn one_way_limit(mut self, calls: usize) -> Self {
+        self.limits.one_way = calls.clamp(1, Semaphore::MAX_PERMITS);
         self
     }
 
@@ -183,13 +197,13 @@ impl ManagerBuilder {
         channel: tonic::transport::Channel,
         tasks: &Tasks,
     ) -> Node {
-        let stragglers = Stragglers::new(self.straggler_limit, tasks.clone());
         Node::new(
             spec.id,
             Arc::from(spec.address),
             address,
             channel,
-            stragglers,
+            self.limits,
+            tasks.clone(),
         )
     }
 

@@ -9,7 +9,7 @@ use super::service_code::{MethodCode, ServiceCode};
 use crate::model::{Form, Start};
 
 /// What to say of a call that need not be awaited to be sent.
-const SENT: &str = "The call has been sent when this returns.";
+pub(super) const SENT: &str = "The call has been sent when this returns.";
 
 /// The service on a configuration: generic over the quorum spec when there is one.
 pub(super) fn configuration(service: &ServiceCode<'_>, names: &Names) -> TokenStream {
@@ -140,7 +140,12 @@ fn call(service: &ServiceCode<'_>, code: &MethodCode<'_>, names: &Names) -> Opti
     } = code;
     let marker = format_ident!("{}", code.type_name);
     let (returned, call, start) = match code.method.form()? {
-        Form::Client | Form::Node => return None,
+        Form::Client | Form::Node | Form::Unicast => return None,
+        Form::Multicast => (
+            quote!(Multicast),
+            quote!(MulticastCall::<methods::#marker>),
+            Some(quote!(.start())),
+        ),
         Form::Quorum(Start::Awaited) => {
             let call = quote!(QuorumCall<methods::#marker, Q>);
             (call, quote!(QuorumCall), None)
@@ -193,6 +198,7 @@ fn lines(service: &ServiceCode<'_>, code: &MethodCode<'_>, names: &Names) -> Vec
     let full_name = code.full_name(service.service);
     let quorum_function = format!("[`{}::{}`]", names.quorum_spec, code.quorum_function());
     let (who_decides, sent) = match code.method.form() {
+        Some(Form::Multicast) => ("nobody waits for replies".to_owned(), Some(SENT)),
         Some(Form::Aggregate(start)) => (
             "the caller says how to aggregate the replies".to_owned(),
             (start == Start::Made).then_some(

@@ -3,6 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
+use super::configuration::SENT;
 use super::doc::doc;
 use super::gorums::{Names, function_doc};
 use super::service_code::{MethodCode, ServiceCode};
@@ -19,7 +20,7 @@ pub(super) fn node(service: &ServiceCode<'_>, names: &Names, has_client: bool) -
     let calls = service
         .methods
         .iter()
-        .filter(|code| code.method.form() == Some(Form::Node));
+        .filter(|code| matches!(code.method.form(), Some(Form::Node | Form::Unicast)));
     let calls = calls.map(|code| call(service, code, names));
     quote! {
         #type_doc
@@ -75,18 +76,36 @@ fn call(service: &ServiceCode<'_>, code: &MethodCode<'_>, names: &Names) -> Toke
     let request = &code.request;
     let function = names.node_function(code);
     let marker = format_ident!("{}", code.type_name);
-    let default = format!("Calls `{}` on the node.", code.full_name(service.service));
-    let lines = if code.comment.is_empty() {
+    let full_name = code.full_name(service.service);
+    let one_way = code.method.form() == Some(Form::Unicast);
+    let default = match one_way {
+        true => format!("Sends `{full_name}` to the node, one way."),
+        false => format!("Calls `{full_name}` on the node."),
+    };
+    let mut lines = if code.comment.is_empty() {
         vec![default]
     } else {
         code.comment.clone()
     };
+    if one_way {
+        lines.push(String::new());
+        lines.push(SENT.to_owned());
+    }
     let doc = function_doc(code, lines, &function);
     let function = format_ident!("{function}");
-    quote! {
-        #doc
-        pub fn #function(&self, request: #request) -> NodeCall<methods::#marker> {
-            NodeCall::new(&self.caller, request)
+    if one_way {
+        quote! {
+            #doc
+            pub fn #function(&self, request: #request) -> Unicast {
+                Unicast::start::<methods::#marker>(&self.caller, &request)
+            }
+        }
+    } else {
+        quote! {
+            #doc
+            pub fn #function(&self, request: #request) -> NodeCall<methods::#marker> {
+                NodeCall::new(&self.caller, request)
+            }
         }
     }
 }

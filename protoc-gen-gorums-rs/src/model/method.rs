@@ -38,6 +38,10 @@ pub(crate) enum Form {
     Client,
     /// A call to one node.
     Node,
+    /// A one-way call to one node.
+    Unicast,
+    /// A one-way call to all nodes.
+    Multicast,
     /// A quorum call with a quorum function.
     Quorum(Start),
     /// A quorum call whose caller aggregates the replies.
@@ -56,7 +60,7 @@ pub(crate) enum Start {
 }
 
 impl Method {
-    /// What code it gets; none for the call types that have none.
+    /// What code it gets; none for a call type that has none yet.
     pub(crate) fn form(&self) -> Option<Form> {
         let decided = self.custom_return_type.is_some();
         let aggregated = |start| match decided {
@@ -66,7 +70,9 @@ impl Method {
         Some(match self.call_type {
             CallType::Plain | CallType::Rpc if self.shape.is_unary() => Form::Node,
             CallType::Plain | CallType::Rpc => Form::Client,
-            CallType::Unicast | CallType::Multicast => return None,
+            CallType::Unicast => Form::Unicast,
+            CallType::Multicast if self.shape.client_stream => return None,
+            CallType::Multicast => Form::Multicast,
             CallType::Qc => Form::Quorum(Start::Awaited),
             CallType::QcFuture => Form::Quorum(Start::Made),
             CallType::Correctable | CallType::CorrectablePr => Form::Correctable,

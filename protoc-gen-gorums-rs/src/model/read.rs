@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 use prost_types::{MethodDescriptorProto, MethodOptions, ServiceDescriptorProto};
 
 use super::rules::Declared;
-use super::{CallType, MessageNames, Method, Package, Service, Shape, clashes};
+use super::{MessageNames, Method, Package, Service, Shape, clashes};
 use crate::descriptor::{Source, Sources, path_index, tag};
 use crate::options::{MethodOption, Registry};
 use crate::problems::Problems;
+
+/// What is said of the one shape that has rules but no code.
+const NOT_GENERATED: &str = "no code is generated yet for a `gorums.multicast` that takes a stream; \
+                             remove `stream` before the request's type";
 
 /// Reads the services of the packages and reports every rule that is broken.
 pub(crate) fn read(
@@ -131,18 +135,8 @@ impl Reader {
         };
         match method.form() {
             Some(_) => Ok(method),
-            None => Err(not_generated(call_type).into_iter().collect()),
+            // What has rules but no code must not be ignored.
+            None => Err(vec![NOT_GENERATED.to_owned()]),
         }
     }
-}
-
-/// What to say of a call type that has rules but no code yet, and must not be ignored.
-fn not_generated(call_type: CallType) -> Option<String> {
-    call_type.option().map(|option| {
-        format!(
-            "no code is generated for `gorums.{}` yet; \
-             this version generates every call type but the one-way calls, `gorums.unicast` and `gorums.multicast`",
-            option.name()
-        )
-    })
 }

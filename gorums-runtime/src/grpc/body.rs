@@ -1,0 +1,77 @@
+//! The body of a request that is sent in one piece.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use tokio::sync::oneshot;
+use tonic::Status;
+
+/// A body of one frame.
+#[derive(Debug)]
+pub(super) struct FrameBody {
+    frame: Option<Bytes>,
+    receipt: Option<Receipt>,
+}
+
+impl FrameBody {
+    /// The body that is `frame`. The transport's taking it is noted on `receipt`.
+    pub(super) fn new(frame: Bytes, receipt: Option<Receipt>) -> Self {
+        Self {
+            frame: Some(frame),
+            receipt,
+        }
+    }
+}
+
+impl http_body::Body for FrameBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let frame = self.frame.take();
+        if let Some(receipt) = self.receipt.take() {
+            receipt.sign(Ok(()));
+        }
+        Poll::Ready(frame.map(|frame| Ok(Frame::data(frame))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.frame.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let len = self.frame.as_ref().map_or(0, Bytes::len);
+        SizeHint::with_exact(len as u64)
+    }
+}
+
+/// Whether a request was handed to the transport: a connection has taken it, or there is none.
+pub(crate) type HandedOver = Result<(), Status>;
+
+/// Tells once whether a request was handed to the transport.
+#[derive(Clone, Debug)]
+pub(crate) struct Receipt(Arc<Mutex<Option<oneshot::Sender<HandedOver>>>>);
+
+impl Receipt {
+    /// A receipt, and who waits for it.
+    pub(crate) fn new() -> (Self, oneshot::Receiver<HandedOver>) {
+        let (sign, signed) = oneshot::channel();
+        (Self(Arc::new(Mutex::new(Some(sign)))), signed)
+    }
+
+    /// Notes what became of the request, unless that is known.
+    pub(super) fn sign(&self, outcome: HandedOver) {
+        let mut sign = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sign) = sign.take() {
+            // Nobody waits any more for a request that is detached.
+            let _ = sign.send(outcome);
+        }
+    }
+}
