@@ -1,11 +1,14 @@
 //! Sets of nodes that calls go to.
 
+use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::tasks::Tasks;
-use crate::{ConfigurationId, Node, NodeId};
+use crate::{ConfigurationId, Node, NodeError, NodeId};
 
 /// A set of nodes that quorum calls go to.
 ///
@@ -77,6 +80,102 @@ impl Configuration {
             .find(|node| node.id() == id)
             .cloned()
             .ok_or_else(|| UnknownNode::new(id, self.node_ids()))
+    }
+
+    /// The nodes of this configuration, and then those of `other`.
+    pub fn union(&self, other: &Self) -> Self {
+        self.with(other.nodes().cloned())
+    }
+
+    /// The nodes that are in `other`, too.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigurationError::Empty`] when there is none.
+    pub fn intersection(&self, other: &Self) -> Result<Self, ConfigurationError> {
+        self.filtered(|node| other.contains(node.id()))
+    }
+
+    /// The nodes that are not in `other`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigurationError::Empty`] when there is none.
+    pub fn difference(&self, other: &Self) -> Result<Self, ConfigurationError> {
+        self.filtered(|node| !other.contains(node.id()))
+    }
+
+    /// The nodes of this configuration, and then these of the same manager.
+    pub fn with(&self, nodes: impl IntoIterator<Item = Node>) -> Self {
+        let nodes = self.nodes().cloned().chain(nodes);
+        Self::new(nodes, self.0.tasks.clone()).unwrap_or_else(|_| self.clone())
+    }
+
+    /// The nodes but these. Nodes that are not in the configuration are ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigurationError::Empty`] when none is left.
+    pub fn without(
+        &self,
+        ids: impl IntoIterator<Item = NodeId>,
+    ) -> Result<Self, ConfigurationError> {
+        let ids: HashSet<NodeId> = ids.into_iter().collect();
+        self.filtered(|node| !ids.contains(&node.id()))
+    }
+
+    /// The nodes but those that a call failed on: `configuration.without_failed(&error)`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigurationError::Empty`] when none is left.
+    pub fn without_failed(
+        &self,
+        error: impl AsRef<[NodeError]>,
+    ) -> Result<Self, ConfigurationError> {
+        self.without(error.as_ref().iter().map(NodeError::node))
+    }
+
+    /// The first `n` nodes, or all if there are fewer.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigurationError::Empty`] when `n` is 0.
+    pub fn first(&self, n: usize) -> Result<Self, ConfigurationError> {
+        Self::new(self.nodes().take(n).cloned(), self.0.tasks.clone())
+    }
+
+    /// The nodes in the order of their ids.
+    pub fn sorted_by_id(&self) -> Self {
+        self.sorted_by(|a, b| a.id().cmp(&b.id()))
+    }
+
+    /// The nodes from the fastest to the slowest by [`Node::latency`], those that were never measured last.
+    pub fn sorted_by_latency(&self) -> Self {
+        let latency = |node: &Node| node.latency().unwrap_or(Duration::MAX);
+        self.sorted_by(|a, b| latency(a).cmp(&latency(b)))
+    }
+
+    /// The nodes that never failed, then the others by [`Node::last_error`], the most recent failure last.
+    pub fn sorted_by_error(&self) -> Self {
+        let failed_at = |node: &Node| node.last_error().map(|error| error.at);
+        self.sorted_by(|a, b| failed_at(a).cmp(&failed_at(b)))
+    }
+
+    /// The nodes in an order of your own. Nodes that are equal in it stay in the order in which they are.
+    pub fn sorted_by(&self, order: impl FnMut(&Node, &Node) -> Ordering) -> Self {
+        let mut nodes: Vec<Node> = self.nodes().cloned().collect();
+        nodes.sort_by(order);
+        Self(Arc::new(Inner {
+            id: self.0.id,
+            nodes: nodes.into(),
+            tasks: self.0.tasks.clone(),
+        }))
+    }
+
+    fn filtered(&self, keep: impl Fn(&Node) -> bool) -> Result<Self, ConfigurationError> {
+        let nodes = self.nodes().filter(|node| keep(node)).cloned();
+        Self::new(nodes, self.0.tasks.clone())
     }
 
     /// The background work of the nodes' manager.

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, FuturesUnordered};
 use futures::{FutureExt, Stream, StreamExt};
+use tokio::time::Instant;
 use tonic::Status;
 
 use crate::deadline::Deadline;
@@ -43,7 +44,7 @@ impl<R: prost::Message + Default + 'static> FanOut<R> {
                 let rpc = if M::DESCRIPTOR.streams_replies() {
                     Rpc::Streaming(request.send_for_stream(node.channel()).boxed())
                 } else {
-                    Rpc::Unary(request.send(node.channel()).boxed())
+                    Rpc::Unary(observed(node.clone(), request.send(node.channel())).boxed())
                 };
                 InFlight(Some((node, rpc)))
             })
@@ -61,12 +62,16 @@ impl<R: 'static> FanOut<R> {
         self.in_flight.len()
     }
 
-    /// Withdraws the RPCs that are in flight, and returns their nodes.
-    pub(crate) fn withdraw(&mut self) -> Vec<Node> {
-        std::mem::take(&mut self.in_flight)
+    /// Withdraws the RPCs that are in flight because the deadline has passed, and returns their nodes.
+    pub(crate) fn withdraw_late(&mut self) -> Vec<Node> {
+        let late: Vec<Node> = std::mem::take(&mut self.in_flight)
             .into_iter()
             .filter_map(|in_flight| in_flight.0.map(|(node, _)| node))
-            .collect()
+            .collect();
+        for node in &late {
+            node.observations().fail(Deadline::exceeded());
+        }
+        late
     }
 
     /// Lets the RPCs that are in flight go on without their caller, within their nodes' bounds.
@@ -97,6 +102,17 @@ impl<R> Stream for FanOut<R> {
             }
         }
     }
+}
+
+/// Takes what becomes of `call` in as an observation of the node.
+async fn observed<R>(
+    node: Node,
+    call: impl Future<Output = Result<R, Status>>,
+) -> Result<R, Status> {
+    let sent = Instant::now();
+    let outcome = call.await;
+    node.observations().take_in(sent, &outcome);
+    outcome
 }
 
 /// The RPC to one node; none once it has given its event.
@@ -145,6 +161,10 @@ impl<R> Future for InFlight<R> {
         Poll::Ready(match (next, rpc) {
             (None, _) => Event::End,
             (Some(Ok(reply)), Rpc::Streaming(rest)) => Event::Next(node, reply, rest),
+            (Some(Err(status)), Rpc::Streaming(_)) => {
+                node.observations().fail(status.clone());
+                Event::Last(node, Err(status))
+            }
             (Some(outcome), _) => Event::Last(node, outcome),
         })
     }

@@ -66,6 +66,7 @@ mod method;
 mod node;
 mod node_call;
 mod node_error;
+mod observations;
 mod one_way;
 mod options;
 mod quorum_call;
@@ -92,6 +93,7 @@ pub use method::{Decide, Method, MethodDescriptor};
 pub use node::Node;
 pub use node_call::{NodeCall, NodeCallFuture};
 pub use node_error::NodeError;
+pub use observations::LastError;
 pub use one_way::{Multicast, MulticastCall, MulticastError, Unicast};
 pub use options::CallOptions;
 pub use quorum_call::{

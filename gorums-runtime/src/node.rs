@@ -3,11 +3,13 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tonic::transport::Channel;
 
 use crate::NodeId;
+use crate::observations::{LastError, Observations};
 use crate::stragglers::Stragglers;
 use crate::tasks::Tasks;
 
@@ -25,6 +27,7 @@ struct Inner {
     channel: Channel,
     stragglers: Stragglers,
     one_way_room: Arc<Semaphore>,
+    observations: Observations,
     tasks: Tasks,
 }
 
@@ -51,6 +54,7 @@ impl Node {
             channel,
             stragglers: Stragglers::new(limits.stragglers, tasks.clone()),
             one_way_room: Arc::new(Semaphore::new(limits.one_way)),
+            observations: Observations::new(),
             tasks,
         }))
     }
@@ -73,6 +77,21 @@ impl Node {
     /// The gRPC channel to the node, for use with any tonic client.
     pub fn channel(&self) -> Channel {
         self.0.channel.clone()
+    }
+
+    /// How long the node takes to answer a call with one reply: a moving average over the successful ones, to which a
+    /// new one adds a fifth. None before the first.
+    pub fn latency(&self) -> Option<Duration> {
+        self.0.observations.latency()
+    }
+
+    /// How a two-way call on the node failed last, if one did. A success does not clear it.
+    pub fn last_error(&self) -> Option<LastError> {
+        self.0.observations.last_error()
+    }
+
+    pub(crate) fn observations(&self) -> &Observations {
+        &self.0.observations
     }
 
     pub(crate) fn shared_address(&self) -> Arc<str> {

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use tokio::time::Instant;
 use tonic::Status;
 
 use crate::caller::NodeCaller;
@@ -68,12 +69,15 @@ impl<M: Method> NodeCall<M> {
                 None => call.await,
             }
         };
-        node.tasks()
+        let sent = Instant::now();
+        let outcome = node
+            .tasks()
             .closed()
             .run_until_cancelled(outcome)
             .await
-            .unwrap_or_else(|| Err(Status::unavailable("the manager is closed")))
-            .map_err(|status| NodeError::new(&node, status))
+            .unwrap_or_else(|| Err(Status::unavailable("the manager is closed")));
+        node.observations().take_in(sent, &outcome);
+        outcome.map_err(|status| NodeError::new(&node, status))
     }
 }
 

@@ -96,7 +96,7 @@ impl<M: Method> Running<M> {
                 return Poll::Ready(next.map(|(node, outcome)| outcome_of(&node, outcome)));
             }
             ready!(self.alarm.poll_unpin(cx));
-            self.late = self.fan_out.withdraw();
+            self.late = self.fan_out.withdraw_late();
         }
         let late = self.late.pop();
         Poll::Ready(late.map(|node| outcome_of(&node, Err(Deadline::exceeded()))))

@@ -45,4 +45,11 @@ impl fmt::Display for MulticastError {
     }
 }
 
+/// The nodes on which the call failed.
+impl AsRef<[NodeError]> for MulticastError {
+    fn as_ref(&self) -> &[NodeError] {
+        self.errors()
+    }
+}
+
 impl Error for MulticastError {}

@@ -97,6 +97,13 @@ impl fmt::Display for QuorumCallErrorKind {
     }
 }
 
+/// The nodes on which the call failed.
+impl AsRef<[NodeError]> for QuorumCallError {
+    fn as_ref(&self) -> &[NodeError] {
+        self.errors()
+    }
+}
+
 impl Error for QuorumCallError {}
 
 /// The status with which a server answers when it could not complete a quorum call of its own.

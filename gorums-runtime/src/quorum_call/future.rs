@@ -237,7 +237,7 @@ impl<M: Decide<Q>, Q> Running<M, Q> {
             }
             Err(kind) => {
                 if kind == QuorumCallErrorKind::DeadlineExceeded {
-                    let late = self.fan_out.withdraw();
+                    let late = self.fan_out.withdraw_late();
                     let errors = late
                         .iter()
                         .map(|node| NodeError::new(node, Deadline::exceeded()));

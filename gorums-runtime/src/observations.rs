@@ -1,0 +1,116 @@
+//! What calls have shown of a node.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+use tonic::Status;
+
+/// The weight of a new measurement in the moving average of a latency, as in Gorums (2026).
+const WEIGHT: f64 = 0.2;
+
+/// What calls have shown of one node: how fast it answers, and how it failed last.
+#[derive(Debug)]
+pub(crate) struct Observations {
+    /// In nanoseconds.
+    latency: AtomicU64,
+    last_error: Mutex<Option<LastError>>,
+}
+
+/// How a node failed last.
+#[derive(Clone, Debug)]
+pub struct LastError {
+    /// The status that a call failed with.
+    pub status: Status,
+    /// When it failed.
+    pub at: SystemTime,
+}
+
+impl Observations {
+    const UNMEASURED: u64 = u64::MAX;
+
+    pub(crate) fn new() -> Self {
+        Self {
+            latency: AtomicU64::new(Self::UNMEASURED),
+            last_error: Mutex::new(None),
+        }
+    }
+
+    /// Takes the outcome of a call with one reply in that was sent at `sent`.
+    pub(crate) fn take_in<T>(&self, sent: Instant, outcome: &Result<T, Status>) {
+        match outcome {
+            Ok(_) => self.measure(sent.elapsed()),
+            Err(status) => self.fail(status.clone()),
+        }
+    }
+
+    /// Takes a failure in.
+    pub(crate) fn fail(&self, status: Status) {
+        *self.lock() = Some(LastError {
+            status,
+            at: SystemTime::now(),
+        });
+    }
+
+    pub(crate) fn latency(&self) -> Option<Duration> {
+        match self.latency.load(Ordering::Relaxed) {
+            Self::UNMEASURED => None,
+            nanoseconds => Some(Duration::from_nanos(nanoseconds)),
+        }
+    }
+
+    pub(crate) fn last_error(&self) -> Option<LastError> {
+        self.lock().clone()
+    }
+
+    fn measure(&self, latency: Duration) {
+        let nanoseconds = u64::try_from(latency.as_nanos())
+            .unwrap_or(u64::MAX)
+            .min(Self::UNMEASURED - 1);
+        let average = |before| match before {
+            Self::UNMEASURED => nanoseconds,
+            before => (before as f64 * (1.0 - WEIGHT) + nanoseconds as f64 * WEIGHT) as u64,
+        };
+        // Of two measurements at once both count, in whatever order.
+        self.latency
+            .update(Ordering::Relaxed, Ordering::Relaxed, average);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<LastError>> {
+        self.last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_latency_is_unmeasured_then_the_first_measurement_then_a_moving_average() {
+        let observations = Observations::new();
+        assert_eq!(observations.latency(), None);
+        observations.measure(Duration::from_millis(10));
+        assert_eq!(observations.latency(), Some(Duration::from_millis(10)));
+        observations.measure(Duration::from_millis(20));
+        assert_eq!(observations.latency(), Some(Duration::from_millis(12)));
+        observations.measure(Duration::MAX);
+        assert!(observations.latency() > Some(Duration::from_secs(1)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_success_is_measured_and_a_failure_is_kept() {
+        let observations = Observations::new();
+        let sent = Instant::now();
+        tokio::time::advance(Duration::from_millis(5)).await;
+        observations.take_in(sent, &Err::<(), _>(Status::internal("broken")));
+        assert_eq!(observations.latency(), None);
+        let last = observations.last_error().expect("a failure");
+        assert_eq!(last.status.message(), "broken");
+        observations.take_in(sent, &Ok(()));
+        assert_eq!(observations.latency(), Some(Duration::from_millis(5)));
+        assert!(observations.last_error().is_some());
+    }
+}

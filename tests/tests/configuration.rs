@@ -1,0 +1,113 @@
+//! Sets of nodes: their algebra, and their orders.
+
+use std::time::Duration;
+
+use gorums_runtime::{Configuration, ConfigurationError};
+use tests::network::Network;
+use tests::register::ReadRequest;
+use tests::register::register_gorums::RegisterConfiguration;
+use tests::replica::{Behaviour, Cluster, Gate};
+use tests::settle;
+use tests::spec::{Count, state};
+use tonic::{Code, Status};
+
+async fn configurations(parts: &[&[u8]]) -> Vec<Configuration> {
+    let manager = Network::new().manager(5).connect_lazy().await;
+    let manager = manager.expect("a manager");
+    let of = |numbers: &&[u8]| {
+        let ids = numbers.iter().map(|number| Network::id(*number));
+        manager.configuration_of(ids).expect("known nodes")
+    };
+    parts.iter().map(of).collect()
+}
+
+fn ids(configuration: &Configuration) -> Vec<u32> {
+    configuration.node_ids().map(|id| id.get()).collect()
+}
+
+#[tokio::test]
+async fn configurations_are_combined_as_sets() {
+    let parts = configurations(&[&[1, 2, 3], &[3, 4], &[5]]).await;
+    let [abc, cd, e] = &parts[..] else {
+        unreachable!("three parts")
+    };
+    assert_eq!(ids(&abc.union(cd)), [1, 2, 3, 4]);
+    assert_eq!(abc.union(abc), *abc);
+    assert_eq!(ids(&abc.intersection(cd).expect("3")), [3]);
+    assert_eq!(ids(&abc.difference(cd).expect("1 and 2")), [1, 2]);
+    assert_eq!(ids(&abc.with(e.nodes().cloned())), [1, 2, 3, 5]);
+    let without = abc.without([2, 4].map(Network::id)).expect("1 and 3");
+    assert_eq!(ids(&without), [1, 3]);
+    assert_eq!(ids(&abc.first(2).expect("1 and 2")), [1, 2]);
+    assert_eq!(ids(&abc.first(9).expect("all")), [1, 2, 3]);
+    assert_eq!(ids(abc), [1, 2, 3], "none of it changes the operands");
+}
+
+#[tokio::test]
+async fn a_configuration_is_never_empty() {
+    let parts = configurations(&[&[1, 2], &[3]]).await;
+    let empty = Some(ConfigurationError::Empty);
+    assert_eq!(parts[0].intersection(&parts[1]).err(), empty);
+    assert_eq!(parts[0].difference(&parts[0]).err(), empty);
+    assert_eq!(parts[0].without([1, 2].map(Network::id)).err(), empty);
+    assert_eq!(parts[0].first(0).err(), empty);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_nodes_that_a_call_failed_on_can_be_left_out_of_the_next() {
+    let broken = Behaviour::Fail(Status::internal("broken"));
+    let cluster = Cluster::start([Behaviour::Answer, broken, Behaviour::Answer]);
+    let all = cluster.register(4, Count(4)).await;
+    let error = all.read(ReadRequest {}).await.expect_err("two have failed");
+    let rest = all
+        .configuration()
+        .without_failed(&error)
+        .expect("two are left");
+    assert_eq!(ids(&rest), [1, 3]);
+    let register = RegisterConfiguration::new(rest, Count(2));
+    register.read(ReadRequest {}).await.expect("both");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_are_sorted_by_what_calls_have_shown_of_them() {
+    let gates = [(); 3].map(|()| Gate::closed());
+    let behaviours = gates.iter().cloned().map(Behaviour::AnswerAfter);
+    let cluster = Cluster::start(behaviours);
+    let manager = cluster.network.manager(4).connect_lazy().await;
+    let all = manager.expect("a manager").configuration();
+    assert_eq!(
+        ids(&all.sorted_by_latency()),
+        [1, 2, 3, 4],
+        "nothing is measured"
+    );
+    assert!(
+        all.nodes()
+            .all(|node| node.latency().is_none() && node.last_error().is_none())
+    );
+
+    let register = RegisterConfiguration::new(all.clone(), Count(1));
+    let call = register.write(state("new", 1)).start();
+    for gate in [&gates[2], &gates[0], &gates[1]] {
+        tokio::time::advance(Duration::from_millis(10)).await;
+        gate.open();
+        settle().await;
+    }
+    call.await.expect("one");
+    settle().await;
+    let by_latency = all.sorted_by_latency();
+    assert_eq!(
+        ids(&by_latency),
+        [3, 1, 2, 4],
+        "node 4 is down and unmeasured"
+    );
+    assert_eq!(by_latency, all);
+    assert_eq!(ids(&by_latency.sorted_by_id()), [1, 2, 3, 4]);
+
+    let by_error = by_latency.sorted_by_error();
+    assert_eq!(ids(&by_error), [3, 1, 2, 4]);
+    let failed = by_error.node(Network::id(4)).expect("a node");
+    let last = failed.last_error().expect("it is down");
+    assert_eq!(last.status.code(), Code::Unavailable);
+    let reversed = all.sorted_by(|a, b| b.id().cmp(&a.id()));
+    assert_eq!(ids(&reversed), [4, 3, 2, 1]);
+}
