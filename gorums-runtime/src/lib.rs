@@ -60,6 +60,7 @@ mod correctable;
 mod deadline;
 mod fan_out;
 mod grpc;
+mod guard;
 mod id;
 mod manager;
 mod method;

@@ -167,3 +167,18 @@ async fn a_unicast_goes_to_its_node_alone() {
     let read = node.read_no_qc(ReadRequest {}).await.expect("a reply");
     assert_eq!(read, state("new", 1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_panicking_per_node_function_fails_its_multicast_and_sends_nothing() {
+    let mut cluster = Cluster::answering(3);
+    let caller = caller(&cluster, 3).await;
+    let call = MulticastCall::<Write>::per_node(&caller, state("v", 1), |state, node| {
+        assert_ne!(node, Network::id(2), "no request for it");
+        Some(state.clone())
+    });
+    let error = call.start().await.expect_err("a panic");
+    assert!(error.to_string().contains("no request for it"), "{error}");
+    assert!(error.errors().is_empty());
+    settle().await;
+    assert_eq!(cluster.past_events(), []);
+}

@@ -1,18 +1,19 @@
 //! Quorum calls whose caller says how the replies are aggregated.
 
 mod aggregation;
+mod async_call;
 mod responses;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub use aggregation::{Aggregated, AllReplies, Decision, FirstReply, Threshold};
+pub use async_call::AsyncCall;
 pub use responses::{Responses, SuccessfulResponses};
 
 use crate::caller::Caller;
 use crate::fan_out::PerNode;
 use crate::options::{CallOptions, option_methods};
-use crate::quorum_call::QuorumCallHandle;
 use crate::{
     Configuration, Correctable, CorrectableCall, Decide, Method, NodeId, QuorumCall, Replies,
 };
@@ -149,76 +150,5 @@ impl<M: Method> fmt::Debug for AggregateCall<M> {
             .field("configuration", &self.configuration.id())
             .field("options", &self.options)
             .finish_non_exhaustive()
-    }
-}
-
-/// An [`AggregateCall`] that is sent as soon as it is told how to aggregate its replies.
-#[must_use = "a call does nothing until it is told how to aggregate its replies"]
-pub struct AsyncCall<M: Method>(AggregateCall<M>);
-
-impl<M: Method> AsyncCall<M> {
-    /// A call of `request` on every node of `caller`. For generated code.
-    pub fn new<Q>(caller: &Caller<Q>, request: M::Request) -> Self {
-        Self(AggregateCall::new(caller, request))
-    }
-
-    /// A call that sends each node what `per_node` makes of `request` for it, or nothing. For generated code.
-    pub fn per_node<Q>(
-        caller: &Caller<Q>,
-        request: M::Request,
-        per_node: impl FnMut(&M::Request, NodeId) -> Option<M::Request> + Send + 'static,
-    ) -> Self {
-        Self(AggregateCall::per_node(caller, request, per_node))
-    }
-
-    /// Ends the call `timeout` after it started; see [`AggregateCall::timeout`].
-    pub fn timeout(self, timeout: std::time::Duration) -> Self {
-        Self(self.0.timeout(timeout))
-    }
-
-    /// Sends `metadata` along with the request; see [`AggregateCall::metadata`].
-    pub fn metadata(self, metadata: tonic::metadata::MetadataMap) -> Self {
-        Self(self.0.metadata(metadata))
-    }
-
-    /// Withdraws the call, once it is decided, from the nodes that have not answered yet; see
-    /// [`AggregateCall::cancel_rest`].
-    pub fn cancel_rest(self) -> Self {
-        Self(self.0.cancel_rest())
-    }
-
-    /// Sends the call, for the reply that arrives first.
-    pub fn first(self) -> QuorumCallHandle<M::Reply> {
-        self.0.first().start()
-    }
-
-    /// Sends the call, for the replies of a majority; see [`AggregateCall::majority`].
-    pub fn majority(self) -> QuorumCallHandle<Replies<M::Reply>> {
-        self.0.majority().start()
-    }
-
-    /// Sends the call, for the replies of all nodes; see [`AggregateCall::all`].
-    pub fn all(self) -> QuorumCallHandle<Replies<M::Reply>> {
-        self.0.all().start()
-    }
-
-    /// Sends the call, for the first `replies` replies; 0 counts as 1.
-    pub fn threshold(self, replies: usize) -> QuorumCallHandle<Replies<M::Reply>> {
-        self.0.threshold(replies).start()
-    }
-
-    /// Sends the call, for what `decide` makes of the replies; see [`AggregateCall::quorum`].
-    pub fn quorum<T, F>(self, decide: F) -> QuorumCallHandle<T>
-    where
-        T: Send + 'static,
-        F: Fn(&mut Replies<M::Reply>) -> Option<T> + Send + Sync + 'static,
-    {
-        self.0.quorum(decide).start()
-    }
-}
-
-impl<M: Method> fmt::Debug for AsyncCall<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("AsyncCall").field(&self.0).finish()
     }
 }

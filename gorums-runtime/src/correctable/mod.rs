@@ -1,11 +1,13 @@
 //! Calls whose result gets better as replies arrive.
 
 mod call;
+mod correction;
 
 use std::fmt;
 use std::sync::Arc;
 
-pub use call::{Correct, CorrectableCall, Correction};
+pub use call::CorrectableCall;
+pub use correction::{Correct, Correction};
 use futures::Stream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;

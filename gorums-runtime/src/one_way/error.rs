@@ -3,45 +3,61 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::guard::Panicked;
 use crate::node_error::{Listed, NodeError};
 
-/// The nodes that a multicast could not be sent to. It was sent to the others.
+/// Why a multicast did not reach all its nodes. It was sent to the others.
 #[derive(Clone, Debug)]
 pub struct MulticastError {
     method: &'static str,
-    nodes: usize,
-    failed: Vec<NodeError>,
+    cause: Cause,
+}
+
+#[derive(Clone, Debug)]
+enum Cause {
+    NotSent {
+        nodes: usize,
+        failed: Vec<NodeError>,
+    },
+    Panicked(Panicked),
 }
 
 impl MulticastError {
-    pub(super) fn new(method: &'static str, nodes: usize, failed: Vec<NodeError>) -> Self {
-        Self {
-            method,
-            nodes,
-            failed,
-        }
+    pub(super) fn not_sent(method: &'static str, nodes: usize, failed: Vec<NodeError>) -> Self {
+        let cause = Cause::NotSent { nodes, failed };
+        Self { method, cause }
     }
 
-    /// The nodes that it could not be sent to, and why.
+    pub(super) fn panicked(method: &'static str, panicked: Panicked) -> Self {
+        let cause = Cause::Panicked(panicked);
+        Self { method, cause }
+    }
+
+    /// The nodes that it could not be sent to, and why. None if it was sent to no node because the function that makes
+    /// each node's request panicked.
     pub fn errors(&self) -> &[NodeError] {
-        &self.failed
+        match &self.cause {
+            Cause::NotSent { failed, .. } => failed,
+            Cause::Panicked(_) => &[],
+        }
     }
 }
 
 /// `log.Log/Append: not sent to 1 of 3 nodes: node 2 (127.0.0.1:8081): Unavailable: connection refused`
 impl fmt::Display for MulticastError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            method,
-            nodes,
-            failed,
-        } = self;
-        let failures = failed.len();
-        write!(
-            f,
-            "{method}: not sent to {failures} of {nodes} nodes: {}",
-            Listed(failed)
-        )
+        let method = self.method;
+        match &self.cause {
+            Cause::NotSent { nodes, failed } => {
+                let failures = failed.len();
+                write!(
+                    f,
+                    "{method}: not sent to {failures} of {nodes} nodes: {}",
+                    Listed(failed)
+                )
+            }
+            Cause::Panicked(panicked) => write!(f, "{method}: {panicked}"),
+        }
     }
 }
 

@@ -1,7 +1,12 @@
 //! One-way calls: nobody waits for replies.
 
-mod call;
 mod error;
+mod multicast;
+mod multicast_call;
+mod sending;
+mod unicast;
 
-pub use call::{Multicast, MulticastCall, Unicast};
 pub use error::MulticastError;
+pub use multicast::Multicast;
+pub use multicast_call::MulticastCall;
+pub use unicast::Unicast;

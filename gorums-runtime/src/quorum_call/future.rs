@@ -1,8 +1,6 @@
 //! A quorum call under way.
 
-use std::any::Any;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,6 +11,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use super::{Decided, QuorumCall, QuorumCallError, QuorumCallErrorKind};
 use crate::deadline::{Alarm, Deadline};
 use crate::fan_out::FanOut;
+use crate::guard::{Panicked, guard};
 use crate::node_error::NodeError;
 use crate::{Decide, NodeId, Replies};
 
@@ -158,7 +157,7 @@ impl<M: Decide<Q>, Q> Running<M, Q> {
             match guard(|| FanOut::new::<M>(&configuration, &request, per_node, options, deadline))
             {
                 Ok(fan_out) => fan_out,
-                Err(kind) => return not_sent(kind),
+                Err(Panicked(message)) => return not_sent(QuorumCallErrorKind::Panicked(message)),
             };
         let replies = Replies::to_come(fan_out.len());
         if !M::reachable(&spec, &replies, fan_out.len()) {
@@ -190,6 +189,8 @@ impl<M: Decide<Q>, Q> Running<M, Q> {
                     self.replies.push(node.id(), reply);
                     let decision =
                         guard(|| M::decide(&self.spec, &self.request, &mut self.replies));
+                    let decision =
+                        decision.map_err(|panicked| QuorumCallErrorKind::Panicked(panicked.0));
                     if let Some(end) = decision.transpose() {
                         return Poll::Ready(end);
                     }
@@ -252,19 +253,4 @@ impl<M: Decide<Q>, Q> Running<M, Q> {
             }
         }
     }
-}
-
-/// Runs a function of the user, whose panic must not take down more than its call.
-fn guard<T>(function: impl FnOnce() -> T) -> End<T> {
-    // What the function was changing is dropped with the call, so nobody sees it half changed.
-    catch_unwind(AssertUnwindSafe(function))
-        .map_err(|payload| QuorumCallErrorKind::Panicked(panic_message(&*payload)))
-}
-
-fn panic_message(payload: &(dyn Any + Send)) -> String {
-    payload
-        .downcast_ref::<&str>()
-        .map(ToString::to_string)
-        .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_string())
 }

@@ -1,0 +1,75 @@
+//! A multicast before it starts.
+
+use std::fmt;
+
+use super::multicast::Multicast;
+use super::sending::Sending;
+use crate::caller::Caller;
+use crate::fan_out::PerNode;
+use crate::grpc::Envelope;
+use crate::guard::guard;
+use crate::options::CallOptions;
+use crate::{Configuration, Method, NodeId};
+
+/// A one-way call to all nodes that has not started.
+#[must_use = "a call does nothing until it is started"]
+pub struct MulticastCall<M: Method> {
+    configuration: Configuration,
+    request: M::Request,
+    per_node: Option<PerNode<M::Request>>,
+    options: CallOptions,
+}
+
+impl<M: Method> MulticastCall<M> {
+    /// A call that sends `request` to every node of `caller`. For generated code.
+    pub fn new<Q>(caller: &Caller<Q>, request: M::Request) -> Self {
+        Self {
+            configuration: caller.configuration().clone(),
+            request,
+            per_node: None,
+            options: caller.options().clone(),
+        }
+    }
+
+    /// A call that sends each node what `per_node` makes of `request` for it, or nothing. For generated code.
+    pub fn per_node<Q>(
+        caller: &Caller<Q>,
+        request: M::Request,
+        per_node: impl FnMut(&M::Request, NodeId) -> Option<M::Request> + Send + 'static,
+    ) -> Self {
+        Self {
+            per_node: Some(Box::new(per_node)),
+            ..Self::new(caller, request)
+        }
+    }
+
+    /// Sends the requests.
+    pub fn start(self) -> Multicast {
+        let Self {
+            configuration,
+            request,
+            per_node,
+            options,
+        } = self;
+        let deadline = options.deadline();
+        let envelope = Envelope::new::<M>(options.metadata, deadline);
+        let requests = guard(|| envelope.address(&configuration, &request, per_node));
+        let sending = requests.map(|requests| {
+            let requests = requests.into_iter();
+            requests
+                .map(|(node, request)| Sending::start(node, request, deadline))
+                .collect()
+        });
+        Multicast::new(M::DESCRIPTOR.full_name(), sending)
+    }
+}
+
+impl<M: Method> fmt::Debug for MulticastCall<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MulticastCall")
+            .field("method", &M::DESCRIPTOR.full_name())
+            .field("configuration", &self.configuration.id())
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

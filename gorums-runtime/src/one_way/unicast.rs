@@ -1,0 +1,47 @@
+//! A one-way call to one node under way.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::sending::Sending;
+use crate::Method;
+use crate::caller::NodeCaller;
+use crate::grpc::Envelope;
+use crate::node_error::NodeError;
+
+/// A one-way call to one node, which was sent when it was made.
+///
+/// Awaiting it waits until the request is handed to the transport; see [`Multicast`](crate::Multicast).
+#[must_use = "dropping a unicast withdraws it if it is not sent yet; `detach` lets it go on"]
+pub struct Unicast(Sending);
+
+impl Unicast {
+    /// Sends `request` to the node of `caller`. For generated code.
+    pub fn start<M: Method>(caller: &NodeCaller, request: &M::Request) -> Self {
+        let deadline = caller.options().deadline();
+        let envelope = Envelope::new::<M>(caller.options().metadata.clone(), deadline);
+        let node = caller.node().clone();
+        Self(Sending::start(node, envelope.seal(request), deadline))
+    }
+
+    /// Lets the call go on without anybody waiting until it is sent. If the node is at its limit of one-way calls, it
+    /// is dropped.
+    pub fn detach(self) {
+        self.0.detach();
+    }
+}
+
+impl Future for Unicast {
+    type Output = Result<(), NodeError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll_sent(cx)
+    }
+}
+
+impl fmt::Debug for Unicast {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Unicast").field(&self.0).finish()
+    }
+}
