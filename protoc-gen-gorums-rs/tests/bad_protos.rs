@@ -35,11 +35,7 @@ fn every_bad_proto_is_refused_with_its_errors() {
             .unwrap_or_else(|| panic!("{name}: protoc refuses it before the plugin: {error}"));
         expect_file![directory.join(format!("{name}.txt"))].assert_eq(error);
     }
-}
-
-#[test]
-fn every_pinned_error_has_its_proto() {
-    assert_eq!(names("txt"), names("proto"));
+    assert_eq!(names("txt"), names("proto"), "a pinned error has its proto");
 }
 
 #[test]
