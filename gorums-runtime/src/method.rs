@@ -13,7 +13,7 @@ pub struct MethodDescriptor {
 
 impl MethodDescriptor {
     /// The method `name` of `service` (with its package: `register.Register`), called over gRPC at `path`
-    /// (`/register.Register/Read`).
+    /// (`/register.Register/Read`). A call of a method whose path is none panics.
     pub const fn new(service: &'static str, name: &'static str, path: &'static str) -> Self {
         Self {
             service,
