@@ -1,7 +1,7 @@
 //! What becomes of a decided call on the nodes that have not answered yet.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::AbortHandle;
@@ -19,7 +19,14 @@ pub(crate) struct Stragglers {
     limit: usize,
     tasks: Tasks,
     unfinished: Arc<AtomicUsize>,
-    oldest_first: Mutex<VecDeque<AbortHandle>>,
+    oldest_first: Mutex<VecDeque<Straggler>>,
+}
+
+/// A call that goes on.
+#[derive(Debug)]
+struct Straggler {
+    task: AbortHandle,
+    place: Arc<Place>,
 }
 
 impl Stragglers {
@@ -37,9 +44,10 @@ impl Stragglers {
         if self.limit == 0 {
             return;
         }
-        let guard = Unfinished::new(&self.unfinished);
-        let handle = self.tasks.spawn(async move {
-            let _guard = guard;
+        let place = Place::taken(&self.unfinished);
+        let leave = Leave(Arc::clone(&place));
+        let task = self.tasks.spawn(async move {
+            let _leave = leave;
             match deadline.instant() {
                 // The error says that the call is late: its own drop is what withdraws it.
                 Some(at) => drop(tokio::time::timeout_at(at, call).await),
@@ -50,40 +58,53 @@ impl Stragglers {
             .oldest_first
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        oldest_first.push_back(handle);
-        // Finished calls leave their handles behind; sweeping at twice the limit makes that constant per call.
+        oldest_first.push_back(Straggler { task, place });
+        // Finished calls stay in the queue; sweeping at twice the limit makes that constant per call.
         if oldest_first.len() > 2 * self.limit {
-            oldest_first.retain(|handle| !handle.is_finished());
+            oldest_first.retain(|straggler| !straggler.place.is_left());
         }
-        let excess = self
-            .unfinished
-            .load(Ordering::Relaxed)
-            .saturating_sub(self.limit);
-        let mut withdrawn = 0;
-        while withdrawn < excess
+        while self.unfinished.load(Ordering::SeqCst) > self.limit
             && let Some(oldest) = oldest_first.pop_front()
         {
-            if !oldest.is_finished() {
-                oldest.abort();
-                withdrawn += 1;
-            }
+            // An aborted task ends some time later: its place is left now, lest the next be withdrawn in its stead.
+            oldest.place.leave();
+            oldest.task.abort();
         }
     }
 }
 
-/// Counts one unfinished call for as long as it lives.
+/// The place of one call among the unfinished ones, which it leaves once.
 #[derive(Debug)]
-struct Unfinished(Arc<AtomicUsize>);
+struct Place {
+    unfinished: Arc<AtomicUsize>,
+    left: AtomicBool,
+}
 
-impl Unfinished {
-    fn new(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(count))
+impl Place {
+    fn taken(unfinished: &Arc<AtomicUsize>) -> Arc<Self> {
+        unfinished.fetch_add(1, Ordering::SeqCst);
+        Arc::new(Self {
+            unfinished: Arc::clone(unfinished),
+            left: AtomicBool::new(false),
+        })
+    }
+
+    fn leave(&self) {
+        if !self.left.swap(true, Ordering::SeqCst) {
+            self.unfinished.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    fn is_left(&self) -> bool {
+        self.left.load(Ordering::SeqCst)
     }
 }
 
-impl Drop for Unfinished {
+/// Leaves a place when its call ends, in whatever way.
+struct Leave(Arc<Place>);
+
+impl Drop for Leave {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.leave();
     }
 }

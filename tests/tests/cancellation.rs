@@ -105,6 +105,33 @@ async fn beyond_the_limit_of_stragglers_the_oldest_is_withdrawn() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_calls_that_are_decided_together_as_many_go_on_as_the_limit_says() {
+    let gate = Gate::closed();
+    let mut cluster = Cluster::start([
+        Behaviour::Answer,
+        Behaviour::Answer,
+        Behaviour::AnswerAfter(gate.clone()),
+    ]);
+    let manager = cluster.network.manager(3).straggler_limit(4);
+    let manager = manager.connect().await.expect("up");
+    let register = RegisterConfiguration::new(manager.configuration(), Count(2));
+    let calls = (1..=20).map(|timestamp| register.write(state("value", timestamp)).into_future());
+    for outcome in join_all(calls).await {
+        outcome.expect("a quorum");
+    }
+    settle().await;
+    cluster.past_events();
+    gate.open();
+    settle().await;
+    let at_3 = cluster.past_events();
+    let at_3 = at_3
+        .iter()
+        .filter_map(handled)
+        .filter(|number| *number == 3);
+    assert_eq!(at_3.count(), 4);
+}
+
+#[tokio::test(start_paused = true)]
 async fn with_a_limit_of_none_a_decided_call_is_withdrawn_at_once() {
     let mut cluster = Cluster::start([Behaviour::Answer, Behaviour::AnswerAfter(Gate::closed())]);
     let manager = cluster.network.manager(2).straggler_limit(0);
