@@ -10,9 +10,10 @@ use super::body::{FrameBody, Receipt};
 
 /// Sends `frame` as the body of each request, in place of the body that tonic made.
 ///
-/// The frame is shared by all nodes, and it ends the request's stream. tonic's own bodies end theirs with one more
-/// empty frame, and a server that has answered by then takes that frame for a violation of the protocol: after
-/// 1,024 of them it closes the connection, which a burst of calls brings about at once.
+/// The frame is shared by all nodes, and it ends the request's stream. tonic's own bodies end theirs with one more,
+/// empty frame, so that the message is a small frame which does not end its stream. Of those an HTTP/2 server holds
+/// only so many that its handlers have not read, and then closes the connection (`too_many_data_frames`), which a
+/// burst of calls brings about at once.
 #[derive(Clone, Debug)]
 pub(super) struct Framed {
     channel: Channel,
