@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Spawns the tasks of one manager: its connections, and the calls that outlive a decision.
+/// Spawns the tasks of one manager: its connections, and the calls that nobody waits for.
 #[derive(Clone, Debug)]
 pub(crate) struct Tasks {
     runtime: Handle,

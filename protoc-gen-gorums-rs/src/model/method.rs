@@ -62,8 +62,8 @@ pub(crate) enum Start {
 impl Method {
     /// What code it gets; none for a call type that has none yet.
     pub(crate) fn form(&self) -> Option<Form> {
-        let decided = self.custom_return_type.is_some();
-        let aggregated = |start| match decided {
+        let custom = self.custom_return_type.is_some();
+        let aggregated = |start| match self.call_type.has_quorum_function(custom) {
             true => Form::Quorum(start),
             false => Form::Aggregate(start),
         };
