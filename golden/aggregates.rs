@@ -778,6 +778,102 @@ pub mod aggregates_gorums {
         }
     }
 
+    /// What a replica of the service `aggregates.Aggregates` does with each call.
+    ///
+    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
+    /// fails its own call only.
+    pub trait AggregatesReplica: Send + Sync + 'static {
+        /// Reads the values of the nodes.
+        fn read_qc(
+            &self,
+            ctx: &Context,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+
+        /// Handles `aggregates.Aggregates/WritePerNode`.
+        fn write_per_node(
+            &self,
+            ctx: &Context,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+
+        /// Handles `aggregates.Aggregates/ReadAsync`.
+        fn read_async(
+            &self,
+            ctx: &Context,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+
+        /// Handles `aggregates.Aggregates/ReadQuorumCallAsync`.
+        fn read_quorum_call_async(
+            &self,
+            ctx: &Context,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+
+        /// Each node streams its values.
+        ///
+        /// The stream of replies ends when this has returned and `replies` is dropped.
+        fn watch(
+            &self,
+            ctx: &Context,
+            request: super::Value,
+            replies: ReplySink<super::Value>,
+        ) -> impl Future<Output = Result<(), Status>> + Send;
+    }
+
+    /// The service `aggregates.Aggregates` as a type.
+    #[derive(Clone, Copy, Debug)]
+    pub struct AggregatesService;
+
+    impl ServiceName for AggregatesService {
+        const NAME: &'static str = "aggregates.Aggregates";
+    }
+
+    impl<T: AggregatesReplica> Serve<T> for AggregatesService {
+        fn handlers(replica: Arc<T>) -> Handlers<T> {
+            Handlers::new(replica)
+                .unary(
+                    methods::ReadQc,
+                    |replica, ctx, request| async move {
+                        AggregatesReplica::read_qc(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::WritePerNode,
+                    |replica, ctx, request| async move {
+                        AggregatesReplica::write_per_node(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::ReadAsync,
+                    |replica, ctx, request| async move {
+                        AggregatesReplica::read_async(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::ReadQuorumCallAsync,
+                    |replica, ctx, request| async move {
+                        AggregatesReplica::read_quorum_call_async(
+                                &*replica,
+                                &ctx,
+                                request,
+                            )
+                            .await
+                    },
+                )
+                .server_streaming(
+                    methods::Watch,
+                    |replica, ctx, request, replies| async move {
+                        AggregatesReplica::watch(&*replica, &ctx, request, replies).await
+                    },
+                )
+        }
+    }
+
+    /// A [`AggregatesReplica`] as a service of a server.
+    pub type AggregatesReplicaServer = ReplicaServer<AggregatesService>;
+
     /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
     pub mod methods {
         /// `aggregates.Aggregates/ReadQC`
@@ -1369,6 +1465,55 @@ pub mod mixed_gorums {
             super::mixed_client::MixedClient::new(self.caller.node().channel())
         }
     }
+
+    /// What a replica of the service `aggregates.Mixed` does with each call.
+    ///
+    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
+    /// fails its own call only.
+    pub trait MixedReplica: Send + Sync + 'static {
+        /// Handles `aggregates.Mixed/Count`.
+        fn count(
+            &self,
+            ctx: &Context,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+
+        /// Handles `aggregates.Mixed/Read`.
+        fn read(
+            &self,
+            ctx: &Context,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+    }
+
+    /// The service `aggregates.Mixed` as a type.
+    #[derive(Clone, Copy, Debug)]
+    pub struct MixedService;
+
+    impl ServiceName for MixedService {
+        const NAME: &'static str = "aggregates.Mixed";
+    }
+
+    impl<T: MixedReplica> Serve<T> for MixedService {
+        fn handlers(replica: Arc<T>) -> Handlers<T> {
+            Handlers::new(replica)
+                .unary(
+                    methods::Count,
+                    |replica, ctx, request| async move {
+                        MixedReplica::count(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::Read,
+                    |replica, ctx, request| async move {
+                        MixedReplica::read(&*replica, &ctx, request).await
+                    },
+                )
+        }
+    }
+
+    /// A [`MixedReplica`] as a service of a server.
+    pub type MixedReplicaServer = ReplicaServer<MixedService>;
 
     /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
     pub mod methods {
@@ -2062,6 +2207,72 @@ pub mod deciding_gorums {
         }
     }
 
+    /// What a replica of the service `aggregates.Deciding` does with each call.
+    ///
+    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
+    /// fails its own call only.
+    pub trait DecidingReplica: Send + Sync + 'static {
+        /// The quorum function sees the request in any case.
+        fn count_of_each(
+            &self,
+            ctx: &Context,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+
+        /// Handles `aggregates.Deciding/CountAsync`.
+        fn count_async(
+            &self,
+            ctx: &Context,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+
+        /// Handles `aggregates.Deciding/CountStream`.
+        ///
+        /// The stream of replies ends when this has returned and `replies` is dropped.
+        fn count_stream(
+            &self,
+            ctx: &Context,
+            request: super::Value,
+            replies: ReplySink<super::Value>,
+        ) -> impl Future<Output = Result<(), Status>> + Send;
+    }
+
+    /// The service `aggregates.Deciding` as a type.
+    #[derive(Clone, Copy, Debug)]
+    pub struct DecidingService;
+
+    impl ServiceName for DecidingService {
+        const NAME: &'static str = "aggregates.Deciding";
+    }
+
+    impl<T: DecidingReplica> Serve<T> for DecidingService {
+        fn handlers(replica: Arc<T>) -> Handlers<T> {
+            Handlers::new(replica)
+                .unary(
+                    methods::CountOfEach,
+                    |replica, ctx, request| async move {
+                        DecidingReplica::count_of_each(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::CountAsync,
+                    |replica, ctx, request| async move {
+                        DecidingReplica::count_async(&*replica, &ctx, request).await
+                    },
+                )
+                .server_streaming(
+                    methods::CountStream,
+                    |replica, ctx, request, replies| async move {
+                        DecidingReplica::count_stream(&*replica, &ctx, request, replies)
+                            .await
+                    },
+                )
+        }
+    }
+
+    /// A [`DecidingReplica`] as a service of a server.
+    pub type DecidingReplicaServer = ReplicaServer<DecidingService>;
+
     /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
     pub mod methods {
         /// `aggregates.Deciding/CountOfEach`
@@ -2640,6 +2851,55 @@ pub mod named_gorums {
         }
     }
 
+    /// What a replica of the service `aggregates.Named` does with each call.
+    ///
+    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
+    /// fails its own call only.
+    pub trait NamedReplica: Send + Sync + 'static {
+        /// Handles `aggregates.Named/WithOptions`.
+        fn with_options(
+            &self,
+            ctx: &Context,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+
+        /// Handles `aggregates.Named/Async`.
+        fn r#async(
+            &self,
+            ctx: &Context,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+    }
+
+    /// The service `aggregates.Named` as a type.
+    #[derive(Clone, Copy, Debug)]
+    pub struct NamedService;
+
+    impl ServiceName for NamedService {
+        const NAME: &'static str = "aggregates.Named";
+    }
+
+    impl<T: NamedReplica> Serve<T> for NamedService {
+        fn handlers(replica: Arc<T>) -> Handlers<T> {
+            Handlers::new(replica)
+                .unary(
+                    methods::WithOptions,
+                    |replica, ctx, request| async move {
+                        NamedReplica::with_options(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::Async,
+                    |replica, ctx, request| async move {
+                        NamedReplica::r#async(&*replica, &ctx, request).await
+                    },
+                )
+        }
+    }
+
+    /// A [`NamedReplica`] as a service of a server.
+    pub type NamedReplicaServer = ReplicaServer<NamedService>;
+
     /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
     pub mod methods {
         /// `aggregates.Named/WithOptions`
@@ -3086,6 +3346,42 @@ pub mod named_on_node_gorums {
             NodeCall::new(&self.caller, request)
         }
     }
+
+    /// What a replica of the service `aggregates.NamedOnNode` does with each call.
+    ///
+    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
+    /// fails its own call only.
+    pub trait NamedOnNodeReplica: Send + Sync + 'static {
+        /// Handles `aggregates.NamedOnNode/WithOptions`.
+        fn with_options(
+            &self,
+            ctx: &Context,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+    }
+
+    /// The service `aggregates.NamedOnNode` as a type.
+    #[derive(Clone, Copy, Debug)]
+    pub struct NamedOnNodeService;
+
+    impl ServiceName for NamedOnNodeService {
+        const NAME: &'static str = "aggregates.NamedOnNode";
+    }
+
+    impl<T: NamedOnNodeReplica> Serve<T> for NamedOnNodeService {
+        fn handlers(replica: Arc<T>) -> Handlers<T> {
+            Handlers::new(replica)
+                .unary(
+                    methods::WithOptions,
+                    |replica, ctx, request| async move {
+                        NamedOnNodeReplica::with_options(&*replica, &ctx, request).await
+                    },
+                )
+        }
+    }
+
+    /// A [`NamedOnNodeReplica`] as a service of a server.
+    pub type NamedOnNodeReplicaServer = ReplicaServer<NamedOnNodeService>;
 
     /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
     pub mod methods {

@@ -764,6 +764,101 @@ pub mod correctables_gorums {
         }
     }
 
+    /// What a replica of the service `correctables.Correctables` does with each call.
+    ///
+    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
+    /// fails its own call only.
+    pub trait CorrectablesReplica: Send + Sync + 'static {
+        /// Reads a value that gets better as replies arrive.
+        fn read_correctable(
+            &self,
+            ctx: &Context,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+
+        /// The replies of each node get better, too.
+        ///
+        /// The stream of replies ends when this has returned and `replies` is dropped.
+        fn read_prelim(
+            &self,
+            ctx: &Context,
+            request: super::Value,
+            replies: ReplySink<super::Value>,
+        ) -> impl Future<Output = Result<(), Status>> + Send;
+
+        /// Handles `correctables.Correctables/ReadStream`.
+        ///
+        /// The stream of replies ends when this has returned and `replies` is dropped.
+        fn read_stream(
+            &self,
+            ctx: &Context,
+            request: super::Value,
+            replies: ReplySink<super::Value>,
+        ) -> impl Future<Output = Result<(), Status>> + Send;
+
+        /// Handles `correctables.Correctables/WritePerNode`.
+        fn write_per_node(
+            &self,
+            ctx: &Context,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+    }
+
+    /// The service `correctables.Correctables` as a type.
+    #[derive(Clone, Copy, Debug)]
+    pub struct CorrectablesService;
+
+    impl ServiceName for CorrectablesService {
+        const NAME: &'static str = "correctables.Correctables";
+    }
+
+    impl<T: CorrectablesReplica> Serve<T> for CorrectablesService {
+        fn handlers(replica: Arc<T>) -> Handlers<T> {
+            Handlers::new(replica)
+                .unary(
+                    methods::ReadCorrectable,
+                    |replica, ctx, request| async move {
+                        CorrectablesReplica::read_correctable(&*replica, &ctx, request)
+                            .await
+                    },
+                )
+                .server_streaming(
+                    methods::ReadPrelim,
+                    |replica, ctx, request, replies| async move {
+                        CorrectablesReplica::read_prelim(
+                                &*replica,
+                                &ctx,
+                                request,
+                                replies,
+                            )
+                            .await
+                    },
+                )
+                .server_streaming(
+                    methods::ReadStream,
+                    |replica, ctx, request, replies| async move {
+                        CorrectablesReplica::read_stream(
+                                &*replica,
+                                &ctx,
+                                request,
+                                replies,
+                            )
+                            .await
+                    },
+                )
+                .unary(
+                    methods::WritePerNode,
+                    |replica, ctx, request| async move {
+                        CorrectablesReplica::write_per_node(&*replica, &ctx, request)
+                            .await
+                    },
+                )
+        }
+    }
+
+    /// A [`CorrectablesReplica`] as a service of a server.
+    pub type CorrectablesReplicaServer = ReplicaServer<CorrectablesService>;
+
     /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
     pub mod methods {
         /// `correctables.Correctables/ReadCorrectable`

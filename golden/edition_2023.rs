@@ -533,6 +533,42 @@ pub mod edition2023_gorums {
         }
     }
 
+    /// What a replica of the service `edition_2023.Edition2023` does with each call.
+    ///
+    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
+    /// fails its own call only.
+    pub trait Edition2023Replica: Send + Sync + 'static {
+        /// Handles `edition_2023.Edition2023/Get`.
+        fn get(
+            &self,
+            ctx: &Context,
+            request: super::Request,
+        ) -> impl Future<Output = Result<super::Reply, Status>> + Send;
+    }
+
+    /// The service `edition_2023.Edition2023` as a type.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Edition2023Service;
+
+    impl ServiceName for Edition2023Service {
+        const NAME: &'static str = "edition_2023.Edition2023";
+    }
+
+    impl<T: Edition2023Replica> Serve<T> for Edition2023Service {
+        fn handlers(replica: Arc<T>) -> Handlers<T> {
+            Handlers::new(replica)
+                .unary(
+                    methods::Get,
+                    |replica, ctx, request| async move {
+                        Edition2023Replica::get(&*replica, &ctx, request).await
+                    },
+                )
+        }
+    }
+
+    /// A [`Edition2023Replica`] as a service of a server.
+    pub type Edition2023ReplicaServer = ReplicaServer<Edition2023Service>;
+
     /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
     pub mod methods {
         /// `edition_2023.Edition2023/Get`

@@ -465,6 +465,42 @@ pub mod edition2024_gorums {
         }
     }
 
+    /// What a replica of the service `edition_2024.Edition2024` does with each call.
+    ///
+    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
+    /// fails its own call only.
+    pub trait Edition2024Replica: Send + Sync + 'static {
+        /// Handles `edition_2024.Edition2024/Get`.
+        fn get(
+            &self,
+            ctx: &Context,
+            request: super::Request,
+        ) -> impl Future<Output = Result<super::Reply, Status>> + Send;
+    }
+
+    /// The service `edition_2024.Edition2024` as a type.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Edition2024Service;
+
+    impl ServiceName for Edition2024Service {
+        const NAME: &'static str = "edition_2024.Edition2024";
+    }
+
+    impl<T: Edition2024Replica> Serve<T> for Edition2024Service {
+        fn handlers(replica: Arc<T>) -> Handlers<T> {
+            Handlers::new(replica)
+                .unary(
+                    methods::Get,
+                    |replica, ctx, request| async move {
+                        Edition2024Replica::get(&*replica, &ctx, request).await
+                    },
+                )
+        }
+    }
+
+    /// A [`Edition2024Replica`] as a service of a server.
+    pub type Edition2024ReplicaServer = ReplicaServer<Edition2024Service>;
+
     /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
     pub mod methods {
         /// `edition_2024.Edition2024/Get`

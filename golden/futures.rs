@@ -742,6 +742,82 @@ pub mod futures_gorums {
         }
     }
 
+    /// What a replica of the service `futures.Futures` does with each call.
+    ///
+    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
+    /// fails its own call only.
+    pub trait FuturesReplica: Send + Sync + 'static {
+        /// Reads a value; the result is waited for later.
+        fn read_future(
+            &self,
+            ctx: &Context,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+
+        /// Handles `futures.Futures/CountFuture`.
+        fn count_future(
+            &self,
+            ctx: &Context,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+
+        /// Handles `futures.Futures/WritePerNodeFuture`.
+        fn write_per_node_future(
+            &self,
+            ctx: &Context,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+
+        /// As in v0.2 to v0.10: a quorum function that sees the request.
+        fn count_async(
+            &self,
+            ctx: &Context,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+    }
+
+    /// The service `futures.Futures` as a type.
+    #[derive(Clone, Copy, Debug)]
+    pub struct FuturesService;
+
+    impl ServiceName for FuturesService {
+        const NAME: &'static str = "futures.Futures";
+    }
+
+    impl<T: FuturesReplica> Serve<T> for FuturesService {
+        fn handlers(replica: Arc<T>) -> Handlers<T> {
+            Handlers::new(replica)
+                .unary(
+                    methods::ReadFuture,
+                    |replica, ctx, request| async move {
+                        FuturesReplica::read_future(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::CountFuture,
+                    |replica, ctx, request| async move {
+                        FuturesReplica::count_future(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::WritePerNodeFuture,
+                    |replica, ctx, request| async move {
+                        FuturesReplica::write_per_node_future(&*replica, &ctx, request)
+                            .await
+                    },
+                )
+                .unary(
+                    methods::CountAsync,
+                    |replica, ctx, request| async move {
+                        FuturesReplica::count_async(&*replica, &ctx, request).await
+                    },
+                )
+        }
+    }
+
+    /// A [`FuturesReplica`] as a service of a server.
+    pub type FuturesReplicaServer = ReplicaServer<FuturesService>;
+
     /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
     pub mod methods {
         /// `futures.Futures/ReadFuture`

@@ -711,6 +711,81 @@ pub mod imports_gorums {
         }
     }
 
+    /// What a replica of the service `imports.Imports` does with each call.
+    ///
+    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
+    /// fails its own call only.
+    pub trait ImportsReplica: Send + Sync + 'static {
+        /// Handles `imports.Imports/Get`.
+        fn get(
+            &self,
+            ctx: &Context,
+            request: super::Request,
+        ) -> impl Future<Output = Result<super::types::Value, Status>> + Send;
+
+        /// Handles `imports.Imports/GetVersion`.
+        fn get_version(
+            &self,
+            ctx: &Context,
+            request: super::types::Value,
+        ) -> impl Future<Output = Result<super::types::value::Version, Status>> + Send;
+
+        /// Handles `imports.Imports/Count`.
+        fn count(
+            &self,
+            ctx: &Context,
+            request: super::Request,
+        ) -> impl Future<Output = Result<super::types::value::Version, Status>> + Send;
+
+        /// Handles `imports.Imports/Name`.
+        fn name(
+            &self,
+            ctx: &Context,
+            request: super::Request,
+        ) -> impl Future<Output = Result<::prost::alloc::string::String, Status>> + Send;
+    }
+
+    /// The service `imports.Imports` as a type.
+    #[derive(Clone, Copy, Debug)]
+    pub struct ImportsService;
+
+    impl ServiceName for ImportsService {
+        const NAME: &'static str = "imports.Imports";
+    }
+
+    impl<T: ImportsReplica> Serve<T> for ImportsService {
+        fn handlers(replica: Arc<T>) -> Handlers<T> {
+            Handlers::new(replica)
+                .unary(
+                    methods::Get,
+                    |replica, ctx, request| async move {
+                        ImportsReplica::get(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::GetVersion,
+                    |replica, ctx, request| async move {
+                        ImportsReplica::get_version(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::Count,
+                    |replica, ctx, request| async move {
+                        ImportsReplica::count(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::Name,
+                    |replica, ctx, request| async move {
+                        ImportsReplica::name(&*replica, &ctx, request).await
+                    },
+                )
+        }
+    }
+
+    /// A [`ImportsReplica`] as a service of a server.
+    pub type ImportsReplicaServer = ReplicaServer<ImportsService>;
+
     /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
     pub mod methods {
         /// `imports.Imports/Get`

@@ -837,6 +837,103 @@ pub mod type_service_gorums {
         }
     }
 
+    /// What a replica of the service `keywords.type_service` does with each call.
+    ///
+    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
+    /// fails its own call only.
+    pub trait TypeServiceReplica: Send + Sync + 'static {
+        /// Handles `keywords.type_service/type`.
+        fn r#type(
+            &self,
+            ctx: &Context,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Self_, Status>> + Send;
+
+        /// Handles `keywords.type_service/Self`.
+        fn self_(
+            &self,
+            ctx: &Context,
+            request: super::Self_,
+        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+
+        /// Handles `keywords.type_service/async`.
+        fn r#async(
+            &self,
+            ctx: &Context,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+
+        /// Handles `keywords.type_service/Match`.
+        fn r#match(
+            &self,
+            ctx: &Context,
+            request: super::Self_,
+        ) -> impl Future<Output = Result<super::Self_, Status>> + Send;
+
+        /// Handles `keywords.type_service/read_stream`.
+        ///
+        /// The stream of replies ends when this has returned and `replies` is dropped.
+        fn read_stream(
+            &self,
+            ctx: &Context,
+            request: super::Type,
+            replies: ReplySink<super::Self_>,
+        ) -> impl Future<Output = Result<(), Status>> + Send;
+    }
+
+    /// The service `keywords.type_service` as a type.
+    #[derive(Clone, Copy, Debug)]
+    pub struct TypeServiceService;
+
+    impl ServiceName for TypeServiceService {
+        const NAME: &'static str = "keywords.type_service";
+    }
+
+    impl<T: TypeServiceReplica> Serve<T> for TypeServiceService {
+        fn handlers(replica: Arc<T>) -> Handlers<T> {
+            Handlers::new(replica)
+                .unary(
+                    methods::Type,
+                    |replica, ctx, request| async move {
+                        TypeServiceReplica::r#type(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::Self_,
+                    |replica, ctx, request| async move {
+                        TypeServiceReplica::self_(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::Async,
+                    |replica, ctx, request| async move {
+                        TypeServiceReplica::r#async(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::Match,
+                    |replica, ctx, request| async move {
+                        TypeServiceReplica::r#match(&*replica, &ctx, request).await
+                    },
+                )
+                .server_streaming(
+                    methods::ReadStream,
+                    |replica, ctx, request, replies| async move {
+                        TypeServiceReplica::read_stream(
+                                &*replica,
+                                &ctx,
+                                request,
+                                replies,
+                            )
+                            .await
+                    },
+                )
+        }
+    }
+
+    /// A [`TypeServiceReplica`] as a service of a server.
+    pub type TypeServiceReplicaServer = ReplicaServer<TypeServiceService>;
+
     /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
     pub mod methods {
         /// `keywords.type_service/type`
@@ -854,6 +951,10 @@ pub mod type_service_gorums {
         /// `keywords.type_service/Match`
         #[derive(Clone, Copy, Debug)]
         pub struct Match;
+
+        /// `keywords.type_service/read_stream`
+        #[derive(Clone, Copy, Debug)]
+        pub struct ReadStream;
     }
 
     impl Method for methods::Type {
@@ -919,6 +1020,17 @@ pub mod type_service_gorums {
             "/keywords.type_service/Match",
         );
     }
+
+    impl Method for methods::ReadStream {
+        type Request = super::Type;
+        type Reply = super::Self_;
+        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
+                "keywords.type_service",
+                "read_stream",
+                "/keywords.type_service/read_stream",
+            )
+            .with_reply_stream();
+    }
 }
 
 /// Generated client implementations.
@@ -930,6 +1042,7 @@ pub mod own_names_client {
         clippy::wildcard_imports,
         clippy::let_unit_value,
     )]
+    #![allow(clippy::wrong_self_convention)]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
 
@@ -1229,6 +1342,7 @@ pub mod own_names_server {
         clippy::wildcard_imports,
         clippy::let_unit_value,
     )]
+    #![allow(clippy::wrong_self_convention)]
     use tonic::codegen::*;
 
     /// Generated trait containing gRPC methods that should be implemented for use with OwnNamesServer.
@@ -1870,7 +1984,7 @@ pub mod own_names_server {
 ///
 /// Methods that are called like functions of the generated types.
 pub mod own_names_gorums {
-    #![allow(dead_code)]
+    #![allow(dead_code, clippy::wrong_self_convention)]
     use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `keywords.OwnNames`.
@@ -2075,6 +2189,159 @@ pub mod own_names_gorums {
             NodeCall::new(&self.caller, request)
         }
     }
+
+    /// What a replica of the service `keywords.OwnNames` does with each call.
+    ///
+    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
+    /// fails its own call only.
+    pub trait OwnNamesReplica: Send + Sync + 'static {
+        /// Handles `keywords.OwnNames/New`.
+        fn new(
+            &self,
+            ctx: &Context,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+
+        /// Handles `keywords.OwnNames/Id`.
+        fn id(
+            &self,
+            ctx: &Context,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+
+        /// Handles `keywords.OwnNames/Node`.
+        fn node(
+            &self,
+            ctx: &Context,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+
+        /// Handles `keywords.OwnNames/Nodes`.
+        fn nodes(
+            &self,
+            ctx: &Context,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+
+        /// Handles `keywords.OwnNames/Configuration`.
+        fn configuration(
+            &self,
+            ctx: &Context,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+
+        /// Handles `keywords.OwnNames/Spec`.
+        fn spec(
+            &self,
+            ctx: &Context,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+
+        /// Handles `keywords.OwnNames/Client`.
+        fn client(
+            &self,
+            ctx: &Context,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+
+        /// Handles `keywords.OwnNames/Clone`.
+        fn clone(
+            &self,
+            ctx: &Context,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+
+        /// Handles `keywords.OwnNames/Into`.
+        fn into(
+            &self,
+            ctx: &Context,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+
+        /// Handles `keywords.OwnNames/ToOwned`.
+        fn to_owned(
+            &self,
+            ctx: &Context,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+    }
+
+    /// The service `keywords.OwnNames` as a type.
+    #[derive(Clone, Copy, Debug)]
+    pub struct OwnNamesService;
+
+    impl ServiceName for OwnNamesService {
+        const NAME: &'static str = "keywords.OwnNames";
+    }
+
+    impl<T: OwnNamesReplica> Serve<T> for OwnNamesService {
+        fn handlers(replica: Arc<T>) -> Handlers<T> {
+            Handlers::new(replica)
+                .unary(
+                    methods::New,
+                    |replica, ctx, request| async move {
+                        OwnNamesReplica::new(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::Id,
+                    |replica, ctx, request| async move {
+                        OwnNamesReplica::id(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::Node,
+                    |replica, ctx, request| async move {
+                        OwnNamesReplica::node(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::Nodes,
+                    |replica, ctx, request| async move {
+                        OwnNamesReplica::nodes(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::Configuration,
+                    |replica, ctx, request| async move {
+                        OwnNamesReplica::configuration(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::Spec,
+                    |replica, ctx, request| async move {
+                        OwnNamesReplica::spec(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::Client,
+                    |replica, ctx, request| async move {
+                        OwnNamesReplica::client(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::Clone,
+                    |replica, ctx, request| async move {
+                        OwnNamesReplica::clone(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::Into,
+                    |replica, ctx, request| async move {
+                        OwnNamesReplica::into(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::ToOwned,
+                    |replica, ctx, request| async move {
+                        OwnNamesReplica::to_owned(&*replica, &ctx, request).await
+                    },
+                )
+        }
+    }
+
+    /// A [`OwnNamesReplica`] as a service of a server.
+    pub type OwnNamesReplicaServer = ReplicaServer<OwnNamesService>;
 
     /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
     pub mod methods {
@@ -3608,6 +3875,198 @@ pub mod http_server2_gorums {
         }
     }
 
+    /// What a replica of the service `keywords.HTTPServer2` does with each call.
+    ///
+    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
+    /// fails its own call only.
+    pub trait HttpServer2Replica: Send + Sync + 'static {
+        /// Handles `keywords.HTTPServer2/Connect`.
+        fn connect(
+            &self,
+            ctx: &Context,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+
+        /// Handles `keywords.HTTPServer2/with_origin`.
+        fn with_origin(
+            &self,
+            ctx: &Context,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+
+        /// Handles `keywords.HTTPServer2/WITH_INTERCEPTOR`.
+        fn with_interceptor(
+            &self,
+            ctx: &Context,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+
+        /// Handles `keywords.HTTPServer2/sendCompressed`.
+        fn send_compressed(
+            &self,
+            ctx: &Context,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+
+        /// Handles `keywords.HTTPServer2/AcceptCompressed`.
+        fn accept_compressed(
+            &self,
+            ctx: &Context,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+
+        /// Handles `keywords.HTTPServer2/MaxDecodingMessageSize`.
+        fn max_decoding_message_size(
+            &self,
+            ctx: &Context,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+
+        /// Handles `keywords.HTTPServer2/MaxEncodingMessageSize`.
+        fn max_encoding_message_size(
+            &self,
+            ctx: &Context,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+
+        /// Handles `keywords.HTTPServer2/Cmp`.
+        fn cmp(
+            &self,
+            ctx: &Context,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+
+        /// Handles `keywords.HTTPServer2/FromDisk`.
+        fn from_disk(
+            &self,
+            ctx: &Context,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+
+        /// Handles `keywords.HTTPServer2/into_disk`.
+        fn into_disk(
+            &self,
+            ctx: &Context,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+
+        /// Handles `keywords.HTTPServer2/Drop`.
+        fn drop(
+            &self,
+            ctx: &Context,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+
+        /// Handles `keywords.HTTPServer2/Default`.
+        fn default(
+            &self,
+            ctx: &Context,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+    }
+
+    /// The service `keywords.HTTPServer2` as a type.
+    #[derive(Clone, Copy, Debug)]
+    pub struct HttpServer2Service;
+
+    impl ServiceName for HttpServer2Service {
+        const NAME: &'static str = "keywords.HTTPServer2";
+    }
+
+    impl<T: HttpServer2Replica> Serve<T> for HttpServer2Service {
+        fn handlers(replica: Arc<T>) -> Handlers<T> {
+            Handlers::new(replica)
+                .unary(
+                    methods::Connect,
+                    |replica, ctx, request| async move {
+                        HttpServer2Replica::connect(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::WithOrigin,
+                    |replica, ctx, request| async move {
+                        HttpServer2Replica::with_origin(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::WithInterceptor,
+                    |replica, ctx, request| async move {
+                        HttpServer2Replica::with_interceptor(&*replica, &ctx, request)
+                            .await
+                    },
+                )
+                .unary(
+                    methods::SendCompressed,
+                    |replica, ctx, request| async move {
+                        HttpServer2Replica::send_compressed(&*replica, &ctx, request)
+                            .await
+                    },
+                )
+                .unary(
+                    methods::AcceptCompressed,
+                    |replica, ctx, request| async move {
+                        HttpServer2Replica::accept_compressed(&*replica, &ctx, request)
+                            .await
+                    },
+                )
+                .unary(
+                    methods::MaxDecodingMessageSize,
+                    |replica, ctx, request| async move {
+                        HttpServer2Replica::max_decoding_message_size(
+                                &*replica,
+                                &ctx,
+                                request,
+                            )
+                            .await
+                    },
+                )
+                .unary(
+                    methods::MaxEncodingMessageSize,
+                    |replica, ctx, request| async move {
+                        HttpServer2Replica::max_encoding_message_size(
+                                &*replica,
+                                &ctx,
+                                request,
+                            )
+                            .await
+                    },
+                )
+                .unary(
+                    methods::Cmp,
+                    |replica, ctx, request| async move {
+                        HttpServer2Replica::cmp(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::FromDisk,
+                    |replica, ctx, request| async move {
+                        HttpServer2Replica::from_disk(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::IntoDisk,
+                    |replica, ctx, request| async move {
+                        HttpServer2Replica::into_disk(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::Drop,
+                    |replica, ctx, request| async move {
+                        HttpServer2Replica::drop(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::Default,
+                    |replica, ctx, request| async move {
+                        HttpServer2Replica::default(&*replica, &ctx, request).await
+                    },
+                )
+        }
+    }
+
+    /// A [`HttpServer2Replica`] as a service of a server.
+    pub type HttpServer2ReplicaServer = ReplicaServer<HttpServer2Service>;
+
     /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
     pub mod methods {
         /// `keywords.HTTPServer2/Connect`
@@ -4307,6 +4766,55 @@ pub mod unknown_gorums {
             NodeCall::new(&self.caller, request)
         }
     }
+
+    /// What a replica of the service `keywords.Unknown` does with each call.
+    ///
+    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
+    /// fails its own call only.
+    pub trait UnknownReplica: Send + Sync + 'static {
+        /// Handles `keywords.Unknown/Method`.
+        fn method(
+            &self,
+            ctx: &Context,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+
+        /// Handles `keywords.Unknown/Replies`.
+        fn replies(
+            &self,
+            ctx: &Context,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+    }
+
+    /// The service `keywords.Unknown` as a type.
+    #[derive(Clone, Copy, Debug)]
+    pub struct UnknownService;
+
+    impl ServiceName for UnknownService {
+        const NAME: &'static str = "keywords.Unknown";
+    }
+
+    impl<T: UnknownReplica> Serve<T> for UnknownService {
+        fn handlers(replica: Arc<T>) -> Handlers<T> {
+            Handlers::new(replica)
+                .unary(
+                    methods::Method,
+                    |replica, ctx, request| async move {
+                        UnknownReplica::method(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::Replies,
+                    |replica, ctx, request| async move {
+                        UnknownReplica::replies(&*replica, &ctx, request).await
+                    },
+                )
+        }
+    }
+
+    /// A [`UnknownReplica`] as a service of a server.
+    pub type UnknownReplicaServer = ReplicaServer<UnknownService>;
 
     /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
     pub mod methods {

@@ -933,6 +933,85 @@ pub mod sink_gorums {
         }
     }
 
+    /// What a replica of the service `kitchen_sink.Sink` does with each call.
+    ///
+    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
+    /// fails its own call only.
+    pub trait SinkReplica: Send + Sync + 'static {
+        /// Takes \<anything>.
+        fn take(
+            &self,
+            ctx: &Context,
+            request: super::Everything,
+        ) -> impl Future<Output = Result<(), Status>> + Send;
+
+        /// Handles `kitchen_sink.Sink/TakeInner`.
+        fn take_inner(
+            &self,
+            ctx: &Context,
+            request: super::everything::Inner,
+        ) -> impl Future<
+            Output = Result<super::everything::inner::Deepest, Status>,
+        > + Send;
+
+        /// Is not to be called any more.
+        fn old(
+            &self,
+            ctx: &Context,
+            request: super::Commented,
+        ) -> impl Future<
+            Output = Result<::gorums_runtime::prost_types::Any, Status>,
+        > + Send;
+
+        /// Handles `kitchen_sink.Sink/OldOne`.
+        fn old_one(
+            &self,
+            ctx: &Context,
+            request: ::gorums_runtime::prost_types::Timestamp,
+        ) -> impl Future<Output = Result<bool, Status>> + Send;
+    }
+
+    /// The service `kitchen_sink.Sink` as a type.
+    #[derive(Clone, Copy, Debug)]
+    pub struct SinkService;
+
+    impl ServiceName for SinkService {
+        const NAME: &'static str = "kitchen_sink.Sink";
+    }
+
+    impl<T: SinkReplica> Serve<T> for SinkService {
+        fn handlers(replica: Arc<T>) -> Handlers<T> {
+            Handlers::new(replica)
+                .unary(
+                    methods::Take,
+                    |replica, ctx, request| async move {
+                        SinkReplica::take(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::TakeInner,
+                    |replica, ctx, request| async move {
+                        SinkReplica::take_inner(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::Old,
+                    |replica, ctx, request| async move {
+                        SinkReplica::old(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::OldOne,
+                    |replica, ctx, request| async move {
+                        SinkReplica::old_one(&*replica, &ctx, request).await
+                    },
+                )
+        }
+    }
+
+    /// A [`SinkReplica`] as a service of a server.
+    pub type SinkReplicaServer = ReplicaServer<SinkService>;
+
     /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
     pub mod methods {
         /// `kitchen_sink.Sink/Take`

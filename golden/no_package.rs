@@ -528,6 +528,55 @@ pub mod pinger_gorums {
         }
     }
 
+    /// What a replica of the service `Pinger` does with each call.
+    ///
+    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
+    /// fails its own call only.
+    pub trait PingerReplica: Send + Sync + 'static {
+        /// Handles `Pinger/Ping`.
+        fn ping(
+            &self,
+            ctx: &Context,
+            request: super::Ping,
+        ) -> impl Future<Output = Result<super::Pong, Status>> + Send;
+
+        /// Handles `Pinger/PingOne`.
+        fn ping_one(
+            &self,
+            ctx: &Context,
+            request: super::Ping,
+        ) -> impl Future<Output = Result<super::Pong, Status>> + Send;
+    }
+
+    /// The service `Pinger` as a type.
+    #[derive(Clone, Copy, Debug)]
+    pub struct PingerService;
+
+    impl ServiceName for PingerService {
+        const NAME: &'static str = "Pinger";
+    }
+
+    impl<T: PingerReplica> Serve<T> for PingerService {
+        fn handlers(replica: Arc<T>) -> Handlers<T> {
+            Handlers::new(replica)
+                .unary(
+                    methods::Ping,
+                    |replica, ctx, request| async move {
+                        PingerReplica::ping(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::PingOne,
+                    |replica, ctx, request| async move {
+                        PingerReplica::ping_one(&*replica, &ctx, request).await
+                    },
+                )
+        }
+    }
+
+    /// A [`PingerReplica`] as a service of a server.
+    pub type PingerReplicaServer = ReplicaServer<PingerService>;
+
     /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
     pub mod methods {
         /// `Pinger/Ping`

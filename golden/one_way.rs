@@ -662,6 +662,89 @@ pub mod one_way_gorums {
         }
     }
 
+    /// What a replica of the service `one_way.OneWay` does with each call.
+    ///
+    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
+    /// fails its own call only.
+    pub trait OneWayReplica: Send + Sync + 'static {
+        /// Appends an entry at every node.
+        ///
+        /// The caller waits for no reply.
+        fn append(
+            &self,
+            ctx: &Context,
+            request: super::Entry,
+        ) -> impl Future<Output = ()> + Send;
+
+        /// Handles `one_way.OneWay/AppendPerNode`.
+        ///
+        /// The caller waits for no reply.
+        fn append_per_node(
+            &self,
+            ctx: &Context,
+            request: super::Entry,
+        ) -> impl Future<Output = ()> + Send;
+
+        /// Appends an entry at one node.
+        ///
+        /// The caller waits for no reply.
+        fn append_to(
+            &self,
+            ctx: &Context,
+            request: super::Entry,
+        ) -> impl Future<Output = ()> + Send;
+
+        /// Handles `one_way.OneWay/Notify`.
+        ///
+        /// The caller waits for no reply.
+        fn notify(
+            &self,
+            ctx: &Context,
+            request: super::Entry,
+        ) -> impl Future<Output = ()> + Send;
+    }
+
+    /// The service `one_way.OneWay` as a type.
+    #[derive(Clone, Copy, Debug)]
+    pub struct OneWayService;
+
+    impl ServiceName for OneWayService {
+        const NAME: &'static str = "one_way.OneWay";
+    }
+
+    impl<T: OneWayReplica> Serve<T> for OneWayService {
+        fn handlers(replica: Arc<T>) -> Handlers<T> {
+            Handlers::new(replica)
+                .one_way(
+                    methods::Append,
+                    |replica, ctx, request| async move {
+                        OneWayReplica::append(&*replica, &ctx, request).await
+                    },
+                )
+                .one_way(
+                    methods::AppendPerNode,
+                    |replica, ctx, request| async move {
+                        OneWayReplica::append_per_node(&*replica, &ctx, request).await
+                    },
+                )
+                .one_way(
+                    methods::AppendTo,
+                    |replica, ctx, request| async move {
+                        OneWayReplica::append_to(&*replica, &ctx, request).await
+                    },
+                )
+                .one_way(
+                    methods::Notify,
+                    |replica, ctx, request| async move {
+                        OneWayReplica::notify(&*replica, &ctx, request).await
+                    },
+                )
+        }
+    }
+
+    /// A [`OneWayReplica`] as a service of a server.
+    pub type OneWayReplicaServer = ReplicaServer<OneWayService>;
+
     /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
     pub mod methods {
         /// `one_way.OneWay/Append`

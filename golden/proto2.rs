@@ -495,6 +495,42 @@ pub mod proto2_gorums {
         }
     }
 
+    /// What a replica of the service `proto2.Proto2` does with each call.
+    ///
+    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
+    /// fails its own call only.
+    pub trait Proto2Replica: Send + Sync + 'static {
+        /// Handles `proto2.Proto2/Get`.
+        fn get(
+            &self,
+            ctx: &Context,
+            request: super::Request,
+        ) -> impl Future<Output = Result<super::Reply, Status>> + Send;
+    }
+
+    /// The service `proto2.Proto2` as a type.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Proto2Service;
+
+    impl ServiceName for Proto2Service {
+        const NAME: &'static str = "proto2.Proto2";
+    }
+
+    impl<T: Proto2Replica> Serve<T> for Proto2Service {
+        fn handlers(replica: Arc<T>) -> Handlers<T> {
+            Handlers::new(replica)
+                .unary(
+                    methods::Get,
+                    |replica, ctx, request| async move {
+                        Proto2Replica::get(&*replica, &ctx, request).await
+                    },
+                )
+        }
+    }
+
+    /// A [`Proto2Replica`] as a service of a server.
+    pub type Proto2ReplicaServer = ReplicaServer<Proto2Service>;
+
     /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
     pub mod methods {
         /// `proto2.Proto2/Get`

@@ -990,6 +990,120 @@ pub mod register_gorums {
         }
     }
 
+    /// What a replica of the service `register.Register` does with each call.
+    ///
+    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
+    /// fails its own call only.
+    pub trait RegisterReplica: Send + Sync + 'static {
+        /// Reads the value of one node.
+        fn read_no_qc(
+            &self,
+            ctx: &Context,
+            request: super::ReadRequest,
+        ) -> impl Future<Output = Result<super::State, Status>> + Send;
+
+        /// Reads the newest value of a quorum.
+        fn read(
+            &self,
+            ctx: &Context,
+            request: super::ReadRequest,
+        ) -> impl Future<Output = Result<super::State, Status>> + Send;
+
+        /// Reads the newest value, and how many nodes have it.
+        fn read_agreed(
+            &self,
+            ctx: &Context,
+            request: super::ReadRequest,
+        ) -> impl Future<Output = Result<super::State, Status>> + Send;
+
+        /// Handles `register.Register/ReadForWrite`.
+        fn read_for_write(
+            &self,
+            ctx: &Context,
+            request: super::ReadRequest,
+        ) -> impl Future<Output = Result<super::State, Status>> + Send;
+
+        /// Writes a value to a quorum; its quorum function compares the replies with the request.
+        fn write(
+            &self,
+            ctx: &Context,
+            request: super::State,
+        ) -> impl Future<Output = Result<super::WriteResponse, Status>> + Send;
+
+        /// Writes to each node a value of its own.
+        fn write_per_node(
+            &self,
+            ctx: &Context,
+            request: super::State,
+        ) -> impl Future<Output = Result<super::WriteResponse, Status>> + Send;
+
+        /// Handles `register.Register/WriteNoQC`.
+        fn write_no_qc(
+            &self,
+            ctx: &Context,
+            request: super::State,
+        ) -> impl Future<Output = Result<super::WriteResponse, Status>> + Send;
+    }
+
+    /// The service `register.Register` as a type.
+    #[derive(Clone, Copy, Debug)]
+    pub struct RegisterService;
+
+    impl ServiceName for RegisterService {
+        const NAME: &'static str = "register.Register";
+    }
+
+    impl<T: RegisterReplica> Serve<T> for RegisterService {
+        fn handlers(replica: Arc<T>) -> Handlers<T> {
+            Handlers::new(replica)
+                .unary(
+                    methods::ReadNoQc,
+                    |replica, ctx, request| async move {
+                        RegisterReplica::read_no_qc(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::Read,
+                    |replica, ctx, request| async move {
+                        RegisterReplica::read(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::ReadAgreed,
+                    |replica, ctx, request| async move {
+                        RegisterReplica::read_agreed(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::ReadForWrite,
+                    |replica, ctx, request| async move {
+                        RegisterReplica::read_for_write(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::Write,
+                    |replica, ctx, request| async move {
+                        RegisterReplica::write(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::WritePerNode,
+                    |replica, ctx, request| async move {
+                        RegisterReplica::write_per_node(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::WriteNoQc,
+                    |replica, ctx, request| async move {
+                        RegisterReplica::write_no_qc(&*replica, &ctx, request).await
+                    },
+                )
+        }
+    }
+
+    /// A [`RegisterReplica`] as a service of a server.
+    pub type RegisterReplicaServer = ReplicaServer<RegisterService>;
+
     /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
     pub mod methods {
         /// `register.Register/ReadNoQC`

@@ -451,6 +451,42 @@ pub mod relab_gorums {
         }
     }
 
+    /// What a replica of the service `relab_import.Relab` does with each call.
+    ///
+    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
+    /// fails its own call only.
+    pub trait RelabReplica: Send + Sync + 'static {
+        /// Handles `relab_import.Relab/Get`.
+        fn get(
+            &self,
+            ctx: &Context,
+            request: super::Request,
+        ) -> impl Future<Output = Result<super::Reply, Status>> + Send;
+    }
+
+    /// The service `relab_import.Relab` as a type.
+    #[derive(Clone, Copy, Debug)]
+    pub struct RelabService;
+
+    impl ServiceName for RelabService {
+        const NAME: &'static str = "relab_import.Relab";
+    }
+
+    impl<T: RelabReplica> Serve<T> for RelabService {
+        fn handlers(replica: Arc<T>) -> Handlers<T> {
+            Handlers::new(replica)
+                .unary(
+                    methods::Get,
+                    |replica, ctx, request| async move {
+                        RelabReplica::get(&*replica, &ctx, request).await
+                    },
+                )
+        }
+    }
+
+    /// A [`RelabReplica`] as a service of a server.
+    pub type RelabReplicaServer = ReplicaServer<RelabService>;
+
     /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
     pub mod methods {
         /// `relab_import.Relab/Get`

@@ -735,6 +735,81 @@ pub mod storage_gorums {
         }
     }
 
+    /// What a replica of the service `storage.Storage` does with each call.
+    ///
+    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
+    /// fails its own call only.
+    pub trait StorageReplica: Send + Sync + 'static {
+        /// Reads from one node.
+        fn read_rpc(
+            &self,
+            ctx: &Context,
+            request: super::ReadRequest,
+        ) -> impl Future<Output = Result<super::ReadResponse, Status>> + Send;
+
+        /// Writes to one node.
+        fn write_rpc(
+            &self,
+            ctx: &Context,
+            request: super::WriteRequest,
+        ) -> impl Future<Output = Result<super::WriteResponse, Status>> + Send;
+
+        /// Reads the newest value of a quorum.
+        fn read_qc(
+            &self,
+            ctx: &Context,
+            request: super::ReadRequest,
+        ) -> impl Future<Output = Result<super::ReadResponse, Status>> + Send;
+
+        /// Writes to a quorum.
+        fn write_qc(
+            &self,
+            ctx: &Context,
+            request: super::WriteRequest,
+        ) -> impl Future<Output = Result<super::WriteResponse, Status>> + Send;
+    }
+
+    /// The service `storage.Storage` as a type.
+    #[derive(Clone, Copy, Debug)]
+    pub struct StorageService;
+
+    impl ServiceName for StorageService {
+        const NAME: &'static str = "storage.Storage";
+    }
+
+    impl<T: StorageReplica> Serve<T> for StorageService {
+        fn handlers(replica: Arc<T>) -> Handlers<T> {
+            Handlers::new(replica)
+                .unary(
+                    methods::ReadRpc,
+                    |replica, ctx, request| async move {
+                        StorageReplica::read_rpc(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::WriteRpc,
+                    |replica, ctx, request| async move {
+                        StorageReplica::write_rpc(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::ReadQc,
+                    |replica, ctx, request| async move {
+                        StorageReplica::read_qc(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::WriteQc,
+                    |replica, ctx, request| async move {
+                        StorageReplica::write_qc(&*replica, &ctx, request).await
+                    },
+                )
+        }
+    }
+
+    /// A [`StorageReplica`] as a service of a server.
+    pub type StorageReplicaServer = ReplicaServer<StorageService>;
+
     /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
     pub mod methods {
         /// `storage.Storage/ReadRPC`

@@ -773,11 +773,119 @@ pub mod transfer_gorums {
         }
     }
 
+    /// What a replica of the service `streaming.Transfer` does with each call.
+    ///
+    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
+    /// fails its own call only.
+    pub trait TransferReplica: Send + Sync + 'static {
+        /// Handles `streaming.Transfer/Send`.
+        fn send(
+            &self,
+            ctx: &Context,
+            request: super::Chunk,
+        ) -> impl Future<Output = Result<super::Receipt, Status>> + Send;
+
+        /// Handles `streaming.Transfer/Upload`.
+        fn upload(
+            &self,
+            ctx: &Context,
+            requests: Streaming<super::Chunk>,
+        ) -> impl Future<Output = Result<super::Receipt, Status>> + Send;
+
+        /// Handles `streaming.Transfer/Download`.
+        ///
+        /// The stream of replies ends when this has returned and `replies` is dropped.
+        fn download(
+            &self,
+            ctx: &Context,
+            request: super::Receipt,
+            replies: ReplySink<super::Chunk>,
+        ) -> impl Future<Output = Result<(), Status>> + Send;
+
+        /// Handles `streaming.Transfer/Exchange`.
+        ///
+        /// The stream of replies ends when this has returned and `replies` is dropped.
+        fn exchange(
+            &self,
+            ctx: &Context,
+            requests: Streaming<super::Chunk>,
+            replies: ReplySink<super::Chunk>,
+        ) -> impl Future<Output = Result<(), Status>> + Send;
+
+        /// Handles `streaming.Transfer/Confirm`.
+        fn confirm(
+            &self,
+            ctx: &Context,
+            request: super::Receipt,
+        ) -> impl Future<Output = Result<super::Receipt, Status>> + Send;
+    }
+
+    /// The service `streaming.Transfer` as a type.
+    #[derive(Clone, Copy, Debug)]
+    pub struct TransferService;
+
+    impl ServiceName for TransferService {
+        const NAME: &'static str = "streaming.Transfer";
+    }
+
+    impl<T: TransferReplica> Serve<T> for TransferService {
+        fn handlers(replica: Arc<T>) -> Handlers<T> {
+            Handlers::new(replica)
+                .unary(
+                    methods::Send,
+                    |replica, ctx, request| async move {
+                        TransferReplica::send(&*replica, &ctx, request).await
+                    },
+                )
+                .client_streaming(
+                    methods::Upload,
+                    |replica, ctx, requests| async move {
+                        TransferReplica::upload(&*replica, &ctx, requests).await
+                    },
+                )
+                .server_streaming(
+                    methods::Download,
+                    |replica, ctx, request, replies| async move {
+                        TransferReplica::download(&*replica, &ctx, request, replies)
+                            .await
+                    },
+                )
+                .bidirectional(
+                    methods::Exchange,
+                    |replica, ctx, requests, replies| async move {
+                        TransferReplica::exchange(&*replica, &ctx, requests, replies)
+                            .await
+                    },
+                )
+                .unary(
+                    methods::Confirm,
+                    |replica, ctx, request| async move {
+                        TransferReplica::confirm(&*replica, &ctx, request).await
+                    },
+                )
+        }
+    }
+
+    /// A [`TransferReplica`] as a service of a server.
+    pub type TransferReplicaServer = ReplicaServer<TransferService>;
+
     /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
     pub mod methods {
         /// `streaming.Transfer/Send`
         #[derive(Clone, Copy, Debug)]
         pub struct Send;
+
+        /// `streaming.Transfer/Upload`
+        #[derive(Clone, Copy, Debug)]
+        pub struct Upload;
+
+        /// `streaming.Transfer/Download`
+        #[derive(Clone, Copy, Debug)]
+        pub struct Download;
+
+        /// `streaming.Transfer/Exchange`
+        #[derive(Clone, Copy, Debug)]
+        pub struct Exchange;
 
         /// `streaming.Transfer/Confirm`
         #[derive(Clone, Copy, Debug)]
@@ -792,6 +900,40 @@ pub mod transfer_gorums {
             "Send",
             "/streaming.Transfer/Send",
         );
+    }
+
+    impl Method for methods::Upload {
+        type Request = super::Chunk;
+        type Reply = super::Receipt;
+        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
+                "streaming.Transfer",
+                "Upload",
+                "/streaming.Transfer/Upload",
+            )
+            .with_request_stream();
+    }
+
+    impl Method for methods::Download {
+        type Request = super::Receipt;
+        type Reply = super::Chunk;
+        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
+                "streaming.Transfer",
+                "Download",
+                "/streaming.Transfer/Download",
+            )
+            .with_reply_stream();
+    }
+
+    impl Method for methods::Exchange {
+        type Request = super::Chunk;
+        type Reply = super::Chunk;
+        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
+                "streaming.Transfer",
+                "Exchange",
+                "/streaming.Transfer/Exchange",
+            )
+            .with_request_stream()
+            .with_reply_stream();
     }
 
     impl Method for methods::Confirm {

@@ -594,6 +594,68 @@ pub mod log_gorums {
         }
     }
 
+    /// What a replica of the service `two_services.Log` does with each call.
+    ///
+    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
+    /// fails its own call only.
+    pub trait LogReplica: Send + Sync + 'static {
+        /// Handles `two_services.Log/Append`.
+        fn append(
+            &self,
+            ctx: &Context,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<super::Index, Status>> + Send;
+
+        /// Handles `two_services.Log/Last`.
+        fn last(
+            &self,
+            ctx: &Context,
+            request: (),
+        ) -> impl Future<Output = Result<super::Index, Status>> + Send;
+
+        /// Handles `two_services.Log/Clear`.
+        fn clear(
+            &self,
+            ctx: &Context,
+            request: (),
+        ) -> impl Future<Output = Result<(), Status>> + Send;
+    }
+
+    /// The service `two_services.Log` as a type.
+    #[derive(Clone, Copy, Debug)]
+    pub struct LogService;
+
+    impl ServiceName for LogService {
+        const NAME: &'static str = "two_services.Log";
+    }
+
+    impl<T: LogReplica> Serve<T> for LogService {
+        fn handlers(replica: Arc<T>) -> Handlers<T> {
+            Handlers::new(replica)
+                .unary(
+                    methods::Append,
+                    |replica, ctx, request| async move {
+                        LogReplica::append(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::Last,
+                    |replica, ctx, request| async move {
+                        LogReplica::last(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::Clear,
+                    |replica, ctx, request| async move {
+                        LogReplica::clear(&*replica, &ctx, request).await
+                    },
+                )
+        }
+    }
+
+    /// A [`LogReplica`] as a service of a server.
+    pub type LogReplicaServer = ReplicaServer<LogService>;
+
     /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
     pub mod methods {
         /// `two_services.Log/Append`
@@ -1247,6 +1309,68 @@ pub mod journal_gorums {
         }
     }
 
+    /// What a replica of the service `two_services.Journal` does with each call.
+    ///
+    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
+    /// fails its own call only.
+    pub trait JournalReplica: Send + Sync + 'static {
+        /// Handles `two_services.Journal/Append`.
+        fn append(
+            &self,
+            ctx: &Context,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<super::Index, Status>> + Send;
+
+        /// Handles `two_services.Journal/Last`.
+        fn last(
+            &self,
+            ctx: &Context,
+            request: (),
+        ) -> impl Future<Output = Result<super::Index, Status>> + Send;
+
+        /// Handles `two_services.Journal/Clear`.
+        fn clear(
+            &self,
+            ctx: &Context,
+            request: (),
+        ) -> impl Future<Output = Result<(), Status>> + Send;
+    }
+
+    /// The service `two_services.Journal` as a type.
+    #[derive(Clone, Copy, Debug)]
+    pub struct JournalService;
+
+    impl ServiceName for JournalService {
+        const NAME: &'static str = "two_services.Journal";
+    }
+
+    impl<T: JournalReplica> Serve<T> for JournalService {
+        fn handlers(replica: Arc<T>) -> Handlers<T> {
+            Handlers::new(replica)
+                .unary(
+                    methods::Append,
+                    |replica, ctx, request| async move {
+                        JournalReplica::append(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::Last,
+                    |replica, ctx, request| async move {
+                        JournalReplica::last(&*replica, &ctx, request).await
+                    },
+                )
+                .unary(
+                    methods::Clear,
+                    |replica, ctx, request| async move {
+                        JournalReplica::clear(&*replica, &ctx, request).await
+                    },
+                )
+        }
+    }
+
+    /// A [`JournalReplica`] as a service of a server.
+    pub type JournalReplicaServer = ReplicaServer<JournalService>;
+
     /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
     pub mod methods {
         /// `two_services.Journal/Append`
@@ -1635,4 +1759,26 @@ pub mod nothing_gorums {
             super::nothing_client::NothingClient::new(self.caller.node().channel())
         }
     }
+
+    /// What a replica of the service `two_services.Nothing` does with each call.
+    ///
+    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
+    /// fails its own call only.
+    pub trait NothingReplica: Send + Sync + 'static {}
+    /// The service `two_services.Nothing` as a type.
+    #[derive(Clone, Copy, Debug)]
+    pub struct NothingService;
+
+    impl ServiceName for NothingService {
+        const NAME: &'static str = "two_services.Nothing";
+    }
+
+    impl<T: NothingReplica> Serve<T> for NothingService {
+        fn handlers(replica: Arc<T>) -> Handlers<T> {
+            Handlers::new(replica)
+        }
+    }
+
+    /// A [`NothingReplica`] as a service of a server.
+    pub type NothingReplicaServer = ReplicaServer<NothingService>;
 }

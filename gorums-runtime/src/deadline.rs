@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 use tonic::Status;
+use tonic::metadata::MetadataMap;
 
 /// The longest timeout that the gRPC protocol can carry: eight digits of hours.
 const LONGEST_GRPC_TIMEOUT: Duration = Duration::from_secs(99_999_999 * 60 * 60);
@@ -18,6 +19,13 @@ impl Deadline {
     /// `timeout` from now. A timeout beyond what the clock can tell is no deadline.
     pub(crate) fn after(timeout: Option<Duration>) -> Self {
         Self(timeout.and_then(|timeout| Instant::now().checked_add(timeout)))
+    }
+
+    /// The deadline that a caller sent along as `grpc-timeout`. One that is malformed is none.
+    pub(crate) fn received(metadata: &MetadataMap) -> Self {
+        let timeout = metadata.get("grpc-timeout");
+        let timeout = timeout.and_then(|timeout| timeout.to_str().ok());
+        Self::after(timeout.and_then(parse_grpc_timeout))
     }
 
     pub(crate) fn instant(self) -> Option<Instant> {
@@ -38,13 +46,34 @@ impl Deadline {
         Alarm(self.0.map(|at| Box::pin(tokio::time::sleep_until(at))))
     }
 
+    /// The time left: zero once the deadline has passed.
+    pub(crate) fn remaining(self) -> Option<Duration> {
+        self.0
+            .map(|at| at.saturating_duration_since(Instant::now()))
+    }
+
     /// The time left, as the gRPC protocol can carry it.
     pub(crate) fn grpc_timeout(self) -> Option<Duration> {
-        self.0.map(|at| {
-            at.saturating_duration_since(Instant::now())
-                .min(LONGEST_GRPC_TIMEOUT)
-        })
+        self.remaining().map(|left| left.min(LONGEST_GRPC_TIMEOUT))
     }
+}
+
+/// A timeout in the notation of the gRPC protocol: up to eight digits, and a unit from hours to nanoseconds.
+fn parse_grpc_timeout(timeout: &str) -> Option<Duration> {
+    let (digits, unit) = timeout.split_at_checked(timeout.len().checked_sub(1)?)?;
+    if digits.len() > 8 || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let value: u64 = digits.parse().ok()?;
+    Some(match unit {
+        "H" => Duration::from_secs(value * 60 * 60),
+        "M" => Duration::from_secs(value * 60),
+        "S" => Duration::from_secs(value),
+        "m" => Duration::from_millis(value),
+        "u" => Duration::from_micros(value),
+        "n" => Duration::from_nanos(value),
+        _ => return None,
+    })
 }
 
 /// A future that is ready once its deadline has passed.
@@ -79,6 +108,23 @@ mod tests {
     #[test]
     fn a_timeout_beyond_the_clock_is_no_deadline() {
         assert_eq!(Deadline::after(Some(Duration::MAX)), Deadline::after(None));
+    }
+
+    #[test]
+    fn a_timeout_is_read_in_the_notation_of_grpc() {
+        for (text, timeout) in [
+            ("2H", Duration::from_secs(7200)),
+            ("3M", Duration::from_secs(180)),
+            ("4S", Duration::from_secs(4)),
+            ("50m", Duration::from_millis(50)),
+            ("6u", Duration::from_micros(6)),
+            ("99999999n", Duration::from_nanos(99_999_999)),
+        ] {
+            assert_eq!(parse_grpc_timeout(text), Some(timeout), "{text}");
+        }
+        for text in ["", "m", "50", "-5m", "5x", "123456789m", "5 m", "5\u{b5}"] {
+            assert_eq!(parse_grpc_timeout(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -11,15 +11,18 @@ pub(crate) struct Panicked(pub(crate) String);
 /// Runs a function of the user, whose panic must not take down more than its call.
 pub(crate) fn guard<T>(function: impl FnOnce() -> T) -> Result<T, Panicked> {
     // What the function was changing is dropped with the call, so nobody sees it half changed.
-    catch_unwind(AssertUnwindSafe(function)).map_err(|payload| Panicked(message(&*payload)))
+    catch_unwind(AssertUnwindSafe(function)).map_err(|payload| Panicked::with(&*payload))
 }
 
-fn message(payload: &(dyn Any + Send)) -> String {
-    payload
-        .downcast_ref::<&str>()
-        .map(ToString::to_string)
-        .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_string())
+impl Panicked {
+    /// The message of a panic that was caught.
+    pub(crate) fn with(payload: &(dyn Any + Send)) -> Self {
+        let message = payload
+            .downcast_ref::<&str>()
+            .map(ToString::to_string)
+            .or_else(|| payload.downcast_ref::<String>().cloned());
+        Self(message.unwrap_or_else(|| "no message".to_string()))
+    }
 }
 
 impl fmt::Display for Panicked {

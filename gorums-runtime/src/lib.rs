@@ -72,10 +72,12 @@ mod one_way;
 mod options;
 mod quorum_call;
 mod replies;
+mod server;
 mod stragglers;
 mod tasks;
 
 pub mod codegen;
+pub mod testing;
 
 pub use prost_types;
 pub use tonic;
@@ -102,6 +104,10 @@ pub use quorum_call::{
     WithNodes, WithNodesFuture,
 };
 pub use replies::Replies;
+pub use server::{
+    BoundServer, Context, Handlers, ReplicaServer, ReplySink, Router, RunningServer, Serve, Server,
+    ServerError, ServiceName,
+};
 
 /// Includes the code that `gorums-build` generated for a proto package, into a module of its own:
 /// `mod storage { gorums_runtime::include_proto!("storage"); }` for `package storage;`, and

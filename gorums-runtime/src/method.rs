@@ -8,6 +8,7 @@ pub struct MethodDescriptor {
     service: &'static str,
     name: &'static str,
     path: &'static str,
+    streams_requests: bool,
     streams_replies: bool,
 }
 
@@ -19,7 +20,16 @@ impl MethodDescriptor {
             service,
             name,
             path,
+            streams_requests: false,
             streams_replies: false,
+        }
+    }
+
+    /// The same method, if it takes a `stream`.
+    pub const fn with_request_stream(self) -> Self {
+        Self {
+            streams_requests: true,
+            ..self
         }
     }
 
@@ -29,6 +39,11 @@ impl MethodDescriptor {
             streams_replies: true,
             ..self
         }
+    }
+
+    /// Whether each node is sent a stream of requests.
+    pub const fn streams_requests(&self) -> bool {
+        self.streams_requests
     }
 
     /// Whether each node answers with a stream of replies.

@@ -1,11 +1,11 @@
-//! The module of a service's quorum calls and node calls.
+//! The module of a service's quorum calls, node calls and replicas.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use syn::ItemMod;
 
 use super::service_code::{MethodCode, ServiceCode};
-use super::{configuration, doc, lints, methods, node, quorum_spec};
+use super::{configuration, doc, lints, methods, node, quorum_spec, replica};
 use crate::names;
 use crate::parameters::Parameters;
 
@@ -41,6 +41,12 @@ pub(super) struct Names {
     pub(super) quorum_spec: Ident,
     pub(super) configuration: Ident,
     pub(super) node: Ident,
+    /// The trait of its replicas.
+    pub(super) replica: Ident,
+    /// The service as a type.
+    pub(super) service: Ident,
+    /// A replica as a service of a server.
+    pub(super) replica_server: Ident,
     /// The runtime's error, which a service called `Unknown` would hide.
     pub(super) unknown_node: TokenStream,
 }
@@ -57,6 +63,9 @@ impl Names {
             quorum_spec: format_ident!("{name}QuorumSpec"),
             configuration: format_ident!("{name}Configuration"),
             node: format_ident!("{name}Node"),
+            replica: format_ident!("{name}Replica"),
+            service: format_ident!("{name}Service"),
+            replica_server: format_ident!("{name}ReplicaServer"),
             unknown_node,
         }
     }
@@ -103,6 +112,7 @@ pub(crate) fn module(
         .then(|| quorum_spec::quorum_spec(service, &names));
     let configuration = configuration::configuration(service, &names);
     let node = node::node(service, &names, parameters.client);
+    let replica = parameters.server.then(|| replica::replica(service, &names));
     let methods = methods::methods(service, &names);
     syn::parse2(quote! {
         #doc
@@ -113,6 +123,7 @@ pub(crate) fn module(
             #quorum_spec
             #configuration
             #node
+            #replica
             #methods
         }
     })

@@ -11,7 +11,7 @@ pub(super) fn function_names(service: &ServiceCode<'_>) -> Vec<&'static str> {
     if any(|name| name == "cmp") {
         lints.push("clippy::should_implement_trait");
     }
-    if any(|name| name.starts_with("from_") || name.starts_with("into_")) {
+    if any(|name| name == "new" || name.starts_with("from_") || name.starts_with("into_")) {
         lints.push("clippy::wrong_self_convention");
     }
     lints

@@ -10,11 +10,7 @@ use crate::model::Form;
 
 /// The module of the types, and what they implement.
 pub(super) fn methods(service: &ServiceCode<'_>, names: &Names) -> TokenStream {
-    let methods: Vec<_> = service
-        .methods
-        .iter()
-        .filter(|code| code.method.form() != Some(Form::Client))
-        .collect();
+    let methods = &service.methods;
     if methods.is_empty() {
         return TokenStream::new();
     }
@@ -50,17 +46,16 @@ fn method(service: &ServiceCode<'_>, code: &MethodCode<'_>) -> TokenStream {
     let marker = format_ident!("{}", code.type_name);
     let (service_name, method_name) = (&service.service.full_name, &code.method.name);
     let path = format!("/{}", code.full_name(service.service));
-    let with_reply_stream = code
-        .method
-        .shape
-        .server_stream
-        .then(|| quote!(.with_reply_stream()));
+    let shape = code.method.shape;
+    let with_request_stream = shape.client_stream.then(|| quote!(.with_request_stream()));
+    let with_reply_stream = shape.server_stream.then(|| quote!(.with_reply_stream()));
     quote! {
         impl Method for methods::#marker {
             type Request = #request;
             type Reply = #reply;
             const DESCRIPTOR: MethodDescriptor =
-                MethodDescriptor::new(#service_name, #method_name, #path) #with_reply_stream;
+                MethodDescriptor::new(#service_name, #method_name, #path)
+                #with_request_stream #with_reply_stream;
         }
     }
 }

@@ -10,6 +10,7 @@ mod lints;
 mod methods;
 mod node;
 mod quorum_spec;
+mod replica;
 mod rust_type;
 mod service_code;
 mod tonic;

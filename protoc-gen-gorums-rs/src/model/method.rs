@@ -81,6 +81,11 @@ impl Method {
         })
     }
 
+    /// Whether nobody waits for its replies.
+    pub(crate) fn is_one_way(&self) -> bool {
+        matches!(self.call_type, CallType::Unicast | CallType::Multicast)
+    }
+
     /// Whether the user writes a quorum function for it.
     pub(crate) fn has_quorum_function(&self) -> bool {
         matches!(self.form(), Some(Form::Quorum(_) | Form::Correctable))

@@ -47,7 +47,7 @@ pub(super) const TABLE: &[Entry] = &[
     Entry {
         name: "server",
         kind: Kind::Flag(|p, on| p.server(on)),
-        help: "generate tonic's servers [default: true]",
+        help: "generate tonic's servers, and the traits of replicas [default: true]",
     },
     Entry {
         name: "btree_map",

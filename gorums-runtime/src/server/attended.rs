@@ -1,0 +1,74 @@
+//! Handlers that run to their end.
+
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::task::{Poll, ready};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::runtime::Handle;
+use tonic::Status;
+
+use super::Context;
+use crate::guard::Panicked;
+
+/// A handler whose caller waits for it. When the caller gives up, the handler is told by its context, and goes on
+/// without being waited for: a replica must not be left with half of an update.
+pub(super) struct Attended<T: Send + 'static> {
+    context: Context,
+    /// None once it has ended.
+    handler: Option<BoxFuture<'static, Result<T, Status>>>,
+}
+
+impl<T: Send + 'static> Attended<T> {
+    pub(super) fn new(
+        context: Context,
+        handler: impl Future<Output = Result<T, Status>> + Send + 'static,
+    ) -> Self {
+        Self {
+            handler: Some(guarded(context.clone(), handler).boxed()),
+            context,
+        }
+    }
+}
+
+/// A handler whose panic is its status.
+pub(super) async fn guarded<T>(
+    context: Context,
+    handler: impl Future<Output = Result<T, Status>>,
+) -> Result<T, Status> {
+    // What a panic leaves behind in the replica is guarded by the replica's own locks.
+    let outcome = AssertUnwindSafe(handler).catch_unwind().await;
+    outcome.unwrap_or_else(|payload| {
+        let Panicked(message) = Panicked::with(&*payload);
+        let method = context.method().full_name();
+        let status = format!("the handler of {method} panicked: {message}");
+        Err(Status::internal(status))
+    })
+}
+
+impl<T: Send + 'static> Future for Attended<T> {
+    type Output = Result<T, Status>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Self::Output> {
+        let Some(handler) = &mut self.handler else {
+            panic!("a handler was polled after it ended");
+        };
+        let outcome = ready!(handler.poll_unpin(cx));
+        self.handler = None;
+        Poll::Ready(outcome)
+    }
+}
+
+impl<T: Send + 'static> Drop for Attended<T> {
+    fn drop(&mut self) {
+        let Some(handler) = self.handler.take() else {
+            return;
+        };
+        self.context.abandon();
+        // Outside of a runtime the server is gone, and nothing can go on.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(handler);
+        }
+    }
+}

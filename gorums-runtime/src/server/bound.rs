@@ -1,0 +1,122 @@
+//! A server with an address.
+
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::ServerError;
+use super::server::{Server, incoming};
+use super::serving::serve;
+
+/// A server that has an address, and does not serve yet. Made by [`Server::bind`].
+#[derive(Debug)]
+#[must_use = "a server does nothing until it serves"]
+pub struct BoundServer {
+    server: Server,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl BoundServer {
+    pub(super) fn new(server: Server, listener: TcpListener, address: SocketAddr) -> Self {
+        Self {
+            server,
+            listener,
+            address,
+        }
+    }
+
+    /// The address that the server listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves for as long as the future is polled.
+    ///
+    /// # Errors
+    ///
+    /// When the server breaks.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the server's connections at once.
+    pub async fn serve(self) -> Result<(), ServerError> {
+        self.serve_until(std::future::pending()).await
+    }
+
+    /// Serves until `stop` completes. Then no more connections and calls are accepted, and the future ends when the
+    /// calls that are under way have: those that take longer than the server's [`grace`](Server::grace) lose their
+    /// connections.
+    ///
+    /// # Errors
+    ///
+    /// When the server breaks.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the server's connections at once.
+    pub async fn serve_until(
+        self,
+        stop: impl Future<Output = ()> + Send,
+    ) -> Result<(), ServerError> {
+        serve(self.server, incoming(self.listener), stop).await
+    }
+
+    /// Serves in the background, on the current tokio runtime.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn start(self) -> RunningServer {
+        let address = self.address;
+        let stop = CancellationToken::new();
+        let stopped = stop.clone().cancelled_owned();
+        RunningServer {
+            address,
+            task: tokio::spawn(self.serve_until(stopped)),
+            stop: stop.drop_guard(),
+        }
+    }
+}
+
+/// A server in the background. Made by [`BoundServer::start`].
+///
+/// Dropping it shuts the server down as [`shutdown`](Self::shutdown) does, without waiting for that.
+#[derive(Debug)]
+#[must_use = "dropping a running server shuts it down"]
+pub struct RunningServer {
+    address: SocketAddr,
+    task: JoinHandle<Result<(), ServerError>>,
+    stop: DropGuard,
+}
+
+impl RunningServer {
+    /// The address that the server listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Shuts the server down, and waits until it is: see [`BoundServer::serve_until`].
+    ///
+    /// # Errors
+    ///
+    /// When the server broke.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the server to shut down by itself.
+    pub async fn shutdown(self) -> Result<(), ServerError> {
+        let Self { task, stop, .. } = self;
+        drop(stop);
+        match task.await {
+            Ok(outcome) => outcome,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is shutting down, and the server with it.
+                Err(_) => Ok(()),
+            },
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Replicas as services of a server.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::task::Poll;
+
+use futures::future::BoxFuture;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::server::NamedService;
+
+use super::handlers::{Answer, Handlers};
+use super::limits::Limits;
+
+/// A service as a type. Implemented by generated code.
+pub trait ServiceName: 'static {
+    /// The service's full name, such as `register.Register`.
+    const NAME: &'static str;
+}
+
+/// The functions by which a replica `T` handles a service. Implemented by generated code for every `T` that implements
+/// the service's replica trait.
+pub trait Serve<T>: ServiceName {
+    /// The functions of `replica`.
+    fn handlers(replica: Arc<T>) -> Handlers<T>;
+}
+
+/// A replica as a service: to be added to a [`Router`](crate::Router), or to a tonic server of your own.
+///
+/// Generated code has a name for it per service, such as `RegisterReplicaServer`.
+///
+/// ```no_run
+/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
+/// # async fn example(replica: impl register::register_gorums::RegisterReplica) -> Result<(), Box<dyn std::error::Error>> {
+/// use register::register_gorums::RegisterReplicaServer;
+///
+/// tonic::transport::Server::builder()
+///     .add_service(RegisterReplicaServer::new(replica))
+///     .serve("127.0.0.1:4000".parse()?)
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct ReplicaServer<S> {
+    answers: Arc<HashMap<&'static str, Arc<Answer>>>,
+    limits: Limits,
+    _service: PhantomData<fn() -> S>,
+}
+
+impl<S> ReplicaServer<S> {
+    /// The service `S`, whose calls `replica` handles.
+    pub fn new<T>(replica: T) -> Self
+    where
+        S: Serve<T>,
+        T: Send + Sync + 'static,
+    {
+        Self::shared(Arc::new(replica))
+    }
+
+    /// The same for a replica that is used elsewhere, too.
+    pub fn shared<T>(replica: Arc<T>) -> Self
+    where
+        S: Serve<T>,
+        T: Send + Sync + 'static,
+    {
+        Self {
+            answers: Arc::new(S::handlers(replica).into_answers()),
+            limits: Limits::default(),
+            _service: PhantomData,
+        }
+    }
+
+    /// How many bytes a request may have: 4 MiB unless this says otherwise. A larger one fails with `OutOfRange`.
+    pub fn max_request_size(mut self, bytes: usize) -> Self {
+        self.limits.request = Some(bytes);
+        self
+    }
+
+    /// How many bytes a reply may have: any number unless this says otherwise. A larger one fails with `OutOfRange`.
+    pub fn max_reply_size(mut self, bytes: usize) -> Self {
+        self.limits.reply = Some(bytes);
+        self
+    }
+}
+
+impl<S: ServiceName> NamedService for ReplicaServer<S> {
+    const NAME: &'static str = S::NAME;
+}
+
+impl<S> tower::Service<http::Request<Body>> for ReplicaServer<S> {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let path = request.uri().path();
+        let Some(answer) = self.answers.get(path) else {
+            let method = path.trim_start_matches('/');
+            let status = Status::unimplemented(format!("there is no method {method} here"));
+            return Box::pin(std::future::ready(Ok(status.into_http())));
+        };
+        let answer = answer(request, self.limits);
+        Box::pin(async move { Ok(answer.await) })
+    }
+}
+
+impl<S> Clone for ReplicaServer<S> {
+    fn clone(&self) -> Self {
+        Self {
+            answers: Arc::clone(&self.answers),
+            limits: self.limits,
+            _service: PhantomData,
+        }
+    }
+}
+
+impl<S: ServiceName> fmt::Debug for ReplicaServer<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplicaServer")
+            .field("service", &S::NAME)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,50 @@
+//! Serving, and its end.
+
+use futures::{Stream, StreamExt};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+use tonic::transport::server::Connected;
+
+use super::closable::Closable;
+use super::{Server, ServerError};
+
+/// Serves the connections of `incoming` until `stop` completes, then lets the calls that are under way end, within the
+/// server's grace.
+pub(super) async fn serve<C, E>(
+    server: Server,
+    incoming: impl Stream<Item = Result<C, E>> + Send,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<(), ServerError>
+where
+    C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+    C::ConnectInfo: Clone + Send + Sync + 'static,
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let grace = server.grace;
+    let (mut transport, mut services) = server.into_parts().await?;
+    // However this ends, no connection outlives it.
+    let close = CancellationToken::new();
+    let closing = close.clone().drop_guard();
+    let incoming =
+        incoming.map(move |connection| connection.map(|it| Closable::new(it, close.clone())));
+    let stopping = CancellationToken::new();
+    let farewell = services.farewell();
+    let stop = async {
+        stop.await;
+        farewell.await;
+        stopping.cancel();
+    };
+    let serving = transport
+        .add_routes(services.router.into_routes())
+        .serve_with_incoming_shutdown(incoming, stop);
+    let late = async {
+        stopping.cancelled().await;
+        tokio::time::sleep(grace).await;
+    };
+    tokio::select! {
+        served = serving => served?,
+        () = late => {}
+    }
+    drop(closing);
+    Ok(())
+}
