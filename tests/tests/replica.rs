@@ -131,7 +131,7 @@ impl Fixture {
         let replicas = replicas(1, services).await.expect("a replica");
         let node = replicas.manager().node(NodeId::new(1)).expect("the node");
         Self {
-            replicas: replicas,
+            replicas,
             node,
             replica,
             events,

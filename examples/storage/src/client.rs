@@ -1,23 +1,26 @@
-//! Reads and writes on the replicas.
+//! The replicas that commands go to.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use gorums_runtime::prost_types::Timestamp;
-use gorums_runtime::{Configuration, Decided, Manager, ManagerError, QuorumCallError};
+use gorums_runtime::{CallOptions, Configuration, Manager, ManagerError, NodeId};
 
-use crate::proto::storage_gorums::StorageConfiguration;
-use crate::proto::{ReadRequest, ReadResponse, WriteRequest, WriteResponse};
+use crate::proto::storage_gorums::{StorageConfiguration, StorageNode};
 use crate::quorum::Majority;
+use crate::selection::{Selection, SelectionError};
 
-/// A client of a number of replicas, of which a minority may be down.
+/// The storage on a number of replicas, of which a minority may be down.
+pub(crate) type Storage = StorageConfiguration<Majority>;
+
+/// A client of all replicas, and of some of them.
 #[derive(Debug)]
 pub(crate) struct Client {
-    storage: StorageConfiguration<Majority>,
+    manager: Manager,
     timeout: Duration,
 }
 
 impl Client {
-    /// A client of the replicas at `addresses`, whose calls take `timeout` at most.
+    /// A client of the replicas at `addresses`, whose calls take `timeout` at most. They are connected to as they are
+    /// called.
     pub(crate) async fn connect(
         addresses: Vec<String>,
         timeout: Duration,
@@ -26,39 +29,36 @@ impl Client {
             .addresses(addresses)
             .connect_lazy()
             .await?;
-        let configuration = manager.configuration();
-        let majority = Majority::of(configuration.size());
-        Ok(Self {
-            storage: StorageConfiguration::new(configuration, majority),
-            timeout,
-        })
+        Ok(Self { manager, timeout })
     }
 
-    /// The replicas.
-    pub(crate) fn configuration(&self) -> &Configuration {
-        self.storage.configuration()
+    /// The nodes of all replicas.
+    pub(crate) fn replicas(&self) -> Configuration {
+        self.manager.configuration()
     }
 
-    /// The newest value of `key` that a majority has.
-    pub(crate) async fn read(&self, key: String) -> Result<Decided<ReadResponse>, QuorumCallError> {
-        self.storage
-            .read(ReadRequest { key })
-            .timeout(self.timeout)
-            .with_nodes()
-            .await
+    /// The storage on all replicas.
+    pub(crate) fn all(&self) -> Storage {
+        self.on(self.replicas())
     }
 
-    /// Writes `value`, as of now, to a majority.
-    pub(crate) async fn write(
-        &self,
-        key: String,
-        value: String,
-    ) -> Result<Decided<WriteResponse>, QuorumCallError> {
-        let time = Some(Timestamp::from(SystemTime::now()));
-        self.storage
-            .write(WriteRequest { key, value, time })
-            .timeout(self.timeout)
-            .with_nodes()
-            .await
+    /// The storage on some replicas.
+    pub(crate) fn some(&self, selection: &Selection) -> Result<Storage, SelectionError> {
+        let ids: Vec<NodeId> = self.replicas().node_ids().collect();
+        let selected = selection.of(&ids)?;
+        Ok(self.on(self.manager.configuration_of(selected)?))
+    }
+
+    /// The storage on one replica.
+    pub(crate) fn one(&self, index: usize) -> Result<StorageNode, SelectionError> {
+        let size = self.replicas().size();
+        let node = self.all().nodes().nth(index);
+        node.ok_or(SelectionError::TooLarge { index, size })
+    }
+
+    fn on(&self, replicas: Configuration) -> Storage {
+        let majority = Majority::of(replicas.size());
+        let options = CallOptions::new().timeout(self.timeout);
+        Storage::new(replicas, majority).with_options(options)
     }
 }

@@ -1,38 +1,28 @@
 //! Replicas in this process.
 
-use std::net::SocketAddr;
+use gorums_runtime::{RunningServer, ServerError};
 
-use crate::error::Error;
 use crate::replica;
 
-/// Replicas that run until the process ends.
+/// Replicas that run until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Cluster {
-    addresses: Vec<SocketAddr>,
+    replicas: Vec<RunningServer>,
 }
 
 impl Cluster {
     /// Starts `replicas` replicas on free ports.
-    pub(crate) async fn start(replicas: u16) -> Result<Self, Error> {
-        let mut addresses = Vec::new();
+    pub(crate) async fn start(replicas: u16) -> Result<Self, ServerError> {
+        let mut running = Vec::new();
         for _ in 0..replicas {
-            let address = "127.0.0.1:0";
-            let listener = replica::listen(address).await?;
-            addresses.push(listener.local_addr().map_err(|source| Error::Listen {
-                address: address.to_string(),
-                source,
-            })?);
-            tokio::spawn(async move {
-                if let Err(error) = replica::serve_on(listener, std::future::pending()).await {
-                    eprintln!("storage: a replica failed: {error}");
-                }
-            });
+            running.push(replica::bind("127.0.0.1:0").await?.start());
         }
-        Ok(Self { addresses })
+        Ok(Self { replicas: running })
     }
 
     /// Where the replicas are.
     pub(crate) fn addresses(&self) -> Vec<String> {
-        self.addresses.iter().map(ToString::to_string).collect()
+        let addresses = self.replicas.iter().map(RunningServer::address);
+        addresses.map(|address| address.to_string()).collect()
     }
 }

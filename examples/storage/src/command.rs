@@ -1,5 +1,7 @@
 //! What the user can say to the client.
 
+use crate::selection::{Selection, SelectionError};
+
 /// What a line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Line {
@@ -14,10 +16,42 @@ pub(crate) enum Line {
 /// A command that has an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
-    Read { key: String },
-    Write { key: String, value: String },
+    /// A call to one replica.
+    Rpc { replica: usize, call: Rpc },
+    /// A one-way call to one replica.
+    Unicast { replica: usize, entry: Entry },
+    /// A one-way call to all replicas.
+    Multicast { entry: Entry },
+    /// A quorum call on all replicas.
+    Quorum { call: Quorum },
+    /// A quorum call on some of the replicas.
+    Configuration { replicas: Selection, call: Quorum },
+    /// The list of the replicas.
     Nodes,
+    /// The list of the commands.
     Help,
+}
+
+/// A key and its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) value: String,
+}
+
+/// What one replica can be asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Rpc {
+    Read { key: String },
+    Write(Entry),
+}
+
+/// What a quorum can be asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Quorum {
+    Read { key: String },
+    CorrectableRead { key: String },
+    Write(Entry),
 }
 
 /// Why a line is not a command.
@@ -29,22 +63,36 @@ pub(crate) enum CommandError {
     Unknown(String),
     #[error("usage: {0}")]
     Usage(&'static str),
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
 }
 
 /// The commands and what they do, in the order in which help shows them.
-pub(crate) const COMMANDS: [(&str, &str); 5] = [
+pub(crate) const COMMANDS: [(&str, &str); 8] = [
     (
-        READ,
-        "the newest value of KEY at a majority of the replicas",
+        QC,
+        "a quorum call on all replicas; cread shows the value get better as replies arrive",
     ),
-    (WRITE, "write VALUE to KEY at a majority of the replicas"),
-    (NODES, "the replicas' ids and addresses"),
+    (
+        CFG,
+        "a quorum call on some replicas, such as 0,2 or 0:2 (0 and 1)",
+    ),
+    (RPC, "a call to one replica"),
+    (UCAST, "a write to one replica that waits for no reply"),
+    (MCAST, "a write to all replicas that waits for no reply"),
+    (
+        NODES,
+        "the replicas' numbers, ids, addresses, latencies and last errors",
+    ),
     (HELP, "this list; quote an argument that has spaces in it"),
-    (EXIT, "end the client"),
+    (EXIT, "end the client, as quit does"),
 ];
 
-const READ: &str = "read KEY";
-const WRITE: &str = "write KEY VALUE";
+const QC: &str = "qc read KEY | qc cread KEY | qc write KEY VALUE";
+const CFG: &str = "cfg REPLICAS read KEY | ... cread KEY | ... write KEY VALUE";
+const RPC: &str = "rpc REPLICA read KEY | rpc REPLICA write KEY VALUE";
+const UCAST: &str = "ucast REPLICA KEY VALUE";
+const MCAST: &str = "mcast KEY VALUE";
 const NODES: &str = "nodes";
 const HELP: &str = "help";
 const EXIT: &str = "exit";
@@ -53,47 +101,161 @@ impl Line {
     /// Takes a line apart as a shell would.
     pub(crate) fn parse(line: &str) -> Result<Self, CommandError> {
         let words = shell_words::split(line).map_err(|_| CommandError::Quotation)?;
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let Some((name, arguments)) = words.split_first() else {
             return Ok(Self::Nothing);
         };
-        let command = match (name.as_str(), arguments) {
-            ("read", [key]) => Command::Read { key: key.clone() },
-            ("read", _) => return Err(CommandError::Usage(READ)),
-            ("write", [key, value]) => Command::Write {
-                key: key.clone(),
-                value: value.clone(),
+        let usage = CommandError::Usage;
+        Ok(Self::Command(match (*name, arguments) {
+            ("qc", call) => Command::Quorum {
+                call: Quorum::parse(call).ok_or(usage(QC))?,
             },
-            ("write", _) => return Err(CommandError::Usage(WRITE)),
+            ("cfg", [replicas, call @ ..]) => Command::Configuration {
+                call: Quorum::parse(call).ok_or(usage(CFG))?,
+                replicas: replicas.parse()?,
+            },
+            ("cfg", []) => return Err(usage(CFG)),
+            ("rpc", [replica, call @ ..]) => Command::Rpc {
+                call: Rpc::parse(call).ok_or(usage(RPC))?,
+                replica: number(replica)?,
+            },
+            ("rpc", []) => return Err(usage(RPC)),
+            ("ucast", [replica, entry @ ..]) => Command::Unicast {
+                entry: Entry::parse(entry).ok_or(usage(UCAST))?,
+                replica: number(replica)?,
+            },
+            ("ucast", []) => return Err(usage(UCAST)),
+            ("mcast", entry) => Command::Multicast {
+                entry: Entry::parse(entry).ok_or(usage(MCAST))?,
+            },
             ("nodes", []) => Command::Nodes,
-            ("nodes", _) => return Err(CommandError::Usage(NODES)),
+            ("nodes", _) => return Err(usage(NODES)),
             ("help", []) => Command::Help,
-            ("help", _) => return Err(CommandError::Usage(HELP)),
-            ("exit", []) => return Ok(Self::Exit),
-            ("exit", _) => return Err(CommandError::Usage(EXIT)),
-            _ => return Err(CommandError::Unknown(name.clone())),
-        };
-        Ok(Self::Command(command))
+            ("help", _) => return Err(usage(HELP)),
+            ("exit" | "quit", []) => return Ok(Self::Exit),
+            ("exit" | "quit", _) => return Err(usage(EXIT)),
+            (name, _) => return Err(CommandError::Unknown(name.to_string())),
+        }))
     }
+}
+
+impl Quorum {
+    fn parse(words: &[&str]) -> Option<Self> {
+        Some(match words {
+            ["read", key] => Self::Read {
+                key: (*key).to_string(),
+            },
+            ["cread", key] => Self::CorrectableRead {
+                key: (*key).to_string(),
+            },
+            ["write", entry @ ..] => Self::Write(Entry::parse(entry)?),
+            _ => return None,
+        })
+    }
+}
+
+impl Rpc {
+    fn parse(words: &[&str]) -> Option<Self> {
+        Some(match words {
+            ["read", key] => Self::Read {
+                key: (*key).to_string(),
+            },
+            ["write", entry @ ..] => Self::Write(Entry::parse(entry)?),
+            _ => return None,
+        })
+    }
+}
+
+impl Entry {
+    fn parse(words: &[&str]) -> Option<Self> {
+        let [key, value] = words else {
+            return None;
+        };
+        Some(Self {
+            key: (*key).to_string(),
+            value: (*value).to_string(),
+        })
+    }
+}
+
+/// The number of a replica.
+fn number(word: &str) -> Result<usize, SelectionError> {
+    let malformed = |_| SelectionError::Malformed(word.to_string());
+    word.parse().map_err(malformed)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn write(key: &str, value: &str) -> Result<Line, CommandError> {
-        Ok(Line::Command(Command::Write {
+    fn entry(key: &str, value: &str) -> Entry {
+        Entry {
             key: key.to_string(),
             value: value.to_string(),
-        }))
+        }
+    }
+
+    fn write(key: &str, value: &str) -> Result<Line, CommandError> {
+        let call = Quorum::Write(entry(key, value));
+        Ok(Line::Command(Command::Quorum { call }))
+    }
+
+    #[test]
+    fn every_call_type_has_a_command() {
+        let key = || "k".to_string();
+        for (line, command) in [
+            (
+                "qc read k",
+                Command::Quorum {
+                    call: Quorum::Read { key: key() },
+                },
+            ),
+            (
+                "cfg 0,2 cread k",
+                Command::Configuration {
+                    replicas: Selection::List(vec![0, 2]),
+                    call: Quorum::CorrectableRead { key: key() },
+                },
+            ),
+            (
+                "rpc 1 read k",
+                Command::Rpc {
+                    replica: 1,
+                    call: Rpc::Read { key: key() },
+                },
+            ),
+            (
+                "rpc 1 write k v",
+                Command::Rpc {
+                    replica: 1,
+                    call: Rpc::Write(entry("k", "v")),
+                },
+            ),
+            (
+                "ucast 0 k v",
+                Command::Unicast {
+                    replica: 0,
+                    entry: entry("k", "v"),
+                },
+            ),
+            (
+                "mcast k v",
+                Command::Multicast {
+                    entry: entry("k", "v"),
+                },
+            ),
+        ] {
+            assert_eq!(Line::parse(line), Ok(Line::Command(command)), "{line}");
+        }
     }
 
     #[test]
     fn arguments_may_be_quoted_and_empty() {
-        assert_eq!(Line::parse("write k v"), write("k", "v"));
-        let quoted = Line::parse("  write 'a key' \"a value\" ");
+        assert_eq!(Line::parse("qc write k v"), write("k", "v"));
+        let quoted = Line::parse("  qc write 'a key' \"a value\" ");
         assert_eq!(quoted, write("a key", "a value"));
-        assert_eq!(Line::parse("write k ''"), write("k", ""));
-        assert_eq!(Line::parse(r"write k a\ b"), write("k", "a b"));
+        assert_eq!(Line::parse("qc write k ''"), write("k", ""));
+        assert_eq!(Line::parse(r"qc write k a\ b"), write("k", "a b"));
     }
 
     #[test]
@@ -105,13 +267,22 @@ mod tests {
 
     #[test]
     fn a_line_that_is_no_command_says_why() {
+        let malformed = |text: &str| SelectionError::Malformed(text.to_string()).into();
         for (line, why) in [
-            ("write k", CommandError::Usage(WRITE)),
-            ("read", CommandError::Usage(READ)),
-            ("read a b", CommandError::Usage(READ)),
+            ("qc", CommandError::Usage(QC)),
+            ("qc write k", CommandError::Usage(QC)),
+            ("qc read a b", CommandError::Usage(QC)),
+            ("cfg", CommandError::Usage(CFG)),
+            ("cfg 0:1 erase k", CommandError::Usage(CFG)),
+            ("cfg all read k", malformed("all")),
+            ("rpc 0", CommandError::Usage(RPC)),
+            ("rpc 0 cread k", CommandError::Usage(RPC)),
+            ("rpc one read k", malformed("one")),
+            ("ucast k v", CommandError::Usage(UCAST)),
+            ("mcast k", CommandError::Usage(MCAST)),
             ("nodes all", CommandError::Usage(NODES)),
             ("exit now", CommandError::Usage(EXIT)),
-            ("write k 'v", CommandError::Quotation),
+            ("qc write k 'v", CommandError::Quotation),
             ("reed k", CommandError::Unknown("reed".to_string())),
         ] {
             assert_eq!(Line::parse(line), Err(why), "{line:?}");

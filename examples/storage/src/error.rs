@@ -2,7 +2,8 @@
 
 use std::io;
 
-use gorums_runtime::ManagerError;
+use gorums_runtime::{ManagerError, ServerError};
+use rustyline::error::ReadlineError;
 
 /// Why the program cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -10,16 +11,16 @@ pub(crate) enum Error {
     /// The async runtime does not start.
     #[error("cannot start the runtime: {0}")]
     Runtime(io::Error),
-    /// A replica cannot listen.
-    #[error("cannot listen on {address}: {source}")]
-    Listen { address: String, source: io::Error },
-    /// A replica broke down.
-    #[error("the replica failed: {0}")]
-    Serve(#[from] tonic::transport::Error),
-    /// The replicas' addresses are wrong, or they cannot be reached.
+    /// A replica cannot listen, or broke.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// The replicas' addresses are wrong.
     #[error(transparent)]
     Manager(#[from] ManagerError),
     /// Standard input cannot be read, or standard output not written.
-    #[error("cannot talk to the terminal: {0}")]
-    Terminal(io::Error),
+    #[error("cannot read commands or write answers: {0}")]
+    Terminal(#[from] io::Error),
+    /// The terminal does not work.
+    #[error("the terminal does not work: {0}")]
+    LineEditor(#[from] ReadlineError),
 }

@@ -1,7 +1,9 @@
 //! How reads and writes are decided: by majorities, any two of which have a replica in common.
 
-use gorums_runtime::Replies;
+use std::collections::HashSet;
+
 use gorums_runtime::prost_types::Timestamp;
+use gorums_runtime::{Correction, Replies};
 
 use crate::proto::storage_gorums::StorageQuorumSpec;
 use crate::proto::{ReadResponse, WriteResponse};
@@ -21,19 +23,37 @@ impl Majority {
 }
 
 impl StorageQuorumSpec for Majority {
-    fn read_qf(&self, replies: &mut Replies<ReadResponse>) -> Option<ReadResponse> {
+    fn read_qc_qf(&self, replies: &mut Replies<ReadResponse>) -> Option<ReadResponse> {
         if replies.len() < self.quorum {
             return None;
         }
         replies.take_max_by_key(|reply| (reply.ok, written_at(&reply.time)))
     }
 
-    fn write_qf(&self, replies: &mut Replies<WriteResponse>) -> Option<WriteResponse> {
+    fn write_qc_qf(&self, replies: &mut Replies<WriteResponse>) -> Option<WriteResponse> {
         if replies.len() < self.quorum {
             return None;
         }
         let new = replies.messages().all(|reply| reply.new);
         Some(WriteResponse { new })
+    }
+
+    fn read_correctable_qf(
+        &self,
+        replies: &mut Replies<ReadResponse>,
+    ) -> Option<Correction<ReadResponse>> {
+        // A replica may send several replies.
+        let answered = replies.nodes().collect::<HashSet<_>>().len();
+        let level = i32::try_from(answered).unwrap_or(i32::MAX);
+        let newest = replies
+            .messages()
+            .max_by_key(|reply| (reply.ok, written_at(&reply.time)))?
+            .clone();
+        Some(if answered < self.quorum {
+            Correction::preliminary(newest, level)
+        } else {
+            Correction::last(newest, level)
+        })
     }
 }
 
@@ -44,7 +64,7 @@ pub(crate) fn written_at(time: &Option<Timestamp>) -> Option<(i64, i32)> {
 
 #[cfg(test)]
 mod tests {
-    use gorums_runtime::NodeId;
+    use gorums_runtime::{NodeId, testing};
 
     use super::*;
 
@@ -59,18 +79,28 @@ mod tests {
     #[test]
     fn a_read_waits_for_a_majority_and_returns_the_newest() {
         let spec = Majority::of(4);
-        let mut replies = Replies::from_iter([(NodeId::new(1), at(2)), (NodeId::new(2), at(3))]);
-        assert_eq!(spec.read_qf(&mut replies), None);
+        let mut replies = testing::replies([at(2), at(3)]);
+        assert_eq!(spec.read_qc_qf(&mut replies), None);
         replies.extend([(NodeId::new(3), at(1))]);
-        assert_eq!(spec.read_qf(&mut replies), Some(at(3)));
+        assert_eq!(spec.read_qc_qf(&mut replies), Some(at(3)));
+    }
+
+    #[test]
+    fn the_level_of_a_correctable_read_is_the_number_of_replies_up_to_a_majority() {
+        let spec = Majority::of(3);
+        let mut replies = testing::replies([at(2)]);
+        let first = spec.read_correctable_qf(&mut replies).expect("a level");
+        assert_eq!(first, Correction::preliminary(at(2), 1));
+        replies.extend([(NodeId::new(2), at(1))]);
+        let second = spec.read_correctable_qf(&mut replies).expect("a level");
+        assert_eq!(second, Correction::last(at(2), 2));
     }
 
     #[test]
     fn a_register_that_was_written_before_1970_counts_more_than_one_that_never_was() {
         let spec = Majority::of(3);
-        let replies = [ReadResponse::default(), at(-5)];
-        let mut replies = (1..).map(NodeId::new).zip(replies).collect();
-        assert_eq!(spec.read_qf(&mut replies), Some(at(-5)));
+        let mut replies = testing::replies([ReadResponse::default(), at(-5)]);
+        assert_eq!(spec.read_qc_qf(&mut replies), Some(at(-5)));
     }
 
     #[test]
@@ -78,8 +108,8 @@ mod tests {
         let spec = Majority::of(3);
         for (second, new) in [(true, true), (false, false)] {
             let replies = [true, second].map(|new| WriteResponse { new });
-            let mut replies = (1..).map(NodeId::new).zip(replies).collect();
-            assert_eq!(spec.write_qf(&mut replies), Some(WriteResponse { new }));
+            let mut replies = testing::replies(replies);
+            assert_eq!(spec.write_qc_qf(&mut replies), Some(WriteResponse { new }));
         }
     }
 }

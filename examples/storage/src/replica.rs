@@ -1,17 +1,14 @@
-//! One replica: a plain tonic service.
+//! One replica.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gorums_runtime::prost_types::Timestamp;
-use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::Server;
-use tonic::{Request, Response, Status};
+use gorums_runtime::tonic::Status;
+use gorums_runtime::{BoundServer, Context, ReplySink, Server, ServerError};
 
-use crate::error::Error;
-use crate::proto::storage_server::{Storage, StorageServer};
+use crate::proto::storage_gorums::{StorageReplica, StorageReplicaServer};
 use crate::proto::{ReadRequest, ReadResponse, WriteRequest, WriteResponse};
 use crate::quorum::written_at;
 
@@ -28,33 +25,19 @@ struct Register {
 }
 
 impl Replica {
-    fn registers(&self) -> MutexGuard<'_, HashMap<String, Register>> {
-        // Each change is one insertion, so a panic elsewhere leaves nothing half done.
-        self.registers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[tonic::async_trait]
-impl Storage for Replica {
-    async fn read(&self, request: Request<ReadRequest>) -> Result<Response<ReadResponse>, Status> {
-        let register = self.registers().get(&request.get_ref().key).cloned();
-        Ok(Response::new(match register {
+    fn read(&self, request: &ReadRequest) -> ReadResponse {
+        match self.registers().get(&request.key).cloned() {
             Some(Register { value, time }) => ReadResponse {
                 ok: true,
                 value,
                 time,
             },
             None => ReadResponse::default(),
-        }))
+        }
     }
 
-    async fn write(
-        &self,
-        request: Request<WriteRequest>,
-    ) -> Result<Response<WriteResponse>, Status> {
-        let WriteRequest { key, value, time } = request.into_inner();
+    fn write(&self, request: WriteRequest) -> WriteResponse {
+        let WriteRequest { key, value, time } = request;
         let register = Register { value, time };
         let new = match self.registers().entry(key) {
             Entry::Vacant(entry) => {
@@ -69,43 +52,63 @@ impl Storage for Replica {
                 newer
             }
         };
-        Ok(Response::new(WriteResponse { new }))
+        WriteResponse { new }
+    }
+
+    fn registers(&self) -> MutexGuard<'_, HashMap<String, Register>> {
+        // Each change is one insertion, so a panic elsewhere leaves nothing half done.
+        self.registers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Listens on `address`.
-pub(crate) async fn listen(address: &str) -> Result<TcpListener, Error> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| Error::Listen {
-            address: address.to_string(),
-            source,
-        })
+impl StorageReplica for Replica {
+    async fn read_rpc(&self, _: &Context, request: ReadRequest) -> Result<ReadResponse, Status> {
+        Ok(self.read(&request))
+    }
+
+    async fn write_rpc(&self, _: &Context, request: WriteRequest) -> Result<WriteResponse, Status> {
+        Ok(self.write(request))
+    }
+
+    async fn read_qc(&self, _: &Context, request: ReadRequest) -> Result<ReadResponse, Status> {
+        Ok(self.read(&request))
+    }
+
+    async fn write_qc(&self, _: &Context, request: WriteRequest) -> Result<WriteResponse, Status> {
+        Ok(self.write(request))
+    }
+
+    async fn read_correctable(
+        &self,
+        _: &Context,
+        request: ReadRequest,
+        replies: ReplySink<ReadResponse>,
+    ) -> Result<(), Status> {
+        replies.send(self.read(&request)).await
+    }
+
+    async fn write_unicast(&self, _: &Context, request: WriteRequest) {
+        self.write(request);
+    }
+
+    async fn write_multicast(&self, _: &Context, request: WriteRequest) {
+        self.write(request);
+    }
 }
 
-/// Serves a new replica on `listener` until `stop` completes.
-pub(crate) async fn serve_on(
-    listener: TcpListener,
-    stop: impl Future<Output = ()>,
-) -> Result<(), tonic::transport::Error> {
-    Server::builder()
-        .add_service(StorageServer::new(Replica::default()))
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop)
-        .await
+/// A server of a new replica, which listens on `address`.
+pub(crate) async fn bind(address: &str) -> Result<BoundServer, ServerError> {
+    let service = StorageReplicaServer::new(Replica::default());
+    Server::new(service).bind(address).await
 }
 
 /// Runs a replica on `address` until the process is interrupted.
-pub(crate) async fn serve(address: &str) -> Result<(), Error> {
-    let listener = listen(address).await?;
-    let bound = listener.local_addr().map_err(|source| Error::Listen {
-        address: address.to_string(),
-        source,
-    })?;
-    println!("serving on {bound}");
-    serve_on(listener, async {
-        // Without a handler for the signal the process ends by it, which is as good.
-        let _ = tokio::signal::ctrl_c().await;
-    })
-    .await?;
-    Ok(())
+pub(crate) async fn serve(address: &str) -> Result<(), ServerError> {
+    let server = bind(address).await?;
+    println!("serving on {}", server.address());
+    // Without a handler for the signal the process ends by it, which is as good.
+    let interrupted = async { drop(tokio::signal::ctrl_c().await) };
+    server.serve_until(interrupted).await
 }

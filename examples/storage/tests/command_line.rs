@@ -61,7 +61,7 @@ impl Drop for Replica {
 
 #[test]
 fn a_script_runs_on_four_replicas_and_succeeds() {
-    let script = "# a comment\nread k\nwrite k 'hello world'\nread k\nexit\nread k\n";
+    let script = "# a comment\nqc read k\nqc write k 'hello world'\nqc read k\nexit\nqc read k\n";
     let output = run(&[], script);
     assert_eq!(text(&output.stderr), "");
     let lines: Vec<&str> = text(&output.stdout).lines().collect();
@@ -77,23 +77,62 @@ fn a_script_runs_on_four_replicas_and_succeeds() {
 }
 
 #[test]
-fn nodes_are_listed_in_aligned_columns() {
-    let output = run(&["--replicas", "12"], "nodes\n");
+fn every_call_type_can_be_made() {
+    let mut replicas = [(); 3].map(|()| Replica::start());
+    let addresses = replicas.each_ref().map(|replica| replica.address.as_str());
+    let [first, ..] = addresses;
+    let joined = addresses.join(",");
+    let script = "rpc 0 write k 1\nrpc 0 read k\nrpc 1 read k\ncfg 1:3 read k\ncfg 0 read k\n\
+        ucast 0 k 2\nmcast k 3\ncfg 0,2 write k 4\ncfg 0,2 cread k\nqc cread k\nhelp\n";
+    let output = run(&["client", "--timeout", "5000", "--addrs", &joined], script);
+    assert_eq!(text(&output.stderr), "");
     let lines: Vec<&str> = text(&output.stdout).lines().collect();
+    let wrote_first = format!("k = 1 (at {first})");
+    let sent_to_first = format!("sent to {first}: k = 2");
+    assert_eq!(
+        lines[..8],
+        [
+            &wrote_first,
+            "k = 1",
+            "k was never written",
+            "k was never written",
+            "k = 1",
+            &sent_to_first,
+            "sent to 3 replicas: k = 3",
+            "k = 4 (2 of 2 replicas)",
+        ]
+    );
+    // Levels that rise at once may be shown as the last of them only.
+    let last: Vec<_> = lines
+        .iter()
+        .filter(|line| line.starts_with("level 2"))
+        .collect();
+    assert_eq!(last, [&"level 2: k = 4"; 2]);
+    assert!(lines.contains(&"ucast REPLICA KEY VALUE"), "{lines:?}");
+    assert!(output.status.success());
+    replicas.iter_mut().for_each(Replica::kill);
+}
+
+#[test]
+fn nodes_are_listed_in_aligned_columns() {
+    let output = run(&["--replicas", "12"], "qc write k v\nnodes\n");
+    let lines: Vec<&str> = text(&output.stdout).lines().skip(1).collect();
     assert_eq!(lines.len(), 12);
     let columns: Vec<_> = lines.iter().map(|line| line.find("127.0.0.1")).collect();
     assert!(
-        columns.iter().all(|column| *column == Some(12)),
+        columns.iter().all(|column| *column == Some(16)),
         "{lines:?}"
     );
 }
 
 #[test]
 fn a_script_goes_on_after_a_bad_command_and_fails_in_the_end() {
-    let output = run(&[], "reed k\nwrite k\nwrite k v\n");
+    let output = run(&[], "reed k\nmcast k\nrpc 4 read k\nqc write k v\n");
     assert_eq!(
         text(&output.stderr),
-        "there is no command \"reed\"; say help to see them all\nusage: write KEY VALUE\n"
+        "there is no command \"reed\"; say help to see them all\n\
+         usage: mcast KEY VALUE\n\
+         there is no replica 4; there are 4, from 0 on\n"
     );
     assert_eq!(text(&output.stdout), "k = v (3 of 4 replicas)\n");
     assert_eq!(output.status.code(), Some(1));
@@ -108,11 +147,11 @@ fn with_one_of_three_replicas_killed_reads_and_writes_go_on_and_with_two_they_fa
         .join(",");
     let arguments = ["client", "--timeout", "5000", "--addrs", &addresses];
 
-    let output = run(&arguments, "write k 1\n");
+    let output = run(&arguments, "qc write k 1\n");
     assert!(output.status.success(), "{}", text(&output.stderr));
 
     replicas[0].kill();
-    let output = run(&arguments, "read k\nwrite k 2\nread k\n");
+    let output = run(&arguments, "qc read k\nqc write k 2\nqc read k\n");
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(
         text(&output.stdout),
@@ -120,7 +159,7 @@ fn with_one_of_three_replicas_killed_reads_and_writes_go_on_and_with_two_they_fa
     );
 
     replicas[1].kill();
-    let output = run(&arguments, "read k\nwrite k 3\n");
+    let output = run(&arguments, "qc read k\nqc write k 3\n");
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(text(&output.stdout), "");
     let errors: Vec<&str> = text(&output.stderr).lines().collect();
@@ -151,7 +190,7 @@ fn with_two_of_three_replicas_hanging_calls_end_at_the_deadline() {
     }
     let output = run(
         &["client", "--timeout", "200", "--addrs", &addresses],
-        "read k\n",
+        "qc read k\n",
     );
     assert_eq!(output.status.code(), Some(1));
     let error = text(&output.stderr);
@@ -169,7 +208,7 @@ fn bad_arguments_are_refused_with_the_reason() {
 
     let output = run(&["serve", "--addr", "nowhere"], "");
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("cannot listen on nowhere"));
+    assert!(text(&output.stderr).contains("cannot listen on \"nowhere\""));
 
     assert_eq!(run(&["client"], "").status.code(), Some(2));
     assert_eq!(run(&["--replicas", "0"], "").status.code(), Some(2));

@@ -1,0 +1,172 @@
+//! What the commands do and say.
+
+use std::io::{self, Write};
+
+use futures::{StreamExt, pin_mut};
+use gorums_runtime::prost_types::Timestamp;
+use gorums_runtime::{MulticastError, Node, NodeError, QuorumCallError};
+
+use crate::client::{Client, Storage};
+use crate::command::{COMMANDS, Command, Entry, Quorum, Rpc};
+use crate::proto::{ReadRequest, ReadResponse, WriteRequest};
+use crate::selection::SelectionError;
+
+/// Why a command has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
+    #[error(transparent)]
+    Quorum(#[from] QuorumCallError),
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    #[error(transparent)]
+    Multicast(#[from] MulticastError),
+    #[error("not written: {key} = {value}: a newer value is there")]
+    TooOld { key: String, value: String },
+    /// The answer cannot be shown.
+    #[error(transparent)]
+    Output(#[from] io::Error),
+}
+
+/// Does what `command` says, and writes the answer to `out`.
+pub(crate) async fn answer(
+    client: &Client,
+    command: Command,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    match command {
+        Command::Quorum { call } => quorum(&client.all(), call, out).await,
+        Command::Configuration { replicas, call } => {
+            quorum(&client.some(&replicas)?, call, out).await
+        }
+        Command::Rpc { replica, call } => rpc(client, replica, call, out).await,
+        Command::Unicast { replica, entry } => {
+            let storage = client.one(replica)?;
+            storage.write_unicast(entry.as_of_now()).await?;
+            let address = storage.node().address();
+            Ok(writeln!(out, "sent to {address}: {entry}")?)
+        }
+        Command::Multicast { entry } => {
+            let storage = client.all();
+            storage.write_multicast(entry.as_of_now()).await?;
+            let replicas = storage.configuration().size();
+            Ok(writeln!(out, "sent to {replicas} replicas: {entry}")?)
+        }
+        Command::Nodes => Ok(nodes(client, out)?),
+        Command::Help => Ok(help(out)?),
+    }
+}
+
+/// A quorum call, on the replicas of `storage`.
+async fn quorum(storage: &Storage, call: Quorum, out: &mut impl Write) -> Result<(), Failure> {
+    match call {
+        Quorum::Read { key } => {
+            let read = storage.read_qc(ReadRequest { key: key.clone() }).await?;
+            writeln!(out, "{}", said(&key, &read))?;
+        }
+        Quorum::CorrectableRead { key } => {
+            let read = storage.read_correctable(ReadRequest { key: key.clone() });
+            let updates = read.updates();
+            pin_mut!(updates);
+            while let Some((value, level)) = updates.next().await {
+                writeln!(out, "level {level}: {}", said(&key, &value))?;
+            }
+            read.done().await?;
+        }
+        Quorum::Write(entry) => {
+            let written = storage.write_qc(entry.as_of_now()).with_nodes().await?;
+            entry.check(written.value.new)?;
+            let (some, all) = (written.nodes.len(), storage.configuration().size());
+            writeln!(out, "{entry} ({some} of {all} replicas)")?;
+        }
+    }
+    Ok(())
+}
+
+/// A call to one replica.
+async fn rpc(
+    client: &Client,
+    replica: usize,
+    call: Rpc,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    let storage = client.one(replica)?;
+    match call {
+        Rpc::Read { key } => {
+            let read = storage.read_rpc(ReadRequest { key: key.clone() }).await?;
+            writeln!(out, "{}", said(&key, &read))?;
+        }
+        Rpc::Write(entry) => {
+            let written = storage.write_rpc(entry.as_of_now()).await?;
+            entry.check(written.new)?;
+            writeln!(out, "{entry} (at {})", storage.node().address())?;
+        }
+    }
+    Ok(())
+}
+
+/// What a read found.
+fn said(key: &str, read: &ReadResponse) -> String {
+    if read.ok {
+        format!("{key} = {}", read.value)
+    } else {
+        format!("{key} was never written")
+    }
+}
+
+impl Entry {
+    /// The request that writes it, with the time that it is.
+    fn as_of_now(&self) -> WriteRequest {
+        WriteRequest {
+            key: self.key.clone(),
+            value: self.value.clone(),
+            time: Some(Timestamp::from(std::time::SystemTime::now())),
+        }
+    }
+
+    /// A failure unless it was `new` where it was written.
+    fn check(&self, new: bool) -> Result<(), Failure> {
+        if new {
+            return Ok(());
+        }
+        let Self { key, value } = self.clone();
+        Err(Failure::TooOld { key, value })
+    }
+}
+
+/// `key = value`
+impl std::fmt::Display for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} = {}", self.key, self.value)
+    }
+}
+
+fn nodes(client: &Client, out: &mut impl Write) -> io::Result<()> {
+    let replicas = client.replicas();
+    let width = replicas.nodes().map(|node| node.address().len()).max();
+    let width = width.unwrap_or_default();
+    for (number, node) in replicas.nodes().enumerate() {
+        let (id, address) = (node.id().get(), node.address());
+        let latency = latency(node);
+        let error = node.last_error();
+        let error = error.map_or_else(String::new, |error| format!("  {:?}", error.status.code()));
+        writeln!(
+            out,
+            "{number:>2}  {id:>10}  {address:<width$}  {latency:>10}{error}"
+        )?;
+    }
+    Ok(())
+}
+
+fn latency(node: &Node) -> String {
+    node.latency()
+        .map_or_else(|| "-".to_string(), |latency| format!("{latency:.1?}"))
+}
+
+fn help(out: &mut impl Write) -> io::Result<()> {
+    for (usage, does) in COMMANDS {
+        writeln!(out, "{usage}\n    {does}")?;
+    }
+    Ok(())
+}
