@@ -37,6 +37,7 @@ pinned! {
     edition_2023
     edition_2024
     futures
+    guide
     keywords
     kitchen_sink
     one_way

@@ -15,6 +15,7 @@ golden! {
     edition_2023
     edition_2024
     futures
+    guide
     keywords
     kitchen_sink
     no_package
