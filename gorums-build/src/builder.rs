@@ -27,6 +27,7 @@ pub struct Builder {
     parameters: Parameters,
     out_dir: Option<PathBuf>,
     descriptor_set: Option<PathBuf>,
+    descriptor_set_out: Option<PathBuf>,
     compiler: Option<Compiler>,
     emit_rerun_if_changed: bool,
 }
@@ -37,6 +38,7 @@ impl Default for Builder {
             parameters: Parameters::default(),
             out_dir: None,
             descriptor_set: None,
+            descriptor_set_out: None,
             compiler: None,
             emit_rerun_if_changed: true,
         }
@@ -60,6 +62,14 @@ impl Builder {
     /// `protoc --include_imports --include_source_info --descriptor_set_out=FILE` writes.
     pub fn descriptor_set(mut self, file: impl Into<PathBuf>) -> Self {
         self.descriptor_set = Some(file.into());
+        self
+    }
+
+    /// Also writes the descriptors of the .proto files and their imports to this file; a relative path is one below
+    /// where the code goes. It is what gRPC's reflection service wants:
+    /// `server.reflection(include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin")))`.
+    pub fn descriptor_set_out(mut self, file: impl Into<PathBuf>) -> Self {
+        self.descriptor_set_out = Some(file.into());
         self
     }
 
@@ -111,7 +121,11 @@ impl Builder {
             &descriptors.names,
             &self.parameters,
         )?;
-        output::write(&out_dir, files)
+        output::write(&out_dir, files)?;
+        match &self.descriptor_set_out {
+            Some(file) => output::write_file(&out_dir.join(file), &descriptors.set),
+            None => Ok(()),
+        }
     }
 
     fn watch(&self, files: &BTreeSet<PathBuf>) {

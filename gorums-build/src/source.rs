@@ -23,6 +23,8 @@ const NO_INCLUDE_FILES: &str = "this protoc lacks its include files: install the
 /// Compiled .proto files: the ones asked for and all that they import.
 #[derive(Debug)]
 pub(crate) struct Descriptors {
+    /// The `FileDescriptorSet`, encoded.
+    pub(crate) set: Vec<u8>,
     /// Each file's `FileDescriptorProto`, encoded.
     pub(crate) files: Vec<Vec<u8>>,
     /// The files' names, in the same order.
@@ -35,7 +37,7 @@ pub(crate) fn from_file(path: &Path) -> Result<Descriptors, Error> {
         path: path.to_path_buf(),
         source,
     })?;
-    decode(&set).map_err(|source| Error::DescriptorSet {
+    decode(set).map_err(|source| Error::DescriptorSet {
         path: path.to_path_buf(),
         source,
     })
@@ -74,7 +76,7 @@ pub(crate) fn compile(
             Err(_) => ("protox".to_string(), pure_rust(protos, includes)?),
         },
     };
-    decode(&set).map_err(|error| Error::Compile {
+    decode(set).map_err(|error| Error::Compile {
         compiler: name,
         message: format!("what it wrote is not a descriptor set: {error}"),
     })
@@ -197,11 +199,11 @@ fn file_with_edition(
         .then(|| name.to_string())
 }
 
-fn decode(set: &[u8]) -> Result<Descriptors, DecodeError> {
-    let files = protoc_gen_gorums_rs::split_descriptor_set(set)?;
+fn decode(set: Vec<u8>) -> Result<Descriptors, DecodeError> {
+    let files = protoc_gen_gorums_rs::split_descriptor_set(&set)?;
     let name = |file: &Vec<u8>| {
         FileDescriptorProto::decode(file.as_slice()).map(|file| file.name().to_string())
     };
     let names = files.iter().map(name).collect::<Result<_, _>>()?;
-    Ok(Descriptors { files, names })
+    Ok(Descriptors { set, files, names })
 }

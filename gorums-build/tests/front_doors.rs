@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use gorums_build::{Builder, Compiler, Error, Parameters};
+use prost::Message;
+use prost_types::FileDescriptorSet;
 
 /// Golden protos and the files that they give, with the golden files' names.
-const CASES: [(&str, &[(&str, &str)]); 13] = [
+const CASES: [(&str, &[(&str, &str)]); 14] = [
     ("one_way", &[("one_way.rs", "one_way.rs")]),
     ("aggregates", &[("aggregates.rs", "aggregates.rs")]),
     ("correctables", &[("correctables.rs", "correctables.rs")]),
     ("futures", &[("futures.rs", "futures.rs")]),
+    ("guide", &[("guide.rs", "guide.rs")]),
     (
         "imports",
         &[
@@ -119,6 +122,18 @@ fn a_descriptor_set_gives_the_code_of_the_plugin() {
         .compile_protos(&nothing, &nothing)
         .expect("a good descriptor set");
     assert_golden(&code, &[("register.rs", "register.rs")]);
+}
+
+#[test]
+fn the_descriptor_set_can_be_written_beside_the_code() {
+    let out = tempfile::tempdir().expect("a temporary directory");
+    let builder = builder(out.path()).descriptor_set_out("descriptors.bin");
+    compile(builder, "register").expect("a good proto");
+    let set = fs::read(out.path().join("descriptors.bin")).expect("the set");
+    let set = FileDescriptorSet::decode(set.as_slice()).expect("a descriptor set");
+    let names: Vec<_> = set.file.iter().map(|file| file.name()).collect();
+    let descriptor = "google/protobuf/descriptor.proto";
+    assert_eq!(names, [descriptor, "gorums.proto", "register.proto"]);
 }
 
 #[test]
