@@ -1,0 +1,38 @@
+//! The replicas, in this process.
+
+use gorums_runtime::{Configuration, Manager, RunningServer, Server};
+
+use crate::error::Error;
+use crate::grid::{Grid, Position};
+use crate::proto::register_gorums::RegisterReplicaServer;
+use crate::replica::Replica;
+
+/// Replicas that run until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    /// The nodes of the replicas, connected to as they are called.
+    pub(crate) configuration: Configuration,
+    _replicas: Vec<RunningServer>,
+}
+
+impl Cluster {
+    /// Starts the replicas of `grid` on free ports, those that are `down` aside.
+    pub(crate) async fn start(grid: Grid, down: &[Position]) -> Result<Self, Error> {
+        let mut bound = Vec::new();
+        let mut nodes = Manager::builder();
+        for position in grid.positions() {
+            let replica = RegisterReplicaServer::new(Replica::new(position));
+            let server = Server::new(replica).bind("127.0.0.1:0").await?;
+            nodes = nodes.node(grid.node(position), server.address().to_string());
+            bound.push((position, server));
+        }
+        // The ports are all taken before one is given back, so that no replica gets that of one that is down.
+        let up = bound
+            .into_iter()
+            .filter(|(position, _)| !down.contains(position));
+        Ok(Self {
+            _replicas: up.map(|(_, server)| server.start()).collect(),
+            configuration: nodes.connect_lazy().await?.configuration(),
+        })
+    }
+}

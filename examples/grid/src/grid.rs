@@ -1,0 +1,99 @@
+//! Where the replicas are, and which of them are a quorum.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::str::FromStr;
+
+use gorums_runtime::NodeId;
+
+/// Replicas in rows and columns.
+///
+/// A read quorum is a whole row and a write quorum a whole column, so that each has a replica in common with each.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Grid {
+    rows: u32,
+    columns: u32,
+}
+
+/// A replica's place; rows and columns are counted from 1 on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Position {
+    pub(crate) row: u32,
+    pub(crate) column: u32,
+}
+
+impl Grid {
+    pub(crate) fn new(rows: u32, columns: u32) -> Self {
+        Self { rows, columns }
+    }
+
+    pub(crate) fn rows(self) -> impl Iterator<Item = u32> {
+        1..=self.rows
+    }
+
+    pub(crate) fn columns(self) -> impl Iterator<Item = u32> {
+        1..=self.columns
+    }
+
+    /// All positions, row by row.
+    pub(crate) fn positions(self) -> impl Iterator<Item = Position> {
+        self.rows()
+            .flat_map(move |row| self.columns().map(move |column| Position { row, column }))
+    }
+
+    pub(crate) fn contains(self, position: Position) -> bool {
+        (1..=self.rows).contains(&position.row) && (1..=self.columns).contains(&position.column)
+    }
+
+    /// The id of the node at a position of the grid.
+    pub(crate) fn node(self, position: Position) -> NodeId {
+        NodeId::new((position.row - 1) * self.columns + position.column)
+    }
+
+    /// The first row all of whose replicas are among `replied`.
+    pub(crate) fn whole_row(self, replied: &HashSet<Position>) -> Option<u32> {
+        self.rows().find(|&row| {
+            self.columns()
+                .all(|column| replied.contains(&Position { row, column }))
+        })
+    }
+
+    /// The first column all of whose replicas are among `replied`.
+    pub(crate) fn whole_column(self, replied: &HashSet<Position>) -> Option<u32> {
+        self.columns().find(|&column| {
+            self.rows()
+                .all(|row| replied.contains(&Position { row, column }))
+        })
+    }
+}
+
+/// `2 x 3 replicas`
+impl fmt::Display for Grid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} x {} replicas", self.rows, self.columns)
+    }
+}
+
+/// `1,2`
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{},{}", self.row, self.column)
+    }
+}
+
+/// The text is no position.
+#[derive(Debug, thiserror::Error)]
+#[error("give a row and a column, as in 1,2")]
+pub(crate) struct NoPosition;
+
+impl FromStr for Position {
+    type Err = NoPosition;
+
+    fn from_str(text: &str) -> Result<Self, NoPosition> {
+        let (row, column) = text.split_once(',').ok_or(NoPosition)?;
+        Ok(Self {
+            row: row.parse().map_err(|_| NoPosition)?,
+            column: column.parse().map_err(|_| NoPosition)?,
+        })
+    }
+}
