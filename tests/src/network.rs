@@ -32,6 +32,8 @@ enum Host {
     Up(Replica),
     /// Lets connection attempts wait for ever.
     Silent,
+    /// Accepts connections, and neither reads from them nor writes to them.
+    Stuck(Vec<DuplexStream>),
 }
 
 #[derive(Debug)]
@@ -88,6 +90,12 @@ impl Network {
         self.hosts().insert(number, Host::Silent);
     }
 
+    /// Makes replica `number` one that accepts connections, and then does nothing.
+    pub fn stick(&self, number: u8) {
+        self.kill(number);
+        self.hosts().insert(number, Host::Stuck(Vec::new()));
+    }
+
     /// A builder of a manager whose nodes are the replicas 1 to `replicas`.
     pub fn manager(&self, replicas: u8) -> ManagerBuilder {
         let network = self.clone();
@@ -107,7 +115,7 @@ impl Network {
             SocketAddr::V4(address) => address.ip().octets()[3],
             SocketAddr::V6(_) => return Err(io::ErrorKind::AddrNotAvailable.into()),
         };
-        let accepted = match self.hosts().get(&number) {
+        let accepted = match self.hosts().get_mut(&number) {
             Some(Host::Up(replica)) => {
                 self.connections.fetch_add(1, Ordering::SeqCst);
                 let (client, client_link) = tokio::io::duplex(CONNECTION_BUFFER);
@@ -122,6 +130,11 @@ impl Network {
                     }
                 });
                 replica.accept.send(server).ok().map(|()| client)
+            }
+            Some(Host::Stuck(connections)) => {
+                let (client, server) = tokio::io::duplex(CONNECTION_BUFFER);
+                connections.push(server);
+                Some(client)
             }
             Some(Host::Silent) => None,
             None => return Err(io::ErrorKind::ConnectionRefused.into()),

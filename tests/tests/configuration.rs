@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use gorums_runtime::{Configuration, ConfigurationError};
+use gorums_runtime::{Configuration, ConfigurationError, Node};
 use tests::network::Network;
 use tests::register::ReadRequest;
 use tests::register::register_gorums::RegisterConfiguration;
-use tests::replica::{Behaviour, Cluster, Gate};
+use tests::replica::{Behaviour, Cluster, Gate, arrived};
 use tests::settle;
 use tests::spec::{Count, state};
 use tonic::{Code, Status};
@@ -110,4 +110,63 @@ async fn nodes_are_sorted_by_what_calls_have_shown_of_them() {
     assert_eq!(last.status.code(), Code::Unavailable);
     let reversed = all.sorted_by(|a, b| b.id().cmp(&a.id()));
     assert_eq!(ids(&reversed), [4, 3, 2, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_that_failed_in_one_way_can_be_told_from_those_that_failed_in_another() {
+    let broken = Behaviour::Fail(Status::internal("broken"));
+    let cluster = Cluster::start([Behaviour::Answer, broken, Behaviour::Answer]);
+    let all = cluster.register(4, Count(4)).await;
+    let error = all.read(ReadRequest {}).await.expect_err("two have failed");
+    let unreachable = error.errors().iter();
+    let unreachable = unreachable.filter(|error| error.code() == Code::Unavailable);
+    let rest = all.configuration().without(unreachable.map(|e| e.node()));
+    assert_eq!(ids(&rest.expect("three are left")), [1, 2, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn orders_can_be_composed_and_leave_equal_nodes_as_they_are() {
+    let cluster = Cluster::answering(2);
+    let register = cluster.register(4, Count(4)).await;
+    let all = register.configuration();
+    register.read(ReadRequest {}).await.expect_err("two down");
+    let down = |node: &Node| node.last_error().is_some();
+    let down_first = |a: &Node, b: &Node| down(b).cmp(&down(a));
+    assert_eq!(ids(&all.sorted_by(down_first)), [3, 4, 1, 2]);
+    let composed = all.sorted_by(|a, b| down_first(a, b).then(b.id().cmp(&a.id())));
+    assert_eq!(ids(&composed), [4, 3, 2, 1]);
+    assert_eq!(ids(all), [1, 2, 3, 4], "it stays as it was");
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_go_to_the_nodes_of_combined_configurations() {
+    let mut cluster = Cluster::answering(6);
+    let manager = cluster.network.manager(6).connect().await.expect("all up");
+    let of = |numbers: &[u8]| {
+        let ids = numbers.iter().map(|number| Network::id(*number));
+        manager.configuration_of(ids).expect("known nodes")
+    };
+    let all = manager.configuration();
+    let cases = [
+        (all.clone(), vec![1, 2, 3, 4, 5, 6]),
+        (of(&[1, 2]).union(&of(&[2, 5])), vec![1, 2, 5]),
+        (
+            all.difference(&of(&[1, 6])).expect("four"),
+            vec![2, 3, 4, 5],
+        ),
+        (
+            all.without([Network::id(3)]).expect("five"),
+            vec![1, 2, 4, 5, 6],
+        ),
+    ];
+    for (configuration, called) in cases {
+        let majority = configuration.size() / 2 + 1;
+        let register = RegisterConfiguration::new(configuration, Count(majority));
+        register.read(ReadRequest {}).await.expect("a majority");
+        settle().await;
+        let events = cluster.past_events();
+        let mut arrived: Vec<u8> = events.iter().filter_map(arrived).collect();
+        arrived.sort_unstable();
+        assert_eq!(arrived, called);
+    }
 }

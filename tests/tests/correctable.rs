@@ -14,6 +14,7 @@ use tests::register::register_gorums::methods::Read;
 use tests::register::{ReadRequest, State};
 use tests::replica::{Behaviour, Cluster, Gate, arrived, cancelled};
 use tests::settle;
+use tests::spec::state;
 use tests::streaming::transfer_server::{Transfer, TransferServer};
 use tests::streaming::{Chunk, Receipt};
 use tonic::service::Routes;
@@ -180,6 +181,53 @@ async fn the_levels_of_an_aggregate_call_count_its_replies() {
     let error = call.done().await.expect_err("three nodes");
     assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
     assert_eq!(call.level(), Some(3));
+}
+
+/// The newest state so far: weak after one reply, strong after two.
+struct Newest;
+
+const WEAK: i32 = 1;
+const STRONG: i32 = 2;
+
+impl Correct<Newest> for ReadCorrectable {
+    type Output = State;
+
+    fn correct(
+        _: &Newest,
+        _: &ReadRequest,
+        replies: &mut Replies<State>,
+    ) -> Option<Correction<State>> {
+        let level = replies.len() as i32;
+        let newest = replies.messages().max_by_key(|state| state.timestamp)?;
+        Some(match level {
+            STRONG => Correction::last(newest.clone(), STRONG),
+            _ => Correction::preliminary(newest.clone(), WEAK),
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_value_of_a_strong_read_is_the_newest_without_the_slowest_node() {
+    let gate = Gate::closed();
+    let slower = Behaviour::AnswerAfter(gate.clone());
+    let slowest = Behaviour::AnswerAfter(Gate::closed());
+    let cluster = Cluster::start([Behaviour::Answer, slower, slowest]);
+    let register = cluster.register(3, ()).await;
+    let first = register.node(Network::id(1)).expect("a node");
+    first
+        .write_no_qc(state("newest", 1))
+        .await
+        .expect("a reply");
+
+    let caller = Caller::new(register.configuration().clone(), Newest);
+    let call = CorrectableCall::<ReadCorrectable, _>::new(&caller, ReadRequest {}).start();
+    assert!(call.reached(WEAK).await);
+    let newest = Arc::new(state("newest", 1));
+    assert_eq!(call.latest(), Some((Arc::clone(&newest), WEAK)));
+    assert!(!call.is_done());
+    gate.open();
+    let last = call.done().await.expect("two replies");
+    assert_eq!(last, (newest, STRONG), "and not the latest");
 }
 
 /// `streaming.Transfer/Download`: each node streams its replies.

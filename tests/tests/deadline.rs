@@ -195,3 +195,17 @@ async fn a_node_call_ends_at_its_deadline_and_is_withdrawn() {
     assert_eq!(error.expect_err("late").code(), Code::DeadlineExceeded);
     cluster.wait_for(&[1], cancelled).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn calls_to_nodes_that_never_answer_end_each_at_its_own_deadline() {
+    let cluster = Cluster::start(vec![Behaviour::AnswerAfter(Gate::closed()); 3]);
+    let register = cluster.register(3, Count(2)).await;
+    let start = Instant::now();
+    for _ in 0..100 {
+        let call = register.write(state("new", 1));
+        let error = call.timeout(Duration::from_millis(10)).await;
+        let error = error.expect_err("nobody answers");
+        assert_eq!(*error.kind(), QuorumCallErrorKind::DeadlineExceeded);
+    }
+    assert!(start.elapsed() <= Duration::from_millis(100 * 11));
+}

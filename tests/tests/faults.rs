@@ -9,7 +9,11 @@ use tests::register::register_gorums::RegisterConfiguration;
 use tests::replica::{Behaviour, Cluster, Gate, arrived, handled};
 use tests::spec::{Count, state};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use tokio_stream::wrappers::TcpListenerStream;
 use tonic::Code;
+use tonic::transport::Server;
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_is_down_from_the_start_does_not_stop_a_quorum() {
@@ -151,4 +155,58 @@ async fn a_refused_tcp_connection_is_unavailable() {
     let error = register.read(ReadRequest {}).await.expect_err("refused");
     assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
     assert_eq!(error.errors()[0].code(), Code::Unavailable);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_reads_nothing_delays_neither_a_quorum_nor_a_deadline() {
+    let cluster = Cluster::answering(3);
+    cluster.network.stick(1);
+    let register = cluster.register(3, Count(2)).await;
+    let start = Instant::now();
+    // Far more than its connection holds.
+    let large = "x".repeat(1024 * 1024);
+    for timestamp in 1..=10 {
+        let write = register.write(state(&large, timestamp));
+        write.await.expect("a quorum");
+    }
+    assert_eq!(start.elapsed(), Duration::ZERO);
+
+    let all = RegisterConfiguration::new(register.configuration().clone(), Count(3));
+    let timeout = Duration::from_millis(50);
+    let error = all.write(state(&large, 11)).timeout(timeout).await;
+    let error = error.expect_err("one is stuck");
+    assert!(start.elapsed() < 2 * timeout);
+    assert_eq!(*error.kind(), QuorumCallErrorKind::DeadlineExceeded);
+    assert_eq!((error.replies(), error.errors().len()), (2, 1));
+}
+
+#[tokio::test]
+async fn a_server_that_is_started_again_on_its_port_is_called_again() {
+    let cluster = Cluster::start([]);
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let serve = |listener| {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = Server::builder()
+            .add_routes(cluster.services(1, Behaviour::Answer))
+            .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async {
+                // The sender is dropped to stop it.
+                let _ = stopped.await;
+            });
+        (stop, tokio::spawn(server))
+    };
+    let (stop, server) = serve(listener);
+    let manager = Manager::connect([address.to_string()]).await;
+    let configuration = manager.expect("it is up").configuration();
+    let register = RegisterConfiguration::new(configuration, Count(1));
+    register.read(ReadRequest {}).await.expect("it is up");
+
+    drop(stop);
+    server.await.expect("no panic").expect("it stops");
+    let error = register.read(ReadRequest {}).await.expect_err("it is down");
+    assert_eq!(error.errors()[0].code(), Code::Unavailable);
+
+    let listener = TcpListener::bind(address).await.expect("its port");
+    let _running = serve(listener);
+    register.read(ReadRequest {}).await.expect("it is up again");
 }

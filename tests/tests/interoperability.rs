@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use gorums_runtime::QuorumCallErrorKind;
 use gorums_runtime::codegen::ProstCodec;
+use gorums_runtime::{CallOptions, QuorumCallErrorKind};
 use tests::network::Network;
 use tests::register::ReadRequest;
 use tests::register::register_gorums::RegisterConfiguration;
@@ -117,6 +117,9 @@ async fn a_reply_that_does_not_decode_is_its_nodes_error() {
         nonsense.to_string().contains("does not decode"),
         "{nonsense}"
     );
+    let node = register.node(Network::id(2)).expect("a node");
+    let error = node.read_no_qc(ReadRequest {}).await.expect_err("nonsense");
+    assert_eq!(error.code(), Code::Internal);
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,4 +152,31 @@ async fn the_metadata_of_a_call_reaches_the_replicas() {
     assert_eq!(call.await.expect("a reply"), state("alice", 1));
     let call = register.read(ReadRequest {});
     assert_eq!(call.await.expect("a reply"), state("nobody", 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_has_the_metadata_of_its_service_unless_it_is_given_its_own() {
+    let network = Network::new();
+    let tenants = Answering(|metadata| {
+        let tenants = metadata.get_all("tenant").iter();
+        let tenants: Vec<_> = tenants
+            .map(|value| value.to_str().expect("ASCII"))
+            .collect();
+        theirs(&tenants.join(" and "), 1)
+    });
+    network.serve(1, Routes::new(tenants));
+    let manager = network.manager(1).connect().await.expect("it is up");
+    let of = |tenants: &[&'static str]| {
+        let mut metadata = MetadataMap::new();
+        for tenant in tenants {
+            metadata.append("tenant", MetadataValue::from_static(tenant));
+        }
+        metadata
+    };
+    let register = RegisterConfiguration::new(manager.configuration(), Count(1))
+        .with_options(CallOptions::new().metadata(of(&["alice", "bob"])));
+    let read = register.read(ReadRequest {}).await.expect("a reply");
+    assert_eq!(read, state("alice and bob", 1));
+    let read = register.read(ReadRequest {}).metadata(of(&["carol"]));
+    assert_eq!(read.await.expect("a reply"), state("carol", 1));
 }

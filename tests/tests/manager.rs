@@ -4,11 +4,14 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::time::Duration;
 
-use gorums_runtime::{Configuration, ConfigurationError, Manager, ManagerError, NodeId};
+use gorums_runtime::{
+    Configuration, ConfigurationError, Manager, ManagerError, NodeId, QuorumCallErrorKind,
+};
 use tests::network::Network;
 use tests::register::ReadRequest;
 use tests::register::register_gorums::RegisterConfiguration;
 use tests::replica::Cluster;
+use tests::settle;
 use tests::spec::Count;
 
 const ADDRESSES: [&str; 3] = ["127.0.0.1:8080", "127.0.0.1:8081", "127.0.0.1:8082"];
@@ -204,4 +207,18 @@ async fn configurations_share_the_connections_of_their_manager() {
         register.read(ReadRequest {}).await.expect("all");
     }
     assert_eq!(cluster.network.connections(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_that_was_never_connected_can_be_closed() {
+    let cluster = Cluster::answering(1);
+    cluster.network.silence(1);
+    let manager = cluster.network.manager(1).connect_lazy().await;
+    let manager = manager.expect("a manager");
+    let register = RegisterConfiguration::new(manager.configuration(), Count(1));
+    let call = tokio::spawn(register.read(ReadRequest {}).into_future());
+    settle().await;
+    manager.close();
+    let error = call.await.expect("no panic").expect_err("closed");
+    assert_eq!(*error.kind(), QuorumCallErrorKind::Closed);
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures::future::join_all;
 use gorums_runtime::{QuorumCallErrorKind, Replies};
@@ -249,4 +250,19 @@ async fn a_quorum_function_may_return_another_message_than_the_replies() {
     let agreed = register.read_agreed(ReadRequest {}).await.expect("all");
     assert_eq!(agreed.nodes, 3);
     assert_eq!(agreed.state, Some(state("new", 1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_can_pass_the_error_of_its_own_quorum_call_on_as_a_status() {
+    let broken = Behaviour::Fail(Status::not_found("no such key"));
+    let cluster = Cluster::start([broken, Behaviour::AnswerAfter(Gate::closed())]);
+    let both = cluster.register(2, Count(2)).await;
+    let late = both.read(ReadRequest {}).timeout(Duration::from_secs(1));
+    let late = Status::from(late.await.expect_err("one never answers"));
+    assert_eq!(late.code(), Code::DeadlineExceeded);
+    let first = both.configuration().first(1).expect("a node");
+    let incomplete = RegisterConfiguration::new(first, Count(1)).read(ReadRequest {});
+    let incomplete = Status::from(incomplete.await.expect_err("it is broken"));
+    assert_eq!(incomplete.code(), Code::Unavailable);
+    assert!(incomplete.message().contains("no such key"), "{incomplete}");
 }

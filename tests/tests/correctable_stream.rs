@@ -1,0 +1,147 @@
+//! Correctables whose nodes answer with streams.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use gorums_runtime::{Correction, QuorumCallErrorKind, Replies};
+use tests::golden::correctables::correctables_gorums::{
+    CorrectablesConfiguration, CorrectablesQuorumSpec,
+};
+use tests::golden::correctables::correctables_server::{Correctables, CorrectablesServer};
+use tests::golden::correctables::{Count, Value};
+use tests::network::Network;
+use tests::service::serve;
+use tests::settle;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_stream::wrappers::WatchStream;
+use tonic::service::Routes;
+use tonic::{Code, Request, Response, Status};
+
+/// How a replica answers a call whose replies are a stream.
+#[derive(Clone)]
+enum Streaming {
+    /// With each text that is published.
+    Published(watch::Sender<String>),
+    /// With one value after the other, for ever.
+    Endless,
+    /// With a value and then an error.
+    Broken,
+}
+
+type ValueStream = BoxStream<'static, Result<Value, Status>>;
+
+fn value(text: impl Into<String>) -> Value {
+    Value { text: text.into() }
+}
+
+#[tonic::async_trait]
+impl Correctables for Streaming {
+    type ReadPrelimStream = ValueStream;
+    type ReadStreamStream = ValueStream;
+
+    async fn read_prelim(&self, _: Request<Value>) -> Result<Response<ValueStream>, Status> {
+        let replies = match self {
+            Self::Published(texts) => WatchStream::from_changes(texts.subscribe())
+                .map(|text| Ok(value(text)))
+                .boxed(),
+            Self::Endless => futures::stream::repeat_with(|| Ok(value("again"))).boxed(),
+            Self::Broken => {
+                futures::stream::iter([Ok(value("1")), Err(Status::data_loss("torn"))]).boxed()
+            }
+        };
+        Ok(Response::new(replies))
+    }
+
+    async fn read_stream(&self, request: Request<Value>) -> Result<Response<ValueStream>, Status> {
+        self.read_prelim(request).await
+    }
+
+    async fn read_correctable(&self, request: Request<Value>) -> Result<Response<Value>, Status> {
+        Ok(Response::new(request.into_inner()))
+    }
+
+    async fn write_per_node(&self, request: Request<Value>) -> Result<Response<Value>, Status> {
+        Ok(Response::new(request.into_inner()))
+    }
+}
+
+/// The latest reply, whose text is its level, is the last at this level.
+struct LastAt(i32);
+
+impl CorrectablesQuorumSpec for LastAt {
+    fn read_prelim_qf(&self, replies: &mut Replies<Value>) -> Option<Correction<Value>> {
+        let latest = replies.take_latest()?;
+        let level = latest.text.parse().unwrap_or(self.0);
+        Some(match level >= self.0 {
+            true => Correction::last(latest, level),
+            false => Correction::preliminary(latest, level),
+        })
+    }
+
+    fn read_correctable_qf(&self, replies: &mut Replies<Value>) -> Option<Correction<Value>> {
+        let last = replies.len() == 3;
+        last.then(|| Correction::last(value("all"), 3))
+    }
+
+    fn read_stream_qf(&self, _: &Value, _: &mut Replies<Value>) -> Option<Correction<Count>> {
+        None
+    }
+
+    fn write_per_node_qf(&self, _: &mut Replies<Value>) -> Option<Correction<Value>> {
+        None
+    }
+}
+
+async fn service(streaming: Streaming) -> CorrectablesConfiguration<LastAt> {
+    let configuration = serve(Network::new(), |_| {
+        Routes::new(CorrectablesServer::new(streaming.clone()))
+    });
+    CorrectablesConfiguration::new(configuration.await, LastAt(4))
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_reply_of_a_stream_can_raise_the_level_until_the_last() {
+    let texts = watch::Sender::new(String::new());
+    let service = service(Streaming::Published(texts.clone())).await;
+    let call = service.read_prelim(value("read"));
+    settle().await;
+    assert_eq!(texts.receiver_count(), 3, "each replica has its stream");
+    assert_eq!((call.latest(), call.level()), (None, None));
+
+    for level in 1..=4 {
+        assert!(!call.is_done());
+        texts.send_replace(level.to_string());
+        assert!(call.reached(level).await);
+        let (latest, at) = call.latest().expect("a value");
+        assert_eq!((latest.text.as_str(), at), (&*level.to_string(), level));
+    }
+    let (last, level) = call.done().await.expect("the last");
+    assert_eq!((last.text.as_str(), level), ("4", 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_that_never_end_hold_up_neither_their_call_nor_others_to_their_nodes() {
+    let service = service(Streaming::Endless).await;
+    let call = service.read_prelim(value("read"));
+    assert_eq!(call.done().await.expect("the first reply").1, 4);
+    drop(call);
+    let other = service.read_correctable(value("read"));
+    assert_eq!(other.done().await.expect("all").1, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_that_all_fail_end_their_call_at_once_with_an_error_for_each_node() {
+    let service = service(Streaming::Broken).await;
+    let start = Instant::now();
+    let call = service.read_prelim(value("read"));
+    let error = call.done().await.expect_err("all have failed");
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
+    assert_eq!((error.replies(), error.errors().len()), (3, 3));
+    for error in error.errors() {
+        assert_eq!(error.code(), Code::DataLoss);
+    }
+    assert_eq!(call.level(), Some(1));
+}
