@@ -1,0 +1,39 @@
+//! What ends the program.
+
+use std::io;
+
+use gorums_runtime::{ManagerError, QuorumCallError, ServerError};
+
+use crate::quorum::TooFewReplicas;
+
+/// Why the program cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The async runtime does not start.
+    #[error("cannot start the runtime: {0}")]
+    Runtime(io::Error),
+    /// There is no randomness to make keys of.
+    #[error("cannot make a key: {0}")]
+    Key(#[from] getrandom::Error),
+    /// No replica may lie.
+    #[error(transparent)]
+    TooFewReplicas(#[from] TooFewReplicas),
+    /// A replica cannot listen.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// The client of the replicas cannot be made.
+    #[error(transparent)]
+    Manager(#[from] ManagerError),
+    /// A value was not written.
+    #[error("cannot write {value:?}: {source}")]
+    Write {
+        value: String,
+        source: QuorumCallError,
+    },
+    /// The register was not read.
+    #[error("cannot read: {0}")]
+    Read(QuorumCallError),
+    /// Standard output cannot be written.
+    #[error("cannot print: {0}")]
+    Print(io::Error),
+}

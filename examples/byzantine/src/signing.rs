@@ -1,0 +1,45 @@
+//! Who may write, and how others know.
+
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use prost::Message;
+
+use crate::proto::{SignedState, State};
+
+/// The one who writes.
+#[derive(Debug)]
+pub(crate) struct Writer(SigningKey);
+
+/// Tells what the writer signed from what others made up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Verifier(VerifyingKey);
+
+impl Writer {
+    /// A writer with a key of its own.
+    pub(crate) fn new() -> Result<Self, getrandom::Error> {
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret)?;
+        Ok(Self(SigningKey::from_bytes(&secret)))
+    }
+
+    pub(crate) fn verifier(&self) -> Verifier {
+        Verifier(self.0.verifying_key())
+    }
+
+    pub(crate) fn sign(&self, state: &State) -> SignedState {
+        let state = state.encode_to_vec();
+        let signature = self.0.sign(&state).to_vec();
+        SignedState { state, signature }
+    }
+}
+
+impl Verifier {
+    /// The state that the writer signed, or the initial one, which nobody signs; none if it is anything else.
+    pub(crate) fn verified(self, signed: &SignedState) -> Option<State> {
+        if *signed == SignedState::default() {
+            return Some(State::default());
+        }
+        let signature = Signature::from_slice(&signed.signature).ok()?;
+        self.0.verify_strict(&signed.state, &signature).ok()?;
+        State::decode(&*signed.state).ok()
+    }
+}

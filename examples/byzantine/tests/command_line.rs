@@ -1,0 +1,65 @@
+//! The program as its users run it.
+
+use std::process::{Command, Output};
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_byzantine"))
+        .args(arguments)
+        .output()
+        .expect("the program runs")
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("UTF-8")
+}
+
+#[test]
+fn what_was_written_is_read_while_a_third_of_the_replicas_lie() {
+    for (replicas, liars, told) in [
+        (
+            "4",
+            "1",
+            "4 replicas, 3 of them a quorum; 1 may lie, 1 do\n",
+        ),
+        (
+            "7",
+            "2",
+            "7 replicas, 5 of them a quorum; 2 may lie, 2 do\n",
+        ),
+    ] {
+        let output = run(&["--replicas", replicas, "--liars", liars, "a", "b"]);
+        assert_eq!(text(&output.stderr), "");
+        let calls = "write \"a\"\nread  \"a\"\nwrite \"b\"\nread  \"b\"\n";
+        assert_eq!(text(&output.stdout), format!("{told}{calls}"));
+        assert!(output.status.success());
+    }
+}
+
+#[test]
+fn a_read_fails_rather_than_lies_when_too_many_replicas_do() {
+    let output = run(&["--liars", "2"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!text(&output.stdout).contains("read"));
+    assert_eq!(
+        text(&output.stderr),
+        "byzantine: cannot read: byzantine.Register/Read: incomplete call (replies: 4, errors: 0)\n"
+    );
+}
+
+#[test]
+fn three_replicas_are_too_few() {
+    let output = run(&["--replicas", "3"]);
+    assert_eq!(output.status.code(), Some(1));
+    let error = text(&output.stderr);
+    assert!(error.contains("n=3 yields f=0"), "{error}");
+    assert_eq!(run(&["--replicas", "0"]).status.code(), Some(2));
+}
+
+#[test]
+fn help_tells_of_every_argument() {
+    let output = run(&["--help"]);
+    assert!(output.status.success());
+    for argument in ["--replicas", "--liars", "--timeout", "[VALUE]"] {
+        assert!(text(&output.stdout).contains(argument), "{argument}");
+    }
+}
