@@ -8,6 +8,7 @@ use hyper_util::rt::TokioIo;
 use tonic::Status;
 use tonic::transport::Channel;
 
+use super::connection_options::ConnectionOptions;
 use super::status;
 use crate::connector::Connector;
 use crate::tasks::Tasks;
@@ -28,12 +29,7 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    pub(crate) fn new(
-        address: SocketAddr,
-        connect_timeout: Duration,
-        connector: Connector,
-        tasks: Tasks,
-    ) -> Self {
+    pub(crate) fn new(address: SocketAddr, options: &ConnectionOptions, tasks: Tasks) -> Self {
         let authority = SocketAddr::new(address.ip(), address.port()).to_string();
         let uri = http::Uri::builder()
             .scheme("http")
@@ -47,8 +43,8 @@ impl Endpoint {
             .executor(tasks);
         Self {
             address,
-            connect_timeout,
-            connector,
+            connect_timeout: options.connect_timeout,
+            connector: options.connector.clone(),
             endpoint,
         }
     }

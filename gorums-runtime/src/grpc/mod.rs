@@ -2,11 +2,13 @@
 
 mod body;
 mod codec;
+mod connection_options;
 mod endpoint;
 mod framed;
 mod request;
 mod status;
 
 pub(crate) use body::{HandedOver, Receipt};
+pub(crate) use connection_options::ConnectionOptions;
 pub(crate) use endpoint::Endpoint;
 pub(crate) use request::{EncodedRequest, Envelope};

@@ -3,19 +3,18 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::sync::Semaphore;
 
+use super::dialer::{Destination, Dialer};
 use super::{Manager, ManagerError, NodeSpec};
+use crate::NodeId;
 use crate::connector::{Connection, Connector};
-use crate::grpc::Endpoint;
+use crate::grpc::ConnectionOptions;
 use crate::node::Limits;
-use crate::node_error::NodeError;
 use crate::tasks::Tasks;
-use crate::{Node, NodeId};
 
 /// Sets up a [`Manager`].
 ///
@@ -37,9 +36,8 @@ use crate::{Node, NodeId};
 #[must_use = "a builder does nothing until it connects"]
 pub struct ManagerBuilder {
     nodes: Vec<(Option<NodeId>, String)>,
-    connect_timeout: Duration,
+    connection: ConnectionOptions,
     limits: Limits,
-    connector: Connector,
 }
 
 impl ManagerBuilder {
@@ -56,12 +54,14 @@ impl ManagerBuilder {
     pub(super) fn new() -> Self {
         Self {
             nodes: Vec::new(),
-            connect_timeout: Self::DEFAULT_CONNECT_TIMEOUT,
+            connection: ConnectionOptions {
+                connect_timeout: Self::DEFAULT_CONNECT_TIMEOUT,
+                connector: Connector::tcp(),
+            },
             limits: Limits {
                 stragglers: Self::DEFAULT_STRAGGLER_LIMIT,
                 one_way: Self::DEFAULT_ONE_WAY_LIMIT,
             },
-            connector: Connector::tcp(),
         }
     }
 
@@ -87,7 +87,7 @@ impl ManagerBuilder {
 
     /// How long it may take to resolve an address, and each time to connect to it.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
+        self.connection.connect_timeout = timeout;
         self
     }
 
@@ -113,7 +113,7 @@ impl ManagerBuilder {
         Fut: Future<Output = io::Result<C>> + Send + 'static,
         C: Connection,
     {
-        self.connector = Connector::new(connect);
+        self.connection.connector = Connector::new(connect);
         self
     }
 
@@ -132,29 +132,27 @@ impl ManagerBuilder {
     ///
     /// Dropping the future closes the connections that it had made.
     pub async fn connect(self) -> Result<Manager, ManagerError> {
-        let tasks = Tasks::new();
-        let specs = self.resolve().await?;
-        let attempts = specs
-            .iter()
-            .map(|(_, address)| async { self.endpoint(*address, &tasks).connect().await });
-        let attempts = join_all(attempts).await;
-
-        let mut nodes = Vec::with_capacity(specs.len());
+        let dialer = self.dialer();
+        let destinations = self.resolve(&dialer).await?;
+        let attempts = destinations
+            .into_iter()
+            .map(|destination| dialer.connect(destination));
+        let mut nodes = Vec::new();
         let mut failed = Vec::new();
-        for ((spec, address), channel) in specs.into_iter().zip(attempts) {
-            match channel {
-                Ok(channel) => nodes.push(self.make_node(spec, address, channel, &tasks)),
-                Err(status) => failed.push(NodeError::of(spec.id, spec.address.into(), status)),
+        for attempt in join_all(attempts).await {
+            match attempt {
+                Ok(node) => nodes.push(node),
+                Err(error) => failed.push(error),
             }
         }
         if !failed.is_empty() {
-            tasks.close();
+            dialer.tasks().close();
             return Err(ManagerError::Connect {
                 nodes: nodes.len() + failed.len(),
                 failed,
             });
         }
-        Manager::new(nodes, tasks)
+        Manager::new(nodes, dialer.tasks().clone())
     }
 
     /// The manager, before it is connected: each node is connected to when it is first called. A node that is down
@@ -168,67 +166,35 @@ impl ManagerBuilder {
     ///
     /// Outside of a tokio runtime.
     pub async fn connect_lazy(self) -> Result<Manager, ManagerError> {
-        let tasks = Tasks::new();
-        let nodes = self
-            .resolve()
-            .await?
+        let dialer = self.dialer();
+        let destinations = self.resolve(&dialer).await?;
+        let nodes = destinations
             .into_iter()
-            .map(|(spec, address)| {
-                let channel = self.endpoint(address, &tasks).connect_lazy();
-                self.make_node(spec, address, channel, &tasks)
-            })
+            .map(|destination| dialer.connect_lazy(destination))
             .collect();
-        Manager::new(nodes, tasks)
+        Manager::new(nodes, dialer.tasks().clone())
     }
 
-    fn endpoint(&self, address: SocketAddr, tasks: &Tasks) -> Endpoint {
-        Endpoint::new(
-            address,
-            self.connect_timeout,
-            self.connector.clone(),
-            tasks.clone(),
-        )
+    fn dialer(&self) -> Dialer {
+        Dialer::new(self.connection.clone(), self.limits, Tasks::new())
     }
 
-    fn make_node(
-        &self,
-        spec: NodeSpec,
-        address: SocketAddr,
-        channel: tonic::transport::Channel,
-        tasks: &Tasks,
-    ) -> Node {
-        Node::new(
-            spec.id,
-            Arc::from(spec.address),
-            address,
-            channel,
-            self.limits,
-            tasks.clone(),
-        )
-    }
-
-    /// The nodes with their ids and resolved addresses, no two of which are equal.
-    async fn resolve(&self) -> Result<Vec<(NodeSpec, SocketAddr)>, ManagerError> {
+    /// Where the nodes' addresses lead, no two to the same node.
+    async fn resolve(&self, dialer: &Dialer) -> Result<Vec<Destination>, ManagerError> {
         if self.nodes.is_empty() {
             return Err(ManagerError::NoNodes);
         }
-        let resolving = self.nodes.iter().map(|(_, address)| self.lookup(address));
+        let resolving = self
+            .nodes
+            .iter()
+            .map(|(id, address)| dialer.resolve(*id, address));
         let mut by_id: HashMap<NodeId, NodeSpec> = HashMap::new();
         let mut by_address: HashMap<SocketAddr, NodeSpec> = HashMap::new();
-        let mut specs = Vec::with_capacity(self.nodes.len());
-        for ((id, address), resolved) in self.nodes.iter().zip(join_all(resolving).await) {
-            let resolved = resolved.map_err(|source| ManagerError::InvalidAddress {
-                address: address.clone(),
-                source,
-            })?;
-            let node = NodeSpec {
-                id: id.unwrap_or_else(|| NodeId::from_address(resolved)),
-                address: address.clone(),
-            };
-            if node.id.get() == 0 {
-                return Err(ManagerError::ReservedId { node });
-            }
-            if let Some(first) = by_address.insert(resolved, node.clone()) {
+        let mut destinations = Vec::with_capacity(self.nodes.len());
+        for destination in join_all(resolving).await {
+            let destination = destination?;
+            let node = destination.spec.clone();
+            if let Some(first) = by_address.insert(destination.socket_address, node.clone()) {
                 return Err(ManagerError::DuplicateAddress {
                     first,
                     second: node,
@@ -240,32 +206,8 @@ impl ManagerBuilder {
                     second: node,
                 });
             }
-            specs.push((node, resolved));
+            destinations.push(destination);
         }
-        Ok(specs)
-    }
-
-    async fn lookup(&self, address: &str) -> io::Result<SocketAddr> {
-        let resolved: Vec<SocketAddr> = match address.parse() {
-            Ok(address) => vec![address],
-            Err(_) => {
-                let lookup = tokio::net::lookup_host(address);
-                tokio::time::timeout(self.connect_timeout, lookup)
-                    .await??
-                    .collect()
-            }
-        };
-        let address = resolved
-            .iter()
-            .find(|address| address.is_ipv4())
-            .or_else(|| resolved.first())
-            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "it has no IP address"))?;
-        if address.port() == 0 {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "port 0 is not a port to connect to",
-            ));
-        }
-        Ok(*address)
+        Ok(destinations)
     }
 }

@@ -1,6 +1,7 @@
 //! The pool of nodes.
 
 mod builder;
+mod dialer;
 mod error;
 
 use std::sync::Arc;

@@ -1,0 +1,125 @@
+//! From an address to a node.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tonic::transport::Channel;
+
+use super::{ManagerError, NodeSpec};
+use crate::grpc::{ConnectionOptions, Endpoint};
+use crate::node::Limits;
+use crate::node_error::NodeError;
+use crate::tasks::Tasks;
+use crate::{Node, NodeId};
+
+/// Makes the nodes of one manager, all with its settings.
+#[derive(Clone, Debug)]
+pub(super) struct Dialer {
+    options: ConnectionOptions,
+    limits: Limits,
+    tasks: Tasks,
+}
+
+/// A node that is to be connected to.
+#[derive(Clone, Debug)]
+pub(super) struct Destination {
+    pub(super) spec: NodeSpec,
+    pub(super) socket_address: SocketAddr,
+    endpoint: Endpoint,
+}
+
+impl Dialer {
+    pub(super) fn new(options: ConnectionOptions, limits: Limits, tasks: Tasks) -> Self {
+        Self {
+            options,
+            limits,
+            tasks,
+        }
+    }
+
+    /// The background work of the nodes.
+    pub(super) fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
+    /// Where `address` leads. Without an `id` the node's is derived from what the address resolves to.
+    pub(super) async fn resolve(
+        &self,
+        id: Option<NodeId>,
+        address: &str,
+    ) -> Result<Destination, ManagerError> {
+        let socket_address =
+            self.look_up(address)
+                .await
+                .map_err(|source| ManagerError::InvalidAddress {
+                    address: address.to_string(),
+                    source,
+                })?;
+        let spec = NodeSpec {
+            id: id.unwrap_or_else(|| NodeId::from_address(socket_address)),
+            address: address.to_string(),
+        };
+        if spec.id.get() == 0 {
+            return Err(ManagerError::ReservedId { node: spec });
+        }
+        Ok(Destination {
+            endpoint: Endpoint::new(socket_address, &self.options, self.tasks.clone()),
+            spec,
+            socket_address,
+        })
+    }
+
+    /// The node, once it is connected to.
+    pub(super) async fn connect(&self, destination: Destination) -> Result<Node, NodeError> {
+        match destination.endpoint.connect().await {
+            Ok(channel) => Ok(self.node(destination, channel)),
+            Err(status) => {
+                let NodeSpec { id, address } = destination.spec;
+                Err(NodeError::of(id, address.into(), status))
+            }
+        }
+    }
+
+    /// The node, which is connected to when it is first called.
+    pub(super) fn connect_lazy(&self, destination: Destination) -> Node {
+        let channel = destination.endpoint.connect_lazy();
+        self.node(destination, channel)
+    }
+
+    fn node(&self, destination: Destination, channel: Channel) -> Node {
+        let NodeSpec { id, address } = destination.spec;
+        Node::new(
+            id,
+            Arc::from(address),
+            destination.socket_address,
+            channel,
+            self.limits,
+            self.tasks.clone(),
+        )
+    }
+
+    async fn look_up(&self, address: &str) -> io::Result<SocketAddr> {
+        let resolved: Vec<SocketAddr> = match address.parse() {
+            Ok(address) => vec![address],
+            Err(_) => {
+                let lookup = tokio::net::lookup_host(address);
+                tokio::time::timeout(self.options.connect_timeout, lookup)
+                    .await??
+                    .collect()
+            }
+        };
+        let address = resolved
+            .iter()
+            .find(|address| address.is_ipv4())
+            .or_else(|| resolved.first())
+            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "it has no IP address"))?;
+        if address.port() == 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "port 0 is not a port to connect to",
+            ));
+        }
+        Ok(*address)
+    }
+}
