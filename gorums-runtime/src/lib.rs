@@ -90,6 +90,7 @@ pub use caller::{Caller, NodeCaller};
 pub use configuration::{Configuration, ConfigurationError, UnknownNode};
 pub use connector::Connection;
 pub use correctable::{Correct, Correctable, CorrectableCall, Correction};
+pub use grpc::Backoff;
 pub use id::{ConfigurationId, NodeId};
 pub use manager::{Manager, ManagerBuilder, ManagerError, NodeSpec};
 pub use method::{Decide, Method, MethodDescriptor};

@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use tonic::transport::Channel;
 
 use crate::NodeId;
+use crate::grpc::MessageOptions;
 use crate::observations::{LastError, Observations};
 use crate::stragglers::Stragglers;
 use crate::tasks::Tasks;
@@ -25,6 +26,7 @@ struct Inner {
     address: Arc<str>,
     socket_address: SocketAddr,
     channel: Channel,
+    message_options: Arc<MessageOptions>,
     stragglers: Stragglers,
     one_way_room: Arc<Semaphore>,
     observations: Observations,
@@ -45,6 +47,7 @@ impl Node {
         socket_address: SocketAddr,
         channel: Channel,
         limits: Limits,
+        message_options: Arc<MessageOptions>,
         tasks: Tasks,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -52,6 +55,7 @@ impl Node {
             address,
             socket_address,
             channel,
+            message_options,
             stragglers: Stragglers::new(limits.stragglers, tasks.clone()),
             one_way_room: Arc::new(Semaphore::new(limits.one_way)),
             observations: Observations::new(),
@@ -74,7 +78,8 @@ impl Node {
         self.0.socket_address
     }
 
-    /// The gRPC channel to the node, for use with any tonic client.
+    /// The gRPC channel to the node, for use with any tonic client. The client's own settings hold for its metadata,
+    /// the sizes of its messages and their compression, not those of the manager.
     pub fn channel(&self) -> Channel {
         self.0.channel.clone()
     }
@@ -96,6 +101,11 @@ impl Node {
 
     pub(crate) fn shared_address(&self) -> Arc<str> {
         Arc::clone(&self.0.address)
+    }
+
+    /// How messages to and from the node are sent, as with all nodes of its manager.
+    pub(crate) fn message_options(&self) -> &Arc<MessageOptions> {
+        &self.0.message_options
     }
 
     /// The background work of the node's manager.

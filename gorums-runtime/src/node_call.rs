@@ -60,7 +60,7 @@ impl<M: Method> NodeCall<M> {
                 return Err(Deadline::exceeded());
             }
             let call = Envelope::new::<M>(options.metadata, deadline)
-                .seal(&request)
+                .seal(&request, &node)
                 .send::<M::Reply>(node.channel());
             match deadline.instant() {
                 Some(at) => tokio::time::timeout_at(at, call)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gorums_runtime::{Manager, ManagerError, QuorumCallErrorKind};
+use gorums_runtime::{Backoff, Manager, ManagerError, QuorumCallErrorKind};
 use tests::network::Network;
 use tests::register::ReadRequest;
 use tests::register::register_gorums::RegisterConfiguration;
@@ -78,6 +78,7 @@ async fn a_node_that_comes_back_is_connected_to_again() {
         .expect_err("one is down");
     cluster.start_replica(2, Behaviour::Answer);
     cluster.past_events();
+    tokio::time::advance(Backoff::default().max()).await;
     register.write(state("newest", 3)).await.expect("all");
     cluster.wait_for(&[1, 2, 3], handled).await;
 }
@@ -208,5 +209,8 @@ async fn a_server_that_is_started_again_on_its_port_is_called_again() {
 
     let listener = TcpListener::bind(address).await.expect("its port");
     let _running = serve(listener);
-    register.read(ReadRequest {}).await.expect("it is up again");
+    // Calls fail until it is time for an attempt to connect.
+    let again = async { while register.read(ReadRequest {}).await.is_err() {} };
+    let again = tokio::time::timeout(5 * Backoff::default().max(), again);
+    again.await.expect("it is up again");
 }

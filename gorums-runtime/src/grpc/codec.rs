@@ -7,22 +7,42 @@ use prost::Message;
 use tonic::Status;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
-/// The flag for "not compressed" and the message's length in four bytes.
+#[cfg(any(feature = "gzip", feature = "zstd"))]
+use super::compression::compress;
+use super::message_options::MessageOptions;
+
+/// The flag that tells whether the message is compressed, and its length in four bytes.
 const PREFIX: usize = 5;
 
-/// A message as it goes over the wire: with its length in front.
-pub(super) fn frame(message: &impl Message) -> Result<Bytes, Status> {
+/// A message as it goes over the wire: with its length in front, and compressed if `options` want that and it makes
+/// the message smaller.
+pub(super) fn frame(message: &impl Message, options: &MessageOptions) -> Result<Bytes, Status> {
     let len = message.encoded_len();
-    let prefix = u32::try_from(len).map_err(|_| {
-        Status::resource_exhausted(format!(
-            "the request has {len} bytes, and gRPC carries 4 GiB"
-        ))
-    })?;
+    let limit = options.max_request_size.min(u32::MAX as usize);
+    if len > limit {
+        return Err(Status::resource_exhausted(format!(
+            "the request has {len} bytes, and the limit is {limit}"
+        )));
+    }
     let mut frame = BytesMut::with_capacity(PREFIX + len);
-    frame.put_u8(0);
-    frame.put_u32(prefix);
+    put_prefix(&mut frame, false, len);
     message.encode_raw(&mut frame);
+    #[cfg(any(feature = "gzip", feature = "zstd"))]
+    if let Some(encoding) = options.send_compressed {
+        let compressed = compress(encoding, &frame[PREFIX..])?;
+        if compressed.len() < len {
+            frame.clear();
+            put_prefix(&mut frame, true, compressed.len());
+            frame.extend_from_slice(&compressed);
+        }
+    }
     Ok(frame.freeze())
+}
+
+/// `len` is at most 4 GiB.
+fn put_prefix(frame: &mut BytesMut, is_compressed: bool, len: usize) {
+    frame.put_u8(is_compressed.into());
+    frame.put_u32(len as u32);
 }
 
 /// The codec of a call whose request is a frame already: it only decodes replies.

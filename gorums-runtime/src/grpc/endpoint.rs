@@ -4,13 +4,19 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use http::uri::Authority;
 use hyper_util::rt::TokioIo;
 use tonic::Status;
 use tonic::transport::Channel;
 
-use super::connection_options::ConnectionOptions;
+use super::attempted::Attempted;
+use super::attempts::{Attempts, ConnectionTasks};
+use super::connection_options::{ConnectionOptions, KeepAlive};
 use super::status;
-use crate::connector::Connector;
+use crate::NodeSpec;
+use crate::connector::{BoxedConnection, Connector};
 use crate::tasks::Tasks;
 
 /// How many withdrawn RPCs a connection remembers, so that their late replies are ignored.
@@ -22,31 +28,58 @@ const REMEMBERED_RESETS: usize = 16_384;
 /// Where and how to connect to a node.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
-    address: SocketAddr,
-    connect_timeout: Duration,
-    connector: Connector,
+    dial: Dial,
+    attempts: Attempts,
     endpoint: tonic::transport::Endpoint,
 }
 
 impl Endpoint {
-    pub(crate) fn new(address: SocketAddr, options: &ConnectionOptions, tasks: Tasks) -> Self {
-        let authority = SocketAddr::new(address.ip(), address.port()).to_string();
-        let uri = http::Uri::builder()
-            .scheme("http")
-            .authority(authority)
-            .path_and_query("/")
-            .build()
-            .expect("an IP address with a port is a valid authority");
-        let endpoint = Channel::builder(uri)
+    /// The endpoint of `node`, whose address resolved to `address`.
+    ///
+    /// # Errors
+    ///
+    /// When an option is not valid.
+    pub(crate) fn new(
+        node: &NodeSpec,
+        address: SocketAddr,
+        options: &ConnectionOptions,
+        tasks: Tasks,
+    ) -> Result<Self, tonic::transport::Error> {
+        let attempts = Attempts::new(options.backoff, tasks.clone());
+        let mut endpoint = Channel::builder(uri(node, address, options))
             .http2_max_concurrent_reset_streams(REMEMBERED_RESETS)
-            .http2_max_local_error_reset_streams(None)
-            .executor(tasks);
-        Self {
-            address,
-            connect_timeout: options.connect_timeout,
-            connector: options.connector.clone(),
-            endpoint,
+            .http2_max_local_error_reset_streams(None);
+        if let Some(KeepAlive { interval, timeout }) = options.keep_alive {
+            endpoint = endpoint
+                .http2_keep_alive_interval(interval)
+                .keep_alive_timeout(timeout)
+                .keep_alive_while_idle(true);
         }
+        if let Some(user_agent) = &options.user_agent {
+            endpoint = endpoint.user_agent(user_agent.as_str())?;
+        }
+        #[cfg(feature = "_tls-any")]
+        if let Some(tls) = &options.tls {
+            endpoint = endpoint.tls_config(tls.clone().timeout(options.connect_timeout))?;
+        }
+        if let Some(adjustment) = &options.adjustment {
+            endpoint = (adjustment.0)(node, endpoint);
+        }
+        // The connection is to end with its manager, whatever else was adjusted.
+        let endpoint = endpoint.executor(ConnectionTasks {
+            tasks,
+            attempts: attempts.clone(),
+        });
+        let dial = Dial {
+            address,
+            timeout: options.connect_timeout,
+            connector: options.connector.clone(),
+        };
+        Ok(Self {
+            dial,
+            attempts,
+            endpoint,
+        })
     }
 
     /// The channel, once it is connected.
@@ -66,26 +99,60 @@ impl Endpoint {
         &self,
     ) -> impl tower::Service<
         http::Uri,
-        Response = TokioIo<crate::connector::BoxedConnection>,
+        Response = TokioIo<Attempted>,
         Error = io::Error,
         Future: Send + Unpin,
     > + Send
     + Clone
     + 'static {
-        let connector = self.connector.clone();
-        let address = self.address;
-        let timeout = self.connect_timeout;
+        let attempts = self.attempts.clone();
+        let dial = self.dial.clone();
         tower::service_fn(move |_: http::Uri| {
-            let connecting = tokio::time::timeout(timeout, connector.connect(address));
-            Box::pin(async move {
-                let late = |_| {
-                    io::Error::new(
-                        io::ErrorKind::TimedOut,
-                        format!("not connected within {timeout:?}"),
-                    )
-                };
-                connecting.await.map_err(late)?.map(TokioIo::new)
-            })
+            let (attempts, dial) = (attempts.clone(), dial.clone());
+            Box::pin(async move { attempts.connect(|| dial.once()).await.map(TokioIo::new) })
         })
+    }
+}
+
+/// The node's address as it was given, which is also what TLS takes the server's name from. As far as such an address
+/// is none in a URI, it is the IP address.
+fn uri(node: &NodeSpec, address: SocketAddr, options: &ConnectionOptions) -> http::Uri {
+    #[cfg(feature = "_tls-any")]
+    let scheme = if options.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    #[cfg(not(feature = "_tls-any"))]
+    let (scheme, _) = ("http", options);
+    let authority = Authority::try_from(node.address.as_str()).map_or_else(
+        |_| SocketAddr::new(address.ip(), address.port()).to_string(),
+        |given| given.to_string(),
+    );
+    http::Uri::builder()
+        .scheme(scheme)
+        .authority(authority)
+        .path_and_query("/")
+        .build()
+        .expect("an IP address with a port is a valid authority")
+}
+
+/// How a node is dialled.
+#[derive(Clone, Debug)]
+struct Dial {
+    address: SocketAddr,
+    timeout: Duration,
+    connector: Connector,
+}
+
+impl Dial {
+    fn once(&self) -> BoxFuture<'static, io::Result<BoxedConnection>> {
+        let timeout = self.timeout;
+        let connecting = tokio::time::timeout(timeout, self.connector.connect(self.address));
+        let late = move |_| {
+            let message = format!("not connected within {timeout:?}");
+            io::Error::new(io::ErrorKind::TimedOut, message)
+        };
+        async move { connecting.await.map_err(late)? }.boxed()
     }
 }

@@ -1,14 +1,24 @@
 //! The plain gRPC transport: each call to a node is an ordinary RPC, so that a node can be any gRPC server.
 
+mod attempted;
+mod attempts;
+mod backoff;
 mod body;
 mod codec;
+#[cfg(any(feature = "gzip", feature = "zstd"))]
+mod compression;
 mod connection_options;
 mod endpoint;
 mod framed;
+mod message_options;
 mod request;
 mod status;
 
+pub use backoff::Backoff;
+
 pub(crate) use body::{HandedOver, Receipt};
-pub(crate) use connection_options::ConnectionOptions;
+pub(crate) use connection_options::{Adjustment, ConnectionOptions, KeepAlive};
 pub(crate) use endpoint::Endpoint;
+pub(crate) use message_options::MessageOptions;
 pub(crate) use request::{EncodedRequest, Envelope};
+pub(crate) use status::root_cause;

@@ -1,5 +1,7 @@
 //! The requests of one call.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures::{Stream, TryFutureExt, TryStreamExt};
 use http::uri::PathAndQuery;
@@ -12,6 +14,7 @@ use tonic::{Request, Status};
 use super::body::Receipt;
 use super::codec::{ReplyCodec, frame};
 use super::framed::Framed;
+use super::message_options::MessageOptions;
 use super::status;
 use crate::deadline::Deadline;
 use crate::fan_out::PerNode;
@@ -41,11 +44,19 @@ impl Envelope {
         }
     }
 
-    /// A request with `message` in it, which is encoded here and not again.
-    pub(crate) fn seal(&self, message: &impl Message) -> EncodedRequest {
+    /// A request with `message` in it for `node` and all others of its manager. It is encoded here and not again.
+    pub(crate) fn seal(&self, message: &impl Message, node: &Node) -> EncodedRequest {
+        let options = Arc::clone(node.message_options());
+        let mut envelope = self.clone();
+        if !options.metadata.is_empty() {
+            let mut headers = options.metadata.clone();
+            headers.extend(envelope.metadata.into_headers());
+            envelope.metadata = MetadataMap::from_headers(headers);
+        }
         EncodedRequest {
-            envelope: self.clone(),
-            frame: frame(message),
+            envelope,
+            frame: frame(message, &options),
+            options,
         }
     }
 
@@ -60,8 +71,10 @@ impl Envelope {
         let mut shared = None;
         let address = |node: &Node| {
             let request = match &mut per_node {
-                None => shared.get_or_insert_with(|| self.seal(message)).clone(),
-                Some(per_node) => self.seal(&per_node(message, node.id())?),
+                None => shared
+                    .get_or_insert_with(|| self.seal(message, node))
+                    .clone(),
+                Some(per_node) => self.seal(&per_node(message, node.id())?, node),
             };
             Some((node.clone(), request))
         };
@@ -74,6 +87,7 @@ impl Envelope {
 pub(crate) struct EncodedRequest {
     envelope: Envelope,
     frame: Result<Bytes, Status>,
+    options: Arc<MessageOptions>,
 }
 
 impl EncodedRequest {
@@ -135,7 +149,15 @@ impl EncodedRequest {
         receipt: Option<Receipt>,
     ) -> Result<(Grpc<Framed>, Request<()>, PathAndQuery), Status> {
         let Envelope { path, metadata, .. } = self.envelope;
-        let mut client = Grpc::new(Framed::new(channel, self.frame?, receipt));
+        let mut client = Grpc::new(Framed::new(channel, self.frame?, receipt))
+            .max_decoding_message_size(self.options.max_reply_size);
+        if let Some(encoding) = self.options.send_compressed {
+            // This only announces the encoding: the frame is compressed already.
+            client = client.send_compressed(encoding);
+        }
+        for encoding in &self.options.accept_compressed {
+            client = client.accept_compressed(*encoding);
+        }
         client
             .ready()
             .await

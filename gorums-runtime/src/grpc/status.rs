@@ -51,7 +51,8 @@ fn lost_connection(source: &(dyn Error + 'static)) -> bool {
     })
 }
 
-fn root_cause(error: &(dyn Error + 'static)) -> String {
+/// What an error comes down to.
+pub(crate) fn root_cause(error: &(dyn Error + 'static)) -> String {
     causes(error)
         .last()
         .map_or_else(String::new, ToString::to_string)

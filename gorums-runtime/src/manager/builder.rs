@@ -1,9 +1,7 @@
 //! How a manager comes to be.
 
 use std::collections::HashMap;
-use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::sync::Semaphore;
@@ -11,8 +9,7 @@ use tokio::sync::Semaphore;
 use super::dialer::{Destination, Dialer};
 use super::{Manager, ManagerError, NodeSpec};
 use crate::NodeId;
-use crate::connector::{Connection, Connector};
-use crate::grpc::ConnectionOptions;
+use crate::grpc::{ConnectionOptions, MessageOptions};
 use crate::node::Limits;
 use crate::tasks::Tasks;
 
@@ -36,15 +33,12 @@ use crate::tasks::Tasks;
 #[must_use = "a builder does nothing until it connects"]
 pub struct ManagerBuilder {
     nodes: Vec<(Option<NodeId>, String)>,
-    connection: ConnectionOptions,
+    pub(super) connection: ConnectionOptions,
+    pub(super) messages: MessageOptions,
     limits: Limits,
 }
 
 impl ManagerBuilder {
-    /// How long a connection may take to be made, unless [`connect_timeout`](Self::connect_timeout) says
-    /// otherwise.
-    pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
     /// How many decided calls go on per node, unless [`straggler_limit`](Self::straggler_limit) says otherwise.
     pub const DEFAULT_STRAGGLER_LIMIT: usize = 16_384;
 
@@ -54,10 +48,8 @@ impl ManagerBuilder {
     pub(super) fn new() -> Self {
         Self {
             nodes: Vec::new(),
-            connection: ConnectionOptions {
-                connect_timeout: Self::DEFAULT_CONNECT_TIMEOUT,
-                connector: Connector::tcp(),
-            },
+            connection: ConnectionOptions::new(Self::DEFAULT_CONNECT_TIMEOUT),
+            messages: MessageOptions::new(Self::DEFAULT_MAX_REPLY_SIZE),
             limits: Limits {
                 stragglers: Self::DEFAULT_STRAGGLER_LIMIT,
                 one_way: Self::DEFAULT_ONE_WAY_LIMIT,
@@ -85,12 +77,6 @@ impl ManagerBuilder {
         self
     }
 
-    /// How long it may take to resolve an address, and each time to connect to it.
-    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connection.connect_timeout = timeout;
-        self
-    }
-
     /// How many quorum calls that have been decided may go on per node that has not answered yet; beyond that the
     /// oldest is withdrawn. With 0 a decided call is withdrawn at once from the nodes that have not answered.
     pub fn straggler_limit(mut self, calls: usize) -> Self {
@@ -105,23 +91,11 @@ impl ManagerBuilder {
         self
     }
 
-    /// Connects with `connect` in place of TCP: in memory, under simulation, or through a tunnel. Addresses other
-    /// than `ip:port` are still resolved by DNS.
-    pub fn connector<F, Fut, C>(mut self, connect: F) -> Self
-    where
-        F: Fn(SocketAddr) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = io::Result<C>> + Send + 'static,
-        C: Connection,
-    {
-        self.connection.connector = Connector::new(connect);
-        self
-    }
-
     /// The manager, once it is connected to every node.
     ///
     /// # Errors
     ///
-    /// When no node, an invalid address, a duplicate or the id 0 was given, or when a node cannot be connected to
+    /// When no node, an invalid address or option, a duplicate or the id 0 was given, or when a node cannot be connected to
     /// within the connect timeout: the error names all such nodes.
     ///
     /// # Panics
@@ -160,7 +134,7 @@ impl ManagerBuilder {
     ///
     /// # Errors
     ///
-    /// When no node, an invalid address, a duplicate or the id 0 was given.
+    /// When no node, an invalid address or option, a duplicate or the id 0 was given.
     ///
     /// # Panics
     ///
@@ -176,7 +150,12 @@ impl ManagerBuilder {
     }
 
     fn dialer(&self) -> Dialer {
-        Dialer::new(self.connection.clone(), self.limits, Tasks::new())
+        Dialer::new(
+            self.connection.clone(),
+            self.messages.clone(),
+            self.limits,
+            Tasks::new(),
+        )
     }
 
     /// Where the nodes' addresses lead, no two to the same node.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tonic::transport::Channel;
 
 use super::{ManagerError, NodeSpec};
-use crate::grpc::{ConnectionOptions, Endpoint};
+use crate::grpc::{ConnectionOptions, Endpoint, MessageOptions};
 use crate::node::Limits;
 use crate::node_error::NodeError;
 use crate::tasks::Tasks;
@@ -16,7 +16,8 @@ use crate::{Node, NodeId};
 /// Makes the nodes of one manager, all with its settings.
 #[derive(Clone, Debug)]
 pub(super) struct Dialer {
-    options: ConnectionOptions,
+    connection: ConnectionOptions,
+    messages: Arc<MessageOptions>,
     limits: Limits,
     tasks: Tasks,
 }
@@ -30,9 +31,15 @@ pub(super) struct Destination {
 }
 
 impl Dialer {
-    pub(super) fn new(options: ConnectionOptions, limits: Limits, tasks: Tasks) -> Self {
+    pub(super) fn new(
+        connection: ConnectionOptions,
+        messages: MessageOptions,
+        limits: Limits,
+        tasks: Tasks,
+    ) -> Self {
         Self {
-            options,
+            connection,
+            messages: Arc::new(messages),
             limits,
             tasks,
         }
@@ -63,11 +70,14 @@ impl Dialer {
         if spec.id.get() == 0 {
             return Err(ManagerError::ReservedId { node: spec });
         }
-        Ok(Destination {
-            endpoint: Endpoint::new(socket_address, &self.options, self.tasks.clone()),
-            spec,
-            socket_address,
-        })
+        match Endpoint::new(&spec, socket_address, &self.connection, self.tasks.clone()) {
+            Ok(endpoint) => Ok(Destination {
+                spec,
+                socket_address,
+                endpoint,
+            }),
+            Err(source) => Err(ManagerError::InvalidOptions { node: spec, source }),
+        }
     }
 
     /// The node, once it is connected to.
@@ -95,6 +105,7 @@ impl Dialer {
             destination.socket_address,
             channel,
             self.limits,
+            Arc::clone(&self.messages),
             self.tasks.clone(),
         )
     }
@@ -104,7 +115,7 @@ impl Dialer {
             Ok(address) => vec![address],
             Err(_) => {
                 let lookup = tokio::net::lookup_host(address);
-                tokio::time::timeout(self.options.connect_timeout, lookup)
+                tokio::time::timeout(self.connection.connect_timeout, lookup)
                     .await??
                     .collect()
             }

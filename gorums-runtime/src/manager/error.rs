@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use crate::NodeId;
+use crate::grpc::root_cause;
 use crate::node_error::{Listed, NodeError};
 
 /// Why a manager could not be made.
@@ -42,6 +43,17 @@ pub enum ManagerError {
         first: NodeSpec,
         /// The node that was given later.
         second: NodeSpec,
+    },
+    /// What the builder was given for the connections does not hold for a node.
+    #[error(
+        "{node}: cannot be connected to as asked: {}; correct the TLS settings or the user agent",
+        root_cause(source)
+    )]
+    InvalidOptions {
+        /// The node.
+        node: NodeSpec,
+        /// What is wrong.
+        source: tonic::transport::Error,
     },
     /// Nodes could not be connected to.
     #[error("cannot connect to {} of {nodes} nodes: {}", failed.len(), Listed(failed))]

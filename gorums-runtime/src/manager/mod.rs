@@ -3,6 +3,7 @@
 mod builder;
 mod dialer;
 mod error;
+mod options;
 
 use std::sync::Arc;
 

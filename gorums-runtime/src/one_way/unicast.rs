@@ -22,7 +22,8 @@ impl Unicast {
         let deadline = caller.options().deadline();
         let envelope = Envelope::new::<M>(caller.options().metadata.clone(), deadline);
         let node = caller.node().clone();
-        Self(Sending::start(node, envelope.seal(request), deadline))
+        let request = envelope.seal(request, &node);
+        Self(Sending::start(node, request, deadline))
     }
 
     /// Lets the call go on without anybody waiting until it is sent. If the node is at its limit of one-way calls, it

@@ -1,0 +1,30 @@
+//! How messages are sent and received.
+
+use http::HeaderMap;
+use tonic::codec::CompressionEncoding;
+
+/// What the messages to and from the nodes of one manager have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct MessageOptions {
+    /// The metadata of every call.
+    pub(crate) metadata: HeaderMap,
+    /// In bytes, before compression.
+    pub(crate) max_request_size: usize,
+    /// In bytes, after decompression.
+    pub(crate) max_reply_size: usize,
+    pub(crate) send_compressed: Option<CompressionEncoding>,
+    pub(crate) accept_compressed: Vec<CompressionEncoding>,
+}
+
+impl MessageOptions {
+    /// No metadata, no limit to requests, and nothing compressed.
+    pub(crate) fn new(max_reply_size: usize) -> Self {
+        Self {
+            metadata: HeaderMap::new(),
+            max_request_size: usize::MAX,
+            max_reply_size,
+            send_compressed: None,
+            accept_compressed: Vec::new(),
+        }
+    }
+}

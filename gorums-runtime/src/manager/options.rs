@@ -1,0 +1,168 @@
+//! What can be set for the connections to the nodes, and for what is sent over them.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tonic::metadata::MetadataMap;
+use tonic::transport::Endpoint;
+
+use super::{ManagerBuilder, NodeSpec};
+use crate::Backoff;
+use crate::connector::{Connection, Connector};
+use crate::grpc::{Adjustment, KeepAlive};
+
+/// The connections to the nodes.
+impl ManagerBuilder {
+    /// How long a connection may take to be made, unless [`connect_timeout`](Self::connect_timeout) says
+    /// otherwise.
+    pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+    /// How long it may take to resolve an address, and each time to connect to it, and then to shake hands by TLS.
+    /// [`DEFAULT_CONNECT_TIMEOUT`](Self::DEFAULT_CONNECT_TIMEOUT) by default.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connection.connect_timeout = timeout;
+        self
+    }
+
+    /// Connects with `connect` in place of TCP: in memory, under simulation, or through a tunnel. Addresses other
+    /// than `ip:port` are still resolved by DNS.
+    pub fn connector<F, Fut, C>(mut self, connect: F) -> Self
+    where
+        F: Fn(SocketAddr) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = io::Result<C>> + Send + 'static,
+        C: Connection,
+    {
+        self.connection.connector = Connector::new(connect);
+        self
+    }
+
+    /// How far apart failed attempts to connect to a node are; [`Backoff::default`] by default.
+    ///
+    /// A call that needs a connection while an attempt is under way waits for its outcome, and fails with
+    /// `Unavailable` if the attempt does. A connection that was of use and broke is made anew at once.
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.connection.backoff = backoff;
+        self
+    }
+
+    /// Sends an HTTP/2 ping to a node from which nothing has arrived for `interval`, also while no call is under way,
+    /// and gives the connection up when nothing arrives for `timeout` after that. Calls that were under way fail with
+    /// `Unavailable`. Both are at least a millisecond.
+    ///
+    /// By default there are no pings, and a node whose host or network vanished without a word is noticed by the
+    /// deadlines of calls only. That is because servers close the connections of clients that ping more often than
+    /// they allow (`too_many_pings`): those of gRPC allow it every five minutes unless they are set up otherwise.
+    pub fn keep_alive(mut self, interval: Duration, timeout: Duration) -> Self {
+        let shortest = Duration::from_millis(1);
+        self.connection.keep_alive = Some(KeepAlive {
+            interval: interval.max(shortest),
+            timeout: timeout.max(shortest),
+        });
+        self
+    }
+
+    /// Connects by TLS, over TCP or what [`connector`](Self::connector) makes; without this in the clear. Needs one
+    /// of the crate's features `tls-ring` and `tls-aws-lc`.
+    ///
+    /// A node has to present a certificate for the host in its address as it was given, or for the
+    /// [`domain_name`](tonic::transport::ClientTlsConfig::domain_name) in `tls`, signed by an authority in `tls`: its
+    /// `ca_certificate`s, and those of the platform or of Mozilla (`with_enabled_roots`, with the features
+    /// `tls-native-roots` and `tls-webpki-roots`). If `tls` has an `identity`, that is presented to the node. The
+    /// handshake may take as long as the [`connect_timeout`](Self::connect_timeout), whatever `tls` says of that.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use gorums_runtime::Manager;
+    /// use gorums_runtime::tonic::transport::{Certificate, ClientTlsConfig, Identity};
+    ///
+    /// let tls = ClientTlsConfig::new()
+    ///     .ca_certificate(Certificate::from_pem(std::fs::read("ca.pem")?))
+    ///     .identity(Identity::from_pem(std::fs::read("client.pem")?, std::fs::read("client.key")?));
+    /// let manager = Manager::builder()
+    ///     .address("replica-1.example.com:4000")
+    ///     .tls(tls)
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "_tls-any")]
+    pub fn tls(mut self, tls: tonic::transport::ClientTlsConfig) -> Self {
+        self.connection.tls = Some(tls);
+        self
+    }
+
+    /// Puts `user_agent`, such as `name/1`, in front of tonic's own `user-agent`, which is sent alone by default. It
+    /// is of visible ASCII characters and spaces, or the manager cannot be made.
+    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
+        self.connection.user_agent = Some(user_agent.into());
+        self
+    }
+
+    /// Lets `adjust` change the endpoint of each node, for what tonic offers and this builder does not, after
+    /// everything else is set.
+    ///
+    /// The connection is made by the [`connector`](Self::connector) even so: what concerns TCP has no effect. Nor has
+    /// an executor.
+    ///
+    /// ```
+    /// # use gorums_runtime::Manager;
+    /// let builder = Manager::builder()
+    ///     .endpoint(|_, endpoint| endpoint.initial_connection_window_size(16 * 1024 * 1024));
+    /// ```
+    pub fn endpoint<F>(mut self, adjust: F) -> Self
+    where
+        F: Fn(&NodeSpec, Endpoint) -> Endpoint + Send + Sync + 'static,
+    {
+        self.connection.adjustment = Some(Adjustment(Arc::new(adjust)));
+        self
+    }
+}
+
+/// What is sent over the connections. It holds for all calls but those through a tonic client on a
+/// [`channel`](crate::Node::channel).
+impl ManagerBuilder {
+    /// The size in bytes that a reply may have, unless [`max_reply_size`](Self::max_reply_size) says otherwise: 4 MiB,
+    /// as everywhere in gRPC.
+    pub const DEFAULT_MAX_REPLY_SIZE: usize = 4 * 1024 * 1024;
+
+    /// Sends `metadata` with every call. A call's own entries take the place of those with the same key. None by
+    /// default.
+    pub fn metadata(mut self, metadata: MetadataMap) -> Self {
+        self.messages.metadata = metadata.into_headers();
+        self
+    }
+
+    /// How many bytes a request may have, before compression; by default as many as gRPC can carry, 4 GiB. A call
+    /// with a larger one fails on each node that it would go to with `ResourceExhausted`, and is not sent there.
+    pub fn max_request_size(mut self, bytes: usize) -> Self {
+        self.messages.max_request_size = bytes;
+        self
+    }
+
+    /// How many bytes a reply may have, as it came and decompressed;
+    /// [`DEFAULT_MAX_REPLY_SIZE`](Self::DEFAULT_MAX_REPLY_SIZE) by default. A larger one is its node's error,
+    /// `OutOfRange`.
+    pub fn max_reply_size(mut self, bytes: usize) -> Self {
+        self.messages.max_reply_size = bytes;
+        self
+    }
+
+    /// Compresses requests, once per call, if that makes them smaller; by default they are sent as they are. The
+    /// nodes have to accept the encoding, or answer `Unimplemented`. Needs the crate's feature `gzip` or `zstd`.
+    #[cfg(any(feature = "gzip", feature = "zstd"))]
+    pub fn send_compressed(mut self, encoding: tonic::codec::CompressionEncoding) -> Self {
+        self.messages.send_compressed = Some(encoding);
+        self
+    }
+
+    /// Lets the nodes compress their replies with `encoding`, and with those of earlier calls of this method, which
+    /// are preferred; by default with none. Needs the crate's feature `gzip` or `zstd`.
+    #[cfg(any(feature = "gzip", feature = "zstd"))]
+    pub fn accept_compressed(mut self, encoding: tonic::codec::CompressionEncoding) -> Self {
+        self.messages.accept_compressed.push(encoding);
+        self
+    }
+}
