@@ -4,6 +4,7 @@ use std::time::Duration;
 
 pub mod golden;
 pub mod network;
+pub mod recorder;
 pub mod replica;
 pub mod service;
 pub mod spec;
