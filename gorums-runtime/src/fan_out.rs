@@ -42,9 +42,9 @@ impl<R: prost::Message + Default + 'static> FanOut<R> {
             .into_iter()
             .map(|(node, request)| {
                 let rpc = if M::DESCRIPTOR.streams_replies() {
-                    Rpc::Streaming(request.send_for_stream(node.channel()).boxed())
+                    Rpc::Streaming(request.send_for_stream(node.link()).boxed())
                 } else {
-                    Rpc::Unary(observed(node.clone(), request.send(node.channel())).boxed())
+                    Rpc::Unary(observed(node.clone(), request.send(node.link())).boxed())
                 };
                 InFlight(Some((node, rpc)))
             })

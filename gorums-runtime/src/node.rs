@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tonic::transport::Channel;
 
 use crate::NodeId;
-use crate::grpc::MessageOptions;
+use crate::grpc::{Link, MessageOptions};
 use crate::observations::{LastError, Observations};
 use crate::stragglers::Stragglers;
 use crate::tasks::Tasks;
@@ -25,7 +25,7 @@ struct Inner {
     id: NodeId,
     address: Arc<str>,
     socket_address: SocketAddr,
-    channel: Channel,
+    link: Link,
     message_options: Arc<MessageOptions>,
     stragglers: Stragglers,
     one_way_room: Arc<Semaphore>,
@@ -45,7 +45,7 @@ impl Node {
         id: NodeId,
         address: Arc<str>,
         socket_address: SocketAddr,
-        channel: Channel,
+        link: Link,
         limits: Limits,
         message_options: Arc<MessageOptions>,
         tasks: Tasks,
@@ -54,7 +54,7 @@ impl Node {
             id,
             address,
             socket_address,
-            channel,
+            link,
             message_options,
             stragglers: Stragglers::new(limits.stragglers, tasks.clone()),
             one_way_room: Arc::new(Semaphore::new(limits.one_way)),
@@ -81,7 +81,12 @@ impl Node {
     /// The gRPC channel to the node, for use with any tonic client. The client's own settings hold for its metadata,
     /// the sizes of its messages and their compression, not those of the manager.
     pub fn channel(&self) -> Channel {
-        self.0.channel.clone()
+        self.0.link.channel()
+    }
+
+    /// What requests go over.
+    pub(crate) fn link(&self) -> Link {
+        self.0.link.clone()
     }
 
     /// How long the node takes to answer a call with one reply: a moving average over the successful ones, to which a

@@ -61,7 +61,7 @@ impl<M: Method> NodeCall<M> {
             }
             let call = Envelope::new::<M>(options.metadata, deadline)
                 .seal(&request, &node)
-                .send::<M::Reply>(node.channel());
+                .send::<M::Reply>(node.link());
             match deadline.instant() {
                 Some(at) => tokio::time::timeout_at(at, call)
                     .await

@@ -117,8 +117,18 @@ impl Attempts {
     pub(super) fn lost(&self) {
         self.fail(io::Error::new(
             io::ErrorKind::ConnectionAborted,
-            "the connection was lost in its handshake",
+            Unexplained,
         ));
+    }
+
+    /// Notes why the latest connection was lost, as the call knows that it was made for.
+    pub(super) fn explain(&self, cause: &str) {
+        if let Some(failure) = &mut self.failed().latest
+            && failure.is_unexplained()
+            && cause != Unexplained.to_string()
+        {
+            failure.cause = Arc::new(io::Error::new(failure.cause.kind(), cause));
+        }
     }
 
     /// Notes that a connection is of use.
@@ -166,6 +176,11 @@ impl Failure {
         Instant::now() < self.next_attempt
     }
 
+    fn is_unexplained(&self) -> bool {
+        let cause = self.cause.get_ref();
+        cause.is_some_and(|cause| cause.is::<Unexplained>())
+    }
+
     fn shared(self) -> io::Error {
         io::Error::new(self.cause.kind(), Shared(self.cause))
     }
@@ -186,6 +201,11 @@ impl Error for Shared {
         self.0.source()
     }
 }
+
+/// Why a connection was lost, while that is known to nobody.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection was lost in its handshake")]
+struct Unexplained;
 
 struct AbortOnDrop(AbortHandle);
 

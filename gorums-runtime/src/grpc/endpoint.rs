@@ -1,4 +1,4 @@
-//! How a node's channel is made.
+//! How a node is linked.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,6 +14,7 @@ use tonic::transport::Channel;
 use super::attempted::Attempted;
 use super::attempts::{Attempts, ConnectionTasks};
 use super::connection_options::{ConnectionOptions, KeepAlive};
+use super::link::Link;
 use super::status;
 use crate::NodeSpec;
 use crate::connector::{BoxedConnection, Connector};
@@ -82,17 +83,18 @@ impl Endpoint {
         })
     }
 
-    /// The channel, once it is connected.
-    pub(crate) async fn connect(&self) -> Result<Channel, Status> {
-        self.endpoint
-            .connect_with_connector(self.service())
-            .await
+    /// The link, once it is connected.
+    pub(crate) async fn connect(&self) -> Result<Link, Status> {
+        let channel = self.endpoint.connect_with_connector(self.service()).await;
+        channel
+            .map(|channel| Link::new(channel, self.attempts.clone()))
             .map_err(|error| status::unavailable(error.into()))
     }
 
-    /// The channel, which connects when it is first used.
-    pub(crate) fn connect_lazy(&self) -> Channel {
-        self.endpoint.connect_with_connector_lazy(self.service())
+    /// The link, which connects when it is first used.
+    pub(crate) fn connect_lazy(&self) -> Link {
+        let channel = self.endpoint.connect_with_connector_lazy(self.service());
+        Link::new(channel, self.attempts.clone())
     }
 
     fn service(

@@ -14,6 +14,7 @@ use tonic::{Request, Status};
 use super::body::Receipt;
 use super::codec::{ReplyCodec, frame};
 use super::framed::Framed;
+use super::link::Link;
 use super::message_options::MessageOptions;
 use super::status;
 use crate::deadline::Deadline;
@@ -93,29 +94,30 @@ pub(crate) struct EncodedRequest {
 impl EncodedRequest {
     /// Sends the request to one node and waits for its reply. Dropping the future withdraws the request: the
     /// server sees the cancellation.
-    pub(crate) async fn send<R>(self, channel: Channel) -> Result<R, Status>
+    pub(crate) async fn send<R>(self, link: Link) -> Result<R, Status>
     where
         R: Message + Default + 'static,
     {
         let deadline = self.envelope.deadline;
-        let (mut client, request, path) = self.open(channel, None).await?;
+        let (mut client, request, path) = self.open(link.channel(), None).await?;
         client
             .unary(request, path, ReplyCodec::<R>::default())
             .await
             .map(tonic::Response::into_inner)
-            .map_err(|status| status::normalise(status, deadline))
+            .map_err(|status| link.normalise(status, deadline))
     }
 
     /// Sends the request to one node, which answers with a stream of replies. Dropping the stream withdraws the
     /// request.
     pub(crate) fn send_for_stream<R>(
         self,
-        channel: Channel,
+        link: Link,
     ) -> impl Stream<Item = Result<R, Status>> + Send + 'static
     where
         R: Message + Default + 'static,
     {
         let deadline = self.envelope.deadline;
+        let channel = link.channel();
         let replies = async move {
             let (mut client, request, path) = self.open(channel, None).await?;
             client
@@ -125,20 +127,21 @@ impl EncodedRequest {
         };
         replies
             .try_flatten_stream()
-            .map_err(move |status| status::normalise(status, deadline))
+            .map_err(move |status| link.normalise(status, deadline))
     }
 
     /// Sends the request to one node and discards its reply. `receipt` tells when a connection has taken the
     /// request, or why none has.
-    pub(crate) async fn send_one_way(self, channel: Channel, receipt: Receipt) {
+    pub(crate) async fn send_one_way(self, link: Link, receipt: Receipt) {
         let deadline = self.envelope.deadline;
         let outcome = async {
-            let (mut client, request, path) = self.open(channel, Some(receipt.clone())).await?;
+            let (mut client, request, path) =
+                self.open(link.channel(), Some(receipt.clone())).await?;
             let reply = ReplyCodec::<()>::default();
             client.unary(request, path, reply).await
         };
         if let Err(status) = outcome.await {
-            receipt.sign(Err(status::normalise(status, deadline)));
+            receipt.sign(Err(link.normalise(status, deadline)));
         }
     }
 

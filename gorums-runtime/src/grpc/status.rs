@@ -24,9 +24,7 @@ pub(super) fn normalise(status: Status, deadline: Deadline) -> Status {
         return Deadline::exceeded();
     }
     match status.source() {
-        Some(source) if causes(source).any(|cause| cause.is::<ConnectError>()) => {
-            unavailable(Box::new(status))
-        }
+        Some(_) if could_not_connect(&status) => unavailable(Box::new(status)),
         Some(source) if lost_connection(source) => {
             let mut lost = Status::unavailable(format!("connection lost: {}", root_cause(source)));
             lost.set_source(Arc::new(status));
@@ -34,6 +32,13 @@ pub(super) fn normalise(status: Status, deadline: Deadline) -> Status {
         }
         _ => status,
     }
+}
+
+/// Whether the call ended because no connection could be made for it.
+pub(super) fn could_not_connect(status: &Status) -> bool {
+    status
+        .source()
+        .is_some_and(|source| causes(source).any(|cause| cause.is::<ConnectError>()))
 }
 
 /// Whether the call ended because its connection did, as opposed to its own stream.

@@ -4,10 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tonic::transport::Channel;
-
 use super::{ManagerError, NodeSpec};
-use crate::grpc::{ConnectionOptions, Endpoint, MessageOptions};
+use crate::grpc::{ConnectionOptions, Endpoint, Link, MessageOptions};
 use crate::node::Limits;
 use crate::node_error::NodeError;
 use crate::tasks::Tasks;
@@ -83,7 +81,7 @@ impl Dialer {
     /// The node, once it is connected to.
     pub(super) async fn connect(&self, destination: Destination) -> Result<Node, NodeError> {
         match destination.endpoint.connect().await {
-            Ok(channel) => Ok(self.node(destination, channel)),
+            Ok(link) => Ok(self.node(destination, link)),
             Err(status) => {
                 let NodeSpec { id, address } = destination.spec;
                 Err(NodeError::of(id, address.into(), status))
@@ -93,17 +91,17 @@ impl Dialer {
 
     /// The node, which is connected to when it is first called.
     pub(super) fn connect_lazy(&self, destination: Destination) -> Node {
-        let channel = destination.endpoint.connect_lazy();
-        self.node(destination, channel)
+        let link = destination.endpoint.connect_lazy();
+        self.node(destination, link)
     }
 
-    fn node(&self, destination: Destination, channel: Channel) -> Node {
+    fn node(&self, destination: Destination, link: Link) -> Node {
         let NodeSpec { id, address } = destination.spec;
         Node::new(
             id,
             Arc::from(address),
             destination.socket_address,
-            channel,
+            link,
             self.limits,
             Arc::clone(&self.messages),
             self.tasks.clone(),

@@ -28,7 +28,7 @@ pub(super) struct Sending {
 impl Sending {
     pub(super) fn start(node: Node, request: EncodedRequest, deadline: Deadline) -> Self {
         let (receipt, sent) = Receipt::new();
-        let call = request.send_one_way(node.channel(), receipt);
+        let call = request.send_one_way(node.link(), receipt);
         let room = Arc::clone(node.one_way_room());
         let place = Arc::clone(&room).try_acquire_owned().ok();
         let had_room = place.is_some();
