@@ -72,7 +72,7 @@ async fn after_a_failed_attempt_calls_fail_with_its_cause_until_it_is_time_for_t
 
 #[tokio::test(start_paused = true)]
 async fn calls_share_the_outcome_of_the_attempt_that_is_under_way() {
-    let (builder, attempts) = counting(|| std::future::pending());
+    let (builder, attempts) = counting(std::future::pending);
     let node = node(builder.connect_timeout(SECOND)).await;
     let start = Instant::now();
     let calls = (0..100).map(|_| node.read_no_qc(ReadRequest {}).into_future());

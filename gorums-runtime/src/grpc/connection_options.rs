@@ -37,6 +37,15 @@ impl ConnectionOptions {
             adjustment: None,
         }
     }
+
+    /// The scheme of the nodes' URIs.
+    pub(super) fn scheme(&self) -> &'static str {
+        #[cfg(feature = "_tls-any")]
+        if self.tls.is_some() {
+            return "https";
+        }
+        "http"
+    }
 }
 
 /// Pings on a connection, whether calls are under way or not.

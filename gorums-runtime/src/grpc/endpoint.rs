@@ -47,7 +47,7 @@ impl Endpoint {
         tasks: Tasks,
     ) -> Result<Self, tonic::transport::Error> {
         let attempts = Attempts::new(options.backoff, tasks.clone());
-        let mut endpoint = Channel::builder(uri(node, address, options))
+        let mut endpoint = Channel::builder(uri(node, address, options.scheme()))
             .http2_max_concurrent_reset_streams(REMEMBERED_RESETS)
             .http2_max_local_error_reset_streams(None);
         if let Some(KeepAlive { interval, timeout }) = options.keep_alive {
@@ -116,27 +116,19 @@ impl Endpoint {
     }
 }
 
-/// The node's address as it was given, which is also what TLS takes the server's name from. As far as such an address
-/// is none in a URI, it is the IP address.
-fn uri(node: &NodeSpec, address: SocketAddr, options: &ConnectionOptions) -> http::Uri {
-    #[cfg(feature = "_tls-any")]
-    let scheme = if options.tls.is_some() {
-        "https"
-    } else {
-        "http"
+/// The node's address as it was given, which is also what TLS takes the server's name from. If that cannot be part of
+/// a URI, the address that it resolved to.
+fn uri(node: &NodeSpec, address: SocketAddr, scheme: &'static str) -> http::Uri {
+    let authority = match Authority::try_from(node.address.as_str()) {
+        Ok(authority) => authority.to_string(),
+        Err(_) => SocketAddr::new(address.ip(), address.port()).to_string(),
     };
-    #[cfg(not(feature = "_tls-any"))]
-    let (scheme, _) = ("http", options);
-    let authority = Authority::try_from(node.address.as_str()).map_or_else(
-        |_| SocketAddr::new(address.ip(), address.port()).to_string(),
-        |given| given.to_string(),
-    );
     http::Uri::builder()
         .scheme(scheme)
         .authority(authority)
         .path_and_query("/")
         .build()
-        .expect("an IP address with a port is a valid authority")
+        .expect("an authority makes a URI, and an IP address with a port is one")
 }
 
 /// How a node is dialled.
