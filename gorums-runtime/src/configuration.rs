@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::tasks::Tasks;
-use crate::{ConfigurationId, Node, NodeError, NodeId};
+use crate::{ConfigurationId, Node, NodeError, NodeErrors, NodeId};
 
 /// A set of nodes that quorum calls go to.
 ///
@@ -80,6 +80,11 @@ impl Configuration {
             .find(|node| node.id() == id)
             .cloned()
             .ok_or_else(|| UnknownNode::new(id, self.node_ids()))
+    }
+
+    /// The errors of this configuration's nodes from now on; see [`NodeErrors`].
+    pub fn node_errors(&self) -> NodeErrors {
+        self.reported().of(self.clone())
     }
 
     /// The nodes of this configuration, and then those of `other`.
@@ -176,6 +181,12 @@ impl Configuration {
     fn filtered(&self, keep: impl Fn(&Node) -> bool) -> Result<Self, ConfigurationError> {
         let nodes = self.nodes().filter(|node| keep(node)).cloned();
         Self::new(nodes, self.0.tasks.clone())
+    }
+
+    /// The errors of all nodes of the manager from now on.
+    pub(crate) fn reported(&self) -> NodeErrors {
+        // There is at least one node, and the nodes of one manager report to one place.
+        self.0.nodes[0].reports().listen(&self.0.tasks)
     }
 
     /// The background work of the nodes' manager.

@@ -69,7 +69,7 @@ impl<R: 'static> FanOut<R> {
             .filter_map(|in_flight| in_flight.0.map(|(node, _)| node))
             .collect();
         for node in &late {
-            node.observations().fail(Deadline::exceeded());
+            node.fail(&Deadline::exceeded());
         }
         late
     }
@@ -78,7 +78,8 @@ impl<R: 'static> FanOut<R> {
     pub(crate) fn let_go(self) {
         let in_flight = self.in_flight.into_iter();
         for (node, rpc) in in_flight.filter_map(|in_flight| in_flight.0) {
-            node.stragglers().push(rpc.finish(), self.deadline);
+            let call = rpc.finish(node.clone(), self.deadline);
+            node.stragglers().push(call);
         }
     }
 }
@@ -111,7 +112,7 @@ async fn observed<R>(
 ) -> Result<R, Status> {
     let sent = Instant::now();
     let outcome = call.await;
-    node.observations().take_in(sent, &outcome);
+    node.observe(sent, &outcome);
     outcome
 }
 
@@ -135,11 +136,28 @@ enum Event<R> {
 }
 
 impl<R: 'static> Rpc<R> {
-    /// Goes on to the end, whatever comes.
-    async fn finish(self) {
-        match self {
-            Self::Unary(reply) => drop(reply.await),
-            Self::Streaming(mut replies) => while let Some(Ok(_)) = replies.next().await {},
+    /// Goes on until the end or `deadline`, whatever comes.
+    async fn finish(self, node: Node, deadline: Deadline) {
+        let end = async {
+            match self {
+                // Its outcome is observed as it comes.
+                Self::Unary(reply) => drop(reply.await),
+                Self::Streaming(mut replies) => loop {
+                    match replies.next().await {
+                        Some(Ok(_)) => {}
+                        Some(Err(status)) => break node.fail(&status),
+                        None => break,
+                    }
+                },
+            }
+        };
+        match deadline.instant() {
+            Some(at) => {
+                if tokio::time::timeout_at(at, end).await.is_err() {
+                    node.fail(&Deadline::exceeded());
+                }
+            }
+            None => end.await,
         }
     }
 }
@@ -162,7 +180,7 @@ impl<R> Future for InFlight<R> {
             (None, _) => Event::End,
             (Some(Ok(reply)), Rpc::Streaming(rest)) => Event::Next(node, reply, rest),
             (Some(Err(status)), Rpc::Streaming(_)) => {
-                node.observations().fail(status.clone());
+                node.fail(&status);
                 Event::Last(node, Err(status))
             }
             (Some(outcome), _) => Event::Last(node, outcome),

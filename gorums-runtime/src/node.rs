@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tonic::Status;
 use tonic::transport::Channel;
 
-use crate::NodeId;
 use crate::grpc::{Link, MessageOptions};
+use crate::node_errors::Reports;
 use crate::observations::{LastError, Observations};
 use crate::stragglers::Stragglers;
 use crate::tasks::Tasks;
+use crate::{NodeError, NodeId};
 
 /// A replica in a manager's pool. A cheap handle: clones share one connection.
 ///
@@ -26,11 +29,19 @@ struct Inner {
     address: Arc<str>,
     socket_address: SocketAddr,
     link: Link,
-    message_options: Arc<MessageOptions>,
+    shared: Shared,
     stragglers: Stragglers,
     one_way_room: Arc<Semaphore>,
     observations: Observations,
     tasks: Tasks,
+}
+
+/// What the nodes of one manager have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    pub(crate) limits: Limits,
+    pub(crate) messages: Arc<MessageOptions>,
+    pub(crate) reports: Reports,
 }
 
 /// How many calls that nobody waits for a node may have under way.
@@ -46,8 +57,7 @@ impl Node {
         address: Arc<str>,
         socket_address: SocketAddr,
         link: Link,
-        limits: Limits,
-        message_options: Arc<MessageOptions>,
+        shared: Shared,
         tasks: Tasks,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -55,9 +65,9 @@ impl Node {
             address,
             socket_address,
             link,
-            message_options,
-            stragglers: Stragglers::new(limits.stragglers, tasks.clone()),
-            one_way_room: Arc::new(Semaphore::new(limits.one_way)),
+            stragglers: Stragglers::new(shared.limits.stragglers, tasks.clone()),
+            one_way_room: Arc::new(Semaphore::new(shared.limits.one_way)),
+            shared,
             observations: Observations::new(),
             tasks,
         }))
@@ -95,13 +105,32 @@ impl Node {
         self.0.observations.latency()
     }
 
-    /// How a two-way call on the node failed last, if one did. A success does not clear it.
+    /// How a call on the node failed last, if one did: a one-way call fails when it cannot be sent. A success does not
+    /// clear it.
     pub fn last_error(&self) -> Option<LastError> {
         self.0.observations.last_error()
     }
 
-    pub(crate) fn observations(&self) -> &Observations {
-        &self.0.observations
+    /// Takes in what became of a call with one reply that was sent at `sent`.
+    pub(crate) fn observe<T>(&self, sent: Instant, outcome: &Result<T, Status>) {
+        match outcome {
+            Ok(_) => self.0.observations.measure(sent.elapsed()),
+            Err(status) => self.fail(status),
+        }
+    }
+
+    /// Takes in that a call failed, and reports it.
+    pub(crate) fn fail(&self, status: &Status) {
+        self.0.observations.fail(status.clone());
+        self.0
+            .shared
+            .reports
+            .report(|| NodeError::new(self, status.clone()));
+    }
+
+    /// Where the nodes of the manager report their errors.
+    pub(crate) fn reports(&self) -> &Reports {
+        &self.0.shared.reports
     }
 
     pub(crate) fn shared_address(&self) -> Arc<str> {
@@ -110,7 +139,7 @@ impl Node {
 
     /// How messages to and from the node are sent, as with all nodes of its manager.
     pub(crate) fn message_options(&self) -> &Arc<MessageOptions> {
-        &self.0.message_options
+        &self.0.shared.messages
     }
 
     /// The background work of the node's manager.
@@ -121,6 +150,11 @@ impl Node {
     /// A place for each one-way call that may be under way.
     pub(crate) fn one_way_room(&self) -> &Arc<Semaphore> {
         &self.0.one_way_room
+    }
+
+    /// How many one-way calls there is room for.
+    pub(crate) fn one_way_limit(&self) -> usize {
+        self.0.shared.limits.one_way
     }
 
     pub(crate) fn stragglers(&self) -> &Stragglers {

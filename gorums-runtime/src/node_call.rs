@@ -76,7 +76,7 @@ impl<M: Method> NodeCall<M> {
             .run_until_cancelled(outcome)
             .await
             .unwrap_or_else(|| Err(Status::unavailable("the manager is closed")));
-        node.observations().take_in(sent, &outcome);
+        node.observe(sent, &outcome);
         outcome.map_err(|status| NodeError::new(&node, status))
     }
 }

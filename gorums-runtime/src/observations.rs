@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use tokio::time::Instant;
 use tonic::Status;
 
 /// The weight of a new measurement in the moving average of a latency, as in Gorums (2026).
@@ -37,14 +36,6 @@ impl Observations {
         }
     }
 
-    /// Takes the outcome of a call with one reply in that was sent at `sent`.
-    pub(crate) fn take_in<T>(&self, sent: Instant, outcome: &Result<T, Status>) {
-        match outcome {
-            Ok(_) => self.measure(sent.elapsed()),
-            Err(status) => self.fail(status.clone()),
-        }
-    }
-
     /// Takes a failure in.
     pub(crate) fn fail(&self, status: Status) {
         *self.lock() = Some(LastError {
@@ -64,7 +55,8 @@ impl Observations {
         self.lock().clone()
     }
 
-    fn measure(&self, latency: Duration) {
+    /// Takes in how long a reply took.
+    pub(crate) fn measure(&self, latency: Duration) {
         let nanoseconds = u64::try_from(latency.as_nanos())
             .unwrap_or(u64::MAX)
             .min(Self::UNMEASURED - 1);
@@ -100,16 +92,14 @@ mod tests {
         assert!(observations.latency() > Some(Duration::from_secs(1)));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_success_is_measured_and_a_failure_is_kept() {
+    #[test]
+    fn a_success_is_measured_and_a_failure_is_kept() {
         let observations = Observations::new();
-        let sent = Instant::now();
-        tokio::time::advance(Duration::from_millis(5)).await;
-        observations.take_in(sent, &Err::<(), _>(Status::internal("broken")));
+        observations.fail(Status::internal("broken"));
         assert_eq!(observations.latency(), None);
         let last = observations.last_error().expect("a failure");
         assert_eq!(last.status.message(), "broken");
-        observations.take_in(sent, &Ok(()));
+        observations.measure(Duration::from_millis(5));
         assert_eq!(observations.latency(), Some(Duration::from_millis(5)));
         assert!(observations.last_error().is_some());
     }

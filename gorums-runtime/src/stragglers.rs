@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::AbortHandle;
 
-use crate::deadline::Deadline;
 use crate::tasks::Tasks;
 
 /// One node's calls that go on after they were decided, so that a replica that lags still applies a write.
@@ -39,8 +38,8 @@ impl Stragglers {
         }
     }
 
-    /// Lets `call` go on until it ends or `deadline` passes.
-    pub(crate) fn push(&self, call: impl Future<Output = ()> + Send + 'static, deadline: Deadline) {
+    /// Lets `call` go on until it ends.
+    pub(crate) fn push(&self, call: impl Future<Output = ()> + Send + 'static) {
         if self.limit == 0 {
             return;
         }
@@ -48,11 +47,7 @@ impl Stragglers {
         let leave = Leave(Arc::clone(&place));
         let task = self.tasks.spawn(async move {
             let _leave = leave;
-            match deadline.instant() {
-                // The error says that the call is late: its own drop is what withdraws it.
-                Some(at) => drop(tokio::time::timeout_at(at, call).await),
-                None => call.await,
-            }
+            call.await;
         });
         let mut oldest_first = self
             .oldest_first

@@ -66,12 +66,14 @@ impl Receipt {
         (Self(Arc::new(Mutex::new(Some(sign)))), signed)
     }
 
-    /// Notes what became of the request, unless that is known.
-    pub(super) fn sign(&self, outcome: HandedOver) {
+    /// Notes what became of the request, unless that is known. True if it was not.
+    pub(crate) fn sign(&self, outcome: HandedOver) -> bool {
         let mut sign = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sign) = sign.take() {
-            // Nobody waits any more for a request that is detached.
-            let _ = sign.send(outcome);
-        }
+        let Some(sign) = sign.take() else {
+            return false;
+        };
+        // Nobody waits any more for a request that is detached.
+        let _ = sign.send(outcome);
+        true
     }
 }

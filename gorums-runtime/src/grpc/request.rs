@@ -131,18 +131,18 @@ impl EncodedRequest {
     }
 
     /// Sends the request to one node and discards its reply. `receipt` tells when a connection has taken the
-    /// request, or why none has.
-    pub(crate) async fn send_one_way(self, link: Link, receipt: Receipt) {
+    /// request. An error may be of before that or of after.
+    pub(crate) async fn send_one_way(self, link: Link, receipt: Receipt) -> Result<(), Status> {
         let deadline = self.envelope.deadline;
         let outcome = async {
-            let (mut client, request, path) =
-                self.open(link.channel(), Some(receipt.clone())).await?;
+            let (mut client, request, path) = self.open(link.channel(), Some(receipt)).await?;
             let reply = ReplyCodec::<()>::default();
             client.unary(request, path, reply).await
         };
-        if let Err(status) = outcome.await {
-            receipt.sign(Err(link.normalise(status, deadline)));
-        }
+        outcome
+            .await
+            .map(drop)
+            .map_err(|status| link.normalise(status, deadline))
     }
 
     /// A client that sends this request once the channel is ready for it, with what it takes besides.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::{ManagerError, NodeSpec};
 use crate::grpc::{ConnectionOptions, Endpoint, Link, MessageOptions};
-use crate::node::Limits;
+use crate::node::{Limits, Shared};
 use crate::node_error::NodeError;
+use crate::node_errors::Reports;
 use crate::tasks::Tasks;
 use crate::{Node, NodeId};
 
@@ -15,8 +16,7 @@ use crate::{Node, NodeId};
 #[derive(Clone, Debug)]
 pub(super) struct Dialer {
     connection: ConnectionOptions,
-    messages: Arc<MessageOptions>,
-    limits: Limits,
+    shared: Shared,
     tasks: Tasks,
 }
 
@@ -37,8 +37,11 @@ impl Dialer {
     ) -> Self {
         Self {
             connection,
-            messages: Arc::new(messages),
-            limits,
+            shared: Shared {
+                limits,
+                messages: Arc::new(messages),
+                reports: Reports::new(),
+            },
             tasks,
         }
     }
@@ -102,8 +105,7 @@ impl Dialer {
             Arc::from(address),
             destination.socket_address,
             link,
-            self.limits,
-            Arc::clone(&self.messages),
+            self.shared.clone(),
             self.tasks.clone(),
         )
     }

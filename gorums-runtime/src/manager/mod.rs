@@ -12,7 +12,7 @@ pub use error::{ManagerError, NodeSpec};
 
 use crate::configuration::{ConfigurationError, UnknownNode};
 use crate::tasks::Tasks;
-use crate::{Configuration, Node, NodeId};
+use crate::{Configuration, Node, NodeErrors, NodeId};
 
 /// A pool of nodes and their connections, from which configurations are made.
 ///
@@ -103,6 +103,11 @@ impl Manager {
     /// The nodes, in the order in which they were given.
     pub fn nodes(&self) -> impl DoubleEndedIterator<Item = &Node> + ExactSizeIterator {
         self.nodes.iter()
+    }
+
+    /// The errors of all nodes from now on; see [`NodeErrors`].
+    pub fn node_errors(&self) -> NodeErrors {
+        self.all.reported()
     }
 
     /// Closes the connections to all nodes. Calls that are under way, and later ones, fail; closing again does

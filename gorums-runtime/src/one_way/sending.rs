@@ -17,7 +17,6 @@ use crate::node_error::NodeError;
 /// A request on its way to one node's connection.
 pub(super) struct Sending {
     node: Node,
-    deadline: Deadline,
     sent: oneshot::Receiver<HandedOver>,
     /// Whether the node had room for the request when it was made.
     had_room: bool,
@@ -28,7 +27,7 @@ pub(super) struct Sending {
 impl Sending {
     pub(super) fn start(node: Node, request: EncodedRequest, deadline: Deadline) -> Self {
         let (receipt, sent) = Receipt::new();
-        let call = request.send_one_way(node.link(), receipt);
+        let call = request.send_one_way(node.link(), receipt.clone());
         let room = Arc::clone(node.one_way_room());
         let place = Arc::clone(&room).try_acquire_owned().ok();
         let had_room = place.is_some();
@@ -38,18 +37,25 @@ impl Sending {
                 // The semaphore is never closed.
                 None => room.acquire_owned().await.ok(),
             };
-            call.await;
+            call.await
         };
+        let called = node.clone();
         let withdraw = node.tasks().start(async move {
-            match deadline.instant() {
-                // The error says that the call is late: its own drop is what withdraws it.
-                Some(at) => drop(tokio::time::timeout_at(at, call).await),
+            let outcome = match deadline.instant() {
+                Some(at) => tokio::time::timeout_at(at, call)
+                    .await
+                    .unwrap_or_else(|_| Err(Deadline::exceeded())),
                 None => call.await,
+            };
+            // What becomes of a request that was handed over is nobody's concern.
+            if let Err(status) = outcome
+                && receipt.sign(Err(status.clone()))
+            {
+                called.fail(&status);
             }
         });
         Self {
             node,
-            deadline,
             sent,
             had_room,
             withdraw: Some(withdraw),
@@ -57,35 +63,41 @@ impl Sending {
     }
 
     pub(super) fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), NodeError>> {
-        let sent = ready!(self.sent.poll_unpin(cx)).unwrap_or_else(|_| Err(self.withdrawn()));
+        let sent = ready!(self.sent.poll_unpin(cx)).unwrap_or_else(|_| Err(withdrawn()));
         self.withdraw = None;
         Poll::Ready(sent.map_err(|status| NodeError::new(&self.node, status)))
     }
 
-    /// Why the request was given up before a connection took it.
-    fn withdrawn(&self) -> Status {
-        if self.deadline.has_passed() {
-            Deadline::exceeded()
-        } else {
-            Status::unavailable("the manager is closed")
+    /// Lets the call go on, or drops and reports it if it would have to wait for room.
+    pub(super) fn detach(mut self) {
+        if !self.had_room && !self.is_sent() {
+            let limit = self.node.one_way_limit();
+            self.node.fail(&Status::resource_exhausted(format!(
+                "a one-way call was dropped: {limit} are under way, which is the limit (one_way_limit)"
+            )));
+            return;
         }
+        self.withdraw = None;
     }
 
-    /// Lets the call go on, or drops it if it would have to wait for room.
-    pub(super) fn detach(mut self) {
-        if self.had_room {
-            self.withdraw = None;
-        }
+    /// Whether the request is handed over, or could not be.
+    fn is_sent(&mut self) -> bool {
+        !matches!(
+            self.sent.try_recv(),
+            Err(oneshot::error::TryRecvError::Empty)
+        )
     }
+}
+
+/// Why the request was given up before a connection took it, other than for its deadline.
+fn withdrawn() -> Status {
+    Status::unavailable("the manager is closed")
 }
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        if let Some(withdraw) = &self.withdraw
-            && matches!(
-                self.sent.try_recv(),
-                Err(oneshot::error::TryRecvError::Empty)
-            )
+        if let Some(withdraw) = self.withdraw.take()
+            && !self.is_sent()
         {
             withdraw.abort();
         }
