@@ -151,6 +151,25 @@ async fn at_the_deadline_the_nodes_that_have_not_answered_fail_and_responses_end
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_panicking_per_node_function_fails_every_node_of_responses_and_sends_nothing() {
+    let mut cluster = Cluster::answering(3);
+    let caller = caller(&cluster, 3).await;
+    let call = AggregateCall::<Write>::per_node(&caller, state("v", 1), |state, node| {
+        assert_ne!(node, Network::id(2), "no request for it");
+        Some(state.clone())
+    });
+    let responses: Vec<_> = call.responses().collect().await;
+    assert_eq!(responses.len(), 3);
+    for (_, outcome) in responses {
+        let error = outcome.expect_err("a panic");
+        assert_eq!(error.code(), Code::Internal);
+        assert!(error.to_string().contains("no request for it"), "{error}");
+    }
+    settle().await;
+    assert_eq!(cluster.past_events(), []);
+}
+
+#[tokio::test(start_paused = true)]
 async fn responses_that_are_dropped_are_withdrawn_and_collected_ones_go_on() {
     let gate = Gate::closed();
     let silent = Behaviour::AnswerAfter(gate.clone());

@@ -10,18 +10,42 @@ use tonic::Status;
 use super::AggregateCall;
 use crate::deadline::{Alarm, Deadline};
 use crate::fan_out::FanOut;
+use crate::guard::guard;
 use crate::node_error::NodeError;
-use crate::{Method, Node, NodeId, Replies};
+use crate::{Method, NodeId, Replies};
 
 /// Each node's reply or error, as they arrive: a stream that ends when every node has answered or failed.
 ///
 /// The call starts when the stream is first polled. When its deadline passes, the nodes that have not answered fail
-/// with `DeadlineExceeded`. A skipped node does not occur.
+/// with `DeadlineExceeded`. A skipped node does not occur. When the function that makes each node's request panics,
+/// nothing is sent, and every node fails with `Internal` and the panic's message.
+///
+/// What is to be seen of the stream is said with [`StreamExt`], which takes it by reference, too, so that the call
+/// can be let go in the end:
+///
+/// ```no_run
+/// # use gorums_runtime::{AggregateCall, Method, NodeId};
+/// # use prost::Message;
+/// # async fn example<M: Method>(call: AggregateCall<M>, suspected: NodeId) {
+/// use std::future::ready;
+///
+/// use futures::StreamExt;
+///
+/// let mut responses = call.responses();
+/// let keep = |node: NodeId, reply: &M::Reply| node != suspected && reply.encoded_len() > 0;
+/// let two: Vec<_> = responses
+///     .by_ref()
+///     .filter(|(node, outcome)| ready(outcome.as_ref().is_ok_and(|reply| keep(*node, reply))))
+///     .take(2)
+///     .collect()
+///     .await;
+/// responses.let_go();
+/// # }
+/// ```
 ///
 /// # Panics
 ///
-/// When a function that makes each node's request panics, and when a call with a timeout is polled outside of a
-/// tokio runtime.
+/// When a call with a timeout is polled outside of a tokio runtime.
 ///
 /// # Cancel safety
 ///
@@ -33,13 +57,13 @@ pub struct Responses<M: Method>(State<M>);
 enum State<M: Method> {
     Ready(Option<Box<AggregateCall<M>>>),
     Running(Running<M>),
+    /// The call is over, and these errors are still to be told.
+    Over(Vec<NodeError>),
 }
 
 struct Running<M: Method> {
     fan_out: FanOut<M::Reply>,
     alarm: Alarm,
-    /// Nodes that had not answered at the deadline, and are still to be told of.
-    late: Vec<Node>,
 }
 
 /// A node's reply or error.
@@ -73,7 +97,12 @@ impl<M: Method> Responses<M> {
 }
 
 impl<M: Method> Running<M> {
-    fn start(call: AggregateCall<M>) -> Self {
+    /// Sends the requests.
+    ///
+    /// # Errors
+    ///
+    /// Every node's error when the requests could not be made.
+    fn start(call: AggregateCall<M>) -> Result<Self, Vec<NodeError>> {
         let AggregateCall {
             configuration,
             request,
@@ -81,31 +110,38 @@ impl<M: Method> Running<M> {
             options,
         } = call;
         let deadline = options.deadline();
-        let fan_out = FanOut::new::<M>(&configuration, &request, per_node, options, deadline);
-        Self {
+        let fan_out =
+            guard(|| FanOut::new::<M>(&configuration, &request, per_node, options, deadline));
+        let fan_out = fan_out.map_err(|panicked| {
+            let nodes = configuration.nodes();
+            nodes
+                .map(|node| NodeError::new(node, Status::internal(panicked.to_string())))
+                .collect::<Vec<_>>()
+        })?;
+        Ok(Self {
             fan_out,
             alarm: deadline.alarm(),
-            late: Vec::new(),
-        }
+        })
     }
 
-    /// Takes in what has arrived. What is ready when the deadline passes still counts.
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Outcome<M::Reply>>> {
-        if self.late.is_empty() {
-            if let Poll::Ready(next) = self.fan_out.poll_next_unpin(cx) {
-                return Poll::Ready(next.map(|(node, outcome)| outcome_of(&node, outcome)));
-            }
-            ready!(self.alarm.poll_unpin(cx));
-            self.late = self.fan_out.withdraw_late();
+    /// Takes in what has arrived. What is ready when the deadline passes still counts; then the errors of the nodes
+    /// that are late are what is left.
+    fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Outcome<M::Reply>>, Vec<NodeError>>> {
+        if let Poll::Ready(next) = self.fan_out.poll_next_unpin(cx) {
+            return Poll::Ready(Ok(next.map(|(node, outcome)| {
+                let outcome = outcome.map_err(|status| NodeError::new(&node, status));
+                (node.id(), outcome)
+            })));
         }
-        let late = self.late.pop();
-        Poll::Ready(late.map(|node| outcome_of(&node, Err(Deadline::exceeded()))))
+        ready!(self.alarm.poll_unpin(cx));
+        let late = self.fan_out.withdraw_late().into_iter();
+        Poll::Ready(Err(late
+            .map(|node| NodeError::new(&node, Deadline::exceeded()))
+            .collect()))
     }
-}
-
-fn outcome_of<R>(node: &Node, outcome: Result<R, Status>) -> Outcome<R> {
-    let outcome = outcome.map_err(|status| NodeError::new(node, status));
-    (node.id(), outcome)
 }
 
 // Nothing is pinned in place: what needs a stable address is boxed.
@@ -115,16 +151,31 @@ impl<M: Method> Stream for Responses<M> {
     type Item = (NodeId, Result<M::Reply, NodeError>);
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let State::Ready(call) = &mut self.0 {
-            let Some(call) = call.take() else {
-                return Poll::Ready(None);
+        loop {
+            let errors = match &mut self.0 {
+                State::Ready(call) => {
+                    let Some(call) = call.take() else {
+                        return Poll::Ready(None);
+                    };
+                    match Running::start(*call) {
+                        Ok(running) => {
+                            self.0 = State::Running(running);
+                            continue;
+                        }
+                        Err(errors) => errors,
+                    }
+                }
+                State::Running(running) => match ready!(running.poll_next(cx)) {
+                    Ok(next) => return Poll::Ready(next),
+                    Err(errors) => errors,
+                },
+                State::Over(errors) => {
+                    let next = errors.pop();
+                    return Poll::Ready(next.map(|error| (error.node(), Err(error))));
+                }
             };
-            self.0 = State::Running(Running::start(*call));
+            self.0 = State::Over(errors);
         }
-        let State::Running(running) = &mut self.0 else {
-            return Poll::Ready(None);
-        };
-        running.poll_next(cx)
     }
 }
 
