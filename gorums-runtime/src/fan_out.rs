@@ -69,7 +69,7 @@ impl<R: 'static> FanOut<R> {
             .filter_map(|in_flight| in_flight.0.map(|(node, _)| node))
             .collect();
         for node in &late {
-            node.fail(&Deadline::exceeded());
+            node.fail(Deadline::exceeded());
         }
         late
     }
@@ -112,8 +112,7 @@ async fn observed<R>(
 ) -> Result<R, Status> {
     let sent = Instant::now();
     let outcome = call.await;
-    node.observe(sent, &outcome);
-    outcome
+    node.observe(sent, outcome)
 }
 
 /// The RPC to one node; none once it has given its event.
@@ -145,7 +144,7 @@ impl<R: 'static> Rpc<R> {
                 Self::Streaming(mut replies) => loop {
                     match replies.next().await {
                         Some(Ok(_)) => {}
-                        Some(Err(status)) => break node.fail(&status),
+                        Some(Err(status)) => break drop(node.fail(status)),
                         None => break,
                     }
                 },
@@ -154,7 +153,7 @@ impl<R: 'static> Rpc<R> {
         match deadline.instant() {
             Some(at) => {
                 if tokio::time::timeout_at(at, end).await.is_err() {
-                    node.fail(&Deadline::exceeded());
+                    node.fail(Deadline::exceeded());
                 }
             }
             None => end.await,
@@ -180,7 +179,7 @@ impl<R> Future for InFlight<R> {
             (None, _) => Event::End,
             (Some(Ok(reply)), Rpc::Streaming(rest)) => Event::Next(node, reply, rest),
             (Some(Err(status)), Rpc::Streaming(_)) => {
-                node.fail(&status);
+                let status = node.fail(status);
                 Event::Last(node, Err(status))
             }
             (Some(outcome), _) => Event::Last(node, outcome),

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use tonic::Status;
 use tonic::transport::Channel;
+use tonic::{Code, Status};
 
 use crate::grpc::{Link, MessageOptions};
 use crate::node_errors::Reports;
@@ -20,7 +21,8 @@ use crate::{NodeError, NodeId};
 /// A replica in a manager's pool. A cheap handle: clones share one connection.
 ///
 /// The connection is kept open. A request whose connection breaks fails with `Unavailable` and is never sent
-/// again by the runtime; the next request connects anew.
+/// again by the runtime; the next request connects anew. When the node is
+/// [removed](crate::Manager::remove_node), calls on it fail.
 #[derive(Clone)]
 pub struct Node(Arc<Inner>);
 
@@ -33,6 +35,7 @@ struct Inner {
     stragglers: Stragglers,
     one_way_room: Arc<Semaphore>,
     observations: Observations,
+    removed: AtomicBool,
     tasks: Tasks,
 }
 
@@ -69,6 +72,7 @@ impl Node {
             one_way_room: Arc::new(Semaphore::new(shared.limits.one_way)),
             shared,
             observations: Observations::new(),
+            removed: AtomicBool::new(false),
             tasks,
         }))
     }
@@ -112,20 +116,56 @@ impl Node {
     }
 
     /// Takes in what became of a call with one reply that was sent at `sent`.
-    pub(crate) fn observe<T>(&self, sent: Instant, outcome: &Result<T, Status>) {
-        match outcome {
-            Ok(_) => self.0.observations.measure(sent.elapsed()),
-            Err(status) => self.fail(status),
+    pub(crate) fn observe<T>(
+        &self,
+        sent: Instant,
+        outcome: Result<T, Status>,
+    ) -> Result<T, Status> {
+        let outcome = outcome.map_err(|status| self.fail(status));
+        if outcome.is_ok() {
+            self.0.observations.measure(sent.elapsed());
         }
+        outcome
     }
 
-    /// Takes in that a call failed, and reports it.
-    pub(crate) fn fail(&self, status: &Status) {
+    /// Takes in that a call failed, and reports it, with the status that is returned.
+    pub(crate) fn fail(&self, status: Status) -> Status {
+        let status = self.explain(status);
         self.0.observations.fail(status.clone());
         self.0
             .shared
             .reports
             .report(|| NodeError::new(self, status.clone()));
+        status
+    }
+
+    /// The status of a failed call, which tells if the node's connection was ended on this side.
+    pub(crate) fn explain(&self, status: Status) -> Status {
+        if status.code() == Code::Unavailable && self.tasks().closed().is_cancelled() {
+            self.ended()
+        } else {
+            status
+        }
+    }
+
+    /// The status of calls once the node's background work has ended.
+    pub(crate) fn ended(&self) -> Status {
+        Status::unavailable(if self.0.removed.load(Ordering::SeqCst) {
+            "the node was removed"
+        } else {
+            "the manager is closed"
+        })
+    }
+
+    /// Closes the connection for good.
+    pub(crate) fn remove(&self) {
+        self.0.removed.store(true, Ordering::SeqCst);
+        self.tasks().close();
+    }
+
+    /// Whether both are handles to one node, and not to one that was added later with the id of the other.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Where the nodes of the manager report their errors.
@@ -142,7 +182,7 @@ impl Node {
         &self.0.shared.messages
     }
 
-    /// The background work of the node's manager.
+    /// The node's background work.
     pub(crate) fn tasks(&self) -> &Tasks {
         &self.0.tasks
     }

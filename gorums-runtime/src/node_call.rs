@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
-use tonic::Status;
 
 use crate::caller::NodeCaller;
 use crate::deadline::Deadline;
@@ -18,7 +17,7 @@ use crate::{Method, Node, NodeError};
 /// A call to one node that has not started: set it up, then await it.
 ///
 /// The call starts when it is first polled, and ends with the node's reply, or with a [`NodeError`] when the node
-/// fails, the deadline passes or the manager closes. It owns what it needs: it can be spawned, stored, raced and
+/// fails or is removed, the deadline passes or the manager closes. It owns what it needs: it can be spawned, stored, raced and
 /// joined.
 ///
 /// # Panics
@@ -75,8 +74,8 @@ impl<M: Method> NodeCall<M> {
             .closed()
             .run_until_cancelled(outcome)
             .await
-            .unwrap_or_else(|| Err(Status::unavailable("the manager is closed")));
-        node.observe(sent, &outcome);
+            .unwrap_or_else(|| Err(node.ended()));
+        let outcome = node.observe(sent, outcome);
         outcome.map_err(|status| NodeError::new(&node, status))
     }
 }

@@ -1,4 +1,4 @@
-//! Background work that ends when its manager closes.
+//! Background work that ends when its manager closes, or its node is removed.
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Spawns the tasks of one manager: its connections, and the calls that nobody waits for.
+/// Spawns the tasks of one manager, or of one of its nodes: connections, and the calls that nobody waits for.
 #[derive(Clone, Debug)]
 pub(crate) struct Tasks {
     runtime: Handle,
@@ -22,7 +22,15 @@ impl Tasks {
         }
     }
 
-    /// Runs `task` until it ends or the manager closes, whichever comes first.
+    /// Tasks that end when these do, and that can be ended without them.
+    pub(crate) fn child(&self) -> Self {
+        Self {
+            runtime: self.runtime.clone(),
+            closed: self.closed.child_token(),
+        }
+    }
+
+    /// Runs `task` until it ends or is ended with all tasks, whichever comes first.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
         let closed = self.closed.clone();
         self.runtime
@@ -57,7 +65,7 @@ impl Tasks {
         self.closed.cancel();
     }
 
-    /// Cancelled when the manager closes.
+    /// Cancelled when all tasks are ended: the manager closes, or the node is removed.
     pub(crate) fn closed(&self) -> &CancellationToken {
         &self.closed
     }

@@ -126,7 +126,7 @@ impl ManagerBuilder {
                 failed,
             });
         }
-        Manager::new(nodes, dialer.tasks().clone())
+        Manager::new(nodes, dialer)
     }
 
     /// The manager, before it is connected: each node is connected to when it is first called. A node that is down
@@ -146,7 +146,7 @@ impl ManagerBuilder {
             .into_iter()
             .map(|destination| dialer.connect_lazy(destination))
             .collect();
-        Manager::new(nodes, dialer.tasks().clone())
+        Manager::new(nodes, dialer)
     }
 
     fn dialer(&self) -> Dialer {

@@ -26,6 +26,8 @@ pub(super) struct Destination {
     pub(super) spec: NodeSpec,
     pub(super) socket_address: SocketAddr,
     endpoint: Endpoint,
+    /// The node's background work.
+    tasks: Tasks,
 }
 
 impl Dialer {
@@ -46,7 +48,7 @@ impl Dialer {
         }
     }
 
-    /// The background work of the nodes.
+    /// The background work of all nodes.
     pub(super) fn tasks(&self) -> &Tasks {
         &self.tasks
     }
@@ -71,11 +73,13 @@ impl Dialer {
         if spec.id.get() == 0 {
             return Err(ManagerError::ReservedId { node: spec });
         }
-        match Endpoint::new(&spec, socket_address, &self.connection, self.tasks.clone()) {
+        let tasks = self.tasks.child();
+        match Endpoint::new(&spec, socket_address, &self.connection, tasks.clone()) {
             Ok(endpoint) => Ok(Destination {
                 spec,
                 socket_address,
                 endpoint,
+                tasks,
             }),
             Err(source) => Err(ManagerError::InvalidOptions { node: spec, source }),
         }
@@ -106,7 +110,7 @@ impl Dialer {
             destination.socket_address,
             link,
             self.shared.clone(),
-            self.tasks.clone(),
+            destination.tasks,
         )
     }
 

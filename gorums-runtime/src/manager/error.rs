@@ -1,13 +1,13 @@
-//! Why there is no manager.
+//! Why there is no such manager.
 
 use std::fmt;
 use std::io;
 
-use crate::NodeId;
 use crate::grpc::root_cause;
 use crate::node_error::{Listed, NodeError};
+use crate::{Node, NodeId, UnknownNode};
 
-/// Why a manager could not be made.
+/// Why a manager could not be made or changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManagerError {
@@ -55,6 +55,23 @@ pub enum ManagerError {
         /// What is wrong.
         source: tonic::transport::Error,
     },
+    /// A node was to be removed that the manager does not have.
+    #[error(transparent)]
+    UnknownNode(#[from] UnknownNode),
+    /// The only node was to be removed.
+    #[error(
+        "{node} is the manager's last one; add another before it is removed, or close the manager"
+    )]
+    LastNode {
+        /// The node.
+        node: NodeSpec,
+    },
+    /// A node was to be added to a manager that is closed.
+    #[error("cannot add {node}: the manager is closed")]
+    Closed {
+        /// The node.
+        node: NodeSpec,
+    },
     /// Nodes could not be connected to.
     #[error("cannot connect to {} of {nodes} nodes: {}", failed.len(), Listed(failed))]
     Connect {
@@ -65,13 +82,22 @@ pub enum ManagerError {
     },
 }
 
-/// A node as it was given to a builder.
+/// A node as it was given to a manager.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeSpec {
     /// The node's id.
     pub id: NodeId,
     /// The node's address.
     pub address: String,
+}
+
+impl NodeSpec {
+    pub(super) fn of(node: &Node) -> Self {
+        Self {
+            id: node.id(),
+            address: node.address().to_string(),
+        }
+    }
 }
 
 impl fmt::Display for NodeSpec {

@@ -4,20 +4,21 @@ mod builder;
 mod dialer;
 mod error;
 mod options;
-
-use std::sync::Arc;
+mod pool;
 
 pub use builder::ManagerBuilder;
 pub use error::{ManagerError, NodeSpec};
 
+use dialer::{Destination, Dialer};
+use pool::Pool;
+
 use crate::configuration::{ConfigurationError, UnknownNode};
-use crate::tasks::Tasks;
 use crate::{Configuration, Node, NodeErrors, NodeId};
 
 /// A pool of nodes and their connections, from which configurations are made.
 ///
 /// A cheap handle: clones are the same pool. Configurations keep their nodes connected, so a manager may be
-/// dropped before them.
+/// dropped before them. Nodes can be added and removed while calls are under way.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), gorums_runtime::ManagerError> {
@@ -30,9 +31,8 @@ use crate::{Configuration, Node, NodeErrors, NodeId};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Manager {
-    nodes: Arc<[Node]>,
-    all: Configuration,
-    tasks: Tasks,
+    pool: Pool,
+    dialer: Dialer,
 }
 
 impl Manager {
@@ -60,19 +60,84 @@ impl Manager {
         ManagerBuilder::new()
     }
 
-    fn new(nodes: Vec<Node>, tasks: Tasks) -> Result<Self, ManagerError> {
-        let all = Configuration::new(nodes.iter().cloned(), tasks.clone())
-            .map_err(|_| ManagerError::NoNodes)?;
+    fn new(nodes: Vec<Node>, dialer: Dialer) -> Result<Self, ManagerError> {
+        let nodes =
+            Configuration::new(nodes, dialer.tasks().clone()).map_err(|_| ManagerError::NoNodes)?;
         Ok(Self {
-            nodes: nodes.into(),
-            all,
-            tasks,
+            pool: Pool::new(nodes),
+            dialer,
         })
     }
 
-    /// The configuration of all nodes.
+    /// Adds a node at `address` (`host:port`) whose id is derived from the address that it resolves to, as
+    /// [`ManagerBuilder::address`] does; see [`add_node`](Self::add_node).
+    ///
+    /// # Errors
+    ///
+    /// As those of [`add_node`](Self::add_node).
+    pub async fn add_address(&self, address: &str) -> Result<Node, ManagerError> {
+        self.add(self.dialer.resolve(None, address).await?)
+    }
+
+    /// Adds a node at `address` (`host:port`) with an id of your choice, above 0. It is connected to when it is first
+    /// called, with the settings that the manager was made with.
+    ///
+    /// Configurations are values, so that those which exist do not change:
+    /// [`configuration`](Self::configuration) has the node from now on.
+    ///
+    /// ```no_run
+    /// # async fn example(manager: gorums_runtime::Manager) -> Result<(), gorums_runtime::ManagerError> {
+    /// use gorums_runtime::NodeId;
+    ///
+    /// let old = manager.configuration();
+    /// manager.add_node(NodeId::new(4), "10.0.0.4:4000").await?;
+    /// manager.remove_node(NodeId::new(1))?;
+    /// let new = manager.configuration();
+    /// assert_ne!(old, new);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the address is not valid, the id is 0, a node of the manager has the id or the address already, or the
+    /// manager is closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// A node whose future is dropped before it is ready is not added.
+    pub async fn add_node(&self, id: NodeId, address: &str) -> Result<Node, ManagerError> {
+        self.add(self.dialer.resolve(Some(id), address).await?)
+    }
+
+    fn add(&self, destination: Destination) -> Result<Node, ManagerError> {
+        if self.dialer.tasks().closed().is_cancelled() {
+            return Err(ManagerError::Closed {
+                node: destination.spec,
+            });
+        }
+        let node = self.dialer.connect_lazy(destination);
+        self.pool.add(node.clone())?;
+        Ok(node)
+    }
+
+    /// Removes a node, and closes its connection. Calls that are under way on the node, and later ones, fail on it
+    /// with `Unavailable`.
+    ///
+    /// Configurations that have the node keep it, as one that fails. Its id and its address can be added again, which
+    /// gives another node.
+    ///
+    /// # Errors
+    ///
+    /// When the manager does not have the node, or no other.
+    pub fn remove_node(&self, id: NodeId) -> Result<(), ManagerError> {
+        self.pool.remove(id)?.remove();
+        Ok(())
+    }
+
+    /// The configuration of all nodes that the manager has now, in the order in which they were given.
     pub fn configuration(&self) -> Configuration {
-        self.all.clone()
+        self.pool.current()
     }
 
     /// The configuration of the nodes with these ids. An id that occurs again counts once.
@@ -84,11 +149,12 @@ impl Manager {
         &self,
         ids: impl IntoIterator<Item = NodeId>,
     ) -> Result<Configuration, ConfigurationError> {
+        let pool = self.configuration();
         let nodes = ids
             .into_iter()
-            .map(|id| self.node(id))
+            .map(|id| pool.node(id))
             .collect::<Result<Vec<_>, _>>()?;
-        Configuration::new(nodes, self.tasks.clone())
+        Configuration::new(nodes, self.dialer.tasks().clone())
     }
 
     /// The node with this id.
@@ -97,22 +163,23 @@ impl Manager {
     ///
     /// [`UnknownNode`] when the manager does not have it.
     pub fn node(&self, id: NodeId) -> Result<Node, UnknownNode> {
-        self.all.node(id)
+        self.configuration().node(id)
     }
 
-    /// The nodes, in the order in which they were given.
-    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = &Node> + ExactSizeIterator {
-        self.nodes.iter()
+    /// The nodes that the manager has now, in the order in which they were given.
+    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = Node> + ExactSizeIterator {
+        let nodes: Vec<Node> = self.configuration().nodes().cloned().collect();
+        nodes.into_iter()
     }
 
-    /// The errors of all nodes from now on; see [`NodeErrors`].
+    /// The errors of all nodes from now on, those that are added later included; see [`NodeErrors`].
     pub fn node_errors(&self) -> NodeErrors {
-        self.all.reported()
+        self.configuration().reported()
     }
 
     /// Closes the connections to all nodes. Calls that are under way, and later ones, fail; closing again does
     /// nothing.
     pub fn close(&self) {
-        self.tasks.close();
+        self.dialer.tasks().close();
     }
 }

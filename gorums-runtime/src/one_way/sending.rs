@@ -48,10 +48,10 @@ impl Sending {
                 None => call.await,
             };
             // What becomes of a request that was handed over is nobody's concern.
-            if let Err(status) = outcome
+            if let Err(status) = outcome.map_err(|status| called.explain(status))
                 && receipt.sign(Err(status.clone()))
             {
-                called.fail(&status);
+                called.fail(status);
             }
         });
         Self {
@@ -63,7 +63,7 @@ impl Sending {
     }
 
     pub(super) fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), NodeError>> {
-        let sent = ready!(self.sent.poll_unpin(cx)).unwrap_or_else(|_| Err(withdrawn()));
+        let sent = ready!(self.sent.poll_unpin(cx)).unwrap_or_else(|_| Err(self.node.ended()));
         self.withdraw = None;
         Poll::Ready(sent.map_err(|status| NodeError::new(&self.node, status)))
     }
@@ -72,7 +72,7 @@ impl Sending {
     pub(super) fn detach(mut self) {
         if !self.had_room && !self.is_sent() {
             let limit = self.node.one_way_limit();
-            self.node.fail(&Status::resource_exhausted(format!(
+            self.node.fail(Status::resource_exhausted(format!(
                 "a one-way call was dropped: {limit} are under way, which is the limit (one_way_limit)"
             )));
             return;
@@ -87,11 +87,6 @@ impl Sending {
             Err(oneshot::error::TryRecvError::Empty)
         )
     }
-}
-
-/// Why the request was given up before a connection took it, other than for its deadline.
-fn withdrawn() -> Status {
-    Status::unavailable("the manager is closed")
 }
 
 impl Drop for Sending {

@@ -1,0 +1,51 @@
+//! The nodes that a manager has at a time.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::{ManagerError, NodeSpec};
+use crate::{Configuration, Node, NodeId};
+
+/// The nodes that a manager has at a time: at least one, and no two with one id or one address. Clones are the same
+/// pool.
+#[derive(Clone, Debug)]
+pub(super) struct Pool(Arc<RwLock<Configuration>>);
+
+impl Pool {
+    pub(super) fn new(nodes: Configuration) -> Self {
+        Self(Arc::new(RwLock::new(nodes)))
+    }
+
+    /// The nodes, in the order in which they were added.
+    pub(super) fn current(&self) -> Configuration {
+        let nodes = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        nodes.clone()
+    }
+
+    /// Adds a node. Of several that are added at once with one id or address, one is.
+    pub(super) fn add(&self, node: Node) -> Result<(), ManagerError> {
+        let mut nodes = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let duplicate = nodes.nodes().find(|other| {
+            other.id() == node.id() || other.socket_address() == node.socket_address()
+        });
+        if let Some(other) = duplicate {
+            let (first, second) = (NodeSpec::of(other), NodeSpec::of(&node));
+            return Err(if other.socket_address() == node.socket_address() {
+                ManagerError::DuplicateAddress { first, second }
+            } else {
+                ManagerError::DuplicateId { first, second }
+            });
+        }
+        *nodes = nodes.with([node]);
+        Ok(())
+    }
+
+    /// Takes a node out.
+    pub(super) fn remove(&self, id: NodeId) -> Result<Node, ManagerError> {
+        let mut nodes = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let node = nodes.node(id)?;
+        *nodes = nodes.without([id]).map_err(|_| ManagerError::LastNode {
+            node: NodeSpec::of(&node),
+        })?;
+        Ok(node)
+    }
+}

@@ -1,0 +1,221 @@
+//! Pools of nodes that change while they are in use.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+use gorums_runtime::{
+    Caller, Configuration, Manager, ManagerError, MulticastCall, NodeId, QuorumCallErrorKind,
+};
+use tests::network::Network;
+use tests::register::ReadRequest;
+use tests::register::register_gorums::methods::Write;
+use tests::register::register_gorums::{RegisterConfiguration, RegisterNode};
+use tests::replica::{Behaviour, Cluster, Gate, arrived, handled};
+use tests::settle;
+use tests::spec::{Count, state};
+use tonic::Code;
+
+async fn manager(cluster: &Cluster, replicas: u8) -> Manager {
+    let manager = cluster.network.manager(replicas).connect_lazy().await;
+    manager.expect("a manager")
+}
+
+fn ids(configuration: &Configuration) -> Vec<u32> {
+    configuration.node_ids().map(NodeId::get).collect()
+}
+
+fn node(manager: &Manager, number: u8) -> RegisterNode {
+    RegisterNode::new(manager.node(Network::id(number)).expect("a node"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_was_added_is_called() {
+    let cluster = Cluster::answering(3);
+    let manager = manager(&cluster, 1).await;
+    let before = manager.configuration();
+    let second = manager.add_node(Network::id(2), &Network::address(2)).await;
+    assert_eq!(second.expect("added").id(), Network::id(2));
+    let third = manager.add_address(&Network::address(3)).await;
+    let third = third.expect("added");
+    assert_eq!(third.id(), NodeId::from_address(third.socket_address()));
+    assert_eq!(ids(&before), [1]);
+    let all = manager.configuration();
+    assert_eq!(ids(&all), [1, 2, third.id().get()]);
+    let register = RegisterConfiguration::new(all, Count(3));
+    register.read(ReadRequest {}).await.expect("all three");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_was_removed_is_called_no_more() {
+    let mut cluster = Cluster::answering(2);
+    let manager = manager(&cluster, 2).await;
+    let before = manager.configuration();
+    let both = RegisterConfiguration::new(before.clone(), Count(2));
+    both.read(ReadRequest {}).await.expect("both");
+    manager.remove_node(Network::id(2)).expect("there are two");
+    assert_eq!(ids(&manager.configuration()), [1]);
+    assert_eq!(manager.nodes().len(), 1);
+    assert_eq!(ids(&before), [1, 2]);
+    cluster.past_events();
+
+    let error = both.read(ReadRequest {}).await.expect_err("one is gone");
+    assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
+    assert_eq!(
+        error.errors()[0].to_string(),
+        "node 2 (10.0.0.2:4000): Unavailable: the node was removed"
+    );
+    let caller = Caller::new(before, ());
+    let multicast = MulticastCall::<Write>::new(&caller, state("new", 1)).start();
+    let error = multicast.await.expect_err("one is gone");
+    assert_eq!(error.errors().len(), 1);
+    assert_eq!(error.errors()[0].status().message(), "the node was removed");
+    settle().await;
+    assert!(
+        cluster
+            .past_events()
+            .iter()
+            .all(|event| arrived(event) != Some(2))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_under_way_on_a_node_fail_when_it_is_removed() {
+    let silent = || Behaviour::AnswerAfter(Gate::closed());
+    let mut cluster = Cluster::start([silent(), silent()]);
+    cluster.network.silence(3);
+    let manager = manager(&cluster, 3).await;
+    let register = RegisterConfiguration::new(manager.configuration(), Count(3));
+    let mut quorum_call = register.read(ReadRequest {}).into_future();
+    assert!((&mut quorum_call).now_or_never().is_none());
+    let mut node_call = node(&manager, 2).read_no_qc(ReadRequest {}).into_future();
+    let mut connecting = node(&manager, 3).read_no_qc(ReadRequest {}).into_future();
+    assert!((&mut node_call).now_or_never().is_none());
+    assert!((&mut connecting).now_or_never().is_none());
+    let caller = Caller::new(manager.configuration(), ());
+    let multicast = MulticastCall::<Write>::new(&caller, state("new", 1)).start();
+    cluster.wait_for(&[1, 2], arrived).await;
+    settle().await;
+    for number in [2, 3] {
+        manager.remove_node(Network::id(number)).expect("known");
+    }
+    for call in [node_call, connecting] {
+        let error = call.await.expect_err("removed");
+        assert_eq!(error.code(), Code::Unavailable);
+        assert_eq!(error.status().message(), "the node was removed");
+    }
+    let error = multicast.await.expect_err("one was not connected");
+    assert_eq!(error.errors().len(), 1);
+    assert_eq!(error.errors()[0].node(), Network::id(3));
+    assert_eq!(error.errors()[0].status().message(), "the node was removed");
+    // The first node is none of those that fail.
+    assert!(
+        tokio::time::timeout(Duration::from_secs(60), &mut quorum_call)
+            .await
+            .is_err()
+    );
+    cluster.network.kill(1);
+    let error = quorum_call.await.expect_err("no node is left");
+    let mut failed: Vec<_> = error
+        .errors()
+        .iter()
+        .map(|error| (error.node().get(), error.status().message()))
+        .collect();
+    failed.sort_unstable();
+    assert_eq!(failed.len(), 3);
+    assert_eq!(
+        failed[1..],
+        [(2, "the node was removed"), (3, "the node was removed")]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_and_address_that_were_removed_can_be_added_again() {
+    let mut cluster = Cluster::answering(2);
+    let manager = manager(&cluster, 2).await;
+    let removed = node(&manager, 2);
+    manager.remove_node(Network::id(2)).expect("there are two");
+    let again = manager.add_node(Network::id(2), &Network::address(2)).await;
+    again.expect("added");
+    node(&manager, 2)
+        .read_no_qc(ReadRequest {})
+        .await
+        .expect("a reply");
+    cluster.wait_for(&[2], handled).await;
+    let error = removed.read_no_qc(ReadRequest {}).await;
+    assert_eq!(error.expect_err("removed").code(), Code::Unavailable);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_that_a_pool_has_already_are_refused_and_named() {
+    let cluster = Cluster::answering(2);
+    let manager = manager(&cluster, 2).await;
+    let add = async |number: u8, address: u8| {
+        let address = Network::address(address);
+        let added = manager.add_node(Network::id(number), &address).await;
+        added.expect_err("refused").to_string()
+    };
+    assert_eq!(
+        add(2, 3).await,
+        "node 2 (10.0.0.2:4000) and node 2 (10.0.0.3:4000) have the same id; choose different ids"
+    );
+    assert_eq!(
+        add(3, 2).await,
+        "node 2 (10.0.0.2:4000) and node 3 (10.0.0.2:4000) have the same address; give each address once"
+    );
+    assert_eq!(
+        add(0, 3).await,
+        "node 0 (10.0.0.3:4000): the node id 0 is reserved; choose one from 1 on"
+    );
+    let error = manager.add_address("10.0.0.3").await.expect_err("no port");
+    assert!(
+        matches!(error, ManagerError::InvalidAddress { .. }),
+        "{error}"
+    );
+    let error = manager.remove_node(Network::id(3)).expect_err("unknown");
+    assert_eq!(error.to_string(), "there is no node 3; the nodes are 1, 2");
+    manager.remove_node(Network::id(1)).expect("one is left");
+    let error = manager.remove_node(Network::id(2)).expect_err("the last");
+    assert_eq!(
+        error.to_string(),
+        "node 2 (10.0.0.2:4000) is the manager's last one; \
+         add another before it is removed, or close the manager"
+    );
+}
+
+#[tokio::test]
+async fn of_nodes_that_are_added_at_once_with_one_id_exactly_one_is() {
+    let manager = Manager::builder().node(NodeId::new(1), "127.0.0.1:8000");
+    let manager = manager.connect_lazy().await.expect("a manager");
+    let adding = (0..50).map(|number| {
+        let manager = manager.clone();
+        tokio::spawn(async move {
+            // A name is looked up, so that the attempts overlap.
+            let address = format!("localhost:{}", 9000 + number);
+            manager.add_node(NodeId::new(2), &address).await
+        })
+    });
+    let added = futures::future::join_all(adding).await;
+    let (added, refused): (Vec<_>, Vec<_>) = added
+        .into_iter()
+        .map(|added| added.expect("no panic"))
+        .partition(Result::is_ok);
+    assert_eq!((added.len(), refused.len()), (1, 49));
+    assert!(
+        refused
+            .iter()
+            .all(|refused| { matches!(refused, Err(ManagerError::DuplicateId { .. })) })
+    );
+    assert_eq!(ids(&manager.configuration()), [1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_manager_takes_no_nodes() {
+    let cluster = Cluster::answering(2);
+    let manager = manager(&cluster, 1).await;
+    manager.close();
+    let error = manager.add_node(Network::id(2), &Network::address(2)).await;
+    assert_eq!(
+        error.expect_err("closed").to_string(),
+        "cannot add node 2 (10.0.0.2:4000): the manager is closed"
+    );
+}
