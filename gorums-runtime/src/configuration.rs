@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::tasks::Tasks;
-use crate::{ConfigurationId, Node, NodeError, NodeErrors, NodeId};
+use crate::{ConfigurationId, ConfigurationWatch, Node, NodeError, NodeErrors, NodeId};
 
 /// A set of nodes that quorum calls go to.
 ///
@@ -176,6 +176,36 @@ impl Configuration {
             nodes: nodes.into(),
             tasks: self.0.tasks.clone(),
         }))
+    }
+
+    /// What `derive` makes of this configuration: at once, and every `interval` again, whenever that has other nodes
+    /// than before or the same in another order. What `derive` returns when there is no such configuration is
+    /// passed on in the same way.
+    ///
+    /// ```no_run
+    /// # async fn example(manager: gorums_runtime::Manager) {
+    /// use std::time::Duration;
+    /// use futures::StreamExt;
+    ///
+    /// let all = manager.configuration();
+    /// let mut fastest = all.watch(Duration::from_secs(1), |all| all.sorted_by_latency().first(3));
+    /// while let Some(Ok(three)) = fastest.next().await {
+    ///     println!("the fastest are {three:?}");
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// A function that looks at [`Manager::configuration`](crate::Manager::configuration) in place of its argument
+    /// follows the nodes that are added and removed.
+    ///
+    /// # Panics
+    ///
+    /// When `interval` is zero, and outside of a tokio runtime.
+    pub fn watch<F>(&self, interval: Duration, derive: F) -> ConfigurationWatch<F>
+    where
+        F: FnMut(&Self) -> Result<Self, ConfigurationError>,
+    {
+        ConfigurationWatch::new(self.clone(), interval, derive)
     }
 
     fn filtered(&self, keep: impl Fn(&Node) -> bool) -> Result<Self, ConfigurationError> {

@@ -55,6 +55,7 @@
 mod aggregate_call;
 mod caller;
 mod configuration;
+mod configuration_watch;
 mod connector;
 mod correctable;
 mod deadline;
@@ -89,6 +90,7 @@ pub use aggregate_call::{
 };
 pub use caller::{Caller, NodeCaller};
 pub use configuration::{Configuration, ConfigurationError, UnknownNode};
+pub use configuration_watch::ConfigurationWatch;
 pub use connector::Connection;
 pub use correctable::{Correct, Correctable, CorrectableCall, Correction};
 pub use grpc::Backoff;
