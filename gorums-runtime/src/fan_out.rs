@@ -12,7 +12,7 @@ use tonic::Status;
 use crate::deadline::Deadline;
 use crate::grpc::Envelope;
 use crate::options::CallOptions;
-use crate::{Configuration, Method, Node, NodeId};
+use crate::{Configuration, Method, Node, NodeId, telemetry};
 
 /// Makes each node's own request, or none to skip the node.
 pub(crate) type PerNode<Request> = Box<dyn FnMut(&Request, NodeId) -> Option<Request> + Send>;
@@ -23,6 +23,7 @@ pub(crate) type PerNode<Request> = Box<dyn FnMut(&Request, NodeId) -> Option<Req
 /// them.
 pub(crate) struct FanOut<R> {
     in_flight: FuturesUnordered<InFlight<R>>,
+    sent: Instant,
     deadline: Deadline,
 }
 
@@ -37,20 +38,23 @@ impl<R: prost::Message + Default + 'static> FanOut<R> {
         deadline: Deadline,
     ) -> Self {
         let envelope = Envelope::new::<M>(options.metadata, deadline);
+        let sent = Instant::now();
         let in_flight = envelope
             .address(configuration, request, per_node)
             .into_iter()
             .map(|(node, request)| {
                 let rpc = if M::DESCRIPTOR.streams_replies() {
-                    Rpc::Streaming(request.send_for_stream(node.link()).boxed())
+                    let replies = request.send_for_stream(node.link());
+                    Rpc::Streaming(observed_each(node.clone(), sent, replies).boxed())
                 } else {
-                    Rpc::Unary(observed(node.clone(), request.send(node.link())).boxed())
+                    Rpc::Unary(observed(node.clone(), sent, request.send(node.link())).boxed())
                 };
                 InFlight(Some((node, rpc)))
             })
             .collect();
         Self {
             in_flight,
+            sent,
             deadline,
         }
     }
@@ -69,7 +73,7 @@ impl<R: 'static> FanOut<R> {
             .filter_map(|in_flight| in_flight.0.map(|(node, _)| node))
             .collect();
         for node in &late {
-            node.fail(Deadline::exceeded());
+            node.fail(self.sent, Deadline::exceeded());
         }
         late
     }
@@ -78,7 +82,7 @@ impl<R: 'static> FanOut<R> {
     pub(crate) fn let_go(self) {
         let in_flight = self.in_flight.into_iter();
         for (node, rpc) in in_flight.filter_map(|in_flight| in_flight.0) {
-            let call = rpc.finish(node.clone(), self.deadline);
+            let call = rpc.finish(node.clone(), self.sent, self.deadline);
             node.stragglers().push(call);
         }
     }
@@ -108,11 +112,26 @@ impl<R> Stream for FanOut<R> {
 /// Takes what becomes of `call` in as an observation of the node.
 async fn observed<R>(
     node: Node,
+    sent: Instant,
     call: impl Future<Output = Result<R, Status>>,
 ) -> Result<R, Status> {
-    let sent = Instant::now();
     let outcome = call.await;
     node.observe(sent, outcome)
+}
+
+/// Takes what becomes of a call with `replies` in as an observation of the node.
+fn observed_each<R>(
+    node: Node,
+    sent: Instant,
+    replies: impl Stream<Item = Result<R, Status>>,
+) -> impl Stream<Item = Result<R, Status>> {
+    replies.map(move |reply| match reply {
+        Ok(reply) => {
+            telemetry::replied(&node, sent.elapsed());
+            Ok(reply)
+        }
+        Err(status) => Err(node.fail(sent, status)),
+    })
 }
 
 /// The RPC to one node; none once it has given its event.
@@ -136,24 +155,17 @@ enum Event<R> {
 
 impl<R: 'static> Rpc<R> {
     /// Goes on until the end or `deadline`, whatever comes.
-    async fn finish(self, node: Node, deadline: Deadline) {
+    async fn finish(self, node: Node, sent: Instant, deadline: Deadline) {
         let end = async {
             match self {
-                // Its outcome is observed as it comes.
                 Self::Unary(reply) => drop(reply.await),
-                Self::Streaming(mut replies) => loop {
-                    match replies.next().await {
-                        Some(Ok(_)) => {}
-                        Some(Err(status)) => break drop(node.fail(status)),
-                        None => break,
-                    }
-                },
+                Self::Streaming(mut replies) => while let Some(Ok(_)) = replies.next().await {},
             }
         };
         match deadline.instant() {
             Some(at) => {
                 if tokio::time::timeout_at(at, end).await.is_err() {
-                    node.fail(Deadline::exceeded());
+                    node.fail(sent, Deadline::exceeded());
                 }
             }
             None => end.await,
@@ -178,10 +190,6 @@ impl<R> Future for InFlight<R> {
         Poll::Ready(match (next, rpc) {
             (None, _) => Event::End,
             (Some(Ok(reply)), Rpc::Streaming(rest)) => Event::Next(node, reply, rest),
-            (Some(Err(status)), Rpc::Streaming(_)) => {
-                let status = node.fail(status);
-                Event::Last(node, Err(status))
-            }
             (Some(outcome), _) => Event::Last(node, outcome),
         })
     }

@@ -79,6 +79,7 @@ mod stragglers;
 mod tasks;
 
 pub mod codegen;
+pub mod telemetry;
 pub mod testing;
 
 pub use prost_types;

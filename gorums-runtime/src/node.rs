@@ -16,6 +16,7 @@ use crate::node_errors::Reports;
 use crate::observations::{LastError, Observations};
 use crate::stragglers::Stragglers;
 use crate::tasks::Tasks;
+use crate::telemetry;
 use crate::{NodeError, NodeId};
 
 /// A replica in a manager's pool. A cheap handle: clones share one connection.
@@ -121,16 +122,19 @@ impl Node {
         sent: Instant,
         outcome: Result<T, Status>,
     ) -> Result<T, Status> {
-        let outcome = outcome.map_err(|status| self.fail(status));
+        let outcome = outcome.map_err(|status| self.fail(sent, status));
         if outcome.is_ok() {
-            self.0.observations.measure(sent.elapsed());
+            let latency = sent.elapsed();
+            self.0.observations.measure(latency);
+            telemetry::replied(self, latency);
         }
         outcome
     }
 
-    /// Takes in that a call failed, and reports it, with the status that is returned.
-    pub(crate) fn fail(&self, status: Status) -> Status {
+    /// Takes in that a call that was sent at `sent` failed, and reports it, with the status that is returned.
+    pub(crate) fn fail(&self, sent: Instant, status: Status) -> Status {
         let status = self.explain(status);
+        telemetry::failed(self, sent.elapsed(), &status);
         self.0.observations.fail(status.clone());
         self.0
             .shared

@@ -7,11 +7,13 @@ use std::task::{Context, Poll};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use crate::caller::NodeCaller;
 use crate::deadline::Deadline;
 use crate::grpc::Envelope;
 use crate::options::{CallOptions, option_methods};
+use crate::telemetry::{CallSpan, Outcome};
 use crate::{Method, Node, NodeError};
 
 /// A call to one node that has not started: set it up, then await it.
@@ -48,6 +50,16 @@ impl<M: Method> NodeCall<M> {
     option_methods!();
 
     async fn run(self) -> Result<M::Reply, NodeError> {
+        let mut span = CallSpan::node_call(M::DESCRIPTOR, &self.node, &self.options);
+        let outcome = self.send().instrument(span.share()).await;
+        span.end(match &outcome {
+            Ok(_) => Outcome::Answered,
+            Err(error) => error.into(),
+        });
+        outcome
+    }
+
+    async fn send(self) -> Result<M::Reply, NodeError> {
         let Self {
             node,
             request,

@@ -5,13 +5,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures::{FutureExt, Stream, StreamExt};
-use tonic::Status;
+use tonic::{Code, Status};
 
 use super::AggregateCall;
 use crate::deadline::{Alarm, Deadline};
 use crate::fan_out::FanOut;
 use crate::guard::guard;
 use crate::node_error::NodeError;
+use crate::telemetry::{CallSpan, Outcome};
 use crate::{Method, NodeId, Replies};
 
 /// Each node's reply or error, as they arrive: a stream that ends when every node has answered or failed.
@@ -64,10 +65,17 @@ enum State<M: Method> {
 struct Running<M: Method> {
     fan_out: FanOut<M::Reply>,
     alarm: Alarm,
+    deadline: Deadline,
+    /// Whether a node failed because of the deadline.
+    late: bool,
+    span: CallSpan,
 }
 
 /// A node's reply or error.
-type Outcome<R> = (NodeId, Result<R, NodeError>);
+type Response<R> = (NodeId, Result<R, NodeError>);
+
+/// What comes next while a call runs; errors are those that are left to be told when it is over.
+type Next<R> = Result<Option<Response<R>>, Vec<NodeError>>;
 
 impl<M: Method> Responses<M> {
     pub(super) fn new(call: AggregateCall<M>) -> Self {
@@ -90,8 +98,9 @@ impl<M: Method> Responses<M> {
     /// Lets the nodes that have not answered go on with the call without anybody waiting for them, as they do after
     /// a decision.
     pub fn let_go(self) {
-        if let State::Running(running) = self.0 {
+        if let State::Running(mut running) = self.0 {
             running.fan_out.let_go();
+            running.span.end(Outcome::Decided);
         }
     }
 }
@@ -110,9 +119,11 @@ impl<M: Method> Running<M> {
             options,
         } = call;
         let deadline = options.deadline();
+        let mut span = CallSpan::responses(M::DESCRIPTOR, &configuration, &options);
         let fan_out =
             guard(|| FanOut::new::<M>(&configuration, &request, per_node, options, deadline));
         let fan_out = fan_out.map_err(|panicked| {
+            span.end(Outcome::Panicked);
             let nodes = configuration.nodes();
             nodes
                 .map(|node| NodeError::new(node, Status::internal(panicked.to_string())))
@@ -121,23 +132,39 @@ impl<M: Method> Running<M> {
         Ok(Self {
             fan_out,
             alarm: deadline.alarm(),
+            deadline,
+            late: false,
+            span,
         })
     }
 
     /// Takes in what has arrived. What is ready when the deadline passes still counts; then the errors of the nodes
     /// that are late are what is left.
-    fn poll_next(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Option<Outcome<M::Reply>>, Vec<NodeError>>> {
-        if let Poll::Ready(next) = self.fan_out.poll_next_unpin(cx) {
-            return Poll::Ready(Ok(next.map(|(node, outcome)| {
-                let outcome = outcome.map_err(|status| NodeError::new(&node, status));
-                (node.id(), outcome)
-            })));
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next<M::Reply>> {
+        let next = self.span.in_scope(|| self.fan_out.poll_next_unpin(cx));
+        match next {
+            Poll::Ready(Some((node, outcome))) => {
+                let outcome = outcome.map_err(|status| {
+                    // The nodes know of the deadline, too: their errors may come before the alarm.
+                    self.late |=
+                        status.code() == Code::DeadlineExceeded && self.deadline.has_passed();
+                    NodeError::new(&node, status)
+                });
+                return Poll::Ready(Ok(Some((node.id(), outcome))));
+            }
+            Poll::Ready(None) => {
+                self.span.end(match self.late {
+                    true => Outcome::DeadlineExceeded,
+                    false => Outcome::Answered,
+                });
+                return Poll::Ready(Ok(None));
+            }
+            Poll::Pending => {}
         }
         ready!(self.alarm.poll_unpin(cx));
-        let late = self.fan_out.withdraw_late().into_iter();
+        let late = self.span.in_scope(|| self.fan_out.withdraw_late());
+        self.span.end(Outcome::DeadlineExceeded);
+        let late = late.into_iter();
         Poll::Ready(Err(late
             .map(|node| NodeError::new(&node, Deadline::exceeded()))
             .collect()))

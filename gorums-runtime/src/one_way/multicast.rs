@@ -8,6 +8,7 @@ use super::MulticastError;
 use super::sending::Sending;
 use crate::guard::Panicked;
 use crate::node_error::NodeError;
+use crate::telemetry::{CallSpan, Outcome};
 
 /// A one-way call to all nodes, which was sent when it was made.
 ///
@@ -28,11 +29,16 @@ pub struct Multicast {
     failed: Vec<NodeError>,
     /// Set if a function of the caller panicked, so that nothing was sent.
     panicked: Option<Panicked>,
+    span: CallSpan,
 }
 
 impl Multicast {
     /// The multicast of a method whose requests are on their way, or could not be made.
-    pub(super) fn new(method: &'static str, sending: Result<Vec<Sending>, Panicked>) -> Self {
+    pub(super) fn new(
+        method: &'static str,
+        sending: Result<Vec<Sending>, Panicked>,
+        span: CallSpan,
+    ) -> Self {
         let (sending, panicked) = match sending {
             Ok(sending) => (sending, None),
             Err(panicked) => (Vec::new(), Some(panicked)),
@@ -43,12 +49,14 @@ impl Multicast {
             sending,
             failed: Vec::new(),
             panicked,
+            span,
         }
     }
 
     /// Lets the call go on without anybody waiting until it is sent. On a node at its limit of one-way calls it is
     /// dropped.
-    pub fn detach(self) {
+    pub fn detach(mut self) {
+        self.span.end(Outcome::Detached);
         for sending in self.sending {
             sending.detach();
         }
@@ -72,11 +80,18 @@ impl Future for Multicast {
             return Poll::Pending;
         }
         if let Some(panicked) = this.panicked.take() {
+            this.span.end(Outcome::Panicked);
             return Poll::Ready(Err(MulticastError::panicked(this.method, panicked)));
         }
         Poll::Ready(match std::mem::take(&mut this.failed) {
-            failed if failed.is_empty() => Ok(()),
-            failed => Err(MulticastError::not_sent(this.method, this.nodes, failed)),
+            failed if failed.is_empty() => {
+                this.span.end(Outcome::Sent);
+                Ok(())
+            }
+            failed => {
+                this.span.end(Outcome::Failed);
+                Err(MulticastError::not_sent(this.method, this.nodes, failed))
+            }
         })
     }
 }

@@ -9,6 +9,7 @@ use crate::fan_out::PerNode;
 use crate::grpc::Envelope;
 use crate::guard::guard;
 use crate::options::CallOptions;
+use crate::telemetry::CallSpan;
 use crate::{Configuration, Method, NodeId};
 
 /// A one-way call to all nodes that has not started.
@@ -51,16 +52,17 @@ impl<M: Method> MulticastCall<M> {
             per_node,
             options,
         } = self;
+        let span = CallSpan::multicast(M::DESCRIPTOR, &configuration, &options);
         let deadline = options.deadline();
         let envelope = Envelope::new::<M>(options.metadata, deadline);
-        let requests = guard(|| envelope.address(&configuration, &request, per_node));
-        let sending = requests.map(|requests| {
+        let sending = span.in_scope(|| {
+            let requests = guard(|| envelope.address(&configuration, &request, per_node))?;
             let requests = requests.into_iter();
-            requests
+            Ok(requests
                 .map(|(node, request)| Sending::start(node, request, deadline))
-                .collect()
+                .collect())
         });
-        Multicast::new(M::DESCRIPTOR.full_name(), sending)
+        Multicast::new(M::DESCRIPTOR.full_name(), sending, span)
     }
 }
 

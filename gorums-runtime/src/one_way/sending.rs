@@ -7,7 +7,9 @@ use std::task::{Context, Poll, ready};
 use futures::FutureExt;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 use tonic::Status;
+use tracing::Instrument;
 
 use crate::Node;
 use crate::deadline::Deadline;
@@ -17,6 +19,7 @@ use crate::node_error::NodeError;
 /// A request on its way to one node's connection.
 pub(super) struct Sending {
     node: Node,
+    start: Instant,
     sent: oneshot::Receiver<HandedOver>,
     /// Whether the node had room for the request when it was made.
     had_room: bool,
@@ -39,8 +42,8 @@ impl Sending {
             };
             call.await
         };
-        let called = node.clone();
-        let withdraw = node.tasks().start(async move {
+        let (called, start) = (node.clone(), Instant::now());
+        let call = async move {
             let outcome = match deadline.instant() {
                 Some(at) => tokio::time::timeout_at(at, call)
                     .await
@@ -51,11 +54,13 @@ impl Sending {
             if let Err(status) = outcome.map_err(|status| called.explain(status))
                 && receipt.sign(Err(status.clone()))
             {
-                called.fail(status);
+                called.fail(start, status);
             }
-        });
+        };
+        let withdraw = node.tasks().start(call.in_current_span());
         Self {
             node,
+            start,
             sent,
             had_room,
             withdraw: Some(withdraw),
@@ -72,7 +77,7 @@ impl Sending {
     pub(super) fn detach(mut self) {
         if !self.had_room && !self.is_sent() {
             let limit = self.node.one_way_limit();
-            self.node.fail(Status::resource_exhausted(format!(
+            self.node.fail(self.start, Status::resource_exhausted(format!(
                 "a one-way call was dropped: {limit} are under way, which is the limit (one_way_limit)"
             )));
             return;

@@ -2,19 +2,23 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use super::sending::Sending;
 use crate::Method;
 use crate::caller::NodeCaller;
 use crate::grpc::Envelope;
 use crate::node_error::NodeError;
+use crate::telemetry::{CallSpan, Outcome};
 
 /// A one-way call to one node, which was sent when it was made.
 ///
 /// Awaiting it waits until the request is handed to the transport; see [`Multicast`](crate::Multicast).
 #[must_use = "dropping a unicast withdraws it if it is not sent yet; `detach` lets it go on"]
-pub struct Unicast(Sending);
+pub struct Unicast {
+    sending: Sending,
+    span: CallSpan,
+}
 
 impl Unicast {
     /// Sends `request` to the node of `caller`. For generated code.
@@ -23,13 +27,16 @@ impl Unicast {
         let envelope = Envelope::new::<M>(caller.options().metadata.clone(), deadline);
         let node = caller.node().clone();
         let request = envelope.seal(request, &node);
-        Self(Sending::start(node, request, deadline))
+        let span = CallSpan::unicast(M::DESCRIPTOR, &node, caller.options());
+        let sending = span.in_scope(|| Sending::start(node, request, deadline));
+        Self { sending, span }
     }
 
     /// Lets the call go on without anybody waiting until it is sent. If the node is at its limit of one-way calls, it
     /// is dropped.
-    pub fn detach(self) {
-        self.0.detach();
+    pub fn detach(mut self) {
+        self.span.end(Outcome::Detached);
+        self.sending.detach();
     }
 }
 
@@ -37,12 +44,17 @@ impl Future for Unicast {
     type Output = Result<(), NodeError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll_sent(cx)
+        let sent = ready!(self.sending.poll_sent(cx));
+        self.span.end(match &sent {
+            Ok(()) => Outcome::Sent,
+            Err(error) => error.into(),
+        });
+        Poll::Ready(sent)
     }
 }
 
 impl fmt::Debug for Unicast {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Unicast").field(&self.0).finish()
+        f.debug_tuple("Unicast").field(&self.sending).finish()
     }
 }

@@ -13,6 +13,7 @@ use crate::deadline::{Alarm, Deadline};
 use crate::fan_out::FanOut;
 use crate::guard::{Panicked, guard};
 use crate::node_error::NodeError;
+use crate::telemetry::{CallSpan, Outcome};
 use crate::{Decide, NodeId, Replies};
 
 /// The future of a [`QuorumCall`].
@@ -71,7 +72,7 @@ impl<M: Decide<Q>, Q> fmt::Debug for WithNodesFuture<M, Q> {
 
 enum State<M: Decide<Q>, Q> {
     Ready(QuorumCall<M, Q>),
-    Running(Running<M, Q>),
+    Running(Running<M, Q>, CallSpan),
     Ended,
 }
 
@@ -79,13 +80,28 @@ impl<M: Decide<Q>, Q> State<M, Q> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Decided<M::Output>, QuorumCallError>> {
         loop {
             match std::mem::replace(self, Self::Ended) {
-                Self::Ready(call) => *self = Self::Running(Running::start(call)?),
-                Self::Running(mut running) => {
-                    let Poll::Ready(end) = running.poll(cx) else {
-                        *self = Self::Running(running);
+                Self::Ready(call) => {
+                    let (method, options) = (M::DESCRIPTOR, &call.options);
+                    let mut span = CallSpan::quorum_call(method, &call.configuration, options);
+                    match span.in_scope(|| Running::start(call)) {
+                        Ok(running) => *self = Self::Running(running, span),
+                        Err(error) => {
+                            span.end(error.kind().into());
+                            return Poll::Ready(Err(error));
+                        }
+                    }
+                }
+                Self::Running(mut running, mut span) => {
+                    let Poll::Ready(end) = span.in_scope(|| running.poll(cx)) else {
+                        *self = Self::Running(running, span);
                         return Poll::Pending;
                     };
-                    return Poll::Ready(running.end(end));
+                    let outcome = span.in_scope(|| running.end(end));
+                    span.end(match &outcome {
+                        Ok(_) => Outcome::Decided,
+                        Err(error) => error.kind().into(),
+                    });
+                    return Poll::Ready(outcome);
                 }
                 Self::Ended => panic!("a quorum call was polled after it ended"),
             }
@@ -97,7 +113,7 @@ impl<M: Decide<Q>, Q> fmt::Debug for State<M, Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ready(call) => call.fmt(f),
-            Self::Running(running) => write!(
+            Self::Running(running, _) => write!(
                 f,
                 "{} (replies: {}, errors: {})",
                 M::DESCRIPTOR.full_name(),
