@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 use tonic::Status;
-use tonic::metadata::MetadataMap;
 
 /// The longest timeout that the gRPC protocol can carry: eight digits of hours.
 const LONGEST_GRPC_TIMEOUT: Duration = Duration::from_secs(99_999_999 * 60 * 60);
@@ -21,10 +20,13 @@ impl Deadline {
         Self(timeout.and_then(|timeout| Instant::now().checked_add(timeout)))
     }
 
-    /// The deadline that a caller sent along as `grpc-timeout`. One that is malformed is none.
-    pub(crate) fn received(metadata: &MetadataMap) -> Self {
-        let timeout = metadata.get("grpc-timeout");
-        let timeout = timeout.and_then(|timeout| timeout.to_str().ok());
+    /// No deadline.
+    pub(crate) fn none() -> Self {
+        Self(None)
+    }
+
+    /// The deadline that a caller sent along, in the notation of the gRPC protocol. One that is malformed is none.
+    pub(crate) fn received(timeout: Option<&str>) -> Self {
         Self::after(timeout.and_then(parse_grpc_timeout))
     }
 

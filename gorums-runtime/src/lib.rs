@@ -76,6 +76,7 @@ mod quorum_call;
 mod replies;
 mod server;
 mod stragglers;
+mod stream;
 mod tasks;
 
 pub mod codegen;
@@ -112,7 +113,7 @@ pub use quorum_call::{
 pub use replies::Replies;
 pub use server::{
     BoundServer, Context, Handlers, ReplicaServer, ReplySink, Router, RunningServer, Serve, Server,
-    ServerError, ServiceName,
+    ServerError, ServiceName, StreamLimits,
 };
 
 /// Includes the code that `gorums-build` generated for a proto package, into a module of its own:

@@ -10,6 +10,7 @@ pub struct MethodDescriptor {
     path: &'static str,
     streams_requests: bool,
     streams_replies: bool,
+    concurrent: bool,
 }
 
 impl MethodDescriptor {
@@ -22,6 +23,7 @@ impl MethodDescriptor {
             path,
             streams_requests: false,
             streams_replies: false,
+            concurrent: false,
         }
     }
 
@@ -39,6 +41,19 @@ impl MethodDescriptor {
             streams_replies: true,
             ..self
         }
+    }
+
+    /// The same method, if the requests that come after one of it are handled while it is (`concurrent`).
+    pub const fn with_concurrency(self) -> Self {
+        Self {
+            concurrent: true,
+            ..self
+        }
+    }
+
+    /// Whether the requests that come after one of this method on the same node stream are handled while it is.
+    pub const fn is_concurrent(&self) -> bool {
+        self.concurrent
     }
 
     /// Whether each node is sent a stream of requests.

@@ -1,16 +1,22 @@
 //! What a handler knows of its call.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::Extensions;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic::Request;
 use tonic::metadata::MetadataMap;
 
 use crate::MethodDescriptor;
 use crate::deadline::Deadline;
+use crate::stream::{Entry, add_entries};
+
+/// The header that carries the time left.
+const GRPC_TIMEOUT: &str = "grpc-timeout";
 
 /// What a handler knows of its call besides the request: who calls, what came along, how much time is left, and
 /// whether anybody still waits.
@@ -37,11 +43,13 @@ pub struct Context(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     method: MethodDescriptor,
-    metadata: MetadataMap,
-    extensions: Extensions,
+    metadata: Metadata,
+    extensions: Arc<Extensions>,
     peer_address: Option<SocketAddr>,
     deadline: Deadline,
     abandoned: CancellationToken,
+    /// On a node stream only.
+    turn: Option<Arc<Turn>>,
 }
 
 impl Context {
@@ -51,13 +59,45 @@ impl Context {
         let (metadata, extensions, message) = request.into_parts();
         let context = Self(Arc::new(Inner {
             method,
-            deadline: Deadline::received(&metadata),
-            metadata,
+            deadline: Deadline::received(metadata.get(GRPC_TIMEOUT).and_then(|it| it.to_str().ok())),
+            metadata: Metadata::of(Arc::new(metadata), Vec::new()),
+            extensions: Arc::new(extensions),
+            peer_address,
+            abandoned: CancellationToken::new(),
+            turn: None,
+        }));
+        (context, message)
+    }
+
+    /// The context of a call of `method` on a node stream with these headers, whose request has these `entries`.
+    pub(super) fn on_stream(
+        method: MethodDescriptor,
+        headers: Arc<MetadataMap>,
+        entries: Vec<Entry>,
+        extensions: Arc<Extensions>,
+        peer_address: Option<SocketAddr>,
+        turn: Arc<Turn>,
+    ) -> Self {
+        let timeout = entries.iter().find(|entry| entry.key == GRPC_TIMEOUT);
+        Self(Arc::new(Inner {
+            method,
+            deadline: Deadline::received(timeout.map(|entry| entry.value.as_str())),
+            metadata: Metadata::of(headers, entries),
             extensions,
             peer_address,
             abandoned: CancellationToken::new(),
-        }));
-        (context, message)
+            turn: Some(turn),
+        }))
+    }
+
+    /// Lets the next request of the same client be handled while this one is.
+    ///
+    /// The requests of a client that come on a node stream are handled one by one, in the order in which they were
+    /// sent, unless a handler has this said. Over plain gRPC they are not, and this does nothing.
+    pub fn release(&self) {
+        if let Some(turn) = &self.0.turn {
+            turn.end();
+        }
     }
 
     /// The method that is called.
@@ -67,7 +107,7 @@ impl Context {
 
     /// The metadata that the caller sent along.
     pub fn metadata(&self) -> &MetadataMap {
-        &self.0.metadata
+        self.0.metadata.get()
     }
 
     /// The address that the call came from; none when the connection has none, such as one in memory.
@@ -106,5 +146,64 @@ impl Context {
     /// Notes that nobody waits for the call any more.
     pub(super) fn abandon(&self) {
         self.0.abandoned.cancel();
+    }
+
+    /// Whether that was noted.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.0.abandoned.is_cancelled()
+    }
+}
+
+/// The metadata of a call, which is put together when it is looked at.
+#[derive(Debug)]
+struct Metadata {
+    headers: Arc<MetadataMap>,
+    entries: Vec<Entry>,
+    all: OnceLock<MetadataMap>,
+}
+
+impl Metadata {
+    fn of(headers: Arc<MetadataMap>, entries: Vec<Entry>) -> Self {
+        Self {
+            headers,
+            entries,
+            all: OnceLock::new(),
+        }
+    }
+
+    fn get(&self) -> &MetadataMap {
+        if self.entries.is_empty() {
+            return &self.headers;
+        }
+        self.all.get_or_init(|| {
+            let mut all = (*self.headers).clone();
+            // What a call says for itself counts, not what its stream says for all calls.
+            for entry in &self.entries {
+                all.remove(entry.key.as_str());
+            }
+            add_entries(&mut all, &self.entries);
+            all
+        })
+    }
+}
+
+/// The turn of a handler on a node stream: while it lasts, the next request waits.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    is_over: AtomicBool,
+    ended: Notify,
+}
+
+impl Turn {
+    fn end(&self) {
+        self.is_over.store(true, Ordering::Release);
+        self.ended.notify_one();
+    }
+
+    /// Waits until the turn is over.
+    pub(super) async fn over(&self) {
+        while !self.is_over.load(Ordering::Acquire) {
+            self.ended.notified().await;
+        }
     }
 }

@@ -14,16 +14,24 @@ use super::attended::{Attended, guarded};
 use super::codec::ServerCodec;
 use super::limits::Limits;
 use super::reply_sink::{ReplySink, ReplyStream};
-use crate::Method;
+use super::stream::{Answering, with_many, with_nothing, with_one};
+use crate::{Method, MethodDescriptor};
 
 /// What answers the plain gRPC calls of one method.
 pub(super) type Answer =
     dyn Fn(http::Request<Body>, Limits) -> BoxFuture<'static, http::Response<Body>> + Send + Sync;
 
+/// What the handlers of a service are taken apart into.
+type Parts = (
+    HashMap<&'static str, Arc<Answer>>,
+    Vec<(MethodDescriptor, Arc<Answering>)>,
+);
+
 /// The functions of a replica `T` that handle the methods of a service. Made by generated code.
 pub struct Handlers<T> {
     replica: Arc<T>,
     by_path: HashMap<&'static str, Arc<Answer>>,
+    on_stream: Vec<(MethodDescriptor, Arc<Answering>)>,
 }
 
 impl<T: Send + Sync + 'static> Handlers<T> {
@@ -32,6 +40,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         Self {
             replica,
             by_path: HashMap::new(),
+            on_stream: Vec::new(),
         }
     }
 
@@ -42,7 +51,12 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         F: Fn(Arc<T>, Context, M::Request) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = Result<M::Reply, Status>> + Send + 'static,
     {
-        self.one_request::<M, _, _>(handler)
+        let (replica, function) = (Arc::clone(&self.replica), handler.clone());
+        let answering = with_one::<M, _>(move |context, request| {
+            function(Arc::clone(&replica), context, request)
+        });
+        self.streamed::<M>(answering)
+            .one_request::<M, _, _>(handler)
     }
 
     /// Handles a method with one request, whose caller waits for no reply.
@@ -52,7 +66,8 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         F: Fn(Arc<T>, Context, M::Request) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        self.one_request::<M, _, _>(move |replica, context, request| {
+        self.one_way_on_stream::<M, _, _>(handler.clone())
+            .one_request::<M, _, _>(move |replica, context, request| {
             // gRPC wants a message in return: one that has nothing in it.
             handler(replica, context, request).map(|()| Ok(M::Reply::default()))
         })
@@ -66,7 +81,8 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         F: Fn(Arc<T>, Context, M::Request) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        self.many_requests::<M, _, _>(move |replica, context, mut requests| {
+        self.one_way_on_stream::<M, _, _>(handler.clone())
+            .many_requests::<M, _, _>(move |replica, context, mut requests| {
             let handler = handler.clone();
             async move {
                 while let Some(request) = requests.message().await? {
@@ -90,8 +106,12 @@ impl<T: Send + Sync + 'static> Handlers<T> {
             + 'static,
         Fut: Future<Output = Result<(), Status>> + Send + 'static,
     {
+        let (replica, function) = (Arc::clone(&self.replica), handler.clone());
+        let answering = with_many::<M, _>(move |context, request, replies| {
+            function(Arc::clone(&replica), context, request, replies)
+        });
         let replica = Arc::clone(&self.replica);
-        self.answered_by::<M>(move |request, limits| {
+        self.streamed::<M>(answering).answered_by::<M>(move |request, limits| {
             let (replica, handler) = (Arc::clone(&replica), handler.clone());
             let service = tower::service_fn(move |request: Request<M::Request>| {
                 let (context, request) = Context::of(M::DESCRIPTOR, request);
@@ -137,9 +157,27 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         })
     }
 
-    /// The functions by the gRPC paths of their methods.
-    pub(super) fn into_answers(self) -> HashMap<&'static str, Arc<Answer>> {
-        self.by_path
+    /// The functions, by the gRPC paths of their methods, and those of the methods that node streams have.
+    pub(super) fn into_parts(self) -> Parts {
+        (self.by_path, self.on_stream)
+    }
+
+    fn streamed<M: Method>(mut self, answering: Arc<Answering>) -> Self {
+        self.on_stream.push((M::DESCRIPTOR, answering));
+        self
+    }
+
+    fn one_way_on_stream<M, F, Fut>(self, handler: F) -> Self
+    where
+        M: Method,
+        F: Fn(Arc<T>, Context, M::Request) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let replica = Arc::clone(&self.replica);
+        let answering = with_nothing::<M, _>(move |context, request| {
+            handler(Arc::clone(&replica), context, request)
+        });
+        self.streamed::<M>(answering)
     }
 
     fn one_request<M, F, Fut>(self, handler: F) -> Self

@@ -15,6 +15,7 @@ mod router;
 mod server;
 mod serving;
 mod standard;
+mod stream;
 
 pub use bound::{BoundServer, RunningServer};
 pub use context::Context;
@@ -24,3 +25,4 @@ pub use replica_server::{ReplicaServer, Serve, ServiceName};
 pub use reply_sink::ReplySink;
 pub use router::Router;
 pub use server::Server;
+pub use stream::StreamLimits;

@@ -14,6 +14,8 @@ use tonic::server::NamedService;
 
 use super::handlers::{Answer, Handlers};
 use super::limits::Limits;
+use super::stream::Answering;
+use crate::MethodDescriptor;
 
 /// A service as a type. Implemented by generated code.
 pub trait ServiceName: 'static {
@@ -46,6 +48,7 @@ pub trait Serve<T>: ServiceName {
 /// ```
 pub struct ReplicaServer<S> {
     answers: Arc<HashMap<&'static str, Arc<Answer>>>,
+    on_stream: Arc<[(MethodDescriptor, Arc<Answering>)]>,
     limits: Limits,
     _service: PhantomData<fn() -> S>,
 }
@@ -66,11 +69,18 @@ impl<S> ReplicaServer<S> {
         S: Serve<T>,
         T: Send + Sync + 'static,
     {
+        let (answers, on_stream) = S::handlers(replica).into_parts();
         Self {
-            answers: Arc::new(S::handlers(replica).into_answers()),
+            answers: Arc::new(answers),
+            on_stream: on_stream.into(),
             limits: Limits::default(),
             _service: PhantomData,
         }
+    }
+
+    /// The methods that node streams have.
+    pub(super) fn on_stream(&self) -> &[(MethodDescriptor, Arc<Answering>)] {
+        &self.on_stream
     }
 
     /// How many bytes a request may have: 4 MiB unless this says otherwise. A larger one fails with `OutOfRange`.
@@ -115,6 +125,7 @@ impl<S> Clone for ReplicaServer<S> {
     fn clone(&self) -> Self {
         Self {
             answers: Arc::clone(&self.answers),
+            on_stream: Arc::clone(&self.on_stream),
             limits: self.limits,
             _service: PhantomData,
         }

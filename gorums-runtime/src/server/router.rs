@@ -1,10 +1,14 @@
 //! What a server serves.
 
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic::service::Routes;
 
-use super::{ReplicaServer, ServiceName};
+use super::stream::NodeStreams;
+use super::{ReplicaServer, ServiceName, StreamLimits};
 
 /// The services of a server: replicas of any number of services, and other gRPC services beside them.
 ///
@@ -29,6 +33,7 @@ use super::{ReplicaServer, ServiceName};
 pub struct Router {
     routes: Routes,
     names: Vec<&'static str>,
+    streams: NodeStreams,
 }
 
 impl Router {
@@ -42,8 +47,17 @@ impl Router {
     /// # Panics
     ///
     /// When a service of the same name was added before.
-    pub fn add_replica<S: ServiceName>(self, replica: ReplicaServer<S>) -> Self {
+    pub fn add_replica<S: ServiceName>(mut self, replica: ReplicaServer<S>) -> Self {
+        for (method, answering) in replica.on_stream() {
+            self.streams.add(*method, Arc::clone(answering));
+        }
         self.add_service(replica)
+    }
+
+    /// How much the node stream of one client may ask of the replicas; see [`StreamLimits`] for what holds otherwise.
+    pub fn stream_limits(mut self, limits: StreamLimits) -> Self {
+        self.streams.limit(limits);
+        self
     }
 
     /// Adds any gRPC service, such as the server that tonic generates.
@@ -76,7 +90,12 @@ impl Router {
 
     /// The services in the form that a tonic server takes.
     pub fn into_routes(self) -> Routes {
-        self.routes
+        self.routes.add_service(self.streams)
+    }
+
+    /// What ends the node streams: requests that have begun are finished, and no others are taken.
+    pub(super) fn stop(&self) -> &CancellationToken {
+        self.streams.stop()
     }
 }
 

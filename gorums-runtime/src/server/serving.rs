@@ -29,9 +29,11 @@ where
         incoming.map(move |connection| connection.map(|it| Closable::new(it, close.clone())));
     let stopping = CancellationToken::new();
     let farewell = services.farewell();
+    let streams = services.router.stop().clone();
     let stop = async {
         stop.await;
         farewell.await;
+        streams.cancel();
         stopping.cancel();
     };
     let serving = transport

@@ -1,0 +1,73 @@
+//! How much one client may ask of a server.
+
+/// How much the node stream of one client may ask of a server.
+///
+/// ```
+/// use gorums_runtime::{Router, StreamLimits};
+///
+/// let limits = StreamLimits::new().handlers(64).streams_per_peer(4);
+/// let router = Router::new().stream_limits(limits);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "limits do nothing until a router has them"]
+pub struct StreamLimits {
+    pub(super) handlers: usize,
+    pub(super) backlog: usize,
+    pub(super) replies: usize,
+    pub(super) reply_bytes: usize,
+    pub(super) message_size: usize,
+    pub(super) streams_per_peer: usize,
+}
+
+impl StreamLimits {
+    /// 1024 handlers, 1024 requests, 16,384 replies of 64 MiB together, messages of 4 MiB, and 64 streams per peer.
+    pub fn new() -> Self {
+        Self {
+            handlers: 1024,
+            backlog: 1024,
+            replies: 16_384,
+            reply_bytes: 64 * 1024 * 1024,
+            message_size: 4 * 1024 * 1024,
+            streams_per_peer: 64,
+        }
+    }
+
+    /// How many handlers of one stream may run at once, from 1 on: the one whose turn it is, and those that were
+    /// [released](crate::Context::release). Beyond that the next one waits until one has ended.
+    pub fn handlers(mut self, handlers: usize) -> Self {
+        self.handlers = handlers.max(1);
+        self
+    }
+
+    /// How many requests of one stream may wait for their turn, from 1 on. Beyond that the client is not read from.
+    pub fn backlog(mut self, requests: usize) -> Self {
+        self.backlog = requests.max(1);
+        self
+    }
+
+    /// How many replies, and how many bytes of them, may wait until the client reads them. Beyond that the client is
+    /// disconnected; a handler that streams its replies waits instead.
+    pub fn replies(mut self, replies: usize, bytes: usize) -> Self {
+        self.replies = replies.max(1);
+        self.reply_bytes = bytes.max(1);
+        self
+    }
+
+    /// How many bytes a message may have. A larger one ends the stream that it comes on.
+    pub fn message_size(mut self, bytes: usize) -> Self {
+        self.message_size = bytes;
+        self
+    }
+
+    /// How many streams a peer, which is an IP address, may have open, from 1 on. Further ones are refused.
+    pub fn streams_per_peer(mut self, streams: usize) -> Self {
+        self.streams_per_peer = streams.max(1);
+        self
+    }
+}
+
+impl Default for StreamLimits {
+    fn default() -> Self {
+        Self::new()
+    }
+}

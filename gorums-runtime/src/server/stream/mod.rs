@@ -1,0 +1,12 @@
+//! Node streams at the server.
+
+mod answering;
+mod limits;
+mod peers;
+mod reply_body;
+mod service;
+mod session;
+
+pub(super) use answering::{Answering, ReplyTo, with_many, with_nothing, with_one};
+pub use limits::StreamLimits;
+pub(super) use service::NodeStreams;

@@ -1,0 +1,267 @@
+//! One node stream, from its first request to its last.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
+use http::Extensions;
+use prost::DecodeError;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tonic::metadata::MetadataMap;
+use tonic::{Status, Streaming};
+
+use super::answering::ReplyTo;
+use super::limits::StreamLimits;
+use super::reply_body::End;
+use super::service::Methods;
+use crate::server::Context;
+use crate::server::context::Turn;
+use crate::stream::{CANCEL, Head, Item, MethodName, Queue, RpcStatus, StreamMessage};
+
+/// One node stream. Its requests are handled in the order in which they come: the next one when the handler of the one
+/// before has returned, or was released.
+pub(super) struct Session {
+    pub(super) methods: Arc<Methods>,
+    pub(super) limits: StreamLimits,
+    pub(super) metadata: Arc<MetadataMap>,
+    pub(super) extensions: Arc<Extensions>,
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) extended: bool,
+    pub(super) queue: Arc<Queue>,
+    /// What the client is told at the end.
+    pub(super) end: End,
+    /// Cancelled when the client is gone.
+    pub(super) gone: CancellationToken,
+    /// Cancelled when the server shuts down.
+    pub(super) stop: CancellationToken,
+}
+
+/// A call whose handler has begun.
+struct Begun {
+    number: u64,
+    context: Context,
+    turn: Arc<Turn>,
+    handling: BoxFuture<'static, Option<Bytes>>,
+}
+
+/// How the turn of a handler ends.
+enum Ended {
+    /// It has returned, with this reply.
+    Replied(Option<Bytes>),
+    /// It goes on beside the others.
+    Released,
+}
+
+type Requests = Streaming<Result<StreamMessage, DecodeError>>;
+
+impl Session {
+    /// Handles the requests, to the end of the stream.
+    pub(super) async fn run(self, mut requests: Requests) {
+        let mut work = Work::default();
+        let status = self.take_in(&mut requests, &mut work).await;
+        // Nobody waits for what is left if the client is gone, or does not read.
+        if status.is_some() {
+            work.abandon();
+        }
+        if let Some(status) = status {
+            self.end.set(status);
+        }
+        self.queue.close();
+    }
+
+    /// Takes requests in and has them handled, until there are no more and all are. Otherwise the status says why the
+    /// stream ends before.
+    async fn take_in(&self, requests: &mut Requests, work: &mut Work) -> Option<Status> {
+        let mut open = true;
+        loop {
+            if work.current.is_none() && work.released.len() < self.limits.handlers
+                && let Some(request) = work.backlog.pop_front()
+            {
+                work.current = self.begin(request, work);
+            }
+            let idle = work.current.is_none() && work.backlog.is_empty() && work.released.is_empty();
+            if !open && idle {
+                return None;
+            }
+            let may_release = work.released.len() + 1 < self.limits.handlers;
+            tokio::select! {
+                biased;
+                () = self.gone.cancelled() => return Some(Status::cancelled("the client is gone")),
+                turn = Work::turn(&mut work.current, may_release) => match turn {
+                    Ended::Replied(reply) => {
+                        if let Err(status) = self.reply(work.finish(), reply) {
+                            return Some(status);
+                        }
+                    }
+                    Ended::Released => work.release(),
+                },
+                Some(ended) = work.released.join_next() => {
+                    let Ok((number, reply)) = ended else { continue };
+                    if let Err(status) = self.reply(work.forget(number), reply) {
+                        return Some(status);
+                    }
+                }
+                () = self.stop.cancelled(), if open => {
+                    open = false;
+                    for request in std::mem::take(&mut work.backlog) {
+                        let status = Status::unavailable("the server is shutting down");
+                        if let Err(status) = self.fail(&request, &status) {
+                            return Some(status);
+                        }
+                    }
+                }
+                request = requests.next(), if open && work.backlog.len() < self.limits.backlog => match request {
+                    Some(Ok(Ok(request))) if self.is_cancel(&request) => work.cancel(request.number),
+                    Some(Ok(Ok(request))) => work.backlog.push_back(request),
+                    Some(Ok(Err(error))) => {
+                        return Some(Status::internal(format!("a message of the stream does not decode: {error}")));
+                    }
+                    Some(Err(status)) => return Some(status),
+                    None => open = false,
+                },
+            }
+        }
+    }
+
+    fn is_cancel(&self, request: &StreamMessage) -> bool {
+        self.extended && request.method.is_empty() && request.has(CANCEL)
+    }
+
+    /// Begins to handle a request. One that no method takes is answered at once.
+    fn begin(&self, request: StreamMessage, work: &mut Work) -> Option<Begun> {
+        let Some((method, answering)) = self.methods.get(&*request.method) else {
+            let name = String::from_utf8_lossy(&request.method);
+            let status = Status::unimplemented(format!("there is no method {name:?} here"));
+            // If the client does not read, the next reply finds out, too.
+            let _ = self.fail(&request, &status);
+            return None;
+        };
+        let number = request.number;
+        let turn = Arc::new(Turn::default());
+        let metadata = Arc::clone(&self.metadata);
+        let context = Context::on_stream(
+            *method,
+            metadata,
+            request.entries,
+            Arc::clone(&self.extensions),
+            self.peer,
+            Arc::clone(&turn),
+        );
+        if method.is_concurrent() {
+            context.release();
+        }
+        let to = ReplyTo {
+            number,
+            method: *method,
+            queue: Arc::clone(&self.queue),
+            extended: self.extended,
+        };
+        work.contexts.insert(number, context.clone());
+        Some(Begun {
+            number,
+            handling: answering(context.clone(), request.payload, to),
+            context,
+            turn,
+        })
+    }
+
+    /// Sends a reply, unless its call was withdrawn. An error when the client does not read.
+    fn reply(&self, context: Option<Context>, reply: Option<Bytes>) -> Result<(), Status> {
+        let withdrawn = context.is_some_and(|context| context.is_abandoned());
+        match reply {
+            Some(frame) if !withdrawn => self.send(frame),
+            _ => Ok(()),
+        }
+    }
+
+    /// Answers a request with an error.
+    fn fail(&self, request: &StreamMessage, status: &Status) -> Result<(), Status> {
+        let status = RpcStatus::of(status);
+        let head = Head {
+            number: request.number,
+            method: Some(MethodName::Received(&request.method)),
+            status: Some(&status),
+            ..Head::default()
+        };
+        self.send(head.alone()?)
+    }
+
+    fn send(&self, frame: Bytes) -> Result<(), Status> {
+        let item = Item {
+            frame,
+            call: None,
+            receipt: None,
+        };
+        self.queue.push(item).map_err(|_| {
+            Status::resource_exhausted("the client does not read its replies, or not fast enough")
+        })
+    }
+}
+
+/// The requests of a stream that are not answered yet.
+#[derive(Default)]
+struct Work {
+    /// Those that wait for their turn.
+    backlog: VecDeque<StreamMessage>,
+    /// The one whose turn it is.
+    current: Option<Begun>,
+    /// Those whose turn is over.
+    released: JoinSet<(u64, Option<Bytes>)>,
+    /// What the handlers that have begun know of their calls.
+    contexts: HashMap<u64, Context>,
+}
+
+impl Work {
+    /// How the turn of the handler whose turn it is ends; pending if there is none.
+    async fn turn(current: &mut Option<Begun>, may_release: bool) -> Ended {
+        let Some(begun) = current else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            biased;
+            reply = &mut begun.handling => Ended::Replied(reply),
+            () = begun.turn.over(), if may_release => Ended::Released,
+        }
+    }
+
+    /// Lets the handler whose turn it is go on beside the others.
+    fn release(&mut self) {
+        if let Some(begun) = self.current.take() {
+            let number = begun.number;
+            self.released.spawn(begun.handling.map(move |reply| (number, reply)));
+        }
+    }
+
+    /// Ends the turn of a handler that has returned.
+    fn finish(&mut self) -> Option<Context> {
+        let begun = self.current.take()?;
+        self.forget(begun.number)
+    }
+
+    fn forget(&mut self, number: u64) -> Option<Context> {
+        self.contexts.remove(&number)
+    }
+
+    /// Notes that the client has lost interest in a call.
+    fn cancel(&mut self, number: u64) {
+        self.backlog.retain(|request| request.number != number);
+        if let Some(context) = self.contexts.get(&number) {
+            context.abandon();
+        }
+    }
+
+    /// Lets the handlers run to their ends without anybody waiting for them.
+    fn abandon(&mut self) {
+        for context in self.contexts.values() {
+            context.abandon();
+        }
+        self.released.detach_all();
+        if let Some(begun) = self.current.take() {
+            tokio::spawn(begun.handling);
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What has come back of one call.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+use tonic::Status;
+
+use super::message::StreamMessage;
+use super::frame::END;
+use crate::{MethodDescriptor, NodeId};
+
+/// How many replies of one streaming call may wait for their reader. The stream between two peers is all calls', so
+/// that it cannot wait for one of them.
+const UNREAD: usize = 16_384;
+
+/// The replies to one call that its caller has not looked at yet, and which nodes are still to reply.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    method: MethodDescriptor,
+    withdrawn: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    asked: Vec<Asked>,
+    events: VecDeque<(usize, Event)>,
+    reader: Option<Waker>,
+}
+
+/// A node that the call goes to.
+#[derive(Debug)]
+struct Asked {
+    node: NodeId,
+    progress: Progress,
+}
+
+/// How far the call has come on one node.
+#[derive(Clone, Copy, Debug)]
+enum Progress {
+    /// The request is not on its way yet.
+    Waiting,
+    /// The request was put on the stream that the number tells, at this time.
+    Sent { stream: u64, at: Instant },
+    /// There is no more to come.
+    Over,
+}
+
+/// What comes of a call on one node.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A reply; the only one, unless the method streams.
+    Reply(Bytes),
+    /// There are no more replies.
+    End,
+    /// The call failed on the node.
+    Failed(Status),
+}
+
+/// What became of a message that was received.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// The only reply to a request of this time.
+    Answer(Instant),
+    /// One of several replies, or an error.
+    Taken,
+    /// Its call does not wait for it.
+    Ignored,
+    /// There is no room for it: the call has failed on the node, and is to be withdrawn there.
+    Overflow,
+}
+
+impl Inbox {
+    /// The inbox of a call of `method` that goes to `nodes`.
+    pub(crate) fn new(method: MethodDescriptor, nodes: impl IntoIterator<Item = NodeId>) -> Self {
+        let asked = |node| Asked {
+            node,
+            progress: Progress::Waiting,
+        };
+        Self {
+            method,
+            withdrawn: AtomicBool::new(false),
+            state: Mutex::new(State {
+                asked: nodes.into_iter().map(asked).collect(),
+                events: VecDeque::new(),
+                reader: None,
+            }),
+        }
+    }
+
+    /// Notes that the request for the node at `index` was put on a stream.
+    pub(crate) fn sent(&self, index: usize, stream: u64) {
+        let sent = Progress::Sent {
+            stream,
+            at: Instant::now(),
+        };
+        if let Some(asked) = self.lock().asked.get_mut(index) {
+            asked.progress = sent;
+        }
+    }
+
+    /// Takes a reply of `node` in.
+    pub(crate) fn deliver(&self, node: NodeId, message: StreamMessage) -> Delivery {
+        let mut state = self.lock();
+        let waits = |asked: &Asked| {
+            asked.node == node && matches!(asked.progress, Progress::Sent { .. })
+        };
+        let Some(index) = state.asked.iter().position(waits) else {
+            return Delivery::Ignored;
+        };
+        let sent = state.asked[index].progress;
+        let streams = self.method.streams_replies();
+        let mut delivery = Delivery::Taken;
+        let event = if let Some(status) = message.failure() {
+            Event::Failed(status)
+        } else if !self.is_of_method(&message.method) {
+            let method = self.method.full_name();
+            Event::Failed(Status::internal(format!("the node answered {method} with a reply of another method")))
+        } else if streams && message.has(END) {
+            Event::End
+        } else if streams && state.events.len() >= UNREAD {
+            delivery = Delivery::Overflow;
+            Event::Failed(Status::resource_exhausted(format!("the caller left {UNREAD} replies unread")))
+        } else {
+            if let (false, Progress::Sent { at, .. }) = (streams, sent) {
+                delivery = Delivery::Answer(at);
+            }
+            Event::Reply(message.payload)
+        };
+        if !streams || !matches!(event, Event::Reply(_)) {
+            state.asked[index].progress = Progress::Over;
+        }
+        state.push(index, event);
+        delivery
+    }
+
+    /// Fails the call on the node at `index`, whose request cannot be sent.
+    pub(crate) fn refuse(&self, index: usize, status: Status) {
+        let mut state = self.lock();
+        if let Some(asked) = state.asked.get_mut(index) {
+            asked.progress = Progress::Over;
+            state.push(index, Event::Failed(status));
+        }
+    }
+
+    /// Fails the call on `node` if its request was put on `stream`, which has broken.
+    pub(crate) fn lose(&self, node: NodeId, stream: u64, status: &Status) {
+        let mut state = self.lock();
+        let lost = |asked: &Asked| {
+            let on = matches!(asked.progress, Progress::Sent { stream: on, .. } if on == stream);
+            asked.node == node && on
+        };
+        if let Some(index) = state.asked.iter().position(lost) {
+            state.asked[index].progress = Progress::Over;
+            state.push(index, Event::Failed(status.clone()));
+        }
+    }
+
+    /// Takes no more of the node at `index`.
+    pub(crate) fn close(&self, index: usize) {
+        if let Some(asked) = self.lock().asked.get_mut(index) {
+            asked.progress = Progress::Over;
+        }
+    }
+
+    /// What happens next, and at which node's index.
+    pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<(usize, Event)> {
+        let mut state = self.lock();
+        if let Some(event) = state.events.pop_front() {
+            return Poll::Ready(event);
+        }
+        match &mut state.reader {
+            Some(reader) => reader.clone_from(cx.waker()),
+            None => state.reader = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    /// The indices of the nodes whose requests were sent, and that have not replied.
+    pub(crate) fn outstanding(&self) -> Vec<usize> {
+        let state = self.lock();
+        let sent = |asked: &Asked| matches!(asked.progress, Progress::Sent { .. });
+        let asked = state.asked.iter().enumerate();
+        asked.filter(|(_, asked)| sent(asked)).map(|(index, _)| index).collect()
+    }
+
+    /// Notes that nobody waits for the call: a request that is still on its way out need not be sent.
+    pub(crate) fn withdraw(&self) {
+        self.withdrawn.store(true, Ordering::Release);
+    }
+
+    /// Whether nobody waits for the call.
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        self.withdrawn.load(Ordering::Acquire)
+    }
+
+    /// Whether a reply names this call's method.
+    fn is_of_method(&self, name: &[u8]) -> bool {
+        let (service, method) = (self.method.service(), self.method.name());
+        name.strip_prefix(service.as_bytes())
+            .and_then(|rest| rest.strip_prefix(b"."))
+            .is_some_and(|rest| rest == method.as_bytes())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn push(&mut self, index: usize, event: Event) {
+        self.events.push_back((index, event));
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+    }
+}

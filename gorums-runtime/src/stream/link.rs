@@ -1,0 +1,381 @@
+//! The stream to one node.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use futures::StreamExt;
+use http::uri::PathAndQuery;
+use tokio::time::Instant;
+use tonic::body::Body;
+use tonic::client::Grpc;
+use tonic::codec::Codec;
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status, Streaming};
+
+use super::body::QueueBody;
+use super::calls::Calls;
+use super::frame::{CANCEL, Head};
+use super::inbox::Delivery;
+use super::probe::Probe;
+use super::message::{MessageDecoder, StreamMessage};
+use super::queue::{Capacity, Item, Queue};
+use crate::NodeId;
+use crate::deadline::Deadline;
+use crate::grpc::{Backoff, NoEncoder, status};
+use crate::observations::Observations;
+use crate::tasks::Tasks;
+
+
+/// The header by which two peers tell each other that they know the extensions of the protocol.
+pub(crate) const EXTENSIONS: &str = "gorums-ext";
+
+/// The node stream to one node: opened when it is first needed, kept, and opened anew when it is needed after it broke.
+pub(crate) struct Link(Arc<Inner>);
+
+struct Inner {
+    node: NodeId,
+    channel: Channel,
+    calls: Calls,
+    queue: Arc<Queue>,
+    observations: Arc<Observations>,
+    backoff: Backoff,
+    tasks: Tasks,
+    /// Whether the node knows the extensions, as it said on the latest stream.
+    extended: AtomicBool,
+    driving: Mutex<Driving>,
+    probe: Probe,
+}
+
+/// Whether there is a stream, and when there may be the next.
+#[derive(Default)]
+struct Driving {
+    running: bool,
+    failures: u32,
+    failed: Option<(Status, Instant)>,
+}
+
+impl Link {
+    pub(crate) fn new(
+        node: NodeId,
+        channel: Channel,
+        calls: Calls,
+        capacity: Capacity,
+        observations: Arc<Observations>,
+        backoff: Backoff,
+        tasks: Tasks,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            node,
+            channel,
+            calls,
+            queue: Arc::new(Queue::new(capacity)),
+            observations,
+            backoff,
+            tasks,
+            extended: AtomicBool::new(false),
+            driving: Mutex::default(),
+            probe: Probe::default(),
+        }))
+    }
+
+    /// The calls that wait for replies, of this node and the others of its manager.
+    pub(crate) fn calls(&self) -> &Calls {
+        &self.0.calls
+    }
+
+    /// Puts a message on the stream, unless the queue is full.
+    pub(crate) fn send(&self, number: u64, item: Item) -> Result<(), Status> {
+        self.0.check()?;
+        if item.call.is_some() {
+            self.0.probe.start(number);
+        }
+        self.0.queue.push(item).map_err(|_| self.0.full())?;
+        self.0.drive();
+        Ok(())
+    }
+
+    /// Puts a message on the stream once there is room in the queue.
+    pub(crate) async fn send_when_room(&self, number: u64, item: Item) -> Result<(), Status> {
+        self.0.check()?;
+        if item.call.is_some() {
+            self.0.probe.start(number);
+        }
+        self.0.queue.push_when_room(item).await;
+        self.0.drive();
+        Ok(())
+    }
+
+    /// Tells the node that nobody waits for a call any more.
+    pub(crate) fn cancel(&self, number: u64) {
+        self.0.cancel(number);
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.0.queue.close();
+    }
+}
+
+impl Inner {
+    /// An error while it is too early to open the stream after it could not be.
+    fn check(&self) -> Result<(), Status> {
+        match &self.lock().failed {
+            Some((status, until)) if Instant::now() < *until => Err(status.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    fn full(&self) -> Status {
+        Status::resource_exhausted("the queue of the node's stream is full; the node does not read, or not fast enough")
+    }
+
+    /// Has the stream opened unless it is.
+    fn drive(self: &Arc<Self>) {
+        let mut driving = self.lock();
+        if !driving.running {
+            driving.running = true;
+            drop(driving);
+            let running = Running {
+                link: Arc::clone(self),
+                ended: false,
+            };
+            self.tasks.spawn(running.run());
+        }
+    }
+
+    /// Opens the stream and takes replies in until it ends.
+    async fn stream(&self) -> Ending {
+        let stream = self.queue.stream();
+        let mut messages = match self.open(stream).await {
+            Ok(messages) => messages,
+            Err(ending) => return ending,
+        };
+        let mut lesson = Lesson::Fails;
+        let status = loop {
+            match messages.next().await {
+                Some(Ok(Ok(message))) => {
+                    lesson = Lesson::Works;
+                    self.deliver(message);
+                }
+                Some(Ok(Err(_malformed))) => self.calls.ignore(),
+                Some(Err(status)) => break broken(status::normalise(status, Deadline::none())),
+                None => break Status::unavailable("the node ended the stream"),
+            }
+        };
+        Ending { status, lesson }
+    }
+
+    async fn open(
+        &self,
+        stream: u64,
+    ) -> Result<Streaming<Result<StreamMessage, prost::DecodeError>>, Ending> {
+        let body = QueueBody::new(Arc::clone(&self.queue), stream);
+        let mut grpc = Grpc::new(OnQueue {
+            channel: self.channel.clone(),
+            body: Some(body),
+        });
+        grpc.ready().await.map_err(|error| Ending {
+            status: status::unavailable(error.into()),
+            lesson: Lesson::None,
+        })?;
+        let mut request = Request::new(futures::stream::empty());
+        request.metadata_mut().insert(EXTENSIONS, 1.into());
+        let path = PathAndQuery::from_static(PATH);
+        let response = grpc.streaming(request, path, StreamCodec).await;
+        let response = response.map_err(|status| Ending {
+            // The connection has a backoff of its own.
+            lesson: match status::is_of_connecting(&status) {
+                true => Lesson::None,
+                false => Lesson::Fails,
+            },
+            status: broken(status::normalise(status, Deadline::none())),
+        })?;
+        let extended = response.metadata().contains_key(EXTENSIONS);
+        self.extended.store(extended, Ordering::Relaxed);
+        Ok(response.into_inner())
+    }
+
+    fn deliver(&self, message: StreamMessage) {
+        let number = message.number;
+        let delivery = match self.calls.get(number) {
+            Some(call) => call.deliver(self.node, message),
+            None => Delivery::Ignored,
+        };
+        match delivery {
+            Delivery::Answer(sent) => {
+                self.probe.end(number);
+                self.observations.measure(sent.elapsed());
+            }
+            Delivery::Taken => {}
+            Delivery::Ignored => {
+                // A node that is slow answers when its call is over. It is measured all the same.
+                if let Some(sent) = self.probe.end(number) {
+                    self.observations.measure(sent.elapsed());
+                }
+                self.calls.ignore();
+            }
+            Delivery::Overflow => self.cancel(number),
+        }
+    }
+
+    /// Tells the node that nobody waits for a call any more, if it understands that.
+    fn cancel(&self, number: u64) {
+        if !self.extended.load(Ordering::Relaxed) {
+            return;
+        }
+        let cancel = Head {
+            number,
+            entry: Some((CANCEL, "")),
+            ..Head::default()
+        };
+        // There is nothing in it that could be too large.
+        if let Ok(frame) = cancel.alone() {
+            self.queue.push_notice(frame);
+        }
+    }
+
+    /// Fails what was on the stream that has ended. Returns whether there is more to send by now.
+    fn break_off(&self, ending: &Ending) -> bool {
+        let mut driving = self.lock();
+        match ending.lesson {
+            Lesson::None => {}
+            Lesson::Works => {
+                driving.failures = 0;
+                driving.failed = None;
+            }
+            Lesson::Fails => {
+                driving.failures = driving.failures.saturating_add(1);
+                let until = Instant::now() + self.backoff.delay(driving.failures);
+                driving.failed = Some((ending.status.clone(), until));
+            }
+        }
+        let stream = self.queue.fail(&ending.status);
+        let more = !self.queue.is_empty();
+        driving.running = more;
+        drop(driving);
+        self.calls.lose(self.node, stream, &ending.status);
+        more
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Driving> {
+        self.driving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How a stream ended.
+struct Ending {
+    status: Status,
+    lesson: Lesson,
+}
+
+/// What the end of a stream says of the next one.
+enum Lesson {
+    /// Nothing: no stream was opened.
+    None,
+    /// Streams to the node work: the next may be opened at once.
+    Works,
+    /// The node takes no streams: the next must wait.
+    Fails,
+}
+
+/// The task that opens streams for as long as there is something to send.
+struct Running {
+    link: Arc<Inner>,
+    ended: bool,
+}
+
+impl Running {
+    async fn run(mut self) {
+        while !self.ended {
+            let ending = match self.link.check() {
+                Ok(()) => self.link.stream().await,
+                Err(status) => Ending {
+                    status,
+                    lesson: Lesson::None,
+                },
+            };
+            self.ended = !self.link.break_off(&ending);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.link.break_off(&Ending {
+                status: Status::unavailable("the manager is closed"),
+                lesson: Lesson::None,
+            });
+        }
+    }
+}
+
+/// The status of what was on a stream that `status` ended. What the node refuses for good is told as it is.
+fn broken(status: Status) -> Status {
+    match status.code() {
+        Code::Unimplemented => Status::unimplemented(
+            "the node has no node streams (the method stream.Gorums/NodeStream); \
+             if it is a plain gRPC server, call it with Transport::Grpc",
+        ),
+        Code::Unauthenticated | Code::PermissionDenied | Code::InvalidArgument => status,
+        Code::Unavailable => status,
+        code => {
+            let message = format!("the node ended the stream: {code:?}: {}", status.message());
+            let mut unavailable = Status::unavailable(message);
+            unavailable.set_source(Arc::new(status));
+            unavailable
+        }
+    }
+}
+
+/// A channel whose next request has a queue as its body.
+struct OnQueue {
+    channel: Channel,
+    body: Option<QueueBody>,
+}
+
+impl tower::Service<http::Request<Body>> for OnQueue {
+    type Response = http::Response<Body>;
+    type Error = tonic::transport::Error;
+    type Future = <Channel as tower::Service<http::Request<Body>>>::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        tower::Service::poll_ready(&mut self.channel, cx)
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let request = match self.body.take() {
+            Some(body) => request.map(|_| Body::new(body)),
+            None => request,
+        };
+        tower::Service::call(&mut self.channel, request)
+    }
+}
+
+/// The codec of a stream, whose body is a queue: it only takes messages apart.
+#[derive(Debug)]
+struct StreamCodec;
+
+impl Codec for StreamCodec {
+    type Encode = ();
+    type Decode = Result<StreamMessage, prost::DecodeError>;
+    type Encoder = NoEncoder;
+    type Decoder = MessageDecoder;
+
+    fn encoder(&mut self) -> NoEncoder {
+        NoEncoder
+    }
+
+    fn decoder(&mut self) -> MessageDecoder {
+        MessageDecoder
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Link").field(&self.0.node).finish()
+    }
+}

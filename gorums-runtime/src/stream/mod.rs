@@ -1,0 +1,24 @@
+//! Node streams: one long-lived stream per node, on which all calls to it travel in order.
+
+mod body;
+mod calls;
+mod fan_out;
+mod frame;
+mod inbox;
+mod link;
+mod message;
+mod probe;
+mod queue;
+
+pub(crate) use body::QueueBody;
+pub(crate) use calls::Calls;
+pub(crate) use fan_out::StreamFanOut;
+pub(crate) use frame::{CANCEL, END, Head, MethodName};
+pub(crate) use link::{EXTENSIONS, Link};
+pub(crate) use message::{Entry, MessageDecoder, RpcStatus, StreamMessage, add_entries};
+pub(crate) use queue::{Capacity, Item, Queue};
+
+/// The service that streams are calls of, and its only method.
+pub(crate) const SERVICE: &str = "stream.Gorums";
+/// The path of the method that a stream is a call of.
+pub(crate) const PATH: &str = "/stream.Gorums/NodeStream";

@@ -1,0 +1,260 @@
+//! What is to be sent on a stream.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::{Bytes, BytesMut};
+use tokio::sync::Notify;
+use tonic::Status;
+
+use super::inbox::Inbox;
+use crate::grpc::Receipt;
+
+/// How many bytes are handed to HTTP/2 at once, at most, unless one message has more. A frame for each message would
+/// have each flushed on its own.
+const BURST: usize = 32 * 1024;
+
+/// How much may wait to be sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Capacity {
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
+}
+
+/// The messages that wait to be sent to one peer, in the order in which they are.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    capacity: Capacity,
+    state: Mutex<State>,
+    room: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    items: VecDeque<Item>,
+    bytes: usize,
+    /// At least how many items are of calls that were withdrawn.
+    withdrawn: usize,
+    /// Which stream takes the messages: streams to one peer follow each other.
+    stream: u64,
+    /// Whether there is no more to come.
+    closed: bool,
+    sender: Option<Waker>,
+}
+
+/// A message that waits to be sent.
+#[derive(Debug)]
+pub(crate) struct Item {
+    pub(crate) frame: Bytes,
+    /// The call that it is the request of, if it waits for replies, and its place among the call's nodes.
+    pub(crate) call: Option<(Arc<Inbox>, usize)>,
+    /// Who waits for it to be sent.
+    pub(crate) receipt: Option<Receipt>,
+}
+
+impl Queue {
+    pub(crate) fn new(capacity: Capacity) -> Self {
+        Self {
+            capacity,
+            state: Mutex::default(),
+            room: Notify::new(),
+        }
+    }
+
+    /// Adds a message, or gives it back if there is no room for it.
+    pub(crate) fn push(&self, item: Item) -> Result<(), Item> {
+        self.push_within(self.capacity, item)
+    }
+
+    fn push_within(&self, capacity: Capacity, item: Item) -> Result<(), Item> {
+        let mut state = self.lock();
+        if !state.has_room(capacity, item.frame.len()) {
+            state.purge();
+            if !state.has_room(capacity, item.frame.len()) {
+                return Err(item);
+            }
+        }
+        if let Some((call, index)) = &item.call {
+            call.sent(*index, state.stream);
+        }
+        state.push(item);
+        Ok(())
+    }
+
+    /// Adds a message once there is room for it.
+    pub(crate) async fn push_when_room(&self, item: Item) {
+        self.push_when_within(self.capacity, item).await;
+    }
+
+    /// Adds a message once the queue is a quarter full at most, so that those who cannot wait find room.
+    pub(crate) async fn push_with_patience(&self, item: Item) {
+        let Capacity { messages, bytes } = self.capacity;
+        let quarter = Capacity {
+            messages: messages.div_ceil(4),
+            bytes: bytes.div_ceil(4),
+        };
+        self.push_when_within(quarter, item).await;
+    }
+
+    async fn push_when_within(&self, capacity: Capacity, mut item: Item) {
+        loop {
+            let room = self.room.notified();
+            match self.push_within(capacity, item) {
+                Ok(()) => return,
+                Err(back) => item = back,
+            }
+            room.await;
+        }
+    }
+
+    /// Adds a small message of the protocol itself, if there is any room for it.
+    pub(crate) fn push_notice(&self, frame: Bytes) {
+        let mut state = self.lock();
+        state.withdrawn += 1;
+        if state.items.len() < 2 * self.capacity.messages {
+            state.push(Item {
+                frame,
+                call: None,
+                receipt: None,
+            });
+        }
+    }
+
+    /// Ends the stream that takes the messages once it has taken those that are here.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        state.wake();
+    }
+
+    /// The stream that takes the messages.
+    pub(crate) fn stream(&self) -> u64 {
+        self.lock().stream
+    }
+
+    /// Whether there is nothing to send.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().items.is_empty()
+    }
+
+    /// Fails what waits to be sent on a stream that has broken. What is added from now on is for the next one. Returns
+    /// the stream.
+    pub(crate) fn fail(&self, status: &Status) -> u64 {
+        let (stream, items) = {
+            let mut state = self.lock();
+            let stream = state.stream;
+            state.stream += 1;
+            state.bytes = 0;
+            state.withdrawn = 0;
+            state.sender = None;
+            (stream, std::mem::take(&mut state.items))
+        };
+        for item in items {
+            if let Some(receipt) = item.receipt {
+                receipt.sign(Err(status.clone()));
+            }
+        }
+        self.room.notify_waiters();
+        stream
+    }
+
+    /// The next bytes for `stream`; none when it is over.
+    pub(crate) fn poll_burst(&self, stream: u64, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let (first, rest) = {
+            let mut state = self.lock();
+            if state.stream != stream {
+                return Poll::Ready(None);
+            }
+            let Some(first) = state.pop() else {
+                if state.closed {
+                    return Poll::Ready(None);
+                }
+                state.sender = Some(cx.waker().clone());
+                return Poll::Pending;
+            };
+            let mut rest = Vec::new();
+            let mut bytes = first.frame.len();
+            while let Some(next) = state.items.front()
+                && bytes + next.frame.len() <= BURST
+                && let Some(next) = state.pop()
+            {
+                bytes += next.frame.len();
+                rest.push(next);
+            }
+            (first, rest)
+        };
+        self.room.notify_waiters();
+        let burst = if rest.is_empty() {
+            first.frame.clone()
+        } else {
+            let bytes = rest.iter().map(|item| item.frame.len()).sum::<usize>();
+            let mut burst = BytesMut::with_capacity(first.frame.len() + bytes);
+            burst.extend_from_slice(&first.frame);
+            for item in &rest {
+                burst.extend_from_slice(&item.frame);
+            }
+            burst.freeze()
+        };
+        for item in std::iter::once(first).chain(rest) {
+            if let Some(receipt) = item.receipt {
+                receipt.sign(Ok(()));
+            }
+        }
+        Poll::Ready(Some(burst))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// A message of any size has room in an empty queue.
+    fn has_room(&self, capacity: Capacity, bytes: usize) -> bool {
+        let fits = self.items.len() < capacity.messages
+            && self.bytes.saturating_add(bytes) <= capacity.bytes;
+        fits || self.items.is_empty()
+    }
+
+    fn push(&mut self, item: Item) {
+        self.bytes += item.frame.len();
+        self.items.push_back(item);
+        self.wake();
+    }
+
+    /// Takes the next message whose call was not withdrawn.
+    fn pop(&mut self) -> Option<Item> {
+        loop {
+            let item = self.items.pop_front()?;
+            self.bytes -= item.frame.len();
+            if !item.is_withdrawn() {
+                return Some(item);
+            }
+        }
+    }
+
+    /// Removes the messages of calls that were withdrawn, if that makes much room: a queue that nobody reads is not
+    /// gone through for each message.
+    fn purge(&mut self) {
+        if 2 * self.withdrawn < self.items.len() {
+            return;
+        }
+        self.withdrawn = 0;
+        self.items.retain(|item| !item.is_withdrawn());
+        self.bytes = self.items.iter().map(|item| item.frame.len()).sum();
+    }
+
+    fn wake(&mut self) {
+        if let Some(sender) = self.sender.take() {
+            sender.wake();
+        }
+    }
+}
+
+impl Item {
+    fn is_withdrawn(&self) -> bool {
+        self.call.as_ref().is_some_and(|(call, _)| call.is_withdrawn())
+    }
+}
