@@ -7,6 +7,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::Transport;
 use crate::tasks::Tasks;
 use crate::{ConfigurationId, ConfigurationWatch, Node, NodeError, NodeErrors, NodeId};
 
@@ -217,6 +218,11 @@ impl Configuration {
     pub(crate) fn reported(&self) -> NodeErrors {
         // There is at least one node, and the nodes of one manager report to one place.
         self.0.nodes[0].reports().listen(&self.0.tasks)
+    }
+
+    /// How calls travel to the nodes, which are those of one manager.
+    pub(crate) fn transport(&self) -> Transport {
+        self.0.nodes.first().map_or_else(Transport::default, Node::transport)
     }
 
     /// The background work of the nodes' manager.

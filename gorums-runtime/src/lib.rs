@@ -81,6 +81,7 @@ mod tasks;
 
 pub mod codegen;
 pub mod telemetry;
+mod transport;
 pub mod testing;
 
 pub use prost_types;
@@ -115,6 +116,7 @@ pub use server::{
     BoundServer, Context, Handlers, ReplicaServer, ReplySink, Router, RunningServer, Serve, Server,
     ServerError, ServiceName, StreamLimits,
 };
+pub use transport::Transport;
 
 /// Includes the code that `gorums-build` generated for a proto package, into a module of its own:
 /// `mod storage { gorums_runtime::include_proto!("storage"); }` for `package storage;`, and

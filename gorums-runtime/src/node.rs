@@ -17,7 +17,8 @@ use crate::observations::{LastError, Observations};
 use crate::stragglers::Stragglers;
 use crate::tasks::Tasks;
 use crate::telemetry;
-use crate::{NodeError, NodeId};
+use crate::stream::{Calls, Capacity, NodeStream};
+use crate::{Backoff, NodeError, NodeId, Transport};
 
 /// A replica in a manager's pool. A cheap handle: clones share one connection.
 ///
@@ -35,7 +36,8 @@ struct Inner {
     shared: Shared,
     stragglers: Stragglers,
     one_way_room: Arc<Semaphore>,
-    observations: Observations,
+    stream: NodeStream,
+    observations: Arc<Observations>,
     removed: AtomicBool,
     tasks: Tasks,
 }
@@ -46,13 +48,18 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) messages: Arc<MessageOptions>,
     pub(crate) reports: Reports,
+    pub(crate) transport: Transport,
+    pub(crate) calls: Calls,
+    pub(crate) backoff: Backoff,
 }
 
-/// How many calls that nobody waits for a node may have under way.
+/// How much that nobody waits for a node may have under way.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) stragglers: usize,
     pub(crate) one_way: usize,
+    /// How much may wait to be sent on the stream to a node.
+    pub(crate) queue: Capacity,
 }
 
 impl Node {
@@ -64,15 +71,18 @@ impl Node {
         shared: Shared,
         tasks: Tasks,
     ) -> Self {
+        let observations = Arc::new(Observations::new());
+        let stream = NodeStream::new(id, link.clone(), &shared, Arc::clone(&observations), tasks.clone());
         Self(Arc::new(Inner {
             id,
             address,
             socket_address,
             link,
+            stream,
             stragglers: Stragglers::new(shared.limits.stragglers, tasks.clone()),
             one_way_room: Arc::new(Semaphore::new(shared.limits.one_way)),
             shared,
-            observations: Observations::new(),
+            observations,
             removed: AtomicBool::new(false),
             tasks,
         }))
@@ -97,6 +107,16 @@ impl Node {
     /// the sizes of its messages and their compression, not those of the manager.
     pub fn channel(&self) -> Channel {
         self.0.link.channel()
+    }
+
+    /// How calls travel to the node.
+    pub(crate) fn transport(&self) -> Transport {
+        self.0.shared.transport
+    }
+
+    /// The stream on which calls travel to the node, with that transport.
+    pub(crate) fn stream(&self) -> &NodeStream {
+        &self.0.stream
     }
 
     /// What requests go over.

@@ -7,14 +7,16 @@ use std::task::{Context, Poll};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
+use tonic::Status;
 use tracing::Instrument;
 
 use crate::caller::NodeCaller;
 use crate::deadline::Deadline;
 use crate::grpc::Envelope;
 use crate::options::{CallOptions, option_methods};
+use crate::stream::StreamFanOut;
 use crate::telemetry::{CallSpan, Outcome};
-use crate::{Method, Node, NodeError};
+use crate::{Method, Node, NodeError, Transport};
 
 /// A call to one node that has not started: set it up, then await it.
 ///
@@ -70,9 +72,8 @@ impl<M: Method> NodeCall<M> {
             if deadline.has_passed() {
                 return Err(Deadline::exceeded());
             }
-            let call = Envelope::new::<M>(options.metadata, deadline)
-                .seal(&request, &node)
-                .send::<M::Reply>(node.link());
+            let envelope = Envelope::new::<M>(options.metadata, deadline);
+            let call = exchange::<M>(&node, &request, &envelope);
             match deadline.instant() {
                 Some(at) => tokio::time::timeout_at(at, call)
                     .await
@@ -89,6 +90,24 @@ impl<M: Method> NodeCall<M> {
             .unwrap_or_else(|| Err(node.ended()));
         let outcome = node.observe(sent, outcome);
         outcome.map_err(|status| NodeError::new(&node, status))
+    }
+}
+
+/// Sends the request, and waits for the reply.
+async fn exchange<M: Method>(
+    node: &Node,
+    request: &M::Request,
+    envelope: &Envelope,
+) -> Result<M::Reply, Status> {
+    match node.transport() {
+        Transport::Grpc => envelope.seal(request, node).send(node.link()).await,
+        Transport::NodeStream => {
+            let node = node.clone();
+            StreamFanOut::send_to_one::<M>(node, request, envelope.metadata())
+                .await
+                .only_reply()
+                .await
+        }
     }
 }
 

@@ -43,7 +43,7 @@ impl Backoff {
     }
 
     /// The time after as many `failures` in a row.
-    pub(super) fn delay(&self, failures: u32) -> Duration {
+    pub(crate) fn delay(&self, failures: u32) -> Duration {
         let doublings = 2u32.saturating_pow(failures.saturating_sub(1));
         let delay = self.initial.saturating_mul(doublings).min(self.max);
         delay.mul_f64(0.5 + fastrand::f64() / 2.0)

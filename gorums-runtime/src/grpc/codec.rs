@@ -18,12 +18,7 @@ const PREFIX: usize = 5;
 /// the message smaller.
 pub(super) fn frame(message: &impl Message, options: &MessageOptions) -> Result<Bytes, Status> {
     let len = message.encoded_len();
-    let limit = options.max_request_size.min(u32::MAX as usize);
-    if len > limit {
-        return Err(Status::resource_exhausted(format!(
-            "the request has {len} bytes, and the limit is {limit}"
-        )));
-    }
+    options.check_request_size(len)?;
     let mut frame = BytesMut::with_capacity(PREFIX + len);
     put_prefix(&mut frame, false, len);
     message.encode_raw(&mut frame);
@@ -72,7 +67,7 @@ impl<R: Message + Default + 'static> Codec for ReplyCodec<R> {
 
 /// Writes nothing: the request's body is its frame.
 #[derive(Debug)]
-pub(super) struct NoEncoder;
+pub(crate) struct NoEncoder;
 
 impl Encoder for NoEncoder {
     type Item = ();

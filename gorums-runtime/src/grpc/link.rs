@@ -24,7 +24,7 @@ impl Link {
     }
 
     /// The status by the rules of this crate of a request that failed with `status`.
-    pub(super) fn normalise(&self, status: Status, deadline: Deadline) -> Status {
+    pub(crate) fn normalise(&self, status: Status, deadline: Deadline) -> Status {
         let status = status::normalise(status, deadline);
         if status::could_not_connect(&status) {
             self.attempts.explain(status.message());

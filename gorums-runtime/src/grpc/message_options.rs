@@ -1,6 +1,7 @@
 //! How messages are sent and received.
 
 use http::HeaderMap;
+use tonic::Status;
 use tonic::codec::CompressionEncoding;
 
 /// What the messages to and from the nodes of one manager have in common.
@@ -26,5 +27,16 @@ impl MessageOptions {
             send_compressed: None,
             accept_compressed: Vec::new(),
         }
+    }
+
+    /// An error if a request of this size may not be sent.
+    pub(crate) fn check_request_size(&self, bytes: usize) -> Result<(), Status> {
+        let limit = self.max_request_size.min(u32::MAX as usize);
+        if bytes > limit {
+            return Err(Status::resource_exhausted(format!(
+                "the request has {bytes} bytes, and the limit is {limit}"
+            )));
+        }
+        Ok(())
     }
 }

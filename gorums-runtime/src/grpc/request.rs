@@ -45,6 +45,11 @@ impl Envelope {
         }
     }
 
+    /// What is sent along with the request, the deadline included.
+    pub(crate) fn metadata(&self) -> &MetadataMap {
+        &self.metadata
+    }
+
     /// A request with `message` in it for `node` and all others of its manager. It is encoded here and not again.
     pub(crate) fn seal(&self, message: &impl Message, node: &Node) -> EncodedRequest {
         let options = Arc::clone(node.message_options());

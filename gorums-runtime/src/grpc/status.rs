@@ -35,7 +35,7 @@ pub(super) fn normalise(status: Status, deadline: Deadline) -> Status {
 }
 
 /// Whether the call ended because no connection could be made for it.
-pub(super) fn could_not_connect(status: &Status) -> bool {
+pub(crate) fn could_not_connect(status: &Status) -> bool {
     status
         .source()
         .is_some_and(|source| causes(source).any(|cause| cause.is::<ConnectError>()))

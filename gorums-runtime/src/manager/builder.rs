@@ -8,9 +8,10 @@ use tokio::sync::Semaphore;
 
 use super::dialer::{Destination, Dialer};
 use super::{Manager, ManagerError, NodeSpec};
-use crate::NodeId;
+use crate::{NodeId, Transport};
 use crate::grpc::{ConnectionOptions, MessageOptions};
 use crate::node::Limits;
+use crate::stream::Capacity;
 use crate::tasks::Tasks;
 
 /// Sets up a [`Manager`].
@@ -36,6 +37,7 @@ pub struct ManagerBuilder {
     pub(super) connection: ConnectionOptions,
     pub(super) messages: MessageOptions,
     limits: Limits,
+    transport: Transport,
 }
 
 impl ManagerBuilder {
@@ -45,6 +47,12 @@ impl ManagerBuilder {
     /// How many one-way calls may be under way per node, unless [`one_way_limit`](Self::one_way_limit) says otherwise.
     pub const DEFAULT_ONE_WAY_LIMIT: usize = 16_384;
 
+    /// How many messages may wait to be sent to a node, unless [`queue_limit`](Self::queue_limit) says otherwise.
+    pub const DEFAULT_QUEUE_MESSAGES: usize = 16_384;
+
+    /// How many bytes may wait to be sent to a node, unless [`queue_limit`](Self::queue_limit) says otherwise: 64 MiB.
+    pub const DEFAULT_QUEUE_BYTES: usize = 64 * 1024 * 1024;
+
     pub(super) fn new() -> Self {
         Self {
             nodes: Vec::new(),
@@ -53,7 +61,12 @@ impl ManagerBuilder {
             limits: Limits {
                 stragglers: Self::DEFAULT_STRAGGLER_LIMIT,
                 one_way: Self::DEFAULT_ONE_WAY_LIMIT,
+                queue: Capacity {
+                    messages: Self::DEFAULT_QUEUE_MESSAGES,
+                    bytes: Self::DEFAULT_QUEUE_BYTES,
+                },
             },
+            transport: Transport::default(),
         }
     }
 
@@ -88,6 +101,23 @@ impl ManagerBuilder {
     /// that a one-way call waits for room.
     pub fn one_way_limit(mut self, calls: usize) -> Self {
         self.limits.one_way = calls.clamp(1, Semaphore::MAX_PERMITS);
+        self
+    }
+
+    /// How calls travel to the nodes: by default as [`Transport::default`] says.
+    pub fn transport(mut self, transport: Transport) -> Self {
+        self.transport = transport;
+        self
+    }
+
+    /// How many messages, from 1 on, and how many bytes of them, may wait to be sent on the stream to a node, with
+    /// [`Transport::NodeStream`]. Beyond that a quorum call fails on the node at once, with `ResourceExhausted`; calls
+    /// to one node, and one-way calls, wait for room.
+    pub fn queue_limit(mut self, messages: usize, bytes: usize) -> Self {
+        self.limits.queue = Capacity {
+            messages: messages.max(1),
+            bytes,
+        };
         self
     }
 
@@ -154,6 +184,7 @@ impl ManagerBuilder {
             self.connection.clone(),
             self.messages.clone(),
             self.limits,
+            self.transport,
             Tasks::new(),
         )
     }

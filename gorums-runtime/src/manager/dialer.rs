@@ -9,8 +9,9 @@ use crate::grpc::{ConnectionOptions, Endpoint, Link, MessageOptions};
 use crate::node::{Limits, Shared};
 use crate::node_error::NodeError;
 use crate::node_errors::Reports;
+use crate::stream::Calls;
 use crate::tasks::Tasks;
-use crate::{Node, NodeId};
+use crate::{Node, NodeId, Transport};
 
 /// Makes the nodes of one manager, all with its settings.
 #[derive(Clone, Debug)]
@@ -35,15 +36,19 @@ impl Dialer {
         connection: ConnectionOptions,
         messages: MessageOptions,
         limits: Limits,
+        transport: Transport,
         tasks: Tasks,
     ) -> Self {
         Self {
-            connection,
             shared: Shared {
                 limits,
                 messages: Arc::new(messages),
                 reports: Reports::new(),
+                transport,
+                calls: Calls::default(),
+                backoff: connection.backoff,
             },
+            connection,
             tasks,
         }
     }

@@ -99,6 +99,11 @@ impl Calls {
         }
     }
 
+    /// Whether these are the calls of the same manager.
+    pub(crate) fn are(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// How many calls wait for replies.
     pub(crate) fn len(&self) -> usize {
         let places = self.lock();

@@ -6,7 +6,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use tokio::time::Instant;
 use tonic::Status;
 
 use super::message::StreamMessage;
@@ -44,8 +43,8 @@ struct Asked {
 enum Progress {
     /// The request is not on its way yet.
     Waiting,
-    /// The request was put on the stream that the number tells, at this time.
-    Sent { stream: u64, at: Instant },
+    /// The request was put on the stream that the number tells.
+    Sent { stream: u64 },
     /// There is no more to come.
     Over,
 }
@@ -64,9 +63,7 @@ pub(crate) enum Event {
 /// What became of a message that was received.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Delivery {
-    /// The only reply to a request of this time.
-    Answer(Instant),
-    /// One of several replies, or an error.
+    /// Its call has it.
     Taken,
     /// Its call does not wait for it.
     Ignored,
@@ -94,12 +91,8 @@ impl Inbox {
 
     /// Notes that the request for the node at `index` was put on a stream.
     pub(crate) fn sent(&self, index: usize, stream: u64) {
-        let sent = Progress::Sent {
-            stream,
-            at: Instant::now(),
-        };
         if let Some(asked) = self.lock().asked.get_mut(index) {
-            asked.progress = sent;
+            asked.progress = Progress::Sent { stream };
         }
     }
 
@@ -112,7 +105,6 @@ impl Inbox {
         let Some(index) = state.asked.iter().position(waits) else {
             return Delivery::Ignored;
         };
-        let sent = state.asked[index].progress;
         let streams = self.method.streams_replies();
         let mut delivery = Delivery::Taken;
         let event = if let Some(status) = message.failure() {
@@ -126,9 +118,6 @@ impl Inbox {
             delivery = Delivery::Overflow;
             Event::Failed(Status::resource_exhausted(format!("the caller left {UNREAD} replies unread")))
         } else {
-            if let (false, Progress::Sent { at, .. }) = (streams, sent) {
-                delivery = Delivery::Answer(at);
-            }
             Event::Reply(message.payload)
         };
         if !streams || !matches!(event, Event::Reply(_)) {
@@ -151,7 +140,7 @@ impl Inbox {
     pub(crate) fn lose(&self, node: NodeId, stream: u64, status: &Status) {
         let mut state = self.lock();
         let lost = |asked: &Asked| {
-            let on = matches!(asked.progress, Progress::Sent { stream: on, .. } if on == stream);
+            let on = matches!(asked.progress, Progress::Sent { stream: on } if on == stream);
             asked.node == node && on
         };
         if let Some(index) = state.asked.iter().position(lost) {

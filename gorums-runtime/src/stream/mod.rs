@@ -5,8 +5,8 @@ mod calls;
 mod fan_out;
 mod frame;
 mod inbox;
-mod link;
 mod message;
+mod node_stream;
 mod probe;
 mod queue;
 
@@ -14,8 +14,8 @@ pub(crate) use body::QueueBody;
 pub(crate) use calls::Calls;
 pub(crate) use fan_out::StreamFanOut;
 pub(crate) use frame::{CANCEL, END, Head, MethodName};
-pub(crate) use link::{EXTENSIONS, Link};
 pub(crate) use message::{Entry, MessageDecoder, RpcStatus, StreamMessage, add_entries};
+pub(crate) use node_stream::{EXTENSIONS, NodeStream};
 pub(crate) use queue::{Capacity, Item, Queue};
 
 /// The service that streams are calls of, and its only method.

@@ -1,4 +1,4 @@
-//! One request on its way to the nodes of a configuration.
+//! One request on its way to the nodes, as a plain gRPC call to each.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -9,35 +9,31 @@ use futures::{FutureExt, Stream, StreamExt};
 use tokio::time::Instant;
 use tonic::Status;
 
+use super::PerNode;
 use crate::deadline::Deadline;
 use crate::grpc::Envelope;
-use crate::options::CallOptions;
-use crate::{Configuration, Method, Node, NodeId, telemetry};
-
-/// Makes each node's own request, or none to skip the node.
-pub(crate) type PerNode<Request> = Box<dyn FnMut(&Request, NodeId) -> Option<Request> + Send>;
+use crate::{Configuration, Method, Node, telemetry};
 
 /// The RPCs of one call that are in flight. A stream of the nodes' replies and errors, in order of arrival.
 ///
 /// Each RPC waits for its own node only. They make progress while the stream is polled; dropping it withdraws
 /// them.
-pub(crate) struct FanOut<R> {
+pub(super) struct GrpcFanOut<R> {
     in_flight: FuturesUnordered<InFlight<R>>,
     sent: Instant,
     deadline: Deadline,
 }
 
-impl<R: prost::Message + Default + 'static> FanOut<R> {
-    /// Addresses `request` to the nodes of `configuration`, in its order, skipping those for which `per_node`
-    /// gives none.
-    pub(crate) fn new<M: Method<Reply = R>>(
+impl<R: prost::Message + Default + 'static> GrpcFanOut<R> {
+    /// Sends the requests in `envelope` to the nodes of `configuration`, in its order, skipping those for which
+    /// `per_node` gives none.
+    pub(super) fn new<M: Method<Reply = R>>(
         configuration: &Configuration,
         request: &M::Request,
         per_node: Option<PerNode<M::Request>>,
-        options: CallOptions,
+        envelope: &Envelope,
         deadline: Deadline,
     ) -> Self {
-        let envelope = Envelope::new::<M>(options.metadata, deadline);
         let sent = Instant::now();
         let in_flight = envelope
             .address(configuration, request, per_node)
@@ -60,14 +56,14 @@ impl<R: prost::Message + Default + 'static> FanOut<R> {
     }
 }
 
-impl<R: 'static> FanOut<R> {
+impl<R: 'static> GrpcFanOut<R> {
     /// How many nodes may still reply.
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.in_flight.len()
     }
 
     /// Withdraws the RPCs that are in flight because the deadline has passed, and returns their nodes.
-    pub(crate) fn withdraw_late(&mut self) -> Vec<Node> {
+    pub(super) fn withdraw_late(&mut self) -> Vec<Node> {
         let late: Vec<Node> = std::mem::take(&mut self.in_flight)
             .into_iter()
             .filter_map(|in_flight| in_flight.0.map(|(node, _)| node))
@@ -79,7 +75,7 @@ impl<R: 'static> FanOut<R> {
     }
 
     /// Lets the RPCs that are in flight go on without their caller, within their nodes' bounds.
-    pub(crate) fn let_go(self) {
+    pub(super) fn let_go(self) {
         let in_flight = self.in_flight.into_iter();
         for (node, rpc) in in_flight.filter_map(|in_flight| in_flight.0) {
             let call = rpc.finish(node.clone(), self.sent, self.deadline);
@@ -88,7 +84,7 @@ impl<R: 'static> FanOut<R> {
     }
 }
 
-impl<R> Stream for FanOut<R> {
+impl<R> Stream for GrpcFanOut<R> {
     type Item = (Node, Result<R, Status>);
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {

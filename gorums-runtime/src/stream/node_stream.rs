@@ -6,37 +6,45 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use futures::StreamExt;
+use http::HeaderValue;
 use http::uri::PathAndQuery;
 use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::client::Grpc;
 use tonic::codec::Codec;
+use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status, Streaming};
 
 use super::body::QueueBody;
+use super::PATH;
 use super::calls::Calls;
 use super::frame::{CANCEL, Head};
 use super::inbox::Delivery;
 use super::probe::Probe;
 use super::message::{MessageDecoder, StreamMessage};
-use super::queue::{Capacity, Item, Queue};
+use super::queue::{Item, Queue};
 use crate::NodeId;
 use crate::deadline::Deadline;
-use crate::grpc::{Backoff, NoEncoder, status};
+use crate::grpc::{Backoff, Link, MessageOptions, NoEncoder, status};
+use crate::node::Shared;
 use crate::observations::Observations;
 use crate::tasks::Tasks;
 
+
+/// How many bytes a message has besides its reply, at most.
+const ENVELOPE: usize = 64 * 1024;
 
 /// The header by which two peers tell each other that they know the extensions of the protocol.
 pub(crate) const EXTENSIONS: &str = "gorums-ext";
 
 /// The node stream to one node: opened when it is first needed, kept, and opened anew when it is needed after it broke.
-pub(crate) struct Link(Arc<Inner>);
+pub(crate) struct NodeStream(Arc<Inner>);
 
 struct Inner {
     node: NodeId,
-    channel: Channel,
+    link: Link,
+    options: Arc<MessageOptions>,
     calls: Calls,
     queue: Arc<Queue>,
     observations: Arc<Observations>,
@@ -56,23 +64,22 @@ struct Driving {
     failed: Option<(Status, Instant)>,
 }
 
-impl Link {
+impl NodeStream {
     pub(crate) fn new(
         node: NodeId,
-        channel: Channel,
-        calls: Calls,
-        capacity: Capacity,
+        link: Link,
+        shared: &Shared,
         observations: Arc<Observations>,
-        backoff: Backoff,
         tasks: Tasks,
     ) -> Self {
         Self(Arc::new(Inner {
             node,
-            channel,
-            calls,
-            queue: Arc::new(Queue::new(capacity)),
+            link,
+            options: Arc::clone(&shared.messages),
+            calls: shared.calls.clone(),
+            queue: Arc::new(Queue::new(shared.limits.queue)),
             observations,
-            backoff,
+            backoff: shared.backoff,
             tasks,
             extended: AtomicBool::new(false),
             driving: Mutex::default(),
@@ -113,7 +120,7 @@ impl Link {
     }
 }
 
-impl Drop for Link {
+impl Drop for NodeStream {
     fn drop(&mut self) {
         self.0.queue.close();
     }
@@ -161,7 +168,7 @@ impl Inner {
                     self.deliver(message);
                 }
                 Some(Ok(Err(_malformed))) => self.calls.ignore(),
-                Some(Err(status)) => break broken(status::normalise(status, Deadline::none())),
+                Some(Err(status)) => break broken(self.link.normalise(status, Deadline::none())),
                 None => break Status::unavailable("the node ended the stream"),
             }
         };
@@ -174,24 +181,27 @@ impl Inner {
     ) -> Result<Streaming<Result<StreamMessage, prost::DecodeError>>, Ending> {
         let body = QueueBody::new(Arc::clone(&self.queue), stream);
         let mut grpc = Grpc::new(OnQueue {
-            channel: self.channel.clone(),
+            channel: self.link.channel(),
             body: Some(body),
-        });
+        })
+        .max_decoding_message_size(self.options.max_reply_size.saturating_add(ENVELOPE));
         grpc.ready().await.map_err(|error| Ending {
             status: status::unavailable(error.into()),
             lesson: Lesson::None,
         })?;
-        let mut request = Request::new(futures::stream::empty());
-        request.metadata_mut().insert(EXTENSIONS, 1.into());
+        let mut headers = self.options.metadata.clone();
+        headers.insert(EXTENSIONS, HeaderValue::from_static("1"));
+        let metadata = MetadataMap::from_headers(headers);
+        let request = Request::from_parts(metadata, Default::default(), futures::stream::empty());
         let path = PathAndQuery::from_static(PATH);
         let response = grpc.streaming(request, path, StreamCodec).await;
         let response = response.map_err(|status| Ending {
             // The connection has a backoff of its own.
-            lesson: match status::is_of_connecting(&status) {
+            lesson: match status::could_not_connect(&status) {
                 true => Lesson::None,
                 false => Lesson::Fails,
             },
-            status: broken(status::normalise(status, Deadline::none())),
+            status: broken(self.link.normalise(status, Deadline::none())),
         })?;
         let extended = response.metadata().contains_key(EXTENSIONS);
         self.extended.store(extended, Ordering::Relaxed);
@@ -205,11 +215,8 @@ impl Inner {
             None => Delivery::Ignored,
         };
         match delivery {
-            Delivery::Answer(sent) => {
-                self.probe.end(number);
-                self.observations.measure(sent.elapsed());
-            }
-            Delivery::Taken => {}
+            // The call itself measures it.
+            Delivery::Taken => drop(self.probe.end(number)),
             Delivery::Ignored => {
                 // A node that is slow answers when its call is over. It is measured all the same.
                 if let Some(sent) = self.probe.end(number) {
@@ -374,8 +381,8 @@ impl Codec for StreamCodec {
     }
 }
 
-impl fmt::Debug for Link {
+impl fmt::Debug for NodeStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Link").field(&self.0.node).finish()
+        f.debug_tuple("NodeStream").field(&self.0.node).finish()
     }
 }

@@ -1,0 +1,99 @@
+//! One request on its way to the nodes of a configuration.
+
+mod grpc;
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures::{Stream, StreamExt};
+use prost::Message;
+use tonic::Status;
+
+use crate::deadline::Deadline;
+use crate::grpc::Envelope;
+use crate::options::CallOptions;
+use crate::stream::StreamFanOut;
+use crate::{Configuration, Method, Node, NodeId, Transport};
+use grpc::GrpcFanOut;
+
+/// Makes each node's own request, or none to skip the node.
+pub(crate) type PerNode<Request> = Box<dyn FnMut(&Request, NodeId) -> Option<Request> + Send>;
+
+/// The requests of one call that are in flight. A stream of the nodes' replies and errors, in order of arrival.
+///
+/// Each node is waited for on its own. Dropping it withdraws the requests.
+pub(crate) enum FanOut<R> {
+    Grpc(GrpcFanOut<R>),
+    Stream(StreamFanOut<R>),
+}
+
+impl<R: Message + Default + 'static> FanOut<R> {
+    /// Addresses `request` to the nodes of `configuration`, in its order, skipping those for which `per_node`
+    /// gives none.
+    pub(crate) fn new<M: Method<Reply = R>>(
+        configuration: &Configuration,
+        request: &M::Request,
+        mut per_node: Option<PerNode<M::Request>>,
+        options: CallOptions,
+        deadline: Deadline,
+    ) -> Self {
+        let envelope = Envelope::new::<M>(options.metadata, deadline);
+        match configuration.transport() {
+            Transport::Grpc => Self::Grpc(GrpcFanOut::new::<M>(
+                configuration,
+                request,
+                per_node,
+                &envelope,
+                deadline,
+            )),
+            Transport::NodeStream => {
+                let address = |node: &Node| match &mut per_node {
+                    None => Some((node.clone(), None)),
+                    Some(per_node) => {
+                        let own = per_node(request, node.id())?;
+                        Some((node.clone(), Some(own)))
+                    }
+                };
+                let nodes = configuration.nodes().filter_map(address).collect();
+                Self::Stream(StreamFanOut::send::<M>(nodes, request, envelope.metadata()))
+            }
+        }
+    }
+}
+
+impl<R: 'static> FanOut<R> {
+    /// How many nodes may still reply.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Grpc(fan_out) => fan_out.len(),
+            Self::Stream(fan_out) => fan_out.len(),
+        }
+    }
+
+    /// Withdraws the requests because the deadline has passed, and returns the nodes that have not replied.
+    pub(crate) fn withdraw_late(&mut self) -> Vec<Node> {
+        match self {
+            Self::Grpc(fan_out) => fan_out.withdraw_late(),
+            Self::Stream(fan_out) => fan_out.withdraw_late(),
+        }
+    }
+
+    /// Lets the requests go on without their caller.
+    pub(crate) fn let_go(self) {
+        match self {
+            Self::Grpc(fan_out) => fan_out.let_go(),
+            Self::Stream(fan_out) => fan_out.let_go(),
+        }
+    }
+}
+
+impl<R: Message + Default + 'static> Stream for FanOut<R> {
+    type Item = (Node, Result<R, Status>);
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match &mut *self {
+            Self::Grpc(fan_out) => fan_out.poll_next_unpin(cx),
+            Self::Stream(fan_out) => fan_out.poll_next_unpin(cx),
+        }
+    }
+}
