@@ -6,8 +6,8 @@
 pub enum Transport {
     /// On one long-lived stream per node: calls arrive at a node in the order in which they were started, and cost a
     /// fraction of what a gRPC call does. The nodes must be served by this crate, or by Gorums (Go, 2026).
+    #[default]
     NodeStream,
     /// Each as a gRPC call of its own, so that the nodes can be any gRPC server. Calls arrive in any order.
-    #[default]
     Grpc,
 }

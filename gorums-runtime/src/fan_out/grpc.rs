@@ -18,7 +18,7 @@ use crate::{Configuration, Method, Node, telemetry};
 ///
 /// Each RPC waits for its own node only. They make progress while the stream is polled; dropping it withdraws
 /// them.
-pub(super) struct GrpcFanOut<R> {
+pub(crate) struct GrpcFanOut<R> {
     in_flight: FuturesUnordered<InFlight<R>>,
     sent: Instant,
     deadline: Deadline,

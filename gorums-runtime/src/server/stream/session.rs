@@ -43,7 +43,6 @@ pub(super) struct Session {
 /// A call whose handler has begun.
 struct Begun {
     number: u64,
-    context: Context,
     turn: Arc<Turn>,
     handling: BoxFuture<'static, Option<Bytes>>,
 }
@@ -163,8 +162,7 @@ impl Session {
         work.contexts.insert(number, context.clone());
         Some(Begun {
             number,
-            handling: answering(context.clone(), request.payload, to),
-            context,
+            handling: answering(context, request.payload, to),
             turn,
         })
     }
