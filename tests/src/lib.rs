@@ -8,6 +8,7 @@ pub mod recorder;
 pub mod replica;
 pub mod service;
 pub mod spec;
+pub mod stream_replica;
 
 pub use golden::{register, streaming};
 
