@@ -839,6 +839,114 @@ pub mod one_way_gorums {
         }
     }
 
+    /// The calls of the service `one_way.OneWay`, to be implemented by mocks: code that is generic over it is
+    /// tested without replicas.
+    ///
+    /// Options are those of the [`OneWayConfiguration`], which has them by `with_options`.
+    pub trait OneWayCalls: Send + Sync {
+        /// Makes the call [`OneWayConfiguration::append`].
+        fn append(
+            &self,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<(), MulticastError>> + Send;
+
+        /// Makes the call [`OneWayConfiguration::append_per_node`].
+        fn append_per_node(
+            &self,
+            request: super::Entry,
+            per_node: impl FnMut(
+                &super::Entry,
+                NodeId,
+            ) -> Option<super::Entry> + Send + 'static,
+        ) -> impl Future<Output = Result<(), MulticastError>> + Send;
+
+        /// Makes the call [`OneWayConfiguration::append_in_order`].
+        fn append_in_order(
+            &self,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<(), MulticastError>> + Send;
+
+        /// Makes the call [`OneWayConfiguration::append_in_order_per_node`].
+        fn append_in_order_per_node(
+            &self,
+            request: super::Entry,
+            per_node: impl FnMut(
+                &super::Entry,
+                NodeId,
+            ) -> Option<super::Entry> + Send + 'static,
+        ) -> impl Future<Output = Result<(), MulticastError>> + Send;
+
+        /// Makes the call [`OneWayNode::append_to`] on `node`.
+        fn append_to(
+            &self,
+            node: NodeId,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<(), NodeError>> + Send;
+
+        /// Makes the call [`OneWayNode::notify`] on `node`.
+        fn notify(
+            &self,
+            node: NodeId,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<(), NodeError>> + Send;
+    }
+
+    impl OneWayCalls for OneWayConfiguration {
+        fn append(
+            &self,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<(), MulticastError>> + Send {
+            Self::append(self, request)
+        }
+
+        fn append_per_node(
+            &self,
+            request: super::Entry,
+            per_node: impl FnMut(
+                &super::Entry,
+                NodeId,
+            ) -> Option<super::Entry> + Send + 'static,
+        ) -> impl Future<Output = Result<(), MulticastError>> + Send {
+            Self::append_per_node(self, request, per_node)
+        }
+
+        fn append_in_order(
+            &self,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<(), MulticastError>> + Send {
+            Self::append_in_order(self, request)
+        }
+
+        fn append_in_order_per_node(
+            &self,
+            request: super::Entry,
+            per_node: impl FnMut(
+                &super::Entry,
+                NodeId,
+            ) -> Option<super::Entry> + Send + 'static,
+        ) -> impl Future<Output = Result<(), MulticastError>> + Send {
+            Self::append_in_order_per_node(self, request, per_node)
+        }
+
+        fn append_to(
+            &self,
+            node: NodeId,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<(), NodeError>> + Send {
+            let call = self.node(node).map(|node| node.append_to(request));
+            async move { call?.await }
+        }
+
+        fn notify(
+            &self,
+            node: NodeId,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<(), NodeError>> + Send {
+            let call = self.node(node).map(|node| node.notify(request));
+            async move { call?.await }
+        }
+    }
+
     /// What a replica of the service `one_way.OneWay` does with each call.
     ///
     /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics

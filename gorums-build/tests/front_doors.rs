@@ -27,6 +27,7 @@ const CASES: [(&str, &[(&str, &str)]); 14] = [
     ("no_package", &[("_.rs", "no_package.rs")]),
     ("proto2", &[("proto2.rs", "proto2.rs")]),
     ("register", &[("register.rs", "register.rs")]),
+    ("register_2017", &[("register_2017.rs", "register_2017.rs")]),
     ("relab_import", &[("relab_import.rs", "relab_import.rs")]),
     ("storage", &[("storage.rs", "storage.rs")]),
     ("two_services", &[("two_services.rs", "two_services.rs")]),

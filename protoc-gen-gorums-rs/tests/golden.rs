@@ -43,6 +43,7 @@ pinned! {
     one_way
     proto2
     register
+    register_2017
     relab_import
     storage
     streaming

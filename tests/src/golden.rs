@@ -22,6 +22,7 @@ golden! {
     one_way
     proto2
     register
+    register_2017
     relab_import
     storage
     streaming
