@@ -5,6 +5,7 @@ use std::time::Duration;
 pub mod golden;
 pub mod network;
 pub mod recorder;
+pub mod register_2017;
 pub mod replica;
 pub mod service;
 pub mod spec;
