@@ -9,10 +9,11 @@ use prost::Message;
 use prost_types::FileDescriptorSet;
 
 /// Golden protos and the files that they give, with the golden files' names.
-const CASES: [(&str, &[(&str, &str)]); 14] = [
+const CASES: [(&str, &[(&str, &str)]); 16] = [
     ("one_way", &[("one_way.rs", "one_way.rs")]),
     ("aggregates", &[("aggregates.rs", "aggregates.rs")]),
     ("correctables", &[("correctables.rs", "correctables.rs")]),
+    ("every_option", &[("every_option.rs", "every_option.rs")]),
     ("futures", &[("futures.rs", "futures.rs")]),
     ("guide", &[("guide.rs", "guide.rs")]),
     (

@@ -36,6 +36,7 @@ pinned! {
     correctables
     edition_2023
     edition_2024
+    every_option
     futures
     guide
     keywords
@@ -71,4 +72,23 @@ fn the_order_of_the_files_does_not_matter() {
     let there = generate(&golden(), &["imports.proto", "imports_types.proto"], "");
     let back = generate(&golden(), &["imports_types.proto", "imports.proto"], "");
     assert!(there.expect("good protos") == back.expect("good protos"));
+}
+
+#[test]
+fn every_option_has_each_option_that_there_is() {
+    let path = golden().join("every_option.proto");
+    let proto = std::fs::read_to_string(path).expect("a golden proto");
+    let declared = protoc_gen_gorums_rs::GORUMS_PROTO.lines();
+    let declared = declared.filter_map(|line| {
+        let of_bool = line.strip_prefix("  bool ");
+        let declaration = of_bool.or_else(|| line.strip_prefix("  string "))?;
+        declaration.split_whitespace().next()
+    });
+    let mut options = 0;
+    for option in declared {
+        let used = format!("option (gorums.{option}) = ");
+        assert!(proto.contains(&used), "it has no {option}");
+        options += 1;
+    }
+    assert!(options > 10, "there are {options}");
 }

@@ -14,6 +14,7 @@ golden! {
     correctables
     edition_2023
     edition_2024
+    every_option
     futures
     guide
     keywords
