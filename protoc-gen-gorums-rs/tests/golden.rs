@@ -63,6 +63,14 @@ fn packages_that_import_each_other() {
 }
 
 #[test]
+fn messages_of_another_crate() {
+    let parameter = "extern_path=.imports.types=::shared_messages";
+    let files = generate(&golden(), &["imports.proto"], parameter).expect("a good proto");
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["imports.rs"]);
+    expect_file![golden().join("shared_messages.rs")].assert_eq(&files["imports.rs"]);
+}
+
+#[test]
 fn no_package() {
     pin(&["no_package.proto"], &[("_.rs", "no_package.rs")]);
 }

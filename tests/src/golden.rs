@@ -39,3 +39,8 @@ pub mod imports {
         include!("../../golden/imports.types.rs");
     }
 }
+
+/// Generated from `golden/imports.proto`, with the messages of `golden/imports_types.proto` in a crate of their own.
+pub mod shared_messages {
+    include!("../../golden/shared_messages.rs");
+}
