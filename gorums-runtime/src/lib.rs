@@ -86,7 +86,7 @@ pub use prost_types;
 pub use tonic;
 
 pub use aggregate_call::{
-    AggregateCall, Aggregated, AllReplies, AsyncCall, Decision, FirstReply, Responses,
+    AggregateCall, Aggregated, Aggregation, AllReplies, AsyncCall, Decision, FirstReply, Responses,
     SuccessfulResponses, Threshold,
 };
 pub use caller::{Caller, NodeCaller};

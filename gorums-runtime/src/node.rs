@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-use crate::grpc::{Link, MessageOptions};
+use crate::grpc::{Link, MessageOptions, MessageStreams};
 use crate::node_errors::Reports;
 use crate::observations::{LastError, Observations};
 use crate::stragglers::Stragglers;
@@ -35,6 +35,7 @@ struct Inner {
     shared: Shared,
     stragglers: Stragglers,
     one_way_room: Arc<Semaphore>,
+    message_streams: MessageStreams,
     observations: Observations,
     removed: AtomicBool,
     tasks: Tasks,
@@ -71,6 +72,7 @@ impl Node {
             link,
             stragglers: Stragglers::new(shared.limits.stragglers, tasks.clone()),
             one_way_room: Arc::new(Semaphore::new(shared.limits.one_way)),
+            message_streams: MessageStreams::default(),
             shared,
             observations: Observations::new(),
             removed: AtomicBool::new(false),
@@ -110,8 +112,8 @@ impl Node {
         self.0.observations.latency()
     }
 
-    /// How a call on the node failed last, if one did: a one-way call fails when it cannot be sent. A success does not
-    /// clear it.
+    /// How a call on the node failed last, if one did: a one-way call fails when it cannot be sent, or when the stream
+    /// ends on which it is sent. A success does not clear it.
     pub fn last_error(&self) -> Option<LastError> {
         self.0.observations.last_error()
     }
@@ -201,8 +203,29 @@ impl Node {
         self.0.shared.limits.one_way
     }
 
+    /// The streams of the methods that take them.
+    pub(crate) fn message_streams(&self) -> &MessageStreams {
+        &self.0.message_streams
+    }
+
+    /// A handle that does not keep the node connected.
+    pub(crate) fn downgrade(&self) -> WeakNode {
+        WeakNode(Arc::downgrade(&self.0))
+    }
+
     pub(crate) fn stragglers(&self) -> &Stragglers {
         &self.0.stragglers
+    }
+}
+
+/// A handle that does not keep its node connected.
+#[derive(Clone)]
+pub(crate) struct WeakNode(Weak<Inner>);
+
+impl WeakNode {
+    /// The node, if it is still there.
+    pub(crate) fn upgrade(&self) -> Option<Node> {
+        self.0.upgrade().map(Node)
     }
 }
 

@@ -55,11 +55,15 @@ impl<M: Method> MulticastCall<M> {
         let span = CallSpan::multicast(M::DESCRIPTOR, &configuration, &options);
         let deadline = options.deadline();
         let envelope = Envelope::new::<M>(options.metadata, deadline);
+        let send = match M::DESCRIPTOR.streams_requests() {
+            true => Sending::message,
+            false => Sending::call,
+        };
         let sending = span.in_scope(|| {
             let requests = guard(|| envelope.address(&configuration, &request, per_node))?;
             let requests = requests.into_iter();
             Ok(requests
-                .map(|(node, request)| Sending::start(node, request, deadline))
+                .map(|(node, request)| send(node, request, deadline))
                 .collect())
         });
         Multicast::new(M::DESCRIPTOR.full_name(), sending, span)

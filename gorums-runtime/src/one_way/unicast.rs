@@ -28,7 +28,7 @@ impl Unicast {
         let node = caller.node().clone();
         let request = envelope.seal(request, &node);
         let span = CallSpan::unicast(M::DESCRIPTOR, &node, caller.options());
-        let sending = span.in_scope(|| Sending::start(node, request, deadline));
+        let sending = span.in_scope(|| Sending::call(node, request, deadline));
         Self { sending, span }
     }
 
