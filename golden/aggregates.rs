@@ -778,6 +778,115 @@ pub mod aggregates_gorums {
         }
     }
 
+    /// The calls of the service `aggregates.Aggregates`, to be implemented by mocks: code that is generic over it is
+    /// tested without replicas.
+    ///
+    /// Options are those of the [`AggregatesConfiguration`], which has them by `with_options`.
+    pub trait AggregatesCalls: Send + Sync {
+        /// Makes the call [`AggregatesConfiguration::read_qc`], for the replies that `aggregation` wants.
+        fn read_qc(
+            &self,
+            request: super::Value,
+            aggregation: Aggregation,
+        ) -> impl Future<Output = Result<Replies<super::Value>, QuorumCallError>> + Send;
+
+        /// Makes the call [`AggregatesConfiguration::write_per_node`], for the replies that `aggregation` wants.
+        fn write_per_node(
+            &self,
+            request: super::Value,
+            per_node: impl FnMut(
+                &super::Value,
+                NodeId,
+            ) -> Option<super::Value> + Send + 'static,
+            aggregation: Aggregation,
+        ) -> impl Future<Output = Result<Replies<super::Value>, QuorumCallError>> + Send;
+
+        /// Makes the call [`AggregatesConfiguration::read_async`], for the replies that `aggregation` wants.
+        fn read_async(
+            &self,
+            request: super::Value,
+            aggregation: Aggregation,
+        ) -> impl Future<Output = Result<Replies<super::Value>, QuorumCallError>> + Send;
+
+        /// Makes the call [`AggregatesConfiguration::read_quorum_call_async`], for the replies that `aggregation` wants.
+        fn read_quorum_call_async(
+            &self,
+            request: super::Value,
+            per_node: impl FnMut(
+                &super::Value,
+                NodeId,
+            ) -> Option<super::Value> + Send + 'static,
+            aggregation: Aggregation,
+        ) -> impl Future<Output = Result<Replies<super::Value>, QuorumCallError>> + Send;
+
+        /// Makes the call [`AggregatesConfiguration::watch`], for the replies that `aggregation` wants.
+        fn watch(
+            &self,
+            request: super::Value,
+            aggregation: Aggregation,
+        ) -> impl Future<Output = Result<Replies<super::Value>, QuorumCallError>> + Send;
+    }
+
+    impl AggregatesCalls for AggregatesConfiguration {
+        fn read_qc(
+            &self,
+            request: super::Value,
+            aggregation: Aggregation,
+        ) -> impl Future<
+            Output = Result<Replies<super::Value>, QuorumCallError>,
+        > + Send {
+            Self::read_qc(self, request).replies(aggregation)
+        }
+
+        fn write_per_node(
+            &self,
+            request: super::Value,
+            per_node: impl FnMut(
+                &super::Value,
+                NodeId,
+            ) -> Option<super::Value> + Send + 'static,
+            aggregation: Aggregation,
+        ) -> impl Future<
+            Output = Result<Replies<super::Value>, QuorumCallError>,
+        > + Send {
+            Self::write_per_node(self, request, per_node).replies(aggregation)
+        }
+
+        fn read_async(
+            &self,
+            request: super::Value,
+            aggregation: Aggregation,
+        ) -> impl Future<
+            Output = Result<Replies<super::Value>, QuorumCallError>,
+        > + Send {
+            Self::read_async(self, request).replies(aggregation)
+        }
+
+        fn read_quorum_call_async(
+            &self,
+            request: super::Value,
+            per_node: impl FnMut(
+                &super::Value,
+                NodeId,
+            ) -> Option<super::Value> + Send + 'static,
+            aggregation: Aggregation,
+        ) -> impl Future<
+            Output = Result<Replies<super::Value>, QuorumCallError>,
+        > + Send {
+            Self::read_quorum_call_async(self, request, per_node).replies(aggregation)
+        }
+
+        fn watch(
+            &self,
+            request: super::Value,
+            aggregation: Aggregation,
+        ) -> impl Future<
+            Output = Result<Replies<super::Value>, QuorumCallError>,
+        > + Send {
+            Self::watch(self, request).replies(aggregation)
+        }
+    }
+
     /// What a replica of the service `aggregates.Aggregates` does with each call.
     ///
     /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
@@ -1463,6 +1572,44 @@ pub mod mixed_gorums {
         /// tonic's client of the service on the node's connection, for methods that stream.
         pub fn client(&self) -> super::mixed_client::MixedClient<Channel> {
             super::mixed_client::MixedClient::new(self.caller.node().channel())
+        }
+    }
+
+    /// The calls of the service `aggregates.Mixed`, to be implemented by mocks: code that is generic over it is
+    /// tested without replicas.
+    ///
+    /// Options are those of the [`MixedConfiguration`], which has them by `with_options`.
+    pub trait MixedCalls: Send + Sync {
+        /// Makes the call [`MixedConfiguration::count`].
+        fn count(
+            &self,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Count, QuorumCallError>> + Send;
+
+        /// Makes the call [`MixedConfiguration::read`], for the replies that `aggregation` wants.
+        fn read(
+            &self,
+            request: super::Value,
+            aggregation: Aggregation,
+        ) -> impl Future<Output = Result<Replies<super::Value>, QuorumCallError>> + Send;
+    }
+
+    impl<Q: MixedQuorumSpec> MixedCalls for MixedConfiguration<Q> {
+        fn count(
+            &self,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Count, QuorumCallError>> + Send {
+            Self::count(self, request).into_future()
+        }
+
+        fn read(
+            &self,
+            request: super::Value,
+            aggregation: Aggregation,
+        ) -> impl Future<
+            Output = Result<Replies<super::Value>, QuorumCallError>,
+        > + Send {
+            Self::read(self, request).replies(aggregation)
         }
     }
 
@@ -2207,6 +2354,61 @@ pub mod deciding_gorums {
         }
     }
 
+    /// The calls of the service `aggregates.Deciding`, to be implemented by mocks: code that is generic over it is
+    /// tested without replicas.
+    ///
+    /// Options are those of the [`DecidingConfiguration`], which has them by `with_options`.
+    pub trait DecidingCalls: Send + Sync {
+        /// Makes the call [`DecidingConfiguration::count_of_each`].
+        fn count_of_each(
+            &self,
+            request: super::Value,
+            per_node: impl FnMut(
+                &super::Value,
+                NodeId,
+            ) -> Option<super::Value> + Send + 'static,
+        ) -> impl Future<Output = Result<super::Count, QuorumCallError>> + Send;
+
+        /// Makes the call [`DecidingConfiguration::count_async`].
+        fn count_async(
+            &self,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Count, QuorumCallError>> + Send;
+
+        /// Makes the call [`DecidingConfiguration::count_stream`].
+        fn count_stream(
+            &self,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Count, QuorumCallError>> + Send;
+    }
+
+    impl<Q: DecidingQuorumSpec> DecidingCalls for DecidingConfiguration<Q> {
+        fn count_of_each(
+            &self,
+            request: super::Value,
+            per_node: impl FnMut(
+                &super::Value,
+                NodeId,
+            ) -> Option<super::Value> + Send + 'static,
+        ) -> impl Future<Output = Result<super::Count, QuorumCallError>> + Send {
+            Self::count_of_each(self, request, per_node).into_future()
+        }
+
+        fn count_async(
+            &self,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Count, QuorumCallError>> + Send {
+            Self::count_async(self, request).into_future()
+        }
+
+        fn count_stream(
+            &self,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Count, QuorumCallError>> + Send {
+            Self::count_stream(self, request).into_future()
+        }
+    }
+
     /// What a replica of the service `aggregates.Deciding` does with each call.
     ///
     /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
@@ -2851,6 +3053,50 @@ pub mod named_gorums {
         }
     }
 
+    /// The calls of the service `aggregates.Named`, to be implemented by mocks: code that is generic over it is
+    /// tested without replicas.
+    ///
+    /// Options are those of the [`NamedConfiguration`], which has them by `with_options`.
+    pub trait NamedCalls: Send + Sync {
+        /// Makes the call [`NamedConfiguration::with_options_`], for the replies that `aggregation` wants.
+        fn with_options_(
+            &self,
+            request: super::Value,
+            aggregation: Aggregation,
+        ) -> impl Future<Output = Result<Replies<super::Value>, QuorumCallError>> + Send;
+
+        /// Makes the call [`NamedConfiguration::async`], for the replies that `aggregation` wants.
+        #[deprecated]
+        fn r#async(
+            &self,
+            request: super::Value,
+            aggregation: Aggregation,
+        ) -> impl Future<Output = Result<Replies<super::Value>, QuorumCallError>> + Send;
+    }
+
+    #[allow(deprecated)]
+    impl NamedCalls for NamedConfiguration {
+        fn with_options_(
+            &self,
+            request: super::Value,
+            aggregation: Aggregation,
+        ) -> impl Future<
+            Output = Result<Replies<super::Value>, QuorumCallError>,
+        > + Send {
+            Self::with_options_(self, request).replies(aggregation)
+        }
+
+        fn r#async(
+            &self,
+            request: super::Value,
+            aggregation: Aggregation,
+        ) -> impl Future<
+            Output = Result<Replies<super::Value>, QuorumCallError>,
+        > + Send {
+            Self::r#async(self, request).replies(aggregation)
+        }
+    }
+
     /// What a replica of the service `aggregates.Named` does with each call.
     ///
     /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
@@ -3344,6 +3590,30 @@ pub mod named_on_node_gorums {
             request: super::Value,
         ) -> NodeCall<methods::WithOptions> {
             NodeCall::new(&self.caller, request)
+        }
+    }
+
+    /// The calls of the service `aggregates.NamedOnNode`, to be implemented by mocks: code that is generic over it is
+    /// tested without replicas.
+    ///
+    /// Options are those of the [`NamedOnNodeConfiguration`], which has them by `with_options`.
+    pub trait NamedOnNodeCalls: Send + Sync {
+        /// Makes the call [`NamedOnNodeNode::with_options_`] on `node`.
+        fn with_options_(
+            &self,
+            node: NodeId,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Value, NodeError>> + Send;
+    }
+
+    impl NamedOnNodeCalls for NamedOnNodeConfiguration {
+        fn with_options_(
+            &self,
+            node: NodeId,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Value, NodeError>> + Send {
+            let call = self.node(node).map(|node| node.with_options_(request));
+            async move { call?.await }
         }
     }
 

@@ -764,6 +764,56 @@ pub mod correctables_gorums {
         }
     }
 
+    /// The calls of the service `correctables.Correctables`, to be implemented by mocks: code that is generic over it is
+    /// tested without replicas.
+    ///
+    /// Options are those of the [`CorrectablesConfiguration`], which has them by `with_options`.
+    pub trait CorrectablesCalls: Send + Sync {
+        /// Makes the call [`CorrectablesConfiguration::read_correctable`].
+        fn read_correctable(&self, request: super::Value) -> Correctable<super::Value>;
+
+        /// Makes the call [`CorrectablesConfiguration::read_prelim`].
+        fn read_prelim(&self, request: super::Value) -> Correctable<super::Value>;
+
+        /// Makes the call [`CorrectablesConfiguration::read_stream`].
+        fn read_stream(&self, request: super::Value) -> Correctable<super::Count>;
+
+        /// Makes the call [`CorrectablesConfiguration::write_per_node`].
+        fn write_per_node(
+            &self,
+            request: super::Value,
+            per_node: impl FnMut(
+                &super::Value,
+                NodeId,
+            ) -> Option<super::Value> + Send + 'static,
+        ) -> Correctable<super::Value>;
+    }
+
+    impl<Q: CorrectablesQuorumSpec> CorrectablesCalls for CorrectablesConfiguration<Q> {
+        fn read_correctable(&self, request: super::Value) -> Correctable<super::Value> {
+            Self::read_correctable(self, request)
+        }
+
+        fn read_prelim(&self, request: super::Value) -> Correctable<super::Value> {
+            Self::read_prelim(self, request)
+        }
+
+        fn read_stream(&self, request: super::Value) -> Correctable<super::Count> {
+            Self::read_stream(self, request)
+        }
+
+        fn write_per_node(
+            &self,
+            request: super::Value,
+            per_node: impl FnMut(
+                &super::Value,
+                NodeId,
+            ) -> Option<super::Value> + Send + 'static,
+        ) -> Correctable<super::Value> {
+            Self::write_per_node(self, request, per_node)
+        }
+    }
+
     /// What a replica of the service `correctables.Correctables` does with each call.
     ///
     /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics

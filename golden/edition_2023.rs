@@ -533,6 +533,27 @@ pub mod edition2023_gorums {
         }
     }
 
+    /// The calls of the service `edition_2023.Edition2023`, to be implemented by mocks: code that is generic over it is
+    /// tested without replicas.
+    ///
+    /// Options are those of the [`Edition2023Configuration`], which has them by `with_options`.
+    pub trait Edition2023Calls: Send + Sync {
+        /// Makes the call [`Edition2023Configuration::get`].
+        fn get(
+            &self,
+            request: super::Request,
+        ) -> impl Future<Output = Result<super::Reply, QuorumCallError>> + Send;
+    }
+
+    impl<Q: Edition2023QuorumSpec> Edition2023Calls for Edition2023Configuration<Q> {
+        fn get(
+            &self,
+            request: super::Request,
+        ) -> impl Future<Output = Result<super::Reply, QuorumCallError>> + Send {
+            Self::get(self, request).into_future()
+        }
+    }
+
     /// What a replica of the service `edition_2023.Edition2023` does with each call.
     ///
     /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics

@@ -465,6 +465,27 @@ pub mod edition2024_gorums {
         }
     }
 
+    /// The calls of the service `edition_2024.Edition2024`, to be implemented by mocks: code that is generic over it is
+    /// tested without replicas.
+    ///
+    /// Options are those of the [`Edition2024Configuration`], which has them by `with_options`.
+    pub trait Edition2024Calls: Send + Sync {
+        /// Makes the call [`Edition2024Configuration::get`].
+        fn get(
+            &self,
+            request: super::Request,
+        ) -> impl Future<Output = Result<super::Reply, QuorumCallError>> + Send;
+    }
+
+    impl<Q: Edition2024QuorumSpec> Edition2024Calls for Edition2024Configuration<Q> {
+        fn get(
+            &self,
+            request: super::Request,
+        ) -> impl Future<Output = Result<super::Reply, QuorumCallError>> + Send {
+            Self::get(self, request).into_future()
+        }
+    }
+
     /// What a replica of the service `edition_2024.Edition2024` does with each call.
     ///
     /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics

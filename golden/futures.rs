@@ -742,6 +742,74 @@ pub mod futures_gorums {
         }
     }
 
+    /// The calls of the service `futures.Futures`, to be implemented by mocks: code that is generic over it is
+    /// tested without replicas.
+    ///
+    /// Options are those of the [`FuturesConfiguration`], which has them by `with_options`.
+    pub trait FuturesCalls: Send + Sync {
+        /// Makes the call [`FuturesConfiguration::read_future`].
+        fn read_future(
+            &self,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Value, QuorumCallError>> + Send;
+
+        /// Makes the call [`FuturesConfiguration::count_future`].
+        fn count_future(
+            &self,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Count, QuorumCallError>> + Send;
+
+        /// Makes the call [`FuturesConfiguration::write_per_node_future`].
+        fn write_per_node_future(
+            &self,
+            request: super::Value,
+            per_node: impl FnMut(
+                &super::Value,
+                NodeId,
+            ) -> Option<super::Value> + Send + 'static,
+        ) -> impl Future<Output = Result<super::Value, QuorumCallError>> + Send;
+
+        /// Makes the call [`FuturesConfiguration::count_async`].
+        fn count_async(
+            &self,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Count, QuorumCallError>> + Send;
+    }
+
+    impl<Q: FuturesQuorumSpec> FuturesCalls for FuturesConfiguration<Q> {
+        fn read_future(
+            &self,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Value, QuorumCallError>> + Send {
+            Self::read_future(self, request).into_future()
+        }
+
+        fn count_future(
+            &self,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Count, QuorumCallError>> + Send {
+            Self::count_future(self, request).into_future()
+        }
+
+        fn write_per_node_future(
+            &self,
+            request: super::Value,
+            per_node: impl FnMut(
+                &super::Value,
+                NodeId,
+            ) -> Option<super::Value> + Send + 'static,
+        ) -> impl Future<Output = Result<super::Value, QuorumCallError>> + Send {
+            Self::write_per_node_future(self, request, per_node).into_future()
+        }
+
+        fn count_async(
+            &self,
+            request: super::Value,
+        ) -> impl Future<Output = Result<super::Count, QuorumCallError>> + Send {
+            Self::count_async(self, request).into_future()
+        }
+    }
+
     /// What a replica of the service `futures.Futures` does with each call.
     ///
     /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics

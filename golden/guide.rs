@@ -1475,6 +1475,197 @@ pub mod storage_gorums {
         }
     }
 
+    /// The calls of the service `guide.Storage`, to be implemented by mocks: code that is generic over it is
+    /// tested without replicas.
+    ///
+    /// Options are those of the [`StorageConfiguration`], which has them by `with_options`.
+    pub trait StorageCalls: Send + Sync {
+        /// Makes the call [`StorageNode::get`] on `node`.
+        fn get(
+            &self,
+            node: NodeId,
+            request: super::Key,
+        ) -> impl Future<Output = Result<super::Entry, NodeError>> + Send;
+
+        /// Makes the call [`StorageNode::hint`] on `node`.
+        fn hint(
+            &self,
+            node: NodeId,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<(), NodeError>> + Send;
+
+        /// Makes the call [`StorageConfiguration::read`].
+        fn read(
+            &self,
+            request: super::Key,
+        ) -> impl Future<Output = Result<super::Entry, QuorumCallError>> + Send;
+
+        /// Makes the call [`StorageConfiguration::write`].
+        fn write(
+            &self,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<super::Ack, QuorumCallError>> + Send;
+
+        /// Makes the call [`StorageConfiguration::write_shards`].
+        fn write_shards(
+            &self,
+            request: super::Entry,
+            per_node: impl FnMut(
+                &super::Entry,
+                NodeId,
+            ) -> Option<super::Entry> + Send + 'static,
+        ) -> impl Future<Output = Result<super::Ack, QuorumCallError>> + Send;
+
+        /// Makes the call [`StorageConfiguration::read_agreed`].
+        fn read_agreed(
+            &self,
+            request: super::Key,
+        ) -> impl Future<Output = Result<super::Agreed, QuorumCallError>> + Send;
+
+        /// Makes the call [`StorageConfiguration::write_future`].
+        fn write_future(
+            &self,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<super::Ack, QuorumCallError>> + Send;
+
+        /// Makes the call [`StorageConfiguration::collect`], for the replies that `aggregation` wants.
+        fn collect(
+            &self,
+            request: super::Key,
+            aggregation: Aggregation,
+        ) -> impl Future<Output = Result<Replies<super::Entry>, QuorumCallError>> + Send;
+
+        /// Makes the call [`StorageConfiguration::collect_async`], for the replies that `aggregation` wants.
+        fn collect_async(
+            &self,
+            request: super::Key,
+            aggregation: Aggregation,
+        ) -> impl Future<Output = Result<Replies<super::Entry>, QuorumCallError>> + Send;
+
+        /// Makes the call [`StorageConfiguration::history`], for the replies that `aggregation` wants.
+        fn history(
+            &self,
+            request: super::Key,
+            aggregation: Aggregation,
+        ) -> impl Future<Output = Result<Replies<super::Entry>, QuorumCallError>> + Send;
+
+        /// Makes the call [`StorageConfiguration::read_correctable`].
+        fn read_correctable(&self, request: super::Key) -> Correctable<super::Entry>;
+
+        /// Makes the call [`StorageConfiguration::follow`].
+        fn follow(&self, request: super::Key) -> Correctable<super::Entry>;
+
+        /// Makes the call [`StorageConfiguration::spread`].
+        fn spread(
+            &self,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<(), MulticastError>> + Send;
+    }
+
+    impl<Q: StorageQuorumSpec> StorageCalls for StorageConfiguration<Q> {
+        fn get(
+            &self,
+            node: NodeId,
+            request: super::Key,
+        ) -> impl Future<Output = Result<super::Entry, NodeError>> + Send {
+            let call = self.node(node).map(|node| node.get(request));
+            async move { call?.await }
+        }
+
+        fn hint(
+            &self,
+            node: NodeId,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<(), NodeError>> + Send {
+            let call = self.node(node).map(|node| node.hint(request));
+            async move { call?.await }
+        }
+
+        fn read(
+            &self,
+            request: super::Key,
+        ) -> impl Future<Output = Result<super::Entry, QuorumCallError>> + Send {
+            Self::read(self, request).into_future()
+        }
+
+        fn write(
+            &self,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<super::Ack, QuorumCallError>> + Send {
+            Self::write(self, request).into_future()
+        }
+
+        fn write_shards(
+            &self,
+            request: super::Entry,
+            per_node: impl FnMut(
+                &super::Entry,
+                NodeId,
+            ) -> Option<super::Entry> + Send + 'static,
+        ) -> impl Future<Output = Result<super::Ack, QuorumCallError>> + Send {
+            Self::write_shards(self, request, per_node).into_future()
+        }
+
+        fn read_agreed(
+            &self,
+            request: super::Key,
+        ) -> impl Future<Output = Result<super::Agreed, QuorumCallError>> + Send {
+            Self::read_agreed(self, request).into_future()
+        }
+
+        fn write_future(
+            &self,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<super::Ack, QuorumCallError>> + Send {
+            Self::write_future(self, request).into_future()
+        }
+
+        fn collect(
+            &self,
+            request: super::Key,
+            aggregation: Aggregation,
+        ) -> impl Future<
+            Output = Result<Replies<super::Entry>, QuorumCallError>,
+        > + Send {
+            Self::collect(self, request).replies(aggregation)
+        }
+
+        fn collect_async(
+            &self,
+            request: super::Key,
+            aggregation: Aggregation,
+        ) -> impl Future<
+            Output = Result<Replies<super::Entry>, QuorumCallError>,
+        > + Send {
+            Self::collect_async(self, request).replies(aggregation)
+        }
+
+        fn history(
+            &self,
+            request: super::Key,
+            aggregation: Aggregation,
+        ) -> impl Future<
+            Output = Result<Replies<super::Entry>, QuorumCallError>,
+        > + Send {
+            Self::history(self, request).replies(aggregation)
+        }
+
+        fn read_correctable(&self, request: super::Key) -> Correctable<super::Entry> {
+            Self::read_correctable(self, request)
+        }
+
+        fn follow(&self, request: super::Key) -> Correctable<super::Entry> {
+            Self::follow(self, request)
+        }
+
+        fn spread(
+            &self,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<(), MulticastError>> + Send {
+            Self::spread(self, request)
+        }
+    }
+
     /// What a replica of the service `guide.Storage` does with each call.
     ///
     /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics

@@ -711,6 +711,70 @@ pub mod imports_gorums {
         }
     }
 
+    /// The calls of the service `imports.Imports`, to be implemented by mocks: code that is generic over it is
+    /// tested without replicas.
+    ///
+    /// Options are those of the [`ImportsConfiguration`], which has them by `with_options`.
+    pub trait ImportsCalls: Send + Sync {
+        /// Makes the call [`ImportsConfiguration::get`].
+        fn get(
+            &self,
+            request: super::Request,
+        ) -> impl Future<Output = Result<super::types::Value, QuorumCallError>> + Send;
+
+        /// Makes the call [`ImportsConfiguration::get_version`].
+        fn get_version(
+            &self,
+            request: super::types::Value,
+        ) -> impl Future<Output = Result<super::types::Summary, QuorumCallError>> + Send;
+
+        /// Makes the call [`ImportsConfiguration::count`].
+        fn count(
+            &self,
+            request: super::Request,
+        ) -> impl Future<Output = Result<super::types::Summary, QuorumCallError>> + Send;
+
+        /// Makes the call [`ImportsConfiguration::name`].
+        fn name(
+            &self,
+            request: super::Request,
+        ) -> impl Future<Output = Result<i64, QuorumCallError>> + Send;
+    }
+
+    impl<Q: ImportsQuorumSpec> ImportsCalls for ImportsConfiguration<Q> {
+        fn get(
+            &self,
+            request: super::Request,
+        ) -> impl Future<Output = Result<super::types::Value, QuorumCallError>> + Send {
+            Self::get(self, request).into_future()
+        }
+
+        fn get_version(
+            &self,
+            request: super::types::Value,
+        ) -> impl Future<
+            Output = Result<super::types::Summary, QuorumCallError>,
+        > + Send {
+            Self::get_version(self, request).into_future()
+        }
+
+        fn count(
+            &self,
+            request: super::Request,
+        ) -> impl Future<
+            Output = Result<super::types::Summary, QuorumCallError>,
+        > + Send {
+            Self::count(self, request).into_future()
+        }
+
+        fn name(
+            &self,
+            request: super::Request,
+        ) -> impl Future<Output = Result<i64, QuorumCallError>> + Send {
+            Self::name(self, request).into_future()
+        }
+    }
+
     /// What a replica of the service `imports.Imports` does with each call.
     ///
     /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics

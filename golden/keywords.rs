@@ -837,6 +837,72 @@ pub mod type_service_gorums {
         }
     }
 
+    /// The calls of the service `keywords.type_service`, to be implemented by mocks: code that is generic over it is
+    /// tested without replicas.
+    ///
+    /// Options are those of the [`TypeServiceConfiguration`], which has them by `with_options`.
+    pub trait TypeServiceCalls: Send + Sync {
+        /// Makes the call [`TypeServiceConfiguration::type`].
+        fn r#type(
+            &self,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Self_, QuorumCallError>> + Send;
+
+        /// Makes the call [`TypeServiceConfiguration::self_`].
+        fn self_(
+            &self,
+            request: super::Self_,
+        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send;
+
+        /// Makes the call [`TypeServiceNode::async`] on `node`.
+        fn r#async(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
+
+        /// Makes the call [`TypeServiceNode::match`] on `node`.
+        fn r#match(
+            &self,
+            node: NodeId,
+            request: super::Self_,
+        ) -> impl Future<Output = Result<super::Self_, NodeError>> + Send;
+    }
+
+    impl<Q: TypeServiceQuorumSpec> TypeServiceCalls for TypeServiceConfiguration<Q> {
+        fn r#type(
+            &self,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Self_, QuorumCallError>> + Send {
+            Self::r#type(self, request).into_future()
+        }
+
+        fn self_(
+            &self,
+            request: super::Self_,
+        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send {
+            Self::self_(self, request).into_future()
+        }
+
+        fn r#async(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
+            let call = self.node(node).map(|node| node.r#async(request));
+            async move { call?.await }
+        }
+
+        fn r#match(
+            &self,
+            node: NodeId,
+            request: super::Self_,
+        ) -> impl Future<Output = Result<super::Self_, NodeError>> + Send {
+            let call = self.node(node).map(|node| node.r#match(request));
+            async move { call?.await }
+        }
+    }
+
     /// What a replica of the service `keywords.type_service` does with each call.
     ///
     /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
@@ -2187,6 +2253,167 @@ pub mod own_names_gorums {
         /// Calls `keywords.OwnNames/ToOwned` on the node.
         pub fn to_owned(&self, request: super::Type) -> NodeCall<methods::ToOwned> {
             NodeCall::new(&self.caller, request)
+        }
+    }
+
+    /// The calls of the service `keywords.OwnNames`, to be implemented by mocks: code that is generic over it is
+    /// tested without replicas.
+    ///
+    /// Options are those of the [`OwnNamesConfiguration`], which has them by `with_options`.
+    pub trait OwnNamesCalls: Send + Sync {
+        /// Makes the call [`OwnNamesConfiguration::new_`].
+        fn new_(
+            &self,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send;
+
+        /// Makes the call [`OwnNamesConfiguration::id`].
+        fn id(
+            &self,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send;
+
+        /// Makes the call [`OwnNamesNode::node_`] on `node`.
+        fn node_(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
+
+        /// Makes the call [`OwnNamesConfiguration::nodes_`].
+        fn nodes_(
+            &self,
+            request: super::Type,
+            per_node: impl FnMut(
+                &super::Type,
+                NodeId,
+            ) -> Option<super::Type> + Send + 'static,
+        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send;
+
+        /// Makes the call [`OwnNamesConfiguration::configuration_`].
+        fn configuration_(
+            &self,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send;
+
+        /// Makes the call [`OwnNamesConfiguration::spec_`].
+        fn spec_(
+            &self,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send;
+
+        /// Makes the call [`OwnNamesNode::client_`] on `node`.
+        fn client_(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
+
+        /// Makes the call [`OwnNamesNode::clone_`] on `node`.
+        fn clone_(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
+
+        /// Makes the call [`OwnNamesNode::into_`] on `node`.
+        fn into_(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
+
+        /// Makes the call [`OwnNamesNode::to_owned`] on `node`.
+        fn to_owned(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
+    }
+
+    impl<Q: OwnNamesQuorumSpec> OwnNamesCalls for OwnNamesConfiguration<Q> {
+        fn new_(
+            &self,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send {
+            Self::new_(self, request).into_future()
+        }
+
+        fn id(
+            &self,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send {
+            Self::id(self, request).into_future()
+        }
+
+        fn node_(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
+            let call = self.node(node).map(|node| node.node_(request));
+            async move { call?.await }
+        }
+
+        fn nodes_(
+            &self,
+            request: super::Type,
+            per_node: impl FnMut(
+                &super::Type,
+                NodeId,
+            ) -> Option<super::Type> + Send + 'static,
+        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send {
+            Self::nodes_(self, request, per_node).into_future()
+        }
+
+        fn configuration_(
+            &self,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send {
+            Self::configuration_(self, request).into_future()
+        }
+
+        fn spec_(
+            &self,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send {
+            Self::spec_(self, request).into_future()
+        }
+
+        fn client_(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
+            let call = self.node(node).map(|node| node.client_(request));
+            async move { call?.await }
+        }
+
+        fn clone_(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
+            let call = self.node(node).map(|node| node.clone_(request));
+            async move { call?.await }
+        }
+
+        fn into_(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
+            let call = self.node(node).map(|node| node.into_(request));
+            async move { call?.await }
+        }
+
+        fn to_owned(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
+            let call = self.node(node).map(|node| node.to_owned(request));
+            async move { call?.await }
         }
     }
 
@@ -3875,6 +4102,207 @@ pub mod http_server2_gorums {
         }
     }
 
+    /// The calls of the service `keywords.HTTPServer2`, to be implemented by mocks: code that is generic over it is
+    /// tested without replicas.
+    ///
+    /// Options are those of the [`HttpServer2Configuration`], which has them by `with_options`.
+    pub trait HttpServer2Calls: Send + Sync {
+        /// Makes the call [`HttpServer2Node::connect`] on `node`.
+        fn connect(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
+
+        /// Makes the call [`HttpServer2Node::with_origin`] on `node`.
+        fn with_origin(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
+
+        /// Makes the call [`HttpServer2Node::with_interceptor`] on `node`.
+        fn with_interceptor(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
+
+        /// Makes the call [`HttpServer2Node::send_compressed`] on `node`.
+        fn send_compressed(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
+
+        /// Makes the call [`HttpServer2Node::accept_compressed`] on `node`.
+        fn accept_compressed(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
+
+        /// Makes the call [`HttpServer2Node::max_decoding_message_size`] on `node`.
+        fn max_decoding_message_size(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
+
+        /// Makes the call [`HttpServer2Node::max_encoding_message_size`] on `node`.
+        fn max_encoding_message_size(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
+
+        /// Makes the call [`HttpServer2Node::cmp`] on `node`.
+        fn cmp(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
+
+        /// Makes the call [`HttpServer2Node::from_disk`] on `node`.
+        fn from_disk(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
+
+        /// Makes the call [`HttpServer2Configuration::into_disk`].
+        fn into_disk(
+            &self,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send;
+
+        /// Makes the call [`HttpServer2Node::drop`] on `node`.
+        fn drop(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
+
+        /// Makes the call [`HttpServer2Node::default`] on `node`.
+        fn default(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
+    }
+
+    impl<Q: HttpServer2QuorumSpec> HttpServer2Calls for HttpServer2Configuration<Q> {
+        fn connect(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
+            let call = self.node(node).map(|node| node.connect(request));
+            async move { call?.await }
+        }
+
+        fn with_origin(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
+            let call = self.node(node).map(|node| node.with_origin(request));
+            async move { call?.await }
+        }
+
+        fn with_interceptor(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
+            let call = self.node(node).map(|node| node.with_interceptor(request));
+            async move { call?.await }
+        }
+
+        fn send_compressed(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
+            let call = self.node(node).map(|node| node.send_compressed(request));
+            async move { call?.await }
+        }
+
+        fn accept_compressed(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
+            let call = self.node(node).map(|node| node.accept_compressed(request));
+            async move { call?.await }
+        }
+
+        fn max_decoding_message_size(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
+            let call = self
+                .node(node)
+                .map(|node| node.max_decoding_message_size(request));
+            async move { call?.await }
+        }
+
+        fn max_encoding_message_size(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
+            let call = self
+                .node(node)
+                .map(|node| node.max_encoding_message_size(request));
+            async move { call?.await }
+        }
+
+        fn cmp(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
+            let call = self.node(node).map(|node| node.cmp(request));
+            async move { call?.await }
+        }
+
+        fn from_disk(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
+            let call = self.node(node).map(|node| node.from_disk(request));
+            async move { call?.await }
+        }
+
+        fn into_disk(
+            &self,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send {
+            Self::into_disk(self, request).into_future()
+        }
+
+        fn drop(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
+            let call = self.node(node).map(|node| node.drop(request));
+            async move { call?.await }
+        }
+
+        fn default(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
+            let call = self.node(node).map(|node| node.default(request));
+            async move { call?.await }
+        }
+    }
+
     /// What a replica of the service `keywords.HTTPServer2` does with each call.
     ///
     /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
@@ -4764,6 +5192,43 @@ pub mod unknown_gorums {
         /// Calls `keywords.Unknown/Method` on the node.
         pub fn method(&self, request: super::Type) -> NodeCall<methods::Method> {
             NodeCall::new(&self.caller, request)
+        }
+    }
+
+    /// The calls of the service `keywords.Unknown`, to be implemented by mocks: code that is generic over it is
+    /// tested without replicas.
+    ///
+    /// Options are those of the [`UnknownConfiguration`], which has them by `with_options`.
+    pub trait UnknownCalls: Send + Sync {
+        /// Makes the call [`UnknownNode::method`] on `node`.
+        fn method(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
+
+        /// Makes the call [`UnknownConfiguration::replies`].
+        fn replies(
+            &self,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send;
+    }
+
+    impl<Q: UnknownQuorumSpec> UnknownCalls for UnknownConfiguration<Q> {
+        fn method(
+            &self,
+            node: NodeId,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
+            let call = self.node(node).map(|node| node.method(request));
+            async move { call?.await }
+        }
+
+        fn replies(
+            &self,
+            request: super::Type,
+        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send {
+            Self::replies(self, request).into_future()
         }
     }
 

@@ -933,6 +933,80 @@ pub mod sink_gorums {
         }
     }
 
+    /// The calls of the service `kitchen_sink.Sink`, to be implemented by mocks: code that is generic over it is
+    /// tested without replicas.
+    ///
+    /// Options are those of the [`SinkConfiguration`], which has them by `with_options`.
+    pub trait SinkCalls: Send + Sync {
+        /// Makes the call [`SinkConfiguration::take`].
+        fn take(
+            &self,
+            request: super::Everything,
+        ) -> impl Future<Output = Result<(), QuorumCallError>> + Send;
+
+        /// Makes the call [`SinkConfiguration::take_inner`].
+        fn take_inner(
+            &self,
+            request: super::everything::Inner,
+        ) -> impl Future<
+            Output = Result<super::everything::Inner, QuorumCallError>,
+        > + Send;
+
+        /// Makes the call [`SinkConfiguration::old`].
+        #[deprecated]
+        fn old(
+            &self,
+            request: super::Commented,
+        ) -> impl Future<
+            Output = Result<::gorums_runtime::prost_types::Any, QuorumCallError>,
+        > + Send;
+
+        /// Makes the call [`SinkNode::old_one`] on `node`.
+        #[deprecated]
+        fn old_one(
+            &self,
+            node: NodeId,
+            request: ::gorums_runtime::prost_types::Timestamp,
+        ) -> impl Future<Output = Result<bool, NodeError>> + Send;
+    }
+
+    #[allow(deprecated)]
+    impl<Q: SinkQuorumSpec> SinkCalls for SinkConfiguration<Q> {
+        fn take(
+            &self,
+            request: super::Everything,
+        ) -> impl Future<Output = Result<(), QuorumCallError>> + Send {
+            Self::take(self, request).into_future()
+        }
+
+        fn take_inner(
+            &self,
+            request: super::everything::Inner,
+        ) -> impl Future<
+            Output = Result<super::everything::Inner, QuorumCallError>,
+        > + Send {
+            Self::take_inner(self, request).into_future()
+        }
+
+        fn old(
+            &self,
+            request: super::Commented,
+        ) -> impl Future<
+            Output = Result<::gorums_runtime::prost_types::Any, QuorumCallError>,
+        > + Send {
+            Self::old(self, request).into_future()
+        }
+
+        fn old_one(
+            &self,
+            node: NodeId,
+            request: ::gorums_runtime::prost_types::Timestamp,
+        ) -> impl Future<Output = Result<bool, NodeError>> + Send {
+            let call = self.node(node).map(|node| node.old_one(request));
+            async move { call?.await }
+        }
+    }
+
     /// What a replica of the service `kitchen_sink.Sink` does with each call.
     ///
     /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics

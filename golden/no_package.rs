@@ -528,6 +528,43 @@ pub mod pinger_gorums {
         }
     }
 
+    /// The calls of the service `Pinger`, to be implemented by mocks: code that is generic over it is
+    /// tested without replicas.
+    ///
+    /// Options are those of the [`PingerConfiguration`], which has them by `with_options`.
+    pub trait PingerCalls: Send + Sync {
+        /// Makes the call [`PingerConfiguration::ping`].
+        fn ping(
+            &self,
+            request: super::Ping,
+        ) -> impl Future<Output = Result<super::Total, QuorumCallError>> + Send;
+
+        /// Makes the call [`PingerNode::ping_one`] on `node`.
+        fn ping_one(
+            &self,
+            node: NodeId,
+            request: super::Ping,
+        ) -> impl Future<Output = Result<super::Pong, NodeError>> + Send;
+    }
+
+    impl<Q: PingerQuorumSpec> PingerCalls for PingerConfiguration<Q> {
+        fn ping(
+            &self,
+            request: super::Ping,
+        ) -> impl Future<Output = Result<super::Total, QuorumCallError>> + Send {
+            Self::ping(self, request).into_future()
+        }
+
+        fn ping_one(
+            &self,
+            node: NodeId,
+            request: super::Ping,
+        ) -> impl Future<Output = Result<super::Pong, NodeError>> + Send {
+            let call = self.node(node).map(|node| node.ping_one(request));
+            async move { call?.await }
+        }
+    }
+
     /// What a replica of the service `Pinger` does with each call.
     ///
     /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics

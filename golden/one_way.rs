@@ -151,6 +151,51 @@ pub mod one_way_client {
             self.inner.unary(req, path, codec).await
         }
 
+        /// Appends entries in the order in which they are sent: the shape of 2017, one stream to each node.
+        pub async fn append_in_order(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<Message = super::Entry>,
+        ) -> std::result::Result<tonic::Response<()>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = ::gorums_runtime::codegen::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/one_way.OneWay/AppendInOrder",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("one_way.OneWay", "AppendInOrder"));
+            self.inner.client_streaming(req, path, codec).await
+        }
+
+        pub async fn append_in_order_per_node(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<Message = super::Entry>,
+        ) -> std::result::Result<tonic::Response<super::Entry>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = ::gorums_runtime::codegen::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/one_way.OneWay/AppendInOrderPerNode",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("one_way.OneWay", "AppendInOrderPerNode"));
+            self.inner.client_streaming(req, path, codec).await
+        }
+
         /// Appends an entry at one node.
         pub async fn append_to(
             &mut self,
@@ -216,6 +261,17 @@ pub mod one_way_server {
             &self,
             request: tonic::Request<super::Entry>,
         ) -> std::result::Result<tonic::Response<()>, tonic::Status>;
+
+        /// Appends entries in the order in which they are sent: the shape of 2017, one stream to each node.
+        async fn append_in_order(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::Entry>>,
+        ) -> std::result::Result<tonic::Response<()>, tonic::Status>;
+
+        async fn append_in_order_per_node(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::Entry>>,
+        ) -> std::result::Result<tonic::Response<super::Entry>, tonic::Status>;
 
         /// Appends an entry at one node.
         async fn append_to(
@@ -401,6 +457,97 @@ pub mod one_way_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/one_way.OneWay/AppendInOrder" => {
+                    #[allow(non_camel_case_types)]
+                    struct AppendInOrderSvc<T: OneWay>(pub Arc<T>);
+
+                    impl<T: OneWay> tonic::server::ClientStreamingService<super::Entry>
+                    for AppendInOrderSvc<T> {
+                        type Response = ();
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<tonic::Streaming<super::Entry>>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OneWay>::append_in_order(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AppendInOrderSvc(inner);
+                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.client_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/one_way.OneWay/AppendInOrderPerNode" => {
+                    #[allow(non_camel_case_types)]
+                    struct AppendInOrderPerNodeSvc<T: OneWay>(pub Arc<T>);
+
+                    impl<T: OneWay> tonic::server::ClientStreamingService<super::Entry>
+                    for AppendInOrderPerNodeSvc<T> {
+                        type Response = super::Entry;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<tonic::Streaming<super::Entry>>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OneWay>::append_in_order_per_node(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AppendInOrderPerNodeSvc(inner);
+                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.client_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)
@@ -609,6 +756,36 @@ pub mod one_way_gorums {
             >::per_node(&self.caller, request, per_node)
                 .start()
         }
+
+        /// Appends entries in the order in which they are sent: the shape of 2017, one stream to each node.
+        ///
+        /// The call has been sent when this returns.
+        ///
+        /// Each node is sent all calls of this method on one stream, in their order.
+        pub fn append_in_order(&self, request: super::Entry) -> Multicast {
+            MulticastCall::<methods::AppendInOrder>::new(&self.caller, request).start()
+        }
+
+        /// Calls `one_way.OneWay/AppendInOrderPerNode` on every node; nobody waits for replies.
+        ///
+        /// The call has been sent when this returns.
+        ///
+        /// Each node is sent all calls of this method on one stream, in their order.
+        ///
+        /// `per_node` gives each node its own request, or none to skip the node.
+        pub fn append_in_order_per_node(
+            &self,
+            request: super::Entry,
+            per_node: impl FnMut(
+                &super::Entry,
+                NodeId,
+            ) -> Option<super::Entry> + Send + 'static,
+        ) -> Multicast {
+            MulticastCall::<
+                methods::AppendInOrderPerNode,
+            >::per_node(&self.caller, request, per_node)
+                .start()
+        }
     }
 
     /// The service `one_way.OneWay` on one node.
@@ -662,6 +839,114 @@ pub mod one_way_gorums {
         }
     }
 
+    /// The calls of the service `one_way.OneWay`, to be implemented by mocks: code that is generic over it is
+    /// tested without replicas.
+    ///
+    /// Options are those of the [`OneWayConfiguration`], which has them by `with_options`.
+    pub trait OneWayCalls: Send + Sync {
+        /// Makes the call [`OneWayConfiguration::append`].
+        fn append(
+            &self,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<(), MulticastError>> + Send;
+
+        /// Makes the call [`OneWayConfiguration::append_per_node`].
+        fn append_per_node(
+            &self,
+            request: super::Entry,
+            per_node: impl FnMut(
+                &super::Entry,
+                NodeId,
+            ) -> Option<super::Entry> + Send + 'static,
+        ) -> impl Future<Output = Result<(), MulticastError>> + Send;
+
+        /// Makes the call [`OneWayConfiguration::append_in_order`].
+        fn append_in_order(
+            &self,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<(), MulticastError>> + Send;
+
+        /// Makes the call [`OneWayConfiguration::append_in_order_per_node`].
+        fn append_in_order_per_node(
+            &self,
+            request: super::Entry,
+            per_node: impl FnMut(
+                &super::Entry,
+                NodeId,
+            ) -> Option<super::Entry> + Send + 'static,
+        ) -> impl Future<Output = Result<(), MulticastError>> + Send;
+
+        /// Makes the call [`OneWayNode::append_to`] on `node`.
+        fn append_to(
+            &self,
+            node: NodeId,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<(), NodeError>> + Send;
+
+        /// Makes the call [`OneWayNode::notify`] on `node`.
+        fn notify(
+            &self,
+            node: NodeId,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<(), NodeError>> + Send;
+    }
+
+    impl OneWayCalls for OneWayConfiguration {
+        fn append(
+            &self,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<(), MulticastError>> + Send {
+            Self::append(self, request)
+        }
+
+        fn append_per_node(
+            &self,
+            request: super::Entry,
+            per_node: impl FnMut(
+                &super::Entry,
+                NodeId,
+            ) -> Option<super::Entry> + Send + 'static,
+        ) -> impl Future<Output = Result<(), MulticastError>> + Send {
+            Self::append_per_node(self, request, per_node)
+        }
+
+        fn append_in_order(
+            &self,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<(), MulticastError>> + Send {
+            Self::append_in_order(self, request)
+        }
+
+        fn append_in_order_per_node(
+            &self,
+            request: super::Entry,
+            per_node: impl FnMut(
+                &super::Entry,
+                NodeId,
+            ) -> Option<super::Entry> + Send + 'static,
+        ) -> impl Future<Output = Result<(), MulticastError>> + Send {
+            Self::append_in_order_per_node(self, request, per_node)
+        }
+
+        fn append_to(
+            &self,
+            node: NodeId,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<(), NodeError>> + Send {
+            let call = self.node(node).map(|node| node.append_to(request));
+            async move { call?.await }
+        }
+
+        fn notify(
+            &self,
+            node: NodeId,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<(), NodeError>> + Send {
+            let call = self.node(node).map(|node| node.notify(request));
+            async move { call?.await }
+        }
+    }
+
     /// What a replica of the service `one_way.OneWay` does with each call.
     ///
     /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
@@ -680,6 +965,24 @@ pub mod one_way_gorums {
         ///
         /// The caller waits for no reply.
         fn append_per_node(
+            &self,
+            ctx: &Context,
+            request: super::Entry,
+        ) -> impl Future<Output = ()> + Send;
+
+        /// Appends entries in the order in which they are sent: the shape of 2017, one stream to each node.
+        ///
+        /// Called for each request of the stream, one after the other. The caller waits for no reply.
+        fn append_in_order(
+            &self,
+            ctx: &Context,
+            request: super::Entry,
+        ) -> impl Future<Output = ()> + Send;
+
+        /// Handles `one_way.OneWay/AppendInOrderPerNode`.
+        ///
+        /// Called for each request of the stream, one after the other. The caller waits for no reply.
+        fn append_in_order_per_node(
             &self,
             ctx: &Context,
             request: super::Entry,
@@ -727,6 +1030,19 @@ pub mod one_way_gorums {
                         OneWayReplica::append_per_node(&*replica, &ctx, request).await
                     },
                 )
+                .one_way_stream(
+                    methods::AppendInOrder,
+                    |replica, ctx, request| async move {
+                        OneWayReplica::append_in_order(&*replica, &ctx, request).await
+                    },
+                )
+                .one_way_stream(
+                    methods::AppendInOrderPerNode,
+                    |replica, ctx, request| async move {
+                        OneWayReplica::append_in_order_per_node(&*replica, &ctx, request)
+                            .await
+                    },
+                )
                 .one_way(
                     methods::AppendTo,
                     |replica, ctx, request| async move {
@@ -755,6 +1071,14 @@ pub mod one_way_gorums {
         #[derive(Clone, Copy, Debug)]
         pub struct AppendPerNode;
 
+        /// `one_way.OneWay/AppendInOrder`
+        #[derive(Clone, Copy, Debug)]
+        pub struct AppendInOrder;
+
+        /// `one_way.OneWay/AppendInOrderPerNode`
+        #[derive(Clone, Copy, Debug)]
+        pub struct AppendInOrderPerNode;
+
         /// `one_way.OneWay/AppendTo`
         #[derive(Clone, Copy, Debug)]
         pub struct AppendTo;
@@ -782,6 +1106,28 @@ pub mod one_way_gorums {
             "AppendPerNode",
             "/one_way.OneWay/AppendPerNode",
         );
+    }
+
+    impl Method for methods::AppendInOrder {
+        type Request = super::Entry;
+        type Reply = ();
+        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
+                "one_way.OneWay",
+                "AppendInOrder",
+                "/one_way.OneWay/AppendInOrder",
+            )
+            .with_request_stream();
+    }
+
+    impl Method for methods::AppendInOrderPerNode {
+        type Request = super::Entry;
+        type Reply = super::Entry;
+        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
+                "one_way.OneWay",
+                "AppendInOrderPerNode",
+                "/one_way.OneWay/AppendInOrderPerNode",
+            )
+            .with_request_stream();
     }
 
     impl Method for methods::AppendTo {

@@ -495,6 +495,27 @@ pub mod proto2_gorums {
         }
     }
 
+    /// The calls of the service `proto2.Proto2`, to be implemented by mocks: code that is generic over it is
+    /// tested without replicas.
+    ///
+    /// Options are those of the [`Proto2Configuration`], which has them by `with_options`.
+    pub trait Proto2Calls: Send + Sync {
+        /// Makes the call [`Proto2Configuration::get`].
+        fn get(
+            &self,
+            request: super::Request,
+        ) -> impl Future<Output = Result<super::Reply, QuorumCallError>> + Send;
+    }
+
+    impl<Q: Proto2QuorumSpec> Proto2Calls for Proto2Configuration<Q> {
+        fn get(
+            &self,
+            request: super::Request,
+        ) -> impl Future<Output = Result<super::Reply, QuorumCallError>> + Send {
+            Self::get(self, request).into_future()
+        }
+    }
+
     /// What a replica of the service `proto2.Proto2` does with each call.
     ///
     /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics

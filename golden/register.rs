@@ -990,6 +990,119 @@ pub mod register_gorums {
         }
     }
 
+    /// The calls of the service `register.Register`, to be implemented by mocks: code that is generic over it is
+    /// tested without replicas.
+    ///
+    /// Options are those of the [`RegisterConfiguration`], which has them by `with_options`.
+    pub trait RegisterCalls: Send + Sync {
+        /// Makes the call [`RegisterNode::read_no_qc`] on `node`.
+        fn read_no_qc(
+            &self,
+            node: NodeId,
+            request: super::ReadRequest,
+        ) -> impl Future<Output = Result<super::State, NodeError>> + Send;
+
+        /// Makes the call [`RegisterConfiguration::read`].
+        fn read(
+            &self,
+            request: super::ReadRequest,
+        ) -> impl Future<Output = Result<super::State, QuorumCallError>> + Send;
+
+        /// Makes the call [`RegisterConfiguration::read_agreed`].
+        fn read_agreed(
+            &self,
+            request: super::ReadRequest,
+        ) -> impl Future<Output = Result<super::AgreedState, QuorumCallError>> + Send;
+
+        /// Makes the call [`RegisterConfiguration::read_for_write`].
+        fn read_for_write(
+            &self,
+            request: super::ReadRequest,
+        ) -> impl Future<Output = Result<super::AgreedState, QuorumCallError>> + Send;
+
+        /// Makes the call [`RegisterConfiguration::write`].
+        fn write(
+            &self,
+            request: super::State,
+        ) -> impl Future<Output = Result<super::WriteResponse, QuorumCallError>> + Send;
+
+        /// Makes the call [`RegisterConfiguration::write_per_node`].
+        fn write_per_node(
+            &self,
+            request: super::State,
+            per_node: impl FnMut(
+                &super::State,
+                NodeId,
+            ) -> Option<super::State> + Send + 'static,
+        ) -> impl Future<Output = Result<super::WriteResponse, QuorumCallError>> + Send;
+
+        /// Makes the call [`RegisterNode::write_no_qc`] on `node`.
+        fn write_no_qc(
+            &self,
+            node: NodeId,
+            request: super::State,
+        ) -> impl Future<Output = Result<super::WriteResponse, NodeError>> + Send;
+    }
+
+    impl<Q: RegisterQuorumSpec> RegisterCalls for RegisterConfiguration<Q> {
+        fn read_no_qc(
+            &self,
+            node: NodeId,
+            request: super::ReadRequest,
+        ) -> impl Future<Output = Result<super::State, NodeError>> + Send {
+            let call = self.node(node).map(|node| node.read_no_qc(request));
+            async move { call?.await }
+        }
+
+        fn read(
+            &self,
+            request: super::ReadRequest,
+        ) -> impl Future<Output = Result<super::State, QuorumCallError>> + Send {
+            Self::read(self, request).into_future()
+        }
+
+        fn read_agreed(
+            &self,
+            request: super::ReadRequest,
+        ) -> impl Future<Output = Result<super::AgreedState, QuorumCallError>> + Send {
+            Self::read_agreed(self, request).into_future()
+        }
+
+        fn read_for_write(
+            &self,
+            request: super::ReadRequest,
+        ) -> impl Future<Output = Result<super::AgreedState, QuorumCallError>> + Send {
+            Self::read_for_write(self, request).into_future()
+        }
+
+        fn write(
+            &self,
+            request: super::State,
+        ) -> impl Future<Output = Result<super::WriteResponse, QuorumCallError>> + Send {
+            Self::write(self, request).into_future()
+        }
+
+        fn write_per_node(
+            &self,
+            request: super::State,
+            per_node: impl FnMut(
+                &super::State,
+                NodeId,
+            ) -> Option<super::State> + Send + 'static,
+        ) -> impl Future<Output = Result<super::WriteResponse, QuorumCallError>> + Send {
+            Self::write_per_node(self, request, per_node).into_future()
+        }
+
+        fn write_no_qc(
+            &self,
+            node: NodeId,
+            request: super::State,
+        ) -> impl Future<Output = Result<super::WriteResponse, NodeError>> + Send {
+            let call = self.node(node).map(|node| node.write_no_qc(request));
+            async move { call?.await }
+        }
+    }
+
     /// What a replica of the service `register.Register` does with each call.
     ///
     /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics

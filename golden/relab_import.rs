@@ -451,6 +451,27 @@ pub mod relab_gorums {
         }
     }
 
+    /// The calls of the service `relab_import.Relab`, to be implemented by mocks: code that is generic over it is
+    /// tested without replicas.
+    ///
+    /// Options are those of the [`RelabConfiguration`], which has them by `with_options`.
+    pub trait RelabCalls: Send + Sync {
+        /// Makes the call [`RelabConfiguration::get`].
+        fn get(
+            &self,
+            request: super::Request,
+        ) -> impl Future<Output = Result<super::Reply, QuorumCallError>> + Send;
+    }
+
+    impl<Q: RelabQuorumSpec> RelabCalls for RelabConfiguration<Q> {
+        fn get(
+            &self,
+            request: super::Request,
+        ) -> impl Future<Output = Result<super::Reply, QuorumCallError>> + Send {
+            Self::get(self, request).into_future()
+        }
+    }
+
     /// What a replica of the service `relab_import.Relab` does with each call.
     ///
     /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics

@@ -735,6 +735,72 @@ pub mod storage_gorums {
         }
     }
 
+    /// The calls of the service `storage.Storage`, to be implemented by mocks: code that is generic over it is
+    /// tested without replicas.
+    ///
+    /// Options are those of the [`StorageConfiguration`], which has them by `with_options`.
+    pub trait StorageCalls: Send + Sync {
+        /// Makes the call [`StorageNode::read_rpc`] on `node`.
+        fn read_rpc(
+            &self,
+            node: NodeId,
+            request: super::ReadRequest,
+        ) -> impl Future<Output = Result<super::ReadResponse, NodeError>> + Send;
+
+        /// Makes the call [`StorageNode::write_rpc`] on `node`.
+        fn write_rpc(
+            &self,
+            node: NodeId,
+            request: super::WriteRequest,
+        ) -> impl Future<Output = Result<super::WriteResponse, NodeError>> + Send;
+
+        /// Makes the call [`StorageConfiguration::read_qc`].
+        fn read_qc(
+            &self,
+            request: super::ReadRequest,
+        ) -> impl Future<Output = Result<super::ReadResponse, QuorumCallError>> + Send;
+
+        /// Makes the call [`StorageConfiguration::write_qc`].
+        fn write_qc(
+            &self,
+            request: super::WriteRequest,
+        ) -> impl Future<Output = Result<super::WriteResponse, QuorumCallError>> + Send;
+    }
+
+    impl<Q: StorageQuorumSpec> StorageCalls for StorageConfiguration<Q> {
+        fn read_rpc(
+            &self,
+            node: NodeId,
+            request: super::ReadRequest,
+        ) -> impl Future<Output = Result<super::ReadResponse, NodeError>> + Send {
+            let call = self.node(node).map(|node| node.read_rpc(request));
+            async move { call?.await }
+        }
+
+        fn write_rpc(
+            &self,
+            node: NodeId,
+            request: super::WriteRequest,
+        ) -> impl Future<Output = Result<super::WriteResponse, NodeError>> + Send {
+            let call = self.node(node).map(|node| node.write_rpc(request));
+            async move { call?.await }
+        }
+
+        fn read_qc(
+            &self,
+            request: super::ReadRequest,
+        ) -> impl Future<Output = Result<super::ReadResponse, QuorumCallError>> + Send {
+            Self::read_qc(self, request).into_future()
+        }
+
+        fn write_qc(
+            &self,
+            request: super::WriteRequest,
+        ) -> impl Future<Output = Result<super::WriteResponse, QuorumCallError>> + Send {
+            Self::write_qc(self, request).into_future()
+        }
+    }
+
     /// What a replica of the service `storage.Storage` does with each call.
     ///
     /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics

@@ -773,6 +773,43 @@ pub mod transfer_gorums {
         }
     }
 
+    /// The calls of the service `streaming.Transfer`, to be implemented by mocks: code that is generic over it is
+    /// tested without replicas.
+    ///
+    /// Options are those of the [`TransferConfiguration`], which has them by `with_options`.
+    pub trait TransferCalls: Send + Sync {
+        /// Makes the call [`TransferNode::send`] on `node`.
+        fn send(
+            &self,
+            node: NodeId,
+            request: super::Chunk,
+        ) -> impl Future<Output = Result<super::Receipt, NodeError>> + Send;
+
+        /// Makes the call [`TransferConfiguration::confirm`].
+        fn confirm(
+            &self,
+            request: super::Receipt,
+        ) -> impl Future<Output = Result<super::Receipt, QuorumCallError>> + Send;
+    }
+
+    impl<Q: TransferQuorumSpec> TransferCalls for TransferConfiguration<Q> {
+        fn send(
+            &self,
+            node: NodeId,
+            request: super::Chunk,
+        ) -> impl Future<Output = Result<super::Receipt, NodeError>> + Send {
+            let call = self.node(node).map(|node| node.send(request));
+            async move { call?.await }
+        }
+
+        fn confirm(
+            &self,
+            request: super::Receipt,
+        ) -> impl Future<Output = Result<super::Receipt, QuorumCallError>> + Send {
+            Self::confirm(self, request).into_future()
+        }
+    }
+
     /// What a replica of the service `streaming.Transfer` does with each call.
     ///
     /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics

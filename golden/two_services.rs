@@ -594,6 +594,56 @@ pub mod log_gorums {
         }
     }
 
+    /// The calls of the service `two_services.Log`, to be implemented by mocks: code that is generic over it is
+    /// tested without replicas.
+    ///
+    /// Options are those of the [`LogConfiguration`], which has them by `with_options`.
+    pub trait LogCalls: Send + Sync {
+        /// Makes the call [`LogConfiguration::append`].
+        fn append(
+            &self,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<super::Index, QuorumCallError>> + Send;
+
+        /// Makes the call [`LogConfiguration::last`].
+        fn last(
+            &self,
+            request: (),
+        ) -> impl Future<Output = Result<super::Index, QuorumCallError>> + Send;
+
+        /// Makes the call [`LogNode::clear`] on `node`.
+        fn clear(
+            &self,
+            node: NodeId,
+            request: (),
+        ) -> impl Future<Output = Result<(), NodeError>> + Send;
+    }
+
+    impl<Q: LogQuorumSpec> LogCalls for LogConfiguration<Q> {
+        fn append(
+            &self,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<super::Index, QuorumCallError>> + Send {
+            Self::append(self, request).into_future()
+        }
+
+        fn last(
+            &self,
+            request: (),
+        ) -> impl Future<Output = Result<super::Index, QuorumCallError>> + Send {
+            Self::last(self, request).into_future()
+        }
+
+        fn clear(
+            &self,
+            node: NodeId,
+            request: (),
+        ) -> impl Future<Output = Result<(), NodeError>> + Send {
+            let call = self.node(node).map(|node| node.clear(request));
+            async move { call?.await }
+        }
+    }
+
     /// What a replica of the service `two_services.Log` does with each call.
     ///
     /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
@@ -1306,6 +1356,59 @@ pub mod journal_gorums {
         /// Calls `two_services.Journal/Last` on the node.
         pub fn last(&self, request: ()) -> NodeCall<methods::Last> {
             NodeCall::new(&self.caller, request)
+        }
+    }
+
+    /// The calls of the service `two_services.Journal`, to be implemented by mocks: code that is generic over it is
+    /// tested without replicas.
+    ///
+    /// Options are those of the [`JournalConfiguration`], which has them by `with_options`.
+    pub trait JournalCalls: Send + Sync {
+        /// Makes the call [`JournalNode::append`] on `node`.
+        fn append(
+            &self,
+            node: NodeId,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<super::Index, NodeError>> + Send;
+
+        /// Makes the call [`JournalNode::last`] on `node`.
+        fn last(
+            &self,
+            node: NodeId,
+            request: (),
+        ) -> impl Future<Output = Result<super::Index, NodeError>> + Send;
+
+        /// Makes the call [`JournalConfiguration::clear`].
+        fn clear(
+            &self,
+            request: (),
+        ) -> impl Future<Output = Result<(), QuorumCallError>> + Send;
+    }
+
+    impl<Q: JournalQuorumSpec> JournalCalls for JournalConfiguration<Q> {
+        fn append(
+            &self,
+            node: NodeId,
+            request: super::Entry,
+        ) -> impl Future<Output = Result<super::Index, NodeError>> + Send {
+            let call = self.node(node).map(|node| node.append(request));
+            async move { call?.await }
+        }
+
+        fn last(
+            &self,
+            node: NodeId,
+            request: (),
+        ) -> impl Future<Output = Result<super::Index, NodeError>> + Send {
+            let call = self.node(node).map(|node| node.last(request));
+            async move { call?.await }
+        }
+
+        fn clear(
+            &self,
+            request: (),
+        ) -> impl Future<Output = Result<(), QuorumCallError>> + Send {
+            Self::clear(self, request).into_future()
         }
     }
 

@@ -9,10 +9,11 @@ use prost::Message;
 use prost_types::FileDescriptorSet;
 
 /// Golden protos and the files that they give, with the golden files' names.
-const CASES: [(&str, &[(&str, &str)]); 14] = [
+const CASES: [(&str, &[(&str, &str)]); 16] = [
     ("one_way", &[("one_way.rs", "one_way.rs")]),
     ("aggregates", &[("aggregates.rs", "aggregates.rs")]),
     ("correctables", &[("correctables.rs", "correctables.rs")]),
+    ("every_option", &[("every_option.rs", "every_option.rs")]),
     ("futures", &[("futures.rs", "futures.rs")]),
     ("guide", &[("guide.rs", "guide.rs")]),
     (
@@ -27,6 +28,7 @@ const CASES: [(&str, &[(&str, &str)]); 14] = [
     ("no_package", &[("_.rs", "no_package.rs")]),
     ("proto2", &[("proto2.rs", "proto2.rs")]),
     ("register", &[("register.rs", "register.rs")]),
+    ("register_2017", &[("register_2017.rs", "register_2017.rs")]),
     ("relab_import", &[("relab_import.rs", "relab_import.rs")]),
     ("storage", &[("storage.rs", "storage.rs")]),
     ("two_services", &[("two_services.rs", "two_services.rs")]),

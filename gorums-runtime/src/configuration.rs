@@ -222,7 +222,10 @@ impl Configuration {
 
     /// How calls travel to the nodes, which are those of one manager.
     pub(crate) fn transport(&self) -> Transport {
-        self.0.nodes.first().map_or_else(Transport::default, Node::transport)
+        self.0
+            .nodes
+            .first()
+            .map_or_else(Transport::default, Node::transport)
     }
 
     /// The background work of the nodes' manager.

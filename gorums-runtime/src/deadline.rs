@@ -82,6 +82,13 @@ fn parse_grpc_timeout(timeout: &str) -> Option<Duration> {
 #[derive(Debug)]
 pub(crate) struct Alarm(Option<Pin<Box<Sleep>>>);
 
+impl Alarm {
+    /// Whether it goes off at all.
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
 impl Future for Alarm {
     type Output = ();
 

@@ -81,14 +81,14 @@ mod tasks;
 
 pub mod codegen;
 pub mod telemetry;
-mod transport;
 pub mod testing;
+mod transport;
 
 pub use prost_types;
 pub use tonic;
 
 pub use aggregate_call::{
-    AggregateCall, Aggregated, AllReplies, AsyncCall, Decision, FirstReply, Responses,
+    AggregateCall, Aggregated, Aggregation, AllReplies, AsyncCall, Decision, FirstReply, Responses,
     SuccessfulResponses, Threshold,
 };
 pub use caller::{Caller, NodeCaller};

@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -11,13 +11,13 @@ use tokio::time::Instant;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-use crate::grpc::{Link, MessageOptions};
+use crate::grpc::{Link, MessageOptions, MessageStreams};
 use crate::node_errors::Reports;
 use crate::observations::{LastError, Observations};
 use crate::stragglers::Stragglers;
+use crate::stream::{Calls, Capacity, NodeStream};
 use crate::tasks::Tasks;
 use crate::telemetry;
-use crate::stream::{Calls, Capacity, NodeStream};
 use crate::{Backoff, NodeError, NodeId, Transport};
 
 /// A replica in a manager's pool. A cheap handle: clones share one connection.
@@ -37,6 +37,7 @@ struct Inner {
     stragglers: Stragglers,
     one_way_room: Arc<Semaphore>,
     stream: NodeStream,
+    message_streams: MessageStreams,
     observations: Arc<Observations>,
     removed: AtomicBool,
     tasks: Tasks,
@@ -72,7 +73,13 @@ impl Node {
         tasks: Tasks,
     ) -> Self {
         let observations = Arc::new(Observations::new());
-        let stream = NodeStream::new(id, link.clone(), &shared, Arc::clone(&observations), tasks.clone());
+        let stream = NodeStream::new(
+            id,
+            link.clone(),
+            &shared,
+            Arc::clone(&observations),
+            tasks.clone(),
+        );
         Self(Arc::new(Inner {
             id,
             address,
@@ -81,6 +88,7 @@ impl Node {
             stream,
             stragglers: Stragglers::new(shared.limits.stragglers, tasks.clone()),
             one_way_room: Arc::new(Semaphore::new(shared.limits.one_way)),
+            message_streams: MessageStreams::default(),
             shared,
             observations,
             removed: AtomicBool::new(false),
@@ -130,8 +138,8 @@ impl Node {
         self.0.observations.latency()
     }
 
-    /// How a call on the node failed last, if one did: a one-way call fails when it cannot be sent. A success does not
-    /// clear it.
+    /// How a call on the node failed last, if one did: a one-way call fails when it cannot be sent, or when the stream
+    /// ends on which it is sent. A success does not clear it.
     pub fn last_error(&self) -> Option<LastError> {
         self.0.observations.last_error()
     }
@@ -216,13 +224,48 @@ impl Node {
         &self.0.one_way_room
     }
 
-    /// How many one-way calls there is room for.
+    /// How many one-way calls there is room for, over plain gRPC.
     pub(crate) fn one_way_limit(&self) -> usize {
         self.0.shared.limits.one_way
     }
 
+    /// Why a one-way call that does not wait for room is dropped.
+    pub(crate) fn no_room_for_one_way(&self) -> Status {
+        let Limits { one_way, queue, .. } = self.0.shared.limits;
+        Status::resource_exhausted(match self.transport() {
+            Transport::Grpc => format!(
+                "a one-way call was dropped: {one_way} are under way, which is the limit (one_way_limit)"
+            ),
+            Transport::NodeStream => format!(
+                "a one-way call was dropped: the node's queue is full, with {} messages or {} bytes (queue_limit)",
+                queue.messages, queue.bytes
+            ),
+        })
+    }
+
+    /// The streams of the methods that take them.
+    pub(crate) fn message_streams(&self) -> &MessageStreams {
+        &self.0.message_streams
+    }
+
+    /// A handle that does not keep the node connected.
+    pub(crate) fn downgrade(&self) -> WeakNode {
+        WeakNode(Arc::downgrade(&self.0))
+    }
+
     pub(crate) fn stragglers(&self) -> &Stragglers {
         &self.0.stragglers
+    }
+}
+
+/// A handle that does not keep its node connected.
+#[derive(Clone)]
+pub(crate) struct WeakNode(Weak<Inner>);
+
+impl WeakNode {
+    /// The node, if it is still there.
+    pub(crate) fn upgrade(&self) -> Option<Node> {
+        self.0.upgrade().map(Node)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tonic::{Code, Status};
 
-use crate::{Node, NodeId};
+use crate::{Node, NodeId, UnknownNode};
 
 /// Why a call failed on one node.
 #[derive(Clone, Debug)]
@@ -35,13 +35,14 @@ impl NodeError {
         self.node
     }
 
-    /// The node's address as it was given to the manager.
+    /// The node's address as it was given to the manager, or `unknown`.
     pub fn address(&self) -> &str {
         &self.address
     }
 
     /// The status that the node answered with, or that tells why it did not: `Unavailable` when it could not be
-    /// reached or its connection broke, `DeadlineExceeded` when the call's deadline passed.
+    /// reached or its connection broke, `DeadlineExceeded` when the call's deadline passed, `NotFound` when the
+    /// configuration does not have it.
     pub fn status(&self) -> &Status {
         &self.status
     }
@@ -54,6 +55,14 @@ impl NodeError {
     /// The status alone, for code that passes it on.
     pub fn into_status(self) -> Status {
         self.status
+    }
+}
+
+/// The error of a call to a node that is not in the configuration.
+impl From<UnknownNode> for NodeError {
+    fn from(error: UnknownNode) -> Self {
+        let status = Status::not_found(error.to_string());
+        Self::of(error.id(), Arc::from("unknown"), status)
     }
 }
 

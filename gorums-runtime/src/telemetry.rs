@@ -13,7 +13,7 @@
 //! | `quorum_call` | [`QuorumCall`](crate::QuorumCall), also as a [handle](crate::QuorumCallHandle), an [aggregation](crate::AggregateCall) or a [`Correctable`](crate::Correctable) |
 //! | `responses` | stream of [`Responses`](crate::Responses) |
 //! | `node_call` | [`NodeCall`](crate::NodeCall) |
-//! | `multicast` | [`Multicast`](crate::Multicast), until the last of its replicas has answered |
+//! | `multicast` | [`Multicast`](crate::Multicast), until the last of its replicas has answered, or was sent it on a stream |
 //! | `unicast` | [`Unicast`](crate::Unicast), until its replica has answered |
 //!
 //! | field | of | value |

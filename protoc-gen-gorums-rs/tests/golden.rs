@@ -36,6 +36,7 @@ pinned! {
     correctables
     edition_2023
     edition_2024
+    every_option
     futures
     guide
     keywords
@@ -43,6 +44,7 @@ pinned! {
     one_way
     proto2
     register
+    register_2017
     relab_import
     storage
     streaming
@@ -61,6 +63,14 @@ fn packages_that_import_each_other() {
 }
 
 #[test]
+fn messages_of_another_crate() {
+    let parameter = "extern_path=.imports.types=::shared_messages";
+    let files = generate(&golden(), &["imports.proto"], parameter).expect("a good proto");
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["imports.rs"]);
+    expect_file![golden().join("shared_messages.rs")].assert_eq(&files["imports.rs"]);
+}
+
+#[test]
 fn no_package() {
     pin(&["no_package.proto"], &[("_.rs", "no_package.rs")]);
 }
@@ -70,4 +80,23 @@ fn the_order_of_the_files_does_not_matter() {
     let there = generate(&golden(), &["imports.proto", "imports_types.proto"], "");
     let back = generate(&golden(), &["imports_types.proto", "imports.proto"], "");
     assert!(there.expect("good protos") == back.expect("good protos"));
+}
+
+#[test]
+fn every_option_has_each_option_that_there_is() {
+    let path = golden().join("every_option.proto");
+    let proto = std::fs::read_to_string(path).expect("a golden proto");
+    let declared = protoc_gen_gorums_rs::GORUMS_PROTO.lines();
+    let declared = declared.filter_map(|line| {
+        let of_bool = line.strip_prefix("  bool ");
+        let declaration = of_bool.or_else(|| line.strip_prefix("  string "))?;
+        declaration.split_whitespace().next()
+    });
+    let mut options = 0;
+    for option in declared {
+        let used = format!("option (gorums.{option}) = ");
+        assert!(proto.contains(&used), "it has no {option}");
+        options += 1;
+    }
+    assert!(options > 10, "there are {options}");
 }

@@ -14,6 +14,7 @@ golden! {
     correctables
     edition_2023
     edition_2024
+    every_option
     futures
     guide
     keywords
@@ -22,6 +23,7 @@ golden! {
     one_way
     proto2
     register
+    register_2017
     relab_import
     storage
     streaming
@@ -36,4 +38,9 @@ pub mod imports {
     pub mod types {
         include!("../../golden/imports.types.rs");
     }
+}
+
+/// Generated from `golden/imports.proto`, with the messages of `golden/imports_types.proto` in a crate of their own.
+pub mod shared_messages {
+    include!("../../golden/shared_messages.rs");
 }

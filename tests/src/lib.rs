@@ -5,9 +5,11 @@ use std::time::Duration;
 pub mod golden;
 pub mod network;
 pub mod recorder;
+pub mod register_2017;
 pub mod replica;
 pub mod service;
 pub mod spec;
+pub mod stream_replica;
 
 pub use golden::{register, streaming};
 

@@ -42,7 +42,7 @@ impl Gate {
         self.0.send_replace(true);
     }
 
-    async fn pass(&self) {
+    pub(crate) async fn pass(&self) {
         let waiting = self.0.subscribe().wait_for(|open| *open).await.is_ok();
         assert!(waiting, "the gate holds its own sender");
     }

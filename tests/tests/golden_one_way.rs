@@ -7,7 +7,7 @@ use tests::network::Network;
 use tests::service::{Received, serve};
 use tests::settle;
 use tonic::service::Routes;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 /// Keeps what arrives: the replica, the method and the entry.
 struct Log {
@@ -21,6 +21,18 @@ impl Log {
             .push((self.number, method, request.into_inner().text));
         Response::new(())
     }
+
+    async fn keep_all(
+        &self,
+        method: &'static str,
+        request: Request<Streaming<Entry>>,
+    ) -> Result<Response<()>, Status> {
+        let mut entries = request.into_inner();
+        while let Some(entry) = entries.message().await? {
+            self.received.push((self.number, method, entry.text));
+        }
+        Ok(Response::new(()))
+    }
 }
 
 #[tonic::async_trait]
@@ -31,6 +43,21 @@ impl OneWay for Log {
 
     async fn append_per_node(&self, request: Request<Entry>) -> Result<Response<()>, Status> {
         Ok(self.keep("append_per_node", request))
+    }
+
+    async fn append_in_order(
+        &self,
+        request: Request<Streaming<Entry>>,
+    ) -> Result<Response<()>, Status> {
+        self.keep_all("append_in_order", request).await
+    }
+
+    async fn append_in_order_per_node(
+        &self,
+        request: Request<Streaming<Entry>>,
+    ) -> Result<Response<Entry>, Status> {
+        self.keep_all("append_in_order_per_node", request).await?;
+        Ok(Response::new(Entry::default()))
     }
 
     async fn append_to(&self, request: Request<Entry>) -> Result<Response<()>, Status> {
@@ -75,6 +102,20 @@ async fn one_way_calls_reach_the_replicas_that_they_are_made_to() {
         to(3, "append_per_node", "b3"),
     ];
     assert_eq!(arrived().await, each);
+
+    service.append_in_order(entry("e")).await.expect("sent");
+    service.append_in_order(entry("f")).detach();
+    let mut in_order = Vec::new();
+    for number in 1..=3 {
+        in_order.extend(["e", "f"].map(|text| to(number, "append_in_order", text)));
+    }
+    assert_eq!(arrived().await, in_order);
+
+    let own = service.append_in_order_per_node(entry("g"), |entry, node| {
+        (node == Network::id(3)).then(|| entry.clone())
+    });
+    own.await.expect("sent");
+    assert_eq!(arrived().await, [to(3, "append_in_order_per_node", "g")]);
 
     let node = service.node(Network::id(2)).expect("a node");
     node.append_to(entry("c")).await.expect("sent");

@@ -397,6 +397,15 @@ impl OneWayReplica for Replica {
         self.tell(request.text);
     }
 
+    async fn append_in_order(&self, _: &Context, request: Entry) {
+        assert_ne!(request.text, "panic", "as asked");
+        self.tell(request.text);
+    }
+
+    async fn append_in_order_per_node(&self, _: &Context, request: Entry) {
+        self.tell(request.text);
+    }
+
     async fn append_to(&self, _: &Context, request: Entry) {
         self.tell(request.text);
     }

@@ -51,6 +51,14 @@ impl OneWayReplica for Replica {
         self.take(ctx, request).await;
     }
 
+    async fn append_in_order(&self, ctx: &Context, request: Entry) {
+        self.take(ctx, request).await;
+    }
+
+    async fn append_in_order_per_node(&self, ctx: &Context, request: Entry) {
+        self.take(ctx, request).await;
+    }
+
     async fn append_to(&self, ctx: &Context, request: Entry) {
         self.take(ctx, request).await;
     }

@@ -9,13 +9,13 @@ use futures::StreamExt;
 use gorums_runtime::testing::{self, replies};
 use gorums_runtime::tonic::{Code, Status};
 use gorums_runtime::{
-    CallOptions, Context, Correction, NodeId, QuorumCallErrorKind, Replies, ReplySink, Router,
-    Server,
+    CallOptions, Context, Correction, NodeId, QuorumCallError, QuorumCallErrorKind, Replies,
+    ReplySink, Router, Server,
 };
 use tests::golden::guide as storage;
 
 use storage::storage_gorums::{
-    StorageConfiguration, StorageQuorumSpec, StorageReplica, StorageReplicaServer,
+    StorageCalls, StorageConfiguration, StorageQuorumSpec, StorageReplica, StorageReplicaServer,
 };
 use storage::{Ack, Agreed, Entry, Key};
 
@@ -446,6 +446,32 @@ async fn a_write_is_read_with_a_replica_down() -> Outcome {
     replicas.stop(NodeId::new(3));
     storage.write(entry("one", 1)).await?;
     assert_eq!(storage.read(key()).await?, entry("one", 1));
+    Ok(())
+}
+
+/// Copies an entry under another key.
+async fn copy(storage: &impl StorageCalls, from: Key, to: &str) -> Result<(), QuorumCallError> {
+    let mut entry = storage.read(from).await?;
+    entry.key = to.to_string();
+    storage.write(entry).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_entry_is_copied() -> Outcome {
+    let replicas = testing::replicas(3, |_| StorageReplicaServer::new(Replica::default())).await?;
+    let storage = StorageConfiguration::new(replicas.configuration(), Majority { quorum: 3 });
+    storage.write(entry("one", 1)).await?;
+    copy(&storage, key(), "copy").await?;
+    let copied = storage
+        .read(Key {
+            name: "copy".into(),
+        })
+        .await?;
+    assert_eq!(
+        (copied.key.as_str(), copied.value.as_str()),
+        ("copy", "one")
+    );
     Ok(())
 }
 

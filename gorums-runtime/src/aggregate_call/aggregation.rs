@@ -5,6 +5,20 @@ use std::marker::PhantomData;
 
 use crate::{Correct, Correction, Decide, Method, MethodDescriptor, Replies};
 
+/// Which replies are wanted of a call, said by a value: see [`AggregateCall::replies`](crate::AggregateCall::replies).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Aggregation {
+    /// The reply that arrives first.
+    First,
+    /// The replies of more than half of the configuration's nodes, skipped ones included.
+    Majority,
+    /// The replies of all nodes that are asked, which are all but the skipped ones.
+    All,
+    /// The first so many replies; 0 counts as 1.
+    Threshold(usize),
+}
+
 /// The method `M`, called with an aggregation in place of a quorum spec.
 pub struct Aggregated<M>(PhantomData<fn() -> M>);
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::AggregateCall;
+use super::{AggregateCall, Aggregation};
 use crate::caller::Caller;
 use crate::quorum_call::QuorumCallHandle;
 use crate::{Method, NodeId, Replies};
@@ -60,6 +60,16 @@ impl<M: Method> AsyncCall<M> {
     /// Sends the call, for the first `replies` replies; 0 counts as 1.
     pub fn threshold(self, replies: usize) -> QuorumCallHandle<Replies<M::Reply>> {
         self.0.threshold(replies).start()
+    }
+
+    /// Sends the call, for the replies that `aggregation` wants.
+    pub fn replies(self, aggregation: Aggregation) -> QuorumCallHandle<Replies<M::Reply>> {
+        match aggregation {
+            Aggregation::First => self.threshold(1),
+            Aggregation::Majority => self.majority(),
+            Aggregation::All => self.all(),
+            Aggregation::Threshold(replies) => self.threshold(replies),
+        }
     }
 
     /// Sends the call, for what `decide` makes of the replies; see [`AggregateCall::quorum`].

@@ -7,7 +7,7 @@ mod responses;
 use std::fmt;
 use std::sync::Arc;
 
-pub use aggregation::{Aggregated, AllReplies, Decision, FirstReply, Threshold};
+pub use aggregation::{Aggregated, Aggregation, AllReplies, Decision, FirstReply, Threshold};
 pub use async_call::AsyncCall;
 pub use responses::{Responses, SuccessfulResponses};
 
@@ -15,7 +15,8 @@ use crate::caller::Caller;
 use crate::fan_out::PerNode;
 use crate::options::{CallOptions, option_methods};
 use crate::{
-    Configuration, Correctable, CorrectableCall, Decide, Method, NodeId, QuorumCall, Replies,
+    Configuration, Correctable, CorrectableCall, Decide, Method, NodeId, QuorumCall,
+    QuorumCallError, Replies,
 };
 
 /// A call to all nodes that has not started, and that no quorum spec decides: say how the replies are aggregated,
@@ -92,6 +93,27 @@ impl<M: Method> AggregateCall<M> {
     /// The first `replies` replies; 0 counts as 1.
     pub fn threshold(self, replies: usize) -> QuorumCall<Aggregated<M>, Threshold> {
         self.decided_by(Threshold::of(replies))
+    }
+
+    /// The replies that `aggregation` wants.
+    ///
+    /// # Errors
+    ///
+    /// When there will not be as many replies, or the deadline passes: see [`QuorumCall`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future before it has ended withdraws the call.
+    pub async fn replies(
+        self,
+        aggregation: Aggregation,
+    ) -> Result<Replies<M::Reply>, QuorumCallError> {
+        match aggregation {
+            Aggregation::First => self.threshold(1).await,
+            Aggregation::Majority => self.majority().await,
+            Aggregation::All => self.all().await,
+            Aggregation::Threshold(replies) => self.threshold(replies).await,
+        }
     }
 
     /// What `decide` makes of the replies. It is called after each successful reply with all replies so far, until

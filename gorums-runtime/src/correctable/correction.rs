@@ -20,9 +20,9 @@ pub trait Correct<Q>: Method {
 /// the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Correction<T> {
-    pub(super) value: T,
-    pub(super) level: i32,
-    pub(super) last: bool,
+    pub(crate) value: T,
+    pub(crate) level: i32,
+    pub(crate) last: bool,
 }
 
 impl<T> Correction<T> {

@@ -29,7 +29,7 @@ use crate::QuorumCallError;
 #[must_use = "dropping a correctable withdraws its call; `detach` lets it go on"]
 pub struct Correctable<T> {
     progress: watch::Receiver<Progress<T>>,
-    /// None once the call is detached.
+    /// None once the call is detached, or if there is none.
     task: Option<JoinHandle<()>>,
 }
 
@@ -37,14 +37,22 @@ pub struct Correctable<T> {
 type Leveled<T> = (Arc<T>, i32);
 
 /// How far a call has come.
-struct Progress<T> {
+pub(crate) struct Progress<T> {
     latest: Option<Leveled<T>>,
     /// How many values there have been.
     version: u64,
-    end: Option<Result<Leveled<T>, QuorumCallError>>,
+    pub(crate) end: Option<Result<Leveled<T>, QuorumCallError>>,
 }
 
 impl<T> Correctable<T> {
+    /// A correctable that has no call of its own.
+    pub(crate) fn watching(progress: watch::Receiver<Progress<T>>) -> Self {
+        Self {
+            progress,
+            task: None,
+        }
+    }
+
     /// The latest value and its level, if there is one yet.
     pub fn latest(&self) -> Option<(Arc<T>, i32)> {
         self.progress.borrow().latest.clone()
@@ -122,7 +130,7 @@ impl<T> Correctable<T> {
 }
 
 impl<T> Progress<T> {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self {
             latest: None,
             version: 0,
@@ -131,7 +139,7 @@ impl<T> Progress<T> {
     }
 
     /// Shows `value` if its level is above the one before, or if it is the last.
-    fn publish(&mut self, value: T, level: i32, last: bool) -> Leveled<T> {
+    pub(crate) fn publish(&mut self, value: T, level: i32, last: bool) -> Leveled<T> {
         let highest = self.level().map_or(level, |before| before.max(level));
         let leveled = (Arc::new(value), highest);
         if last || self.level().is_none_or(|before| level > before) {

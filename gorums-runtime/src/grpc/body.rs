@@ -1,4 +1,4 @@
-//! The body of a request that is sent in one piece.
+//! The bodies of requests that are sent in one piece, and of streams of messages.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -9,6 +9,8 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::sync::oneshot;
 use tonic::Status;
+
+use super::message_queue::MessageQueue;
 
 /// A body of one frame.
 #[derive(Debug)]
@@ -49,6 +51,35 @@ impl http_body::Body for FrameBody {
     fn size_hint(&self) -> SizeHint {
         let len = self.frame.as_ref().map_or(0, Bytes::len);
         SizeHint::with_exact(len as u64)
+    }
+}
+
+/// A body of the messages that are put in a queue.
+#[derive(Debug)]
+pub(super) struct MessageBody {
+    queue: MessageQueue,
+}
+
+impl MessageBody {
+    pub(super) fn new(queue: MessageQueue) -> Self {
+        Self { queue }
+    }
+}
+
+impl http_body::Body for MessageBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let piece = self.queue.poll_next(cx);
+        piece.map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.queue.is_drained()
     }
 }
 

@@ -1,33 +1,25 @@
-//! A channel that sends a request in one piece.
+//! A channel that sends a body of ours.
 
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use tonic::body::Body;
 use tonic::transport::Channel;
 
-use super::body::{FrameBody, Receipt};
-
-/// Sends `frame` as the body of each request, in place of the body that tonic made.
+/// Sends one request, with `body` in place of the body that tonic made.
 ///
-/// The frame is shared by all nodes, and it ends the request's stream. tonic's own bodies end theirs with one more,
-/// empty frame, so that the message is a small frame which does not end its stream. Of those an HTTP/2 server holds
-/// only so many that its handlers have not read, and then closes the connection (`too_many_data_frames`), which a
-/// burst of calls brings about at once.
-#[derive(Clone, Debug)]
+/// The bodies that carry one frame share it with those of all nodes, and it ends the request's stream. tonic's own
+/// bodies end theirs with one more, empty frame, so that the message is a small frame which does not end its stream. Of
+/// those an HTTP/2 server holds only so many that its handlers have not read, and then closes the connection
+/// (`too_many_data_frames`), which a burst of calls brings about at once.
+#[derive(Debug)]
 pub(super) struct Framed {
     channel: Channel,
-    frame: Bytes,
-    receipt: Option<Receipt>,
+    body: Body,
 }
 
 impl Framed {
-    pub(super) fn new(channel: Channel, frame: Bytes, receipt: Option<Receipt>) -> Self {
-        Self {
-            channel,
-            frame,
-            receipt,
-        }
+    pub(super) fn new(channel: Channel, body: Body) -> Self {
+        Self { channel, body }
     }
 }
 
@@ -41,7 +33,7 @@ impl tower::Service<http::Request<Body>> for Framed {
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let body = Body::new(FrameBody::new(self.frame.clone(), self.receipt.clone()));
+        let body = std::mem::take(&mut self.body);
         tower::Service::call(&mut self.channel, request.map(|_| body))
     }
 }

@@ -12,6 +12,8 @@ mod endpoint;
 mod framed;
 mod link;
 mod message_options;
+mod message_queue;
+mod message_streams;
 mod request;
 pub(crate) mod status;
 
@@ -23,5 +25,7 @@ pub(crate) use connection_options::{Adjustment, ConnectionOptions, KeepAlive};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use link::Link;
 pub(crate) use message_options::MessageOptions;
+pub(crate) use message_queue::Queued;
+pub(crate) use message_streams::MessageStreams;
 pub(crate) use request::{EncodedRequest, Envelope};
 pub(crate) use status::root_cause;

@@ -6,16 +6,18 @@ use bytes::Bytes;
 use futures::{Stream, TryFutureExt, TryStreamExt};
 use http::uri::PathAndQuery;
 use prost::Message;
+use tonic::body::Body;
 use tonic::client::Grpc;
 use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 
-use super::body::Receipt;
+use super::body::{FrameBody, Receipt};
 use super::codec::{ReplyCodec, frame};
 use super::framed::Framed;
 use super::link::Link;
 use super::message_options::MessageOptions;
+use super::message_streams::{MessageStreams, SentMessage};
 use super::status;
 use crate::deadline::Deadline;
 use crate::fan_out::PerNode;
@@ -34,7 +36,9 @@ impl Envelope {
     pub(crate) fn new<M: Method>(metadata: MetadataMap, deadline: Deadline) -> Self {
         let mut request = Request::new(());
         *request.metadata_mut() = metadata;
-        if let Some(timeout) = deadline.grpc_timeout() {
+        // A stream of messages outlives the call that opens it.
+        let timeout = deadline.grpc_timeout();
+        if let Some(timeout) = timeout.filter(|_| !M::DESCRIPTOR.streams_requests()) {
             request.set_timeout(timeout);
         }
         let (metadata, ..) = request.into_parts();
@@ -60,9 +64,8 @@ impl Envelope {
             envelope.metadata = MetadataMap::from_headers(headers);
         }
         EncodedRequest {
-            envelope,
             frame: frame(message, &options),
-            options,
+            head: Head { envelope, options },
         }
     }
 
@@ -91,9 +94,8 @@ impl Envelope {
 /// A request in the form in which it is sent, to any number of nodes.
 #[derive(Clone, Debug)]
 pub(crate) struct EncodedRequest {
-    envelope: Envelope,
+    head: Head,
     frame: Result<Bytes, Status>,
-    options: Arc<MessageOptions>,
 }
 
 impl EncodedRequest {
@@ -103,7 +105,7 @@ impl EncodedRequest {
     where
         R: Message + Default + 'static,
     {
-        let deadline = self.envelope.deadline;
+        let deadline = self.head.deadline();
         let (mut client, request, path) = self.open(link.channel(), None).await?;
         client
             .unary(request, path, ReplyCodec::<R>::default())
@@ -121,7 +123,7 @@ impl EncodedRequest {
     where
         R: Message + Default + 'static,
     {
-        let deadline = self.envelope.deadline;
+        let deadline = self.head.deadline();
         let channel = link.channel();
         let replies = async move {
             let (mut client, request, path) = self.open(channel, None).await?;
@@ -138,7 +140,7 @@ impl EncodedRequest {
     /// Sends the request to one node and discards its reply. `receipt` tells when a connection has taken the
     /// request. An error may be of before that or of after.
     pub(crate) async fn send_one_way(self, link: Link, receipt: Receipt) -> Result<(), Status> {
-        let deadline = self.envelope.deadline;
+        let deadline = self.head.deadline();
         let outcome = async {
             let (mut client, request, path) = self.open(link.channel(), Some(receipt)).await?;
             let reply = ReplyCodec::<()>::default();
@@ -150,14 +152,48 @@ impl EncodedRequest {
             .map_err(|status| link.normalise(status, deadline))
     }
 
+    /// Sends the request as a message on the node's stream of its method.
+    pub(crate) fn send_message(self, node: &Node) -> Result<SentMessage, Status> {
+        Ok(MessageStreams::send(node, self.head, self.frame?))
+    }
+
     /// A client that sends this request once the channel is ready for it, with what it takes besides.
     async fn open(
         self,
         channel: Channel,
         receipt: Option<Receipt>,
     ) -> Result<(Grpc<Framed>, Request<()>, PathAndQuery), Status> {
+        let body = Body::new(FrameBody::new(self.frame?, receipt));
+        self.head.open(channel, body, ()).await
+    }
+}
+
+/// What a request has besides its body.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    envelope: Envelope,
+    options: Arc<MessageOptions>,
+}
+
+impl Head {
+    pub(super) fn path(&self) -> &str {
+        self.envelope.path.as_str()
+    }
+
+    pub(super) fn deadline(&self) -> Deadline {
+        self.envelope.deadline
+    }
+
+    /// A client that sends `body` once the channel is ready for it, with what it takes besides: a request that says
+    /// `unsent` where tonic would make the body of it, and the path.
+    pub(super) async fn open<T>(
+        self,
+        channel: Channel,
+        body: Body,
+        unsent: T,
+    ) -> Result<(Grpc<Framed>, Request<T>, PathAndQuery), Status> {
         let Envelope { path, metadata, .. } = self.envelope;
-        let mut client = Grpc::new(Framed::new(channel, self.frame?, receipt))
+        let mut client = Grpc::new(Framed::new(channel, body))
             .max_decoding_message_size(self.options.max_reply_size);
         if let Some(encoding) = self.options.send_compressed {
             // This only announces the encoding: the frame is compressed already.
@@ -170,7 +206,7 @@ impl EncodedRequest {
             .ready()
             .await
             .map_err(|error| status::unavailable(error.into()))?;
-        let request = Request::from_parts(metadata, Default::default(), ());
+        let request = Request::from_parts(metadata, Default::default(), unsent);
         Ok((client, request, path))
     }
 }

@@ -8,11 +8,11 @@ use tokio::sync::Semaphore;
 
 use super::dialer::{Destination, Dialer};
 use super::{Manager, ManagerError, NodeSpec};
-use crate::{NodeId, Transport};
 use crate::grpc::{ConnectionOptions, MessageOptions};
 use crate::node::Limits;
 use crate::stream::Capacity;
 use crate::tasks::Tasks;
+use crate::{NodeId, Transport};
 
 /// Sets up a [`Manager`].
 ///
@@ -98,7 +98,8 @@ impl ManagerBuilder {
     }
 
     /// How many one-way calls may be under way per node, from 1 on: sent, and not yet answered by its server. Beyond
-    /// that a one-way call waits for room.
+    /// that a one-way call waits for room. Multicasts of a method that takes a stream have a limit of their own, as high:
+    /// of those that wait for the connection to take them.
     pub fn one_way_limit(mut self, calls: usize) -> Self {
         self.limits.one_way = calls.clamp(1, Semaphore::MAX_PERMITS);
         self

@@ -53,6 +53,11 @@ impl Dialer {
         }
     }
 
+    /// The calls that wait for replies of the nodes.
+    pub(super) fn calls(&self) -> &Calls {
+        &self.shared.calls
+    }
+
     /// The background work of all nodes.
     pub(super) fn tasks(&self) -> &Tasks {
         &self.tasks

@@ -177,6 +177,17 @@ impl Manager {
         self.configuration().reported()
     }
 
+    /// How many calls wait for replies on node streams. A call that has ended, in whatever way, is not among them.
+    pub fn calls_in_flight(&self) -> usize {
+        self.dialer.calls().len()
+    }
+
+    /// How many messages have come on node streams that no call waited for: late replies to calls that have ended, and
+    /// what should not have been sent at all.
+    pub fn ignored_replies(&self) -> u64 {
+        self.dialer.calls().ignored()
+    }
+
     /// Closes the connections to all nodes. Calls that are under way, and later ones, fail; closing again does
     /// nothing.
     pub fn close(&self) {

@@ -23,7 +23,7 @@ enum Cause {
 }
 
 impl MulticastError {
-    pub(super) fn not_sent(method: &'static str, nodes: usize, failed: Vec<NodeError>) -> Self {
+    pub(crate) fn not_sent(method: &'static str, nodes: usize, failed: Vec<NodeError>) -> Self {
         let cause = Cause::NotSent { nodes, failed };
         Self { method, cause }
     }

@@ -17,6 +17,17 @@ use crate::telemetry::{CallSpan, Outcome};
 /// [limit](crate::ManagerBuilder::one_way_limit) of one-way calls makes this one wait for room. The deadline holds
 /// while waiting for room, for connections, and for the replicas.
 ///
+/// # Methods that take a stream
+///
+/// All multicasts of such a method go to a node on one stream, in the order in which they were made. It is opened by
+/// the first of them and kept open. Therefore only the metadata of the multicast that opened the stream reaches the
+/// replica, the deadline holds until the request is handed over and does not travel, and the limit is on the
+/// multicasts of the method that are not handed over.
+///
+/// When the stream ends, because the connection broke or the replica answered, what was handed over and not handled is
+/// lost, and what was not handed over fails. Nothing is sent again; the next multicast opens a new stream. How the
+/// stream ended is the node's [`last_error`](crate::Node::last_error).
+///
 /// # Cancel safety
 ///
 /// Dropping it withdraws the call from the nodes on which the request is not handed over, unless

@@ -5,12 +5,14 @@ use std::fmt;
 use super::multicast::Multicast;
 use super::sending::Sending;
 use crate::caller::Caller;
+use crate::deadline::Deadline;
 use crate::fan_out::PerNode;
 use crate::grpc::Envelope;
 use crate::guard::guard;
 use crate::options::CallOptions;
+use crate::stream::OneWayMessage;
 use crate::telemetry::CallSpan;
-use crate::{Configuration, Method, NodeId};
+use crate::{Configuration, Method, Node, NodeId, Transport};
 
 /// A one-way call to all nodes that has not started.
 #[must_use = "a call does nothing until it is started"]
@@ -55,15 +57,39 @@ impl<M: Method> MulticastCall<M> {
         let span = CallSpan::multicast(M::DESCRIPTOR, &configuration, &options);
         let deadline = options.deadline();
         let envelope = Envelope::new::<M>(options.metadata, deadline);
-        let sending = span.in_scope(|| {
-            let requests = guard(|| envelope.address(&configuration, &request, per_node))?;
-            let requests = requests.into_iter();
-            Ok(requests
-                .map(|(node, request)| Sending::start(node, request, deadline))
-                .collect())
+        let sending = span.in_scope(|| match configuration.transport() {
+            Transport::NodeStream => {
+                let messages =
+                    || OneWayMessage::address::<M>(&configuration, &request, per_node, &envelope);
+                Ok(send_all(
+                    guard(messages)?,
+                    Sending::on_node_stream,
+                    deadline,
+                ))
+            }
+            Transport::Grpc => {
+                let send = match M::DESCRIPTOR.streams_requests() {
+                    true => Sending::message,
+                    false => Sending::call,
+                };
+                let requests = || envelope.address(&configuration, &request, per_node);
+                Ok(send_all(guard(requests)?, send, deadline))
+            }
         });
         Multicast::new(M::DESCRIPTOR.full_name(), sending, span)
     }
+}
+
+/// Sends each node its request.
+fn send_all<T>(
+    requests: Vec<(Node, T)>,
+    send: fn(Node, T, Deadline) -> Sending,
+    deadline: Deadline,
+) -> Vec<Sending> {
+    let requests = requests.into_iter();
+    requests
+        .map(|(node, request)| send(node, request, deadline))
+        .collect()
 }
 
 impl<M: Method> fmt::Debug for MulticastCall<M> {

@@ -1,6 +1,7 @@
 //! A request on its way.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -12,9 +13,10 @@ use tonic::Status;
 use tracing::Instrument;
 
 use crate::Node;
-use crate::deadline::Deadline;
-use crate::grpc::{EncodedRequest, HandedOver, Receipt};
+use crate::deadline::{Alarm, Deadline};
+use crate::grpc::{EncodedRequest, HandedOver, Queued, Receipt};
 use crate::node_error::NodeError;
+use crate::stream::OneWayMessage;
 
 /// A request on its way to one node's connection.
 pub(super) struct Sending {
@@ -24,11 +26,18 @@ pub(super) struct Sending {
     /// Whether the node had room for the request when it was made.
     had_room: bool,
     /// None once the request is sent, or nobody waits for that.
-    withdraw: Option<AbortHandle>,
+    withdraw: Option<Withdraw>,
+}
+
+/// What withdraws a request.
+enum Withdraw {
+    Call(AbortHandle),
+    Message(Queued, Alarm),
 }
 
 impl Sending {
-    pub(super) fn start(node: Node, request: EncodedRequest, deadline: Deadline) -> Self {
+    /// Sends a request as a call of its own.
+    pub(super) fn call(node: Node, request: EncodedRequest, deadline: Deadline) -> Self {
         let (receipt, sent) = Receipt::new();
         let call = request.send_one_way(node.link(), receipt.clone());
         let room = Arc::clone(node.one_way_room());
@@ -42,6 +51,31 @@ impl Sending {
             };
             call.await
         };
+        Self::start(node, call, deadline, receipt, sent, had_room)
+    }
+
+    /// Sends a message on the node stream.
+    pub(super) fn on_node_stream(node: Node, message: OneWayMessage, deadline: Deadline) -> Self {
+        let (receipt, sent) = Receipt::new();
+        let had_room = message.has_room(&node);
+        let (sending, handed_over) = (message.send(node.clone()), receipt.clone());
+        let call = async move {
+            sending.await?;
+            handed_over.sign(Ok(()));
+            Ok(())
+        };
+        Self::start(node, call, deadline, receipt, sent, had_room)
+    }
+
+    /// Has `call` under way until `deadline`, in the background. It signs the receipt when it is sent.
+    fn start(
+        node: Node,
+        call: impl Future<Output = Result<(), Status>> + Send + 'static,
+        deadline: Deadline,
+        receipt: Receipt,
+        sent: oneshot::Receiver<HandedOver>,
+        had_room: bool,
+    ) -> Self {
         let (called, start) = (node.clone(), Instant::now());
         let call = async move {
             let outcome = match deadline.instant() {
@@ -63,26 +97,72 @@ impl Sending {
             start,
             sent,
             had_room,
-            withdraw: Some(withdraw),
+            withdraw: Some(Withdraw::Call(withdraw)),
+        }
+    }
+
+    /// Sends a request as a message of a client stream.
+    pub(super) fn message(node: Node, request: EncodedRequest, deadline: Deadline) -> Self {
+        let start = Instant::now();
+        let (had_room, sent, withdraw) = match request.send_message(&node) {
+            Ok(message) => {
+                let _runtime = node.tasks().runtime().enter();
+                let withdraw = Withdraw::Message(message.queued, deadline.alarm());
+                (message.had_room, message.sent, Some(withdraw))
+            }
+            Err(status) => {
+                let (receipt, sent) = Receipt::new();
+                receipt.sign(Err(node.fail(start, status)));
+                (true, sent, None)
+            }
+        };
+        Self {
+            node,
+            start,
+            sent,
+            had_room,
+            withdraw,
         }
     }
 
     pub(super) fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), NodeError>> {
-        let sent = ready!(self.sent.poll_unpin(cx)).unwrap_or_else(|_| Err(self.node.ended()));
+        if let Some(Withdraw::Message(queued, alarm)) = &mut self.withdraw
+            && alarm.poll_unpin(cx).is_ready()
+        {
+            queued.withdraw();
+        }
+        let sent = ready!(self.sent.poll_unpin(cx)).unwrap_or_else(|_| Err(self.given_up()));
         self.withdraw = None;
         Poll::Ready(sent.map_err(|status| NodeError::new(&self.node, status)))
+    }
+
+    /// Why the request was given up without a word.
+    fn given_up(&self) -> Status {
+        match self.withdraw {
+            // Nothing but its deadline withdraws a message that is waited for.
+            Some(Withdraw::Message(..)) => self.node.fail(self.start, Deadline::exceeded()),
+            _ => self.node.ended(),
+        }
     }
 
     /// Lets the call go on, or drops and reports it if it would have to wait for room.
     pub(super) fn detach(mut self) {
         if !self.had_room && !self.is_sent() {
-            let limit = self.node.one_way_limit();
-            self.node.fail(self.start, Status::resource_exhausted(format!(
-                "a one-way call was dropped: {limit} are under way, which is the limit (one_way_limit)"
-            )));
+            let status = self.node.no_room_for_one_way();
+            self.node.fail(self.start, status);
             return;
         }
-        self.withdraw = None;
+        match &self.withdraw {
+            // Somebody has to withdraw a message that is late.
+            Some(Withdraw::Message(_, alarm)) if alarm.is_set() => {
+                let tasks = self.node.tasks().clone();
+                tasks.spawn(async move {
+                    // Nobody asks what becomes of a call that is detached.
+                    let _ = poll_fn(|cx| self.poll_sent(cx)).await;
+                });
+            }
+            _ => self.withdraw = None,
+        }
     }
 
     /// Whether the request is handed over, or could not be.
@@ -96,10 +176,10 @@ impl Sending {
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        if let Some(withdraw) = self.withdraw.take()
-            && !self.is_sent()
-        {
-            withdraw.abort();
+        match self.withdraw.take() {
+            Some(Withdraw::Message(queued, _)) => queued.withdraw(),
+            Some(Withdraw::Call(call)) if !self.is_sent() => call.abort(),
+            _ => {}
         }
     }
 }

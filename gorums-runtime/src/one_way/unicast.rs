@@ -5,11 +5,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use super::sending::Sending;
-use crate::Method;
 use crate::caller::NodeCaller;
 use crate::grpc::Envelope;
 use crate::node_error::NodeError;
+use crate::stream::OneWayMessage;
 use crate::telemetry::{CallSpan, Outcome};
+use crate::{Method, Transport};
 
 /// A one-way call to one node, which was sent when it was made.
 ///
@@ -26,9 +27,17 @@ impl Unicast {
         let deadline = caller.options().deadline();
         let envelope = Envelope::new::<M>(caller.options().metadata.clone(), deadline);
         let node = caller.node().clone();
-        let request = envelope.seal(request, &node);
         let span = CallSpan::unicast(M::DESCRIPTOR, &node, caller.options());
-        let sending = span.in_scope(|| Sending::start(node, request, deadline));
+        let sending = span.in_scope(|| match node.transport() {
+            Transport::NodeStream => {
+                let message = OneWayMessage::to::<M>(&node, request, &envelope);
+                Sending::on_node_stream(node, message, deadline)
+            }
+            Transport::Grpc => {
+                let request = envelope.seal(request, &node);
+                Sending::call(node, request, deadline)
+            }
+        });
         Self { sending, span }
     }
 

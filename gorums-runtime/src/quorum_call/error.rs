@@ -34,7 +34,7 @@ pub enum QuorumCallErrorKind {
 }
 
 impl QuorumCallError {
-    pub(super) fn new(
+    pub(crate) fn new(
         method: &'static str,
         kind: QuorumCallErrorKind,
         replies: usize,

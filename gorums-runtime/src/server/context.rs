@@ -59,7 +59,9 @@ impl Context {
         let (metadata, extensions, message) = request.into_parts();
         let context = Self(Arc::new(Inner {
             method,
-            deadline: Deadline::received(metadata.get(GRPC_TIMEOUT).and_then(|it| it.to_str().ok())),
+            deadline: Deadline::received(
+                metadata.get(GRPC_TIMEOUT).and_then(|it| it.to_str().ok()),
+            ),
             metadata: Metadata::of(Arc::new(metadata), Vec::new()),
             extensions: Arc::new(extensions),
             peer_address,

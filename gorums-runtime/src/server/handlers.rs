@@ -68,9 +68,9 @@ impl<T: Send + Sync + 'static> Handlers<T> {
     {
         self.one_way_on_stream::<M, _, _>(handler.clone())
             .one_request::<M, _, _>(move |replica, context, request| {
-            // gRPC wants a message in return: one that has nothing in it.
-            handler(replica, context, request).map(|()| Ok(M::Reply::default()))
-        })
+                // gRPC wants a message in return: one that has nothing in it.
+                handler(replica, context, request).map(|()| Ok(M::Reply::default()))
+            })
     }
 
     /// Handles a method whose requests are a stream, each of them as a call of its own, one after the other, whose
@@ -83,16 +83,16 @@ impl<T: Send + Sync + 'static> Handlers<T> {
     {
         self.one_way_on_stream::<M, _, _>(handler.clone())
             .many_requests::<M, _, _>(move |replica, context, mut requests| {
-            let handler = handler.clone();
-            async move {
-                while let Some(request) = requests.message().await? {
-                    let handling = handler(Arc::clone(&replica), context.clone(), request);
-                    // A request that makes its handler panic does not lose those after it.
-                    let _ = guarded(context.clone(), handling.map(Ok)).await;
+                let handler = handler.clone();
+                async move {
+                    while let Some(request) = requests.message().await? {
+                        let handling = handler(Arc::clone(&replica), context.clone(), request);
+                        // A request that makes its handler panic does not lose those after it.
+                        let _ = guarded(context.clone(), handling.map(Ok)).await;
+                    }
+                    Ok(M::Reply::default())
                 }
-                Ok(M::Reply::default())
-            }
-        })
+            })
     }
 
     /// Handles a method with one request and a stream of replies.
@@ -111,16 +111,18 @@ impl<T: Send + Sync + 'static> Handlers<T> {
             function(Arc::clone(&replica), context, request, replies)
         });
         let replica = Arc::clone(&self.replica);
-        self.streamed::<M>(answering).answered_by::<M>(move |request, limits| {
-            let (replica, handler) = (Arc::clone(&replica), handler.clone());
-            let service = tower::service_fn(move |request: Request<M::Request>| {
-                let (context, request) = Context::of(M::DESCRIPTOR, request);
-                let start = |sink| handler(Arc::clone(&replica), context.clone(), request, sink);
-                let replies = ReplyStream::start(context.clone(), start);
-                std::future::ready(Ok(Response::new(replies)))
-            });
-            async move { grpc::<M>(limits).server_streaming(service, request).await }.boxed()
-        })
+        self.streamed::<M>(answering)
+            .answered_by::<M>(move |request, limits| {
+                let (replica, handler) = (Arc::clone(&replica), handler.clone());
+                let service = tower::service_fn(move |request: Request<M::Request>| {
+                    let (context, request) = Context::of(M::DESCRIPTOR, request);
+                    let start =
+                        |sink| handler(Arc::clone(&replica), context.clone(), request, sink);
+                    let replies = ReplyStream::start(context.clone(), start);
+                    std::future::ready(Ok(Response::new(replies)))
+                });
+                async move { grpc::<M>(limits).server_streaming(service, request).await }.boxed()
+            })
     }
 
     /// Handles a method with a stream of requests and one reply.

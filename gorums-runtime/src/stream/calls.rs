@@ -61,7 +61,9 @@ impl Calls {
             }
             None => {
                 let most = (1u32 << PLACE_BITS) - 1;
-                let text = format!("{most} calls of this manager wait for replies; let some of them end first");
+                let text = format!(
+                    "{most} calls of this manager wait for replies; let some of them end first"
+                );
                 return Err(Status::resource_exhausted(text));
             }
         };
@@ -92,7 +94,11 @@ impl Calls {
     pub(crate) fn lose(&self, node: NodeId, stream: u64, status: &Status) {
         let calls: Vec<_> = {
             let places = self.lock();
-            places.places.iter().filter_map(|place| place.call.clone()).collect()
+            places
+                .places
+                .iter()
+                .filter_map(|place| place.call.clone())
+                .collect()
         };
         for call in calls {
             call.lose(node, stream, status);

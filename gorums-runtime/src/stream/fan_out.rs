@@ -90,7 +90,9 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
         let inbox = Inbox::new(M::DESCRIPTOR, nodes.iter().map(|(node, _)| node.id()));
         let inbox = Arc::new(inbox);
         let calls = nodes.first().map(|(node, _)| node.stream().calls().clone());
-        let registration = calls.as_ref().map(|calls| calls.register(Arc::clone(&inbox)));
+        let registration = calls
+            .as_ref()
+            .map(|calls| calls.register(Arc::clone(&inbox)));
         let (registration, refused) = match registration {
             Some(Ok(registration)) => (Some(registration), None),
             Some(Err(status)) => (None, Some(status)),
@@ -107,11 +109,17 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
             if let Some(status) = &refused {
                 return Err(status.clone());
             }
-            if !calls.as_ref().is_some_and(|calls| calls.are(node.stream().calls())) {
-                return Err(Status::failed_precondition("the node belongs to another manager"));
+            if !calls
+                .as_ref()
+                .is_some_and(|calls| calls.are(node.stream().calls()))
+            {
+                return Err(Status::failed_precondition(
+                    "the node belongs to another manager",
+                ));
             }
             let encode = |request: &M::Request| {
-                node.message_options().check_request_size(request.encoded_len())?;
+                node.message_options()
+                    .check_request_size(request.encoded_len())?;
                 head.with(request)
             };
             match own {
@@ -139,7 +147,9 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
         let reply = match (event, self.nodes.first()) {
             (Event::Reply(payload), Some(node)) => decode(payload, node),
             (Event::Failed(status), _) => Err(status),
-            _ => Err(Status::internal("the node has ended a stream of replies that there is none of")),
+            _ => Err(Status::internal(
+                "the node has ended a stream of replies that there is none of",
+            )),
         };
         self.let_go = true;
         reply
@@ -217,7 +227,10 @@ impl<R> StreamFanOut<R> {
         };
         self.inbox.withdraw();
         let outstanding = self.inbox.outstanding();
-        let nodes: Vec<_> = outstanding.into_iter().filter_map(|index| self.nodes.get(index).cloned()).collect();
+        let nodes: Vec<_> = outstanding
+            .into_iter()
+            .filter_map(|index| self.nodes.get(index).cloned())
+            .collect();
         for node in &nodes {
             node.stream().cancel(registration.number());
         }
@@ -229,11 +242,7 @@ impl<R> StreamFanOut<R> {
     }
 
     fn item(&self, index: usize, frame: Bytes) -> Item {
-        Item {
-            frame,
-            call: Some((Arc::clone(&self.inbox), index)),
-            receipt: None,
-        }
+        Item::request(frame, Arc::clone(&self.inbox), index)
     }
 }
 

@@ -84,7 +84,9 @@ impl Head<'_> {
             number => 1 + encoded_len_varint(number),
         };
         let method = self.method.map_or(0, |method| field_len(method.len()));
-        let status = self.status.map_or(0, |status| field_len(status.encoded_len()));
+        let status = self
+            .status
+            .map_or(0, |status| field_len(status.encoded_len()));
         let mut len = number + method + status;
         for (key, value) in self.metadata_entries() {
             let value = std::str::from_utf8(value).map_err(|_| {
@@ -217,7 +219,10 @@ mod tests {
     fn what_is_written_is_read_back() {
         let mut metadata = MetadataMap::new();
         metadata.insert("trace", "abc".parse().expect("ASCII"));
-        metadata.insert_bin("raw-bin", tonic::metadata::MetadataValue::from_bytes(&[0, 255]));
+        metadata.insert_bin(
+            "raw-bin",
+            tonic::metadata::MetadataValue::from_bytes(&[0, 255]),
+        );
         let status = RpcStatus::of(&Status::aborted("no"));
         let head = Head {
             number: 1 << 63 | 5,
@@ -234,7 +239,10 @@ mod tests {
         let read = StreamMessage::decode(message(&frame)).expect("it is well-formed");
         assert_eq!(read.number, head.number);
         assert_eq!(read.method, "proto.Storage.ReadQC");
-        assert_eq!(read.failure().map(|status| status.code()), Some(tonic::Code::Aborted));
+        assert_eq!(
+            read.failure().map(|status| status.code()),
+            Some(tonic::Code::Aborted)
+        );
         assert_eq!(Entry::decode(read.payload.clone()), Ok(payload));
         assert!(read.has(END) && read.has("trace") && !read.has(CANCEL));
         let mut back = MetadataMap::new();

@@ -8,8 +8,8 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use tonic::Status;
 
-use super::message::StreamMessage;
 use super::frame::END;
+use super::message::StreamMessage;
 use crate::{MethodDescriptor, NodeId};
 
 /// How many replies of one streaming call may wait for their reader. The stream between two peers is all calls', so
@@ -99,9 +99,8 @@ impl Inbox {
     /// Takes a reply of `node` in.
     pub(crate) fn deliver(&self, node: NodeId, message: StreamMessage) -> Delivery {
         let mut state = self.lock();
-        let waits = |asked: &Asked| {
-            asked.node == node && matches!(asked.progress, Progress::Sent { .. })
-        };
+        let waits =
+            |asked: &Asked| asked.node == node && matches!(asked.progress, Progress::Sent { .. });
         let Some(index) = state.asked.iter().position(waits) else {
             return Delivery::Ignored;
         };
@@ -111,12 +110,16 @@ impl Inbox {
             Event::Failed(status)
         } else if !self.is_of_method(&message.method) {
             let method = self.method.full_name();
-            Event::Failed(Status::internal(format!("the node answered {method} with a reply of another method")))
+            Event::Failed(Status::internal(format!(
+                "the node answered {method} with a reply of another method"
+            )))
         } else if streams && message.has(END) {
             Event::End
         } else if streams && state.events.len() >= UNREAD {
             delivery = Delivery::Overflow;
-            Event::Failed(Status::resource_exhausted(format!("the caller left {UNREAD} replies unread")))
+            Event::Failed(Status::resource_exhausted(format!(
+                "the caller left {UNREAD} replies unread"
+            )))
         } else {
             Event::Reply(message.payload)
         };
@@ -174,7 +177,10 @@ impl Inbox {
         let state = self.lock();
         let sent = |asked: &Asked| matches!(asked.progress, Progress::Sent { .. });
         let asked = state.asked.iter().enumerate();
-        asked.filter(|(_, asked)| sent(asked)).map(|(index, _)| index).collect()
+        asked
+            .filter(|(_, asked)| sent(asked))
+            .map(|(index, _)| index)
+            .collect()
     }
 
     /// Notes that nobody waits for the call: a request that is still on its way out need not be sent.

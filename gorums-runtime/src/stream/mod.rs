@@ -7,6 +7,7 @@ mod frame;
 mod inbox;
 mod message;
 mod node_stream;
+mod one_way;
 mod probe;
 mod queue;
 
@@ -16,6 +17,7 @@ pub(crate) use fan_out::StreamFanOut;
 pub(crate) use frame::{CANCEL, END, Head, MethodName};
 pub(crate) use message::{Entry, MessageDecoder, RpcStatus, StreamMessage, add_entries};
 pub(crate) use node_stream::{EXTENSIONS, NodeStream};
+pub(crate) use one_way::OneWayMessage;
 pub(crate) use queue::{Capacity, Item, Queue};
 
 /// The service that streams are calls of, and its only method.

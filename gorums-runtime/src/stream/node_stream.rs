@@ -16,13 +16,13 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status, Streaming};
 
-use super::body::QueueBody;
 use super::PATH;
+use super::body::QueueBody;
 use super::calls::Calls;
 use super::frame::{CANCEL, Head};
 use super::inbox::Delivery;
-use super::probe::Probe;
 use super::message::{MessageDecoder, StreamMessage};
+use super::probe::Probe;
 use super::queue::{Item, Queue};
 use crate::NodeId;
 use crate::deadline::Deadline;
@@ -30,7 +30,6 @@ use crate::grpc::{Backoff, Link, MessageOptions, NoEncoder, status};
 use crate::node::Shared;
 use crate::observations::Observations;
 use crate::tasks::Tasks;
-
 
 /// How many bytes a message has besides its reply, at most.
 const ENVELOPE: usize = 64 * 1024;
@@ -95,7 +94,7 @@ impl NodeStream {
     /// Puts a message on the stream, unless the queue is full.
     pub(crate) fn send(&self, number: u64, item: Item) -> Result<(), Status> {
         self.0.check()?;
-        if item.call.is_some() {
+        if item.wants_reply() {
             self.0.probe.start(number);
         }
         self.0.queue.push(item).map_err(|_| self.0.full())?;
@@ -103,10 +102,15 @@ impl NodeStream {
         Ok(())
     }
 
+    /// Whether the queue has room for a message of this size.
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+        self.0.queue.has_room(bytes)
+    }
+
     /// Puts a message on the stream once there is room in the queue.
     pub(crate) async fn send_when_room(&self, number: u64, item: Item) -> Result<(), Status> {
         self.0.check()?;
-        if item.call.is_some() {
+        if item.wants_reply() {
             self.0.probe.start(number);
         }
         self.0.queue.push_when_room(item).await;
@@ -136,7 +140,9 @@ impl Inner {
     }
 
     fn full(&self) -> Status {
-        Status::resource_exhausted("the queue of the node's stream is full; the node does not read, or not fast enough")
+        Status::resource_exhausted(
+            "the queue of the node's stream is full; the node does not read, or not fast enough",
+        )
     }
 
     /// Has the stream opened unless it is.

@@ -35,7 +35,11 @@ impl Probe {
         if self.number.load(Ordering::Relaxed) != number {
             return None;
         }
-        let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let sent = self
+            .sent
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         self.number.store(0, Ordering::Relaxed);
         sent
     }

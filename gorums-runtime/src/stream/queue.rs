@@ -1,8 +1,8 @@
 //! What is to be sent on a stream.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
@@ -47,11 +47,29 @@ struct State {
 /// A message that waits to be sent.
 #[derive(Debug)]
 pub(crate) struct Item {
-    pub(crate) frame: Bytes,
-    /// The call that it is the request of, if it waits for replies, and its place among the call's nodes.
-    pub(crate) call: Option<(Arc<Inbox>, usize)>,
-    /// Who waits for it to be sent.
-    pub(crate) receipt: Option<Receipt>,
+    frame: Bytes,
+    of: Of,
+}
+
+/// What a message is of.
+#[derive(Debug)]
+enum Of {
+    /// It is the request of a call that waits for replies, for the node at this index.
+    Call(Arc<Inbox>, usize),
+    /// It is the request of a one-way call, for which somebody may wait until it is sent.
+    OneWay(Withdrawal, Receipt),
+    /// It is a reply, or of the protocol itself.
+    Other,
+}
+
+/// Says whether a one-way call is withdrawn, so that it need not be sent any more.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Withdrawal(Arc<AtomicBool>);
+
+impl Withdrawal {
+    pub(crate) fn withdraw(&self) {
+        self.0.store(true, Ordering::Release);
+    }
 }
 
 impl Queue {
@@ -76,7 +94,7 @@ impl Queue {
                 return Err(item);
             }
         }
-        if let Some((call, index)) = &item.call {
+        if let Of::Call(call, index) = &item.of {
             call.sent(*index, state.stream);
         }
         state.push(item);
@@ -114,11 +132,7 @@ impl Queue {
         let mut state = self.lock();
         state.withdrawn += 1;
         if state.items.len() < 2 * self.capacity.messages {
-            state.push(Item {
-                frame,
-                call: None,
-                receipt: None,
-            });
+            state.push(Item::other(frame));
         }
     }
 
@@ -132,6 +146,11 @@ impl Queue {
     /// The stream that takes the messages.
     pub(crate) fn stream(&self) -> u64 {
         self.lock().stream
+    }
+
+    /// Whether there is room for a message of this size.
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+        self.lock().has_room(self.capacity, bytes)
     }
 
     /// Whether there is nothing to send.
@@ -152,7 +171,7 @@ impl Queue {
             (stream, std::mem::take(&mut state.items))
         };
         for item in items {
-            if let Some(receipt) = item.receipt {
+            if let Of::OneWay(_, receipt) = item.of {
                 receipt.sign(Err(status.clone()));
             }
         }
@@ -198,7 +217,7 @@ impl Queue {
             burst.freeze()
         };
         for item in std::iter::once(first).chain(rest) {
-            if let Some(receipt) = item.receipt {
+            if let Of::OneWay(_, receipt) = item.of {
                 receipt.sign(Ok(()));
             }
         }
@@ -254,7 +273,36 @@ impl State {
 }
 
 impl Item {
+    /// The request of a call that waits for replies, for the node at `index`.
+    pub(crate) fn request(frame: Bytes, call: Arc<Inbox>, index: usize) -> Self {
+        let of = Of::Call(call, index);
+        Self { frame, of }
+    }
+
+    /// The request of a one-way call. Its being sent is noted on `receipt`.
+    pub(crate) fn one_way(frame: Bytes, withdrawal: Withdrawal, receipt: Receipt) -> Self {
+        let of = Of::OneWay(withdrawal, receipt);
+        Self { frame, of }
+    }
+
+    /// A message that nobody waits for.
+    pub(crate) fn other(frame: Bytes) -> Self {
+        Self {
+            frame,
+            of: Of::Other,
+        }
+    }
+
+    /// Whether it is the request of a call that waits for replies.
+    pub(crate) fn wants_reply(&self) -> bool {
+        matches!(self.of, Of::Call(..))
+    }
+
     fn is_withdrawn(&self) -> bool {
-        self.call.as_ref().is_some_and(|(call, _)| call.is_withdrawn())
+        match &self.of {
+            Of::Call(call, _) => call.is_withdrawn(),
+            Of::OneWay(withdrawal, _) => withdrawal.0.load(Ordering::Acquire),
+            Of::Other => false,
+        }
     }
 }

@@ -100,7 +100,7 @@ impl fmt::Debug for Replicas {
 }
 
 /// The address of a replica: one by which no real machine is reached.
-fn address(id: NodeId) -> SocketAddr {
+pub(super) fn address(id: NodeId) -> SocketAddr {
     // Class E addresses are reserved, and no network routes them.
     let ip = Ipv4Addr::from_bits(Ipv4Addr::new(240, 0, 0, 0).to_bits() | id.get());
     SocketAddr::new(IpAddr::V4(ip), 1)

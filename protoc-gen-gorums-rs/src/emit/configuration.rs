@@ -11,6 +11,10 @@ use crate::model::{Form, Start};
 /// What to say of a call that need not be awaited to be sent.
 pub(super) const SENT: &str = "The call has been sent when this returns.";
 
+/// What to say of a multicast that takes a stream.
+const ON_ONE_STREAM: &str =
+    "Each node is sent all calls of this method on one stream, in their order.";
+
 /// The service on a configuration: generic over the quorum spec when there is one.
 pub(super) fn configuration(service: &ServiceCode<'_>, names: &Names) -> TokenStream {
     let type_doc = doc(&[format!(
@@ -139,7 +143,7 @@ fn call(service: &ServiceCode<'_>, code: &MethodCode<'_>, names: &Names) -> Opti
         request, output, ..
     } = code;
     let marker = format_ident!("{}", code.type_name);
-    let (returned, call, start) = match code.method.form()? {
+    let (returned, call, start) = match code.method.form() {
         Form::Client | Form::Node | Form::Unicast => return None,
         Form::Multicast => (
             quote!(Multicast),
@@ -198,15 +202,15 @@ fn lines(service: &ServiceCode<'_>, code: &MethodCode<'_>, names: &Names) -> Vec
     let full_name = code.full_name(service.service);
     let quorum_function = format!("[`{}::{}`]", names.quorum_spec, code.quorum_function());
     let (who_decides, sent) = match code.method.form() {
-        Some(Form::Multicast) => ("nobody waits for replies".to_owned(), Some(SENT)),
-        Some(Form::Aggregate(start)) => (
+        Form::Multicast => ("nobody waits for replies".to_owned(), Some(SENT)),
+        Form::Aggregate(start) => (
             "the caller says how to aggregate the replies".to_owned(),
             (start == Start::Made).then_some(
                 "The call is sent as soon as the returned value is told how to aggregate the replies.",
             ),
         ),
-        Some(Form::Correctable) => (format!("{quorum_function} gives the levels"), Some(SENT)),
-        Some(Form::Quorum(Start::Made)) => (format!("{quorum_function} decides"), Some(SENT)),
+        Form::Correctable => (format!("{quorum_function} gives the levels"), Some(SENT)),
+        Form::Quorum(Start::Made) => (format!("{quorum_function} decides"), Some(SENT)),
         _ => (format!("{quorum_function} decides"), None),
     };
     let default = format!("Calls `{full_name}` on every node; {who_decides}.");
@@ -219,7 +223,8 @@ fn lines(service: &ServiceCode<'_>, code: &MethodCode<'_>, names: &Names) -> Vec
         .method
         .per_node_arg
         .then_some("`per_node` gives each node its own request, or none to skip the node.");
-    for line in [sent, per_node].into_iter().flatten() {
+    let stream = code.method.shape.client_stream.then_some(ON_ONE_STREAM);
+    for line in [sent, stream, per_node].into_iter().flatten() {
         lines.push(String::new());
         lines.push(line.to_owned());
     }

@@ -5,7 +5,7 @@ use quote::{format_ident, quote};
 use syn::ItemMod;
 
 use super::service_code::{MethodCode, ServiceCode};
-use super::{configuration, doc, lints, methods, node, quorum_spec, replica};
+use super::{calls_trait, configuration, doc, lints, methods, node, quorum_spec, replica};
 use crate::names;
 use crate::parameters::Parameters;
 
@@ -41,6 +41,8 @@ pub(super) struct Names {
     pub(super) quorum_spec: Ident,
     pub(super) configuration: Ident,
     pub(super) node: Ident,
+    /// The trait of its calls.
+    pub(super) calls: Ident,
     /// The trait of its replicas.
     pub(super) replica: Ident,
     /// The service as a type.
@@ -63,6 +65,7 @@ impl Names {
             quorum_spec: format_ident!("{name}QuorumSpec"),
             configuration: format_ident!("{name}Configuration"),
             node: format_ident!("{name}Node"),
+            calls: format_ident!("{name}Calls"),
             replica: format_ident!("{name}Replica"),
             service: format_ident!("{name}Service"),
             replica_server: format_ident!("{name}ReplicaServer"),
@@ -112,6 +115,7 @@ pub(crate) fn module(
         .then(|| quorum_spec::quorum_spec(service, &names));
     let configuration = configuration::configuration(service, &names);
     let node = node::node(service, &names, parameters.client);
+    let calls_trait = calls_trait::calls_trait(service, &names);
     let replica = parameters.server.then(|| replica::replica(service, &names));
     let methods = methods::methods(service, &names);
     syn::parse2(quote! {
@@ -123,6 +127,7 @@ pub(crate) fn module(
             #quorum_spec
             #configuration
             #node
+            #calls_trait
             #replica
             #methods
         }

@@ -72,7 +72,7 @@ fn decide(code: &MethodCode<'_>, names: &Names) -> TokenStream {
     let function = format_ident!("{}", code.quorum_function());
     let decision = code.decision();
     let (of, forward) = match code.method.form() {
-        Some(Form::Correctable) => (quote!(Correct), quote!(correct)),
+        Form::Correctable => (quote!(Correct), quote!(correct)),
         _ => (quote!(Decide), quote!(decide)),
     };
     let (argument, pass) = if code.method.shows_request() {

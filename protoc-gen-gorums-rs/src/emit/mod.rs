@@ -3,6 +3,7 @@
 //! All of it is a function of a [`ServiceCode`]: what the model says, with the Rust paths that
 //! prost-build found.
 
+mod calls_trait;
 mod configuration;
 mod doc;
 mod gorums;

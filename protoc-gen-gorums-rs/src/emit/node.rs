@@ -20,7 +20,7 @@ pub(super) fn node(service: &ServiceCode<'_>, names: &Names, has_client: bool) -
     let calls = service
         .methods
         .iter()
-        .filter(|code| matches!(code.method.form(), Some(Form::Node | Form::Unicast)));
+        .filter(|code| matches!(code.method.form(), Form::Node | Form::Unicast));
     let calls = calls.map(|code| call(service, code, names));
     quote! {
         #type_doc
@@ -77,7 +77,7 @@ fn call(service: &ServiceCode<'_>, code: &MethodCode<'_>, names: &Names) -> Toke
     let function = names.node_function(code);
     let marker = format_ident!("{}", code.type_name);
     let full_name = code.full_name(service.service);
-    let one_way = code.method.form() == Some(Form::Unicast);
+    let one_way = code.method.form() == Form::Unicast;
     let default = match one_way {
         true => format!("Sends `{full_name}` to the node, one way."),
         false => format!("Calls `{full_name}` on the node."),

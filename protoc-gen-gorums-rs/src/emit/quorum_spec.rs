@@ -41,7 +41,7 @@ fn function(code: &MethodCode<'_>, names: &Names) -> TokenStream {
     let method = names.configuration_function(code);
     let method = method.strip_prefix("r#").unwrap_or(&method);
     let verb = match code.method.form() {
-        Some(Form::Correctable) => "Gives the levels of",
+        Form::Correctable => "Gives the levels of",
         _ => "Decides",
     };
     let doc = doc(&[format!("{verb} [`{}::{method}`].", names.configuration)]);

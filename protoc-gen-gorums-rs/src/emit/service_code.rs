@@ -85,7 +85,7 @@ impl MethodCode<'_> {
     pub(crate) fn decision(&self) -> TokenStream {
         let output = &self.output;
         match self.method.form() {
-            Some(Form::Correctable) => quote!(Correction<#output>),
+            Form::Correctable => quote!(Correction<#output>),
             _ => quote!(#output),
         }
     }

@@ -60,25 +60,24 @@ pub(crate) enum Start {
 }
 
 impl Method {
-    /// What code it gets; none for a call type that has none yet.
-    pub(crate) fn form(&self) -> Option<Form> {
+    /// What code it gets.
+    pub(crate) fn form(&self) -> Form {
         let custom = self.custom_return_type.is_some();
         let aggregated = |start| match self.call_type.has_quorum_function(custom) {
             true => Form::Quorum(start),
             false => Form::Aggregate(start),
         };
-        Some(match self.call_type {
+        match self.call_type {
             CallType::Plain | CallType::Rpc if self.shape.is_unary() => Form::Node,
             CallType::Plain | CallType::Rpc => Form::Client,
             CallType::Unicast => Form::Unicast,
-            CallType::Multicast if self.shape.client_stream => return None,
             CallType::Multicast => Form::Multicast,
             CallType::Qc => Form::Quorum(Start::Awaited),
             CallType::QcFuture => Form::Quorum(Start::Made),
             CallType::Correctable | CallType::CorrectablePr => Form::Correctable,
             CallType::QuorumCall => aggregated(Start::Awaited),
             CallType::Async => aggregated(Start::Made),
-        })
+        }
     }
 
     /// Whether nobody waits for its replies.
@@ -88,7 +87,7 @@ impl Method {
 
     /// Whether the user writes a quorum function for it.
     pub(crate) fn has_quorum_function(&self) -> bool {
-        matches!(self.form(), Some(Form::Quorum(_) | Form::Correctable))
+        matches!(self.form(), Form::Quorum(_) | Form::Correctable)
     }
 
     /// Whether its quorum function sees the request. Those of the call types whose caller aggregates always do, as
@@ -125,10 +124,10 @@ mod tests {
             (CallType::Async, Start::Made),
         ] {
             let plain = method(call_type, None);
-            assert_eq!(plain.form(), Some(Form::Aggregate(start)));
+            assert_eq!(plain.form(), Form::Aggregate(start));
             assert!(!plain.has_quorum_function());
             let custom = method(call_type, Some(".p.T"));
-            assert_eq!(custom.form(), Some(Form::Quorum(start)));
+            assert_eq!(custom.form(), Form::Quorum(start));
             assert!(custom.has_quorum_function() && custom.shows_request());
         }
     }
@@ -136,8 +135,8 @@ mod tests {
     #[test]
     fn a_plain_method_that_streams_is_left_to_tonics_client() {
         let mut streaming = method(CallType::Plain, None);
-        assert_eq!(streaming.form(), Some(Form::Node));
+        assert_eq!(streaming.form(), Form::Node);
         streaming.shape.server_stream = true;
-        assert_eq!(streaming.form(), Some(Form::Client));
+        assert_eq!(streaming.form(), Form::Client);
     }
 }

@@ -10,10 +10,6 @@ use crate::descriptor::{Source, Sources, path_index, tag};
 use crate::options::{MethodOption, Registry};
 use crate::problems::Problems;
 
-/// What is said of the one shape that has rules but no code.
-const NOT_GENERATED: &str = "no code is generated yet for a `gorums.multicast` that takes a stream; \
-                             remove `stream` before the request's type";
-
 /// Reads the services of the packages and reports every rule that is broken.
 pub(crate) fn read(
     sources: &Sources,
@@ -121,7 +117,7 @@ impl Reader {
         let Some(call_type) = declared.call_type().filter(|_| wrong.is_empty()) else {
             return Err(wrong);
         };
-        let method = Method {
+        Ok(Method {
             name: method.name().to_owned(),
             call_type,
             shape,
@@ -132,11 +128,6 @@ impl Reader {
                 .options
                 .as_ref()
                 .is_some_and(MethodOptions::deprecated),
-        };
-        match method.form() {
-            Some(_) => Ok(method),
-            // What has rules but no code must not be ignored.
-            None => Err(vec![NOT_GENERATED.to_owned()]),
-        }
+        })
     }
 }

@@ -570,6 +570,40 @@ pub mod register_gorums {
         }
     }
 
+    /// The calls of the service `grid.Register`, to be implemented by mocks: code that is generic over it is
+    /// tested without replicas.
+    ///
+    /// Options are those of the [`RegisterConfiguration`], which has them by `with_options`.
+    pub trait RegisterCalls: Send + Sync {
+        /// Makes the call [`RegisterConfiguration::read`].
+        fn read(
+            &self,
+            request: super::ReadRequest,
+        ) -> impl Future<Output = Result<super::ReadResponse, QuorumCallError>> + Send;
+
+        /// Makes the call [`RegisterConfiguration::write`].
+        fn write(
+            &self,
+            request: super::State,
+        ) -> impl Future<Output = Result<super::WriteResponse, QuorumCallError>> + Send;
+    }
+
+    impl<Q: RegisterQuorumSpec> RegisterCalls for RegisterConfiguration<Q> {
+        fn read(
+            &self,
+            request: super::ReadRequest,
+        ) -> impl Future<Output = Result<super::ReadResponse, QuorumCallError>> + Send {
+            Self::read(self, request).into_future()
+        }
+
+        fn write(
+            &self,
+            request: super::State,
+        ) -> impl Future<Output = Result<super::WriteResponse, QuorumCallError>> + Send {
+            Self::write(self, request).into_future()
+        }
+    }
+
     /// What a replica of the service `grid.Register` does with each call.
     ///
     /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics

@@ -32,7 +32,9 @@ pub(in crate::server) struct ReplyTo {
 impl ReplyTo {
     /// A reply. One that cannot be sent is an error instead.
     pub(in crate::server) fn reply(&self, reply: &impl Message) -> Bytes {
-        self.head().with(reply).unwrap_or_else(|status| self.failure(&status))
+        self.head()
+            .with(reply)
+            .unwrap_or_else(|status| self.failure(&status))
     }
 
     /// What tells that the call failed.
@@ -59,11 +61,7 @@ impl ReplyTo {
     /// Sends one of several replies, once there is room for it.
     pub(in crate::server) async fn send(&self, reply: &impl Message) -> Result<(), Status> {
         let frame = self.head().with(reply)?;
-        let item = Item {
-            frame,
-            call: None,
-            receipt: None,
-        };
+        let item = Item::other(frame);
         self.queue.push_with_patience(item).await;
         Ok(())
     }

@@ -64,7 +64,9 @@ impl NodeStreams {
         let most = self.limits.streams_per_peer;
         let admission = self.peers.admit(peer.map(|peer| peer.ip()), most);
         let admission = admission.ok_or_else(|| {
-            Status::resource_exhausted(format!("this peer has {most} streams open; close one first"))
+            Status::resource_exhausted(format!(
+                "this peer has {most} streams open; close one first"
+            ))
         })?;
         let requests =
             Streaming::new_request(MessageDecoder, body, None, Some(self.limits.message_size));
@@ -133,7 +135,9 @@ impl tower::Service<http::Request<Body>> for NodeStreams {
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let opened = match request.uri().path() {
             PATH => self.open(request),
-            path => Err(Status::unimplemented(format!("there is no method {path} here"))),
+            path => Err(Status::unimplemented(format!(
+                "there is no method {path} here"
+            ))),
         };
         std::future::ready(Ok(opened.unwrap_or_else(Status::into_http)))
     }

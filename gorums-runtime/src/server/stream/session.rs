@@ -77,12 +77,14 @@ impl Session {
     async fn take_in(&self, requests: &mut Requests, work: &mut Work) -> Option<Status> {
         let mut open = true;
         loop {
-            if work.current.is_none() && work.released.len() < self.limits.handlers
+            if work.current.is_none()
+                && work.released.len() < self.limits.handlers
                 && let Some(request) = work.backlog.pop_front()
             {
                 work.current = self.begin(request, work);
             }
-            let idle = work.current.is_none() && work.backlog.is_empty() && work.released.is_empty();
+            let idle =
+                work.current.is_none() && work.backlog.is_empty() && work.released.is_empty();
             if !open && idle {
                 return None;
             }
@@ -189,11 +191,7 @@ impl Session {
     }
 
     fn send(&self, frame: Bytes) -> Result<(), Status> {
-        let item = Item {
-            frame,
-            call: None,
-            receipt: None,
-        };
+        let item = Item::other(frame);
         self.queue.push(item).map_err(|_| {
             Status::resource_exhausted("the client does not read its replies, or not fast enough")
         })
@@ -230,7 +228,8 @@ impl Work {
     fn release(&mut self) {
         if let Some(begun) = self.current.take() {
             let number = begun.number;
-            self.released.spawn(begun.handling.map(move |reply| (number, reply)));
+            self.released
+                .spawn(begun.handling.map(move |reply| (number, reply)));
         }
     }
 

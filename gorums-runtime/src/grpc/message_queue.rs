@@ -1,0 +1,295 @@
+//! The messages that wait for one stream.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::{Bytes, BytesMut};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use tracing::Span;
+
+use super::body::HandedOver;
+use crate::deadline::Deadline;
+
+/// How many bytes of messages that wait are sent as one piece: a frame of HTTP/2, by default.
+const PIECE: usize = 16 * 1024;
+
+/// The messages that wait for one stream, in the order in which they were put there. A cheap handle: clones are the
+/// same queue.
+#[derive(Clone, Debug)]
+pub(super) struct MessageQueue(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    waiting: BTreeMap<u64, Message>,
+    /// The number of the next message.
+    next: u64,
+    phase: Phase,
+    /// Who waits for a message.
+    reader: Option<Waker>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Phase {
+    /// Takes messages.
+    Open,
+    /// Takes no more messages; those that wait are sent.
+    Closed,
+    /// Nothing is sent any more.
+    Ended,
+}
+
+/// A message, as it goes over the wire.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) frame: Bytes,
+    /// When it was put in the queue.
+    pub(super) start: Instant,
+    /// That of the call that it is of.
+    pub(super) span: Span,
+    pub(super) deadline: Deadline,
+    pub(super) receipt: oneshot::Sender<HandedOver>,
+}
+
+/// A message in its queue.
+#[derive(Debug)]
+pub(crate) struct Queued {
+    queue: MessageQueue,
+    number: u64,
+    /// How many messages waited already.
+    pub(super) before: usize,
+}
+
+impl MessageQueue {
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new(State {
+            waiting: BTreeMap::new(),
+            next: 0,
+            phase: Phase::Open,
+            reader: None,
+        })))
+    }
+
+    /// A queue in which `message` waits.
+    pub(super) fn with(message: Message) -> (Self, Queued) {
+        let queue = Self::new();
+        let queued = queue.add(&mut queue.lock(), message);
+        (queue, queued)
+    }
+
+    /// Adds a message behind the others; gives it back if the queue takes no more.
+    pub(super) fn push(&self, message: Message) -> Result<Queued, Message> {
+        let mut state = self.lock();
+        if state.phase != Phase::Open {
+            return Err(message);
+        }
+        let queued = self.add(&mut state, message);
+        let reader = state.reader.take();
+        drop(state);
+        wake(reader);
+        Ok(queued)
+    }
+
+    fn add(&self, state: &mut State, message: Message) -> Queued {
+        let queued = Queued {
+            queue: self.clone(),
+            number: state.next,
+            before: state.waiting.len(),
+        };
+        state.waiting.insert(queued.number, message);
+        state.next += 1;
+        queued
+    }
+
+    /// The next messages in one piece, once there are any; none when there will be no more. They count as handed over.
+    pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let mut state = self.lock();
+        let messages = state.take_next();
+        if messages.is_empty() {
+            if state.phase != Phase::Open {
+                return Poll::Ready(None);
+            }
+            state.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        drop(state);
+        Poll::Ready(Some(hand_over(messages)))
+    }
+
+    /// Whether there will be no more messages.
+    pub(super) fn is_drained(&self) -> bool {
+        let state = self.lock();
+        state.phase != Phase::Open && state.waiting.is_empty()
+    }
+
+    /// Takes no more messages. Those that wait are sent.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        if state.phase == Phase::Open {
+            state.phase = Phase::Closed;
+        }
+        let reader = state.reader.take();
+        drop(state);
+        wake(reader);
+    }
+
+    /// Takes no more messages, and gives up those that wait.
+    pub(super) fn end(&self) -> impl Iterator<Item = Message> + use<> {
+        let mut state = self.lock();
+        state.phase = Phase::Ended;
+        let failed = std::mem::take(&mut state.waiting);
+        let reader = state.reader.take();
+        drop(state);
+        wake(reader);
+        failed.into_values()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Takes the messages that are sent next, as many as fit one piece, and at least one. Those that are late are
+    /// dropped, which their senders notice.
+    fn take_next(&mut self) -> Vec<Message> {
+        let mut messages: Vec<Message> = Vec::new();
+        let mut size = 0;
+        while let Some(first) = self.waiting.first_entry() {
+            if first.get().deadline.has_passed() {
+                first.remove();
+                continue;
+            }
+            size += first.get().frame.len();
+            if size > PIECE && !messages.is_empty() {
+                break;
+            }
+            messages.push(first.remove());
+        }
+        messages
+    }
+}
+
+/// The messages in one piece.
+fn hand_over(messages: Vec<Message>) -> Bytes {
+    let piece = match &*messages {
+        [message] => message.frame.clone(),
+        messages => {
+            let size = messages.iter().map(|message| message.frame.len()).sum();
+            let mut piece = BytesMut::with_capacity(size);
+            for message in messages {
+                piece.extend_from_slice(&message.frame);
+            }
+            piece.freeze()
+        }
+    };
+    for message in messages {
+        // Nobody waits for a message that is detached.
+        let _ = message.receipt.send(Ok(()));
+    }
+    piece
+}
+
+fn wake(reader: Option<Waker>) {
+    if let Some(reader) = reader {
+        reader.wake();
+    }
+}
+
+impl Queued {
+    /// Removes the message, unless it is handed over.
+    pub(crate) fn withdraw(&self) {
+        let withdrawn = self.queue.lock().waiting.remove(&self.number);
+        drop(withdrawn);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures::task::noop_waker;
+    use oneshot::error::TryRecvError;
+
+    use super::*;
+
+    fn message(text: &'static [u8]) -> (Message, oneshot::Receiver<HandedOver>) {
+        let (receipt, sent) = oneshot::channel();
+        let message = Message {
+            frame: Bytes::from_static(text),
+            start: Instant::now(),
+            span: Span::none(),
+            deadline: Deadline::after(None),
+            receipt,
+        };
+        (message, sent)
+    }
+
+    fn next(queue: &MessageQueue) -> Poll<Option<Bytes>> {
+        queue.poll_next(&mut Context::from_waker(&noop_waker()))
+    }
+
+    fn piece(text: &'static [u8]) -> Poll<Option<Bytes>> {
+        Poll::Ready(Some(Bytes::from_static(text)))
+    }
+
+    #[test]
+    fn what_waits_is_sent_in_order_in_pieces_that_have_a_bound() {
+        let queue = MessageQueue::new();
+        static LARGE: [u8; PIECE] = [0; PIECE];
+        for text in [b"a", b"b", &LARGE[..], b"c"] {
+            assert!(queue.push(message(text).0).is_ok());
+        }
+        assert_eq!(next(&queue), piece(b"ab"));
+        assert_eq!(next(&queue), piece(&LARGE));
+        assert_eq!(next(&queue), piece(b"c"));
+        assert_eq!(next(&queue), Poll::Pending);
+    }
+
+    #[test]
+    fn a_message_that_is_withdrawn_is_not_sent() {
+        let queue = MessageQueue::new();
+        let (withdrawn, mut sent) = message(b"a");
+        let withdrawn = queue.push(withdrawn).expect("an open queue");
+        assert!(queue.push(message(b"b").0).is_ok());
+        withdrawn.withdraw();
+        assert_eq!(next(&queue), piece(b"b"));
+        assert!(matches!(sent.try_recv(), Err(TryRecvError::Closed)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_that_is_late_is_not_sent() {
+        let queue = MessageQueue::new();
+        let (mut late, mut sent) = message(b"a");
+        late.deadline = Deadline::after(Some(Duration::from_millis(1)));
+        assert!(queue.push(late).is_ok());
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert_eq!(next(&queue), Poll::Pending);
+        assert!(matches!(sent.try_recv(), Err(TryRecvError::Closed)));
+    }
+
+    #[test]
+    fn a_queue_that_is_closed_sends_what_waits_and_takes_no_more() {
+        let queue = MessageQueue::new();
+        let (waiting, mut sent) = message(b"a");
+        assert!(queue.push(waiting).is_ok());
+        queue.close();
+        assert!(queue.push(message(b"b").0).is_err());
+        assert!(!queue.is_drained());
+        assert_eq!(next(&queue), piece(b"a"));
+        assert_eq!(sent.try_recv().map(|sent| sent.is_ok()), Ok(true));
+        assert_eq!(next(&queue), Poll::Ready(None));
+        assert!(queue.is_drained());
+    }
+
+    #[test]
+    fn a_queue_that_ends_gives_up_what_waits_and_takes_no_more() {
+        let queue = MessageQueue::new();
+        assert!(queue.push(message(b"a").0).is_ok());
+        let given_up: Vec<_> = queue.end().map(|message| message.frame).collect();
+        assert_eq!(given_up, [Bytes::from_static(b"a")]);
+        assert!(queue.push(message(b"b").0).is_err());
+        assert_eq!(next(&queue), Poll::Ready(None));
+    }
+}

@@ -1,0 +1,86 @@
+//! One-way messages on the streams to nodes.
+
+use bytes::Bytes;
+use prost::Message;
+use tonic::Status;
+
+use super::frame::{Head, MethodName};
+use super::queue::{Item, Withdrawal};
+use crate::fan_out::PerNode;
+use crate::grpc::{Envelope, HandedOver, Receipt};
+use crate::{Configuration, Method, Node};
+
+/// A one-way message in the form in which it is sent, to any number of nodes.
+#[derive(Clone, Debug)]
+pub(crate) struct OneWayMessage {
+    number: u64,
+    frame: Result<Bytes, Status>,
+}
+
+impl OneWayMessage {
+    /// The message for `node`, and all others of its manager.
+    pub(crate) fn to<M: Method>(node: &Node, request: &M::Request, envelope: &Envelope) -> Self {
+        let number = node.stream().calls().one_way();
+        let head = Head {
+            number,
+            method: Some(MethodName::Of(&M::DESCRIPTOR)),
+            metadata: Some(envelope.metadata()),
+            ..Head::default()
+        };
+        let checked = node
+            .message_options()
+            .check_request_size(request.encoded_len());
+        Self {
+            number,
+            frame: checked.and_then(|()| head.with(request)),
+        }
+    }
+
+    /// The messages for the nodes of `configuration`, in its order: `request` for all, encoded once, or what
+    /// `per_node` makes of it for each, if it makes one.
+    pub(crate) fn address<M: Method>(
+        configuration: &Configuration,
+        request: &M::Request,
+        mut per_node: Option<PerNode<M::Request>>,
+        envelope: &Envelope,
+    ) -> Vec<(Node, Self)> {
+        let mut shared: Option<Self> = None;
+        let mut address = |node: &Node| {
+            let message = match &mut per_node {
+                None => shared
+                    .get_or_insert_with(|| Self::to::<M>(node, request, envelope))
+                    .clone(),
+                Some(per_node) => Self::to::<M>(node, &per_node(request, node.id())?, envelope),
+            };
+            Some((node.clone(), message))
+        };
+        configuration.nodes().filter_map(&mut address).collect()
+    }
+
+    /// Whether the queue to `node` has room for the message.
+    pub(crate) fn has_room(&self, node: &Node) -> bool {
+        let bytes = self.frame.as_ref().map_or(0, Bytes::len);
+        node.stream().has_room(bytes)
+    }
+
+    /// Sends the message to `node` once there is room in its queue, and waits until the transport has taken it.
+    /// Dropping the future withdraws it before.
+    pub(crate) async fn send(self, node: Node) -> HandedOver {
+        let (receipt, taken) = Receipt::new();
+        let withdrawal = Withdrawal::default();
+        let _withdraw = WithdrawOnDrop(withdrawal.clone());
+        let item = Item::one_way(self.frame?, withdrawal, receipt);
+        node.stream().send_when_room(self.number, item).await?;
+        let given_up = |_| Err(Status::unavailable("the stream to the node has ended"));
+        taken.await.unwrap_or_else(given_up)
+    }
+}
+
+/// A message that was sent is not withdrawn any more by this.
+struct WithdrawOnDrop(Withdrawal);
+
+impl Drop for WithdrawOnDrop {
+    fn drop(&mut self) {
+        self.0.withdraw();
+    }
+}

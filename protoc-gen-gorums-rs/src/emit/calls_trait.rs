@@ -1,0 +1,149 @@
+//! The trait of a service's calls, for code that is tested without replicas.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+use super::doc::doc;
+use super::gorums::Names;
+use super::service_code::{MethodCode, ServiceCode};
+use crate::model::Form;
+
+/// The trait of the service's calls, and how a configuration implements it. Nothing for a service without calls.
+pub(super) fn calls_trait(service: &ServiceCode<'_>, names: &Names) -> Option<TokenStream> {
+    let calls = service.methods.iter();
+    let calls: Vec<Call> = calls.filter_map(|code| Call::new(code, names)).collect();
+    if calls.is_empty() {
+        return None;
+    }
+    let Names {
+        calls: name,
+        configuration,
+        quorum_spec,
+        ..
+    } = names;
+    let doc = doc(&[
+        &format!(
+            "The calls of the service `{}`, to be implemented by mocks: code that is generic over it is",
+            service.service.full_name
+        ),
+        "tested without replicas.",
+        "",
+        &format!("Options are those of the [`{configuration}`], which has them by `with_options`."),
+    ]);
+    let declared = calls.iter().map(|call| {
+        let (doc, deprecated, signature) = (&call.doc, &call.deprecated, &call.signature);
+        quote!(#doc #deprecated #signature;)
+    });
+    let implemented = calls.iter().map(|call| {
+        let (signature, body) = (&call.signature, &call.body);
+        quote!(#signature { #body })
+    });
+    let allow = calls
+        .iter()
+        .any(|call| call.deprecated.is_some())
+        .then(|| quote!(#[allow(deprecated)]));
+    let implements = if service.service.has_quorum_functions() {
+        quote!(impl<Q: #quorum_spec> #name for #configuration<Q>)
+    } else {
+        quote!(impl #name for #configuration)
+    };
+    Some(quote! {
+        #doc
+        pub trait #name: Send + Sync {
+            #(#declared)*
+        }
+
+        #allow
+        #implements {
+            #(#implemented)*
+        }
+    })
+}
+
+/// A function of the trait.
+struct Call {
+    doc: TokenStream,
+    deprecated: Option<TokenStream>,
+    signature: TokenStream,
+    /// What it is for a configuration.
+    body: TokenStream,
+}
+
+impl Call {
+    /// The function for the method; none for one that is called through tonic's client.
+    fn new(code: &MethodCode<'_>, names: &Names) -> Option<Self> {
+        let MethodCode {
+            request,
+            reply,
+            output,
+            ..
+        } = code;
+        let form = code.method.form();
+        let to_node = matches!(form, Form::Node | Form::Unicast);
+        let (of, function) = match to_node {
+            true => (&names.node, names.node_function(code)),
+            false => (&names.configuration, names.configuration_function(code)),
+        };
+        let link = function.strip_prefix("r#").unwrap_or(&function);
+        let mut line = format!("Makes the call [`{of}::{link}`]");
+        let function = format_ident!("{function}");
+
+        let (per_node, pass) = match code.method.per_node_arg {
+            true => (
+                Some(quote! {
+                    per_node: impl FnMut(&#request, NodeId) -> Option<#request> + Send + 'static,
+                }),
+                Some(quote!(per_node)),
+            ),
+            false => (None, None),
+        };
+        let arguments = quote!(request: #request, #per_node);
+        let call = quote!(Self::#function(self, request, #pass));
+        let future = |output| quote!(-> impl Future<Output = #output> + Send);
+        let (arguments, returned, body) = match form {
+            Form::Client => return None,
+            Form::Node | Form::Unicast => {
+                line.push_str(" on `node`.");
+                let output = match form {
+                    Form::Node => quote!(Result<#reply, NodeError>),
+                    _ => quote!(Result<(), NodeError>),
+                };
+                (
+                    quote!(node: NodeId, #arguments),
+                    future(output),
+                    quote! {
+                        let call = self.node(node).map(|node| node.#function(request));
+                        async move { call?.await }
+                    },
+                )
+            }
+            Form::Multicast => {
+                line.push('.');
+                (arguments, future(quote!(Result<(), MulticastError>)), call)
+            }
+            Form::Quorum(_) => {
+                line.push('.');
+                let output = quote!(Result<#output, QuorumCallError>);
+                (arguments, future(output), quote!(#call.into_future()))
+            }
+            Form::Aggregate(_) => {
+                line.push_str(", for the replies that `aggregation` wants.");
+                (
+                    quote!(#arguments aggregation: Aggregation,),
+                    future(quote!(Result<Replies<#reply>, QuorumCallError>)),
+                    quote!(#call.replies(aggregation)),
+                )
+            }
+            Form::Correctable => {
+                line.push('.');
+                (arguments, quote!(-> Correctable<#output>), call)
+            }
+        };
+        Some(Self {
+            doc: doc(&[line]),
+            deprecated: code.method.deprecated.then(|| quote!(#[deprecated])),
+            signature: quote!(fn #function(&self, #arguments) #returned),
+            body,
+        })
+    }
+}

@@ -1,0 +1,328 @@
+//! Code that is generic over the calls of a service, with mocks and with replicas.
+
+use std::sync::Mutex;
+
+use gorums_runtime::testing::{
+    self, Levels, correctable, multicast_error, node_error, quorum_call_error,
+};
+use gorums_runtime::{
+    Aggregation, Context, Correctable, Correction, MulticastError, NodeError, NodeId,
+    QuorumCallError, QuorumCallErrorKind, Replies, ReplySink,
+};
+use tests::golden::aggregates::Value;
+use tests::golden::aggregates::aggregates_gorums::{
+    AggregatesCalls, AggregatesConfiguration, AggregatesReplica, AggregatesReplicaServer,
+};
+use tests::golden::register_2017::register_gorums::{RegisterCalls, methods};
+use tests::golden::register_2017::{MyState, ReadRequest, State, WriteResponse};
+use tonic::Status;
+
+/// Writes what comes after the newest state; announces it if that fails.
+async fn increment(register: &impl RegisterCalls) -> Result<i64, QuorumCallError> {
+    let newest = register.read(ReadRequest {}).await?;
+    let next = State {
+        timestamp: newest.timestamp + 1,
+        ..newest
+    };
+    let timestamp = next.timestamp;
+    if let Err(error) = register.write(next.clone()).await {
+        // The quorum's error is the one to tell.
+        let _ = register.write_async(next).await;
+        return Err(error);
+    }
+    Ok(timestamp)
+}
+
+/// The first state that is as good as `level`.
+async fn read_at(register: &impl RegisterCalls, level: i32) -> Option<String> {
+    let read = register.read_correctable(ReadRequest {});
+    read.reached(level).await;
+    read.latest().map(|(state, _)| state.value.clone())
+}
+
+/// Whether a node is there.
+async fn is_up(register: &impl RegisterCalls, node: NodeId) -> bool {
+    let read = register.read_no_qc(node, ReadRequest {}).await;
+    read.is_ok_and(|state| state.timestamp > 0)
+}
+
+/// The longest value of a majority.
+async fn longest(values: &impl AggregatesCalls) -> Result<Option<String>, QuorumCallError> {
+    let mut all = values.read_qc(value(""), Aggregation::Majority).await?;
+    let longest = all.take_max_by_key(|value| value.text.len());
+    Ok(longest.map(|value| value.text))
+}
+
+fn value(text: &str) -> Value {
+    let text = text.to_string();
+    Value { text }
+}
+
+/// A register of one state, to which a number of writes succeed.
+struct Mock {
+    state: Mutex<State>,
+    writes: Mutex<usize>,
+    announced: Mutex<Vec<State>>,
+    levels: Mutex<Option<Levels<State>>>,
+}
+
+impl Mock {
+    fn with(timestamp: i64, writes: usize) -> Self {
+        let state = State {
+            value: "mock".to_string(),
+            timestamp,
+        };
+        Self {
+            state: Mutex::new(state),
+            writes: Mutex::new(writes),
+            announced: Mutex::default(),
+            levels: Mutex::default(),
+        }
+    }
+
+    fn state(&self) -> State {
+        self.state.lock().expect("not poisoned").clone()
+    }
+}
+
+impl RegisterCalls for Mock {
+    async fn read_no_qc(&self, node: NodeId, _: ReadRequest) -> Result<State, NodeError> {
+        match node.get() {
+            1 => Ok(self.state()),
+            _ => Err(node_error(node, Status::unavailable("down"))),
+        }
+    }
+
+    async fn read(&self, _: ReadRequest) -> Result<State, QuorumCallError> {
+        Ok(self.state())
+    }
+
+    async fn read_future(&self, _: ReadRequest) -> Result<State, QuorumCallError> {
+        Ok(self.state())
+    }
+
+    async fn read_custom_return(&self, _: ReadRequest) -> Result<MyState, QuorumCallError> {
+        Ok(MyState::default())
+    }
+
+    fn read_correctable(&self, _: ReadRequest) -> Correctable<State> {
+        let (levels, correctable) = correctable();
+        levels.give(Correction::preliminary(self.state(), 1));
+        *self.levels.lock().expect("not poisoned") = Some(levels);
+        correctable
+    }
+
+    fn read_prelim(&self, request: ReadRequest) -> Correctable<State> {
+        self.read_correctable(request)
+    }
+
+    async fn write(&self, state: State) -> Result<WriteResponse, QuorumCallError> {
+        let mut writes = self.writes.lock().expect("not poisoned");
+        match writes.checked_sub(1) {
+            Some(left) => {
+                *writes = left;
+                *self.state.lock().expect("not poisoned") = state;
+                Ok(WriteResponse { new: true })
+            }
+            None => {
+                let down = node_error(NodeId::new(2), Status::unavailable("down"));
+                let kind = QuorumCallErrorKind::Incomplete;
+                Err(quorum_call_error::<methods::Write>(kind, 1, [down]))
+            }
+        }
+    }
+
+    async fn write_future(&self, state: State) -> Result<WriteResponse, QuorumCallError> {
+        self.write(state).await
+    }
+
+    async fn write_async(&self, state: State) -> Result<(), MulticastError> {
+        self.announced.lock().expect("not poisoned").push(state);
+        let down = node_error(NodeId::new(2), Status::unavailable("down"));
+        Err(multicast_error::<methods::WriteAsync>(2, [down]))
+    }
+
+    async fn write_per_node(
+        &self,
+        state: State,
+        mut per_node: impl FnMut(&State, NodeId) -> Option<State> + Send + 'static,
+    ) -> Result<WriteResponse, QuorumCallError> {
+        let own = per_node(&state, NodeId::new(1));
+        Ok(WriteResponse { new: own.is_some() })
+    }
+}
+
+#[tokio::test]
+async fn code_is_tested_with_a_mock_of_its_calls() {
+    let mock = Mock::with(5, 1);
+    assert_eq!(increment(&mock).await.expect("a quorum"), 6);
+    assert!(mock.announced.lock().expect("not poisoned").is_empty());
+    let error = increment(&mock).await.expect_err("no more writes");
+    assert_eq!(
+        error.to_string(),
+        "register_2017.Register/Write: incomplete call (replies: 1, errors: 1): \
+         node 2 (240.0.0.2:1): Unavailable: down"
+    );
+    assert_eq!(mock.announced.lock().expect("not poisoned").len(), 1);
+    assert!(is_up(&mock, NodeId::new(1)).await);
+    assert!(!is_up(&mock, NodeId::new(2)).await);
+}
+
+#[tokio::test]
+async fn a_mock_gives_the_levels_of_a_correctable() {
+    let mock = Mock::with(1, 0);
+    assert_eq!(read_at(&mock, 1).await.as_deref(), Some("mock"));
+
+    let read = mock.read_correctable(ReadRequest {});
+    let levels = mock.levels.lock().expect("not poisoned").take();
+    let levels = levels.expect("a correctable");
+    assert!(!read.is_done());
+    levels.give(Correction::preliminary(State::default(), 0));
+    assert_eq!(read.level(), Some(1));
+    levels.give(Correction::last(State::default(), 2));
+    levels.give(Correction::last(State::default(), 3));
+    let kind = QuorumCallErrorKind::Incomplete;
+    levels.fail(quorum_call_error::<methods::ReadCorrectable>(kind, 1, []));
+    let (state, level) = read.done().await.expect("a last value");
+    assert_eq!((&*state, level), (&State::default(), 2));
+    assert_eq!(read.level(), Some(2));
+}
+
+#[tokio::test]
+async fn a_mock_ends_a_correctable_with_an_error() {
+    let (levels, read) = correctable::<State>();
+    let kind = QuorumCallErrorKind::DeadlineExceeded;
+    levels.fail(quorum_call_error::<methods::ReadCorrectable>(
+        kind.clone(),
+        0,
+        [],
+    ));
+    levels.give(Correction::last(State::default(), 1));
+    assert_eq!(*read.done().await.expect_err("failed").kind(), kind);
+    assert_eq!(read.latest(), None);
+}
+
+struct MockValues;
+
+impl AggregatesCalls for MockValues {
+    async fn read_qc(
+        &self,
+        _: Value,
+        aggregation: Aggregation,
+    ) -> Result<Replies<Value>, QuorumCallError> {
+        assert_eq!(aggregation, Aggregation::Majority);
+        Ok(testing::replies([value("long"), value("longest")]))
+    }
+
+    async fn write_per_node(
+        &self,
+        _: Value,
+        _: impl FnMut(&Value, NodeId) -> Option<Value> + Send + 'static,
+        _: Aggregation,
+    ) -> Result<Replies<Value>, QuorumCallError> {
+        Ok(Replies::default())
+    }
+
+    async fn read_async(
+        &self,
+        _: Value,
+        _: Aggregation,
+    ) -> Result<Replies<Value>, QuorumCallError> {
+        Ok(Replies::default())
+    }
+
+    async fn read_quorum_call_async(
+        &self,
+        _: Value,
+        _: impl FnMut(&Value, NodeId) -> Option<Value> + Send + 'static,
+        _: Aggregation,
+    ) -> Result<Replies<Value>, QuorumCallError> {
+        Ok(Replies::default())
+    }
+
+    async fn watch(&self, _: Value, _: Aggregation) -> Result<Replies<Value>, QuorumCallError> {
+        Ok(Replies::default())
+    }
+}
+
+#[tokio::test]
+async fn a_mock_gives_the_replies_of_an_aggregation() {
+    let longest = longest(&MockValues).await.expect("a majority");
+    assert_eq!(longest.as_deref(), Some("longest"));
+}
+
+/// A replica with a value of its own; one with none fails.
+struct Replica(&'static str);
+
+impl Replica {
+    fn answer(&self) -> Result<Value, Status> {
+        match self.0 {
+            "" => Err(Status::internal("no value")),
+            text => Ok(value(text)),
+        }
+    }
+}
+
+impl AggregatesReplica for Replica {
+    async fn read_qc(&self, _: &Context, _: Value) -> Result<Value, Status> {
+        self.answer()
+    }
+
+    async fn write_per_node(&self, _: &Context, request: Value) -> Result<Value, Status> {
+        Ok(request)
+    }
+
+    async fn read_async(&self, _: &Context, _: Value) -> Result<Value, Status> {
+        self.answer()
+    }
+
+    async fn read_quorum_call_async(&self, _: &Context, request: Value) -> Result<Value, Status> {
+        Ok(request)
+    }
+
+    async fn watch(&self, _: &Context, _: Value, replies: ReplySink<Value>) -> Result<(), Status> {
+        // A caller that has enough does not wait for more.
+        let _ = replies.send(self.answer()?).await;
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_code_makes_its_calls_on_replicas() {
+    let replicas = testing::replicas(3, |id| {
+        let value = ["long", "longest", ""][id.get() as usize - 1];
+        AggregatesReplicaServer::new(Replica(value))
+    });
+    let replicas = replicas.await.expect("three replicas");
+    let values = AggregatesConfiguration::new(replicas.configuration());
+    let longest = longest(&values).await.expect("a majority");
+    assert_eq!(longest.as_deref(), Some("longest"));
+}
+
+/// How many replies each call has for what is wanted, which is none for an error.
+async fn counts(values: &impl AggregatesCalls, wanted: Aggregation) -> [usize; 5] {
+    let own = |_: &Value, node: NodeId| (node != NodeId::new(2)).then(|| value("own"));
+    [
+        values.read_qc(value(""), wanted).await,
+        values.write_per_node(value(""), own, wanted).await,
+        values.read_async(value(""), wanted).await,
+        values.read_quorum_call_async(value(""), own, wanted).await,
+        values.watch(value(""), wanted).await,
+    ]
+    .map(|replies| replies.map_or(0, |replies| replies.len()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_aggregation_has_the_replies_that_it_wants() {
+    let replicas = testing::replicas(3, |id| {
+        let value = ["long", "longest", ""][id.get() as usize - 1];
+        AggregatesReplicaServer::new(Replica(value))
+    });
+    let replicas = replicas.await.expect("three replicas");
+    let values = AggregatesConfiguration::new(replicas.configuration());
+    assert_eq!(counts(&values, Aggregation::First).await, [1; 5]);
+    assert_eq!(counts(&values, Aggregation::Majority).await, [2; 5]);
+    assert_eq!(counts(&values, Aggregation::All).await, [0, 2, 0, 2, 0]);
+    assert_eq!(counts(&values, Aggregation::Threshold(0)).await, [1; 5]);
+    assert_eq!(counts(&values, Aggregation::Threshold(3)).await, [0; 5]);
+}
