@@ -55,7 +55,7 @@ fn method(service: &ServiceCode<'_>, code: &MethodCode<'_>) -> TokenStream {
             type Reply = #reply;
             const DESCRIPTOR: MethodDescriptor =
                 MethodDescriptor::new(#service_name, #method_name, #path)
-                #with_request_stream #with_reply_stream;
+                #with_request_stream #with_reply_stream #with_concurrency;
         }
     }
 }

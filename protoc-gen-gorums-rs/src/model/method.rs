@@ -15,6 +15,8 @@ pub(crate) struct Method {
     pub(crate) per_node_arg: bool,
     /// The full name of the message that the quorum function returns, with a dot before.
     pub(crate) custom_return_type: Option<String>,
+    /// The requests that come after one of it are handled while it is.
+    pub(crate) concurrent: bool,
     pub(crate) deprecated: bool,
 }
 
@@ -112,6 +114,7 @@ mod tests {
             qf_with_req: false,
             per_node_arg: false,
             custom_return_type: custom_return_type.map(str::to_owned),
+            concurrent: false,
             deprecated: false,
         }
     }

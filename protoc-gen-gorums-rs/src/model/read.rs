@@ -124,6 +124,7 @@ impl Reader {
             qf_with_req: options.has(MethodOption::QfWithReq),
             per_node_arg: options.has(MethodOption::PerNodeArg),
             custom_return_type: custom_return_type.and_then(|(_, full_name)| full_name),
+            concurrent: options.has(MethodOption::Concurrent),
             deprecated: method
                 .options
                 .as_ref()
