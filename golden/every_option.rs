@@ -12231,10 +12231,11 @@ pub mod of_v02_gorums {
         type Request = super::Request;
         type Reply = super::Reply;
         const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "every_option.OfV02",
-            "PlainConcurrent",
-            "/every_option.OfV02/PlainConcurrent",
-        );
+                "every_option.OfV02",
+                "PlainConcurrent",
+                "/every_option.OfV02/PlainConcurrent",
+            )
+            .with_concurrency();
     }
 
     impl Method for methods::Rpc {
@@ -12251,10 +12252,11 @@ pub mod of_v02_gorums {
         type Request = super::Request;
         type Reply = super::Reply;
         const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "every_option.OfV02",
-            "RpcOrdered",
-            "/every_option.OfV02/RpcOrdered",
-        );
+                "every_option.OfV02",
+                "RpcOrdered",
+                "/every_option.OfV02/RpcOrdered",
+            )
+            .with_concurrency();
     }
 
     impl Method for methods::Unicast {
@@ -12271,10 +12273,11 @@ pub mod of_v02_gorums {
         type Request = super::Request;
         type Reply = super::Reply;
         const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "every_option.OfV02",
-            "UnicastOrdered",
-            "/every_option.OfV02/UnicastOrdered",
-        );
+                "every_option.OfV02",
+                "UnicastOrdered",
+                "/every_option.OfV02/UnicastOrdered",
+            )
+            .with_concurrency();
     }
 
     impl Method for methods::Multicast {
@@ -12301,10 +12304,11 @@ pub mod of_v02_gorums {
         type Request = super::Request;
         type Reply = super::Reply;
         const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "every_option.OfV02",
-            "MulticastOrdered",
-            "/every_option.OfV02/MulticastOrdered",
-        );
+                "every_option.OfV02",
+                "MulticastOrdered",
+                "/every_option.OfV02/MulticastOrdered",
+            )
+            .with_concurrency();
     }
 
     impl Method for methods::MulticastStreamOrdered {
@@ -12315,7 +12319,8 @@ pub mod of_v02_gorums {
                 "MulticastStreamOrdered",
                 "/every_option.OfV02/MulticastStreamOrdered",
             )
-            .with_request_stream();
+            .with_request_stream()
+            .with_concurrency();
     }
 
     impl Method for methods::QuorumCall {
@@ -12430,10 +12435,11 @@ pub mod of_v02_gorums {
         type Request = super::Request;
         type Reply = super::Reply;
         const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "every_option.OfV02",
-            "QuorumCallOrdered",
-            "/every_option.OfV02/QuorumCallOrdered",
-        );
+                "every_option.OfV02",
+                "QuorumCallOrdered",
+                "/every_option.OfV02/QuorumCallOrdered",
+            )
+            .with_concurrency();
     }
 
     impl Method for methods::Async {
@@ -12548,10 +12554,11 @@ pub mod of_v02_gorums {
         type Request = super::Request;
         type Reply = super::Reply;
         const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "every_option.OfV02",
-            "AsyncOrdered",
-            "/every_option.OfV02/AsyncOrdered",
-        );
+                "every_option.OfV02",
+                "AsyncOrdered",
+                "/every_option.OfV02/AsyncOrdered",
+            )
+            .with_concurrency();
     }
 
     impl Method for methods::QuorumCallAsync {
@@ -12666,20 +12673,22 @@ pub mod of_v02_gorums {
         type Request = super::Request;
         type Reply = super::Reply;
         const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "every_option.OfV02",
-            "QuorumCallAsyncOrdered",
-            "/every_option.OfV02/QuorumCallAsyncOrdered",
-        );
+                "every_option.OfV02",
+                "QuorumCallAsyncOrdered",
+                "/every_option.OfV02/QuorumCallAsyncOrdered",
+            )
+            .with_concurrency();
     }
 
     impl Method for methods::QcOrdered {
         type Request = super::Request;
         type Reply = super::Reply;
         const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "every_option.OfV02",
-            "QcOrdered",
-            "/every_option.OfV02/QcOrdered",
-        );
+                "every_option.OfV02",
+                "QcOrdered",
+                "/every_option.OfV02/QcOrdered",
+            )
+            .with_concurrency();
     }
 
     impl<Q: OfV02QuorumSpec> Decide<Q> for methods::QcOrdered {
@@ -12698,10 +12707,11 @@ pub mod of_v02_gorums {
         type Request = super::Request;
         type Reply = super::Reply;
         const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "every_option.OfV02",
-            "QcFutureOrdered",
-            "/every_option.OfV02/QcFutureOrdered",
-        );
+                "every_option.OfV02",
+                "QcFutureOrdered",
+                "/every_option.OfV02/QcFutureOrdered",
+            )
+            .with_concurrency();
     }
 
     impl<Q: OfV02QuorumSpec> Decide<Q> for methods::QcFutureOrdered {
@@ -12720,10 +12730,11 @@ pub mod of_v02_gorums {
         type Request = super::Request;
         type Reply = super::Reply;
         const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "every_option.OfV02",
-            "CorrectableOrdered",
-            "/every_option.OfV02/CorrectableOrdered",
-        );
+                "every_option.OfV02",
+                "CorrectableOrdered",
+                "/every_option.OfV02/CorrectableOrdered",
+            )
+            .with_concurrency();
     }
 
     impl<Q: OfV02QuorumSpec> Correct<Q> for methods::CorrectableOrdered {
@@ -12746,7 +12757,8 @@ pub mod of_v02_gorums {
                 "CorrectablePrOrdered",
                 "/every_option.OfV02/CorrectablePrOrdered",
             )
-            .with_reply_stream();
+            .with_reply_stream()
+            .with_concurrency();
     }
 
     impl<Q: OfV02QuorumSpec> Correct<Q> for methods::CorrectablePrOrdered {
@@ -12953,7 +12965,8 @@ pub mod of_v02_gorums {
                 "CorrectableStreamOrdered",
                 "/every_option.OfV02/CorrectableStreamOrdered",
             )
-            .with_reply_stream();
+            .with_reply_stream()
+            .with_concurrency();
     }
 
     impl<Q: OfV02QuorumSpec> Correct<Q> for methods::CorrectableStreamOrdered {
@@ -14529,6 +14542,7 @@ pub mod of2026_gorums {
                 "QuorumCallStreamOrdered",
                 "/every_option.Of2026/QuorumCallStreamOrdered",
             )
-            .with_reply_stream();
+            .with_reply_stream()
+            .with_concurrency();
     }
 }

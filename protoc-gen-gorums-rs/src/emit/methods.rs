@@ -49,6 +49,7 @@ fn method(service: &ServiceCode<'_>, code: &MethodCode<'_>) -> TokenStream {
     let shape = code.method.shape;
     let with_request_stream = shape.client_stream.then(|| quote!(.with_request_stream()));
     let with_reply_stream = shape.server_stream.then(|| quote!(.with_reply_stream()));
+    let with_concurrency = code.method.concurrent.then(|| quote!(.with_concurrency()));
     quote! {
         impl Method for methods::#marker {
             type Request = #request;
