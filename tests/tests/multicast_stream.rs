@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use gorums_runtime::{CallOptions, Manager, ManagerBuilder};
+use futures::{FutureExt, StreamExt};
+use gorums_runtime::{Backoff, CallOptions, Manager, ManagerBuilder};
 use tests::golden::one_way::Entry;
 use tests::golden::one_way::one_way_gorums::OneWayConfiguration;
 use tests::network::Network;
@@ -105,7 +106,9 @@ async fn each_node_gets_its_own_message_or_none() {
 #[tokio::test(start_paused = true)]
 async fn a_killed_node_is_named_and_gets_nothing_twice_when_it_is_back() {
     let mut cluster = Cluster::start([const { Behaviour::Read }; 2]);
-    let service = service(&cluster, 2).await;
+    let builder = cluster.network.manager(2);
+    let manager = lazy(builder.backoff(Backoff::new(Duration::ZERO, Duration::ZERO))).await;
+    let service = OneWayConfiguration::new(manager.configuration());
     service.append_in_order(entry("a")).await.expect("sent");
     settle().await;
     assert_eq!(cluster.arrived(), [at(1, "a"), at(2, "a")]);
@@ -124,6 +127,7 @@ async fn a_killed_node_is_named_and_gets_nothing_twice_when_it_is_back() {
     assert_eq!(last.status.code(), Code::Unavailable);
 
     cluster.serve(2, Behaviour::Read);
+    settle().await;
     service.append_in_order(entry("c")).await.expect("sent");
     settle().await;
     assert_eq!(cluster.arrived(), [at(1, "b"), at(1, "c"), at(2, "c")],);
@@ -256,6 +260,42 @@ async fn a_stream_that_its_replica_ends_is_an_error_of_the_node_and_the_next_cal
         assert_eq!(cluster.arrived(), [at(1, "a"), at(1, "b")]);
         assert_eq!(cluster.streams(), 2);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_multicast_that_is_not_sent_is_one_error_of_its_node() {
+    let cluster = Cluster::start([]);
+    let manager = lazy(cluster.network.manager(1).one_way_limit(2)).await;
+    let service = OneWayConfiguration::new(manager.configuration());
+    let mut errors = manager.node_errors();
+    for number in 0..3 {
+        service.append_in_order(entry(number)).detach();
+    }
+    drop(service.append_in_order(entry("withdrawn")));
+    settle().await;
+    let mut codes = Vec::new();
+    while let Some(error) = errors.next().now_or_never() {
+        codes.push(error.expect("an open manager").code());
+    }
+    let (dropped, refused) = (Code::ResourceExhausted, Code::Unavailable);
+    assert_eq!(codes, [dropped, refused, refused]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_removed_is_sent_nothing_more() {
+    let mut cluster = Cluster::start([Behaviour::Read]);
+    let manager = lazy(cluster.network.manager(2)).await;
+    let service = OneWayConfiguration::new(manager.configuration());
+    cluster.network.silence(2);
+    let waiting = service.append_in_order(entry("a"));
+    assert_eq!(cluster.arrival().await, at(1, "a"));
+    manager.remove_node(Network::id(2)).expect("a node");
+    let error = waiting.await.expect_err("one is removed");
+    assert_eq!(
+        error.to_string(),
+        "one_way.OneWay/AppendInOrder: not sent to 1 of 2 nodes: \
+         node 2 (10.0.0.2:4000): Unavailable: the node was removed"
+    );
 }
 
 #[tokio::test(start_paused = true)]
