@@ -1,0 +1,208 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Measures quorum calls: ours over node streams and over plain gRPC, those of a hand-written tonic client, and raw TCP
+/// frames as the floor, side by side on one machine.
+#[derive(Debug, Parser)]
+#[command(name = "gorums-bench", version)]
+pub(crate) struct Args {
+    /// What to do
+    #[command(subcommand)]
+    pub(crate) mode: Mode,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Mode {
+    /// Run one server, for all systems, until it is interrupted
+    Server(Server),
+    /// Measure one system
+    Run(Run),
+    /// Measure all systems by turns, and the ratios between them
+    Compare(Compare),
+}
+
+/// A server.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Server {
+    /// The address for gRPC and node streams; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
+    pub(crate) addr: String,
+
+    /// The address for raw TCP; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
+    pub(crate) tcp_addr: String,
+
+    /// How long to take for each reply, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub(crate) delay: u64,
+
+    /// Threads of the server
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: u16,
+}
+
+/// What every measurement needs.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Setup {
+    /// gRPC addresses of servers that run already; otherwise they are started as processes, and ended
+    #[arg(long, value_name = "HOST:PORT,...", value_delimiter = ',')]
+    pub(crate) remotes: Vec<String>,
+
+    /// Raw TCP addresses of the same servers
+    #[arg(long, value_name = "HOST:PORT,...", value_delimiter = ',')]
+    pub(crate) tcp_remotes: Vec<String>,
+
+    /// How long to measure, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) duration: u64,
+
+    /// How long to warm up before, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 150)]
+    pub(crate) warmup: u64,
+
+    /// Threads of the client; 0 is tokio's single-threaded runtime
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(crate) threads: u16,
+}
+
+/// One measurement.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) setup: Setup,
+
+    /// What to measure
+    #[arg(long, value_enum, default_value_t = System::Streams)]
+    pub(crate) system: System,
+
+    /// The type of call
+    #[arg(long, value_enum, default_value_t = Call::Quorum)]
+    pub(crate) call: Call,
+
+    /// Servers to call
+    #[arg(short, long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) n: u16,
+
+    /// Replies that make a quorum [default: a majority]
+    #[arg(short, long, value_name = "N")]
+    pub(crate) quorum: Option<u16>,
+
+    /// Bytes of the payload
+    #[arg(short, long, value_name = "BYTES", default_value_t = 16)]
+    pub(crate) payload: usize,
+
+    /// Calls in flight, each followed by the next
+    #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "rate")]
+    pub(crate) concurrency: u32,
+
+    /// Calls per second, whether or not those before have ended
+    #[arg(short, long, value_name = "PER_SECOND", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) rate: Option<u64>,
+
+    /// How long one of the servers takes for each reply, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub(crate) slow: u64,
+
+    /// Write the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A comparison.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Compare {
+    #[command(flatten)]
+    pub(crate) setup: Setup,
+
+    /// Numbers of servers
+    #[arg(short, long, value_name = "N,...", value_delimiter = ',', default_values_t = [3, 5, 9])]
+    pub(crate) n: Vec<u16>,
+
+    /// Bytes of the payload
+    #[arg(short, long, value_name = "BYTES,...", value_delimiter = ',', default_values_t = [16, 1024, 65536])]
+    pub(crate) payload: Vec<usize>,
+
+    /// Calls in flight
+    #[arg(short, long, value_name = "N,...", value_delimiter = ',', default_values_t = [1, 64])]
+    pub(crate) concurrency: Vec<u32>,
+
+    /// Rounds, of which the median is taken
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) rounds: u16,
+
+    /// Leave out the open loop, at half of the slowest system's rate
+    #[arg(long)]
+    pub(crate) no_open_loop: bool,
+
+    /// Write the result as JSON to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+
+    /// Draw the plots into this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum System {
+    /// Ours over node streams
+    Streams,
+    /// Ours over plain gRPC
+    Grpc,
+    /// A hand-written tonic client: `FuturesUnordered` over unary calls
+    Tonic,
+    /// Raw TCP frames
+    Tcp,
+}
+
+impl System {
+    pub(crate) const ALL: [Self; 4] = [Self::Streams, Self::Grpc, Self::Tonic, Self::Tcp];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Streams => "node streams",
+            Self::Grpc => "plain gRPC",
+            Self::Tonic => "tonic by hand",
+            Self::Tcp => "raw TCP",
+        }
+    }
+}
+
+/// A type of call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Call {
+    /// A quorum call
+    Quorum,
+    /// A quorum call with a request for each node
+    PerNode,
+    /// A quorum call that is sent before it is awaited
+    Future,
+    /// A correctable, to its last level
+    Correctable,
+    /// A call to the first node
+    Rpc,
+    /// A one-way call to all nodes
+    Multicast,
+    /// A one-way call to the first node
+    Unicast,
+}
+
+impl Call {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Quorum => "quorum call",
+            Self::PerNode => "call with a request for each node",
+            Self::Future => "future",
+            Self::Correctable => "correctable",
+            Self::Rpc => "call to one node",
+            Self::Multicast => "multicast",
+            Self::Unicast => "unicast",
+        }
+    }
+}

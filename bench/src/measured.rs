@@ -1,0 +1,74 @@
+//! What was measured.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+/// The latencies of calls, in nanoseconds, to three digits.
+pub(crate) fn histogram() -> Histogram<u64> {
+    // A minute is beyond what any call takes here; what takes longer is counted as such.
+    Histogram::new_with_bounds(1, 60_000_000_000, 3)
+        .unwrap_or_else(|error| unreachable!("the bounds are valid: {error}"))
+}
+
+/// What was measured of one system.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Measured {
+    /// Calls that succeeded, per second.
+    pub(crate) per_second: f64,
+    /// Latencies in microseconds.
+    pub(crate) p50: f64,
+    pub(crate) p90: f64,
+    pub(crate) p99: f64,
+    pub(crate) p999: f64,
+    pub(crate) max: f64,
+    /// The client's processor time per call, in microseconds.
+    pub(crate) client_cpu: Option<f64>,
+    /// The processor time of all servers together per call, in microseconds.
+    pub(crate) server_cpu: Option<f64>,
+    /// The client's allocations per call.
+    pub(crate) allocations: Option<f64>,
+    pub(crate) calls: u64,
+    pub(crate) errors: u64,
+    /// What one of the errors was.
+    pub(crate) error: Option<String>,
+}
+
+/// What a measurement has used, for all its calls.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Used {
+    pub(crate) elapsed: Duration,
+    pub(crate) client_cpu: Option<Duration>,
+    pub(crate) server_cpu: Option<Duration>,
+    pub(crate) allocations: Option<usize>,
+}
+
+impl Measured {
+    pub(crate) fn new(
+        latencies: &Histogram<u64>,
+        errors: u64,
+        error: Option<String>,
+        used: Used,
+    ) -> Self {
+        let calls = latencies.len();
+        let per_call = |time: Duration| time.as_secs_f64() * 1e6 / calls.max(1) as f64;
+        let quantile = |quantile| latencies.value_at_quantile(quantile) as f64 / 1e3;
+        Self {
+            per_second: calls as f64 / used.elapsed.as_secs_f64(),
+            p50: quantile(0.5),
+            p90: quantile(0.9),
+            p99: quantile(0.99),
+            p999: quantile(0.999),
+            max: latencies.max() as f64 / 1e3,
+            client_cpu: used.client_cpu.map(per_call),
+            server_cpu: used.server_cpu.map(per_call),
+            allocations: used
+                .allocations
+                .map(|count| count as f64 / calls.max(1) as f64),
+            calls,
+            errors,
+            error,
+        }
+    }
+}
