@@ -29,6 +29,8 @@ pub(crate) struct Queue {
     capacity: Capacity,
     state: Mutex<State>,
     room: Notify,
+    /// Those who wait for room take it in the order in which they came.
+    line: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -37,6 +39,8 @@ struct State {
     bytes: usize,
     /// At least how many items are of calls that were withdrawn.
     withdrawn: usize,
+    /// How many messages stand in line for room. Until they have it there is none for those that come later.
+    in_line: usize,
     /// Which stream takes the messages: streams to one peer follow each other.
     stream: u64,
     /// Whether there is no more to come.
@@ -78,31 +82,26 @@ impl Queue {
             capacity,
             state: Mutex::default(),
             room: Notify::new(),
+            line: tokio::sync::Mutex::default(),
         }
     }
 
     /// Adds a message, or gives it back if there is no room for it.
     pub(crate) fn push(&self, item: Item) -> Result<(), Item> {
-        self.push_within(self.capacity, item)
-    }
-
-    fn push_within(&self, capacity: Capacity, item: Item) -> Result<(), Item> {
         let mut state = self.lock();
-        if !state.has_room(capacity, item.frame.len()) {
-            state.purge();
-            if !state.has_room(capacity, item.frame.len()) {
-                return Err(item);
-            }
+        match state.in_line {
+            0 => state.push_within(self.capacity, item),
+            _ => Err(item),
         }
-        if let Of::Call(call, index) = &item.of {
-            call.sent(*index, state.stream);
-        }
-        state.push(item);
-        Ok(())
     }
 
-    /// Adds a message once there is room for it.
+    /// Adds a message once there is room for it, and those that waited before have theirs.
     pub(crate) async fn push_when_room(&self, item: Item) {
+        let Err(item) = self.push(item) else {
+            return;
+        };
+        let _in_line = InLine::stand(self);
+        let _first = self.line.lock().await;
         self.push_when_within(self.capacity, item).await;
     }
 
@@ -119,7 +118,8 @@ impl Queue {
     async fn push_when_within(&self, capacity: Capacity, mut item: Item) {
         loop {
             let room = self.room.notified();
-            match self.push_within(capacity, item) {
+            let pushed = self.lock().push_within(capacity, item);
+            match pushed {
                 Ok(()) => return,
                 Err(back) => item = back,
             }
@@ -150,7 +150,8 @@ impl Queue {
 
     /// Whether there is room for a message of this size.
     pub(crate) fn has_room(&self, bytes: usize) -> bool {
-        self.lock().has_room(self.capacity, bytes)
+        let mut state = self.lock();
+        state.in_line == 0 && state.make_room(self.capacity, bytes)
     }
 
     /// Whether there is nothing to send.
@@ -229,7 +230,43 @@ impl Queue {
     }
 }
 
+/// A place in the line for room.
+struct InLine<'a>(&'a Queue);
+
+impl<'a> InLine<'a> {
+    fn stand(queue: &'a Queue) -> Self {
+        queue.lock().in_line += 1;
+        Self(queue)
+    }
+}
+
+impl Drop for InLine<'_> {
+    fn drop(&mut self) {
+        self.0.lock().in_line -= 1;
+    }
+}
+
 impl State {
+    fn push_within(&mut self, capacity: Capacity, item: Item) -> Result<(), Item> {
+        if !self.make_room(capacity, item.frame.len()) {
+            return Err(item);
+        }
+        if let Of::Call(call, index) = &item.of {
+            call.sent(*index, self.stream);
+        }
+        self.push(item);
+        Ok(())
+    }
+
+    /// Whether there is room, without the messages that were withdrawn.
+    fn make_room(&mut self, capacity: Capacity, bytes: usize) -> bool {
+        if self.has_room(capacity, bytes) {
+            return true;
+        }
+        self.purge();
+        self.has_room(capacity, bytes)
+    }
+
     /// A message of any size has room in an empty queue.
     fn has_room(&self, capacity: Capacity, bytes: usize) -> bool {
         let fits = self.items.len() < capacity.messages
