@@ -220,6 +220,15 @@ impl Configuration {
         self.0.nodes[0].reports().listen(&self.0.tasks)
     }
 
+    /// The configuration of one node.
+    pub(crate) fn of_one(node: &Node) -> Self {
+        Self(Arc::new(Inner {
+            id: ConfigurationId::of([node.id()]),
+            nodes: Box::new([node.clone()]),
+            tasks: node.tasks().clone(),
+        }))
+    }
+
     /// How calls travel to the nodes, which are those of one manager.
     pub(crate) fn transport(&self) -> Transport {
         self.0

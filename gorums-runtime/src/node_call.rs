@@ -102,11 +102,7 @@ async fn exchange<M: Method>(
     match node.transport() {
         Transport::Grpc => envelope.seal(request, node).send(node.link()).await,
         Transport::NodeStream => {
-            let node = node.clone();
-            StreamFanOut::send_to_one::<M>(node, request, envelope.metadata())
-                .await
-                .only_reply()
-                .await
+            StreamFanOut::exchange::<M>(node, request, envelope.metadata()).await
         }
     }
 }

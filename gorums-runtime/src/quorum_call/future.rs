@@ -6,15 +6,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::{FutureExt, StreamExt};
+use smallvec::SmallVec;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::{Decided, QuorumCall, QuorumCallError, QuorumCallErrorKind};
 use crate::deadline::{Alarm, Deadline};
-use crate::fan_out::FanOut;
+use crate::fan_out::{FanOut, USUAL_NODES};
 use crate::guard::{Panicked, guard};
 use crate::node_error::NodeError;
 use crate::telemetry::{CallSpan, Outcome};
-use crate::{Decide, NodeId, Replies};
+use crate::{Decide, NodeId, Replies, Transport};
 
 /// The future of a [`QuorumCall`].
 #[must_use = "a call does nothing until it is awaited"]
@@ -46,7 +47,7 @@ impl<M: Decide<Q>, Q> Future for QuorumCallFuture<M, Q> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0
             .poll(cx)
-            .map(|outcome| outcome.map(|decided| decided.value))
+            .map(|outcome| outcome.map(|(value, _)| value))
     }
 }
 
@@ -54,7 +55,11 @@ impl<M: Decide<Q>, Q> Future for WithNodesFuture<M, Q> {
     type Output = Result<Decided<M::Output>, QuorumCallError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx)
+        let decided = |(value, nodes): (_, Nodes)| Decided {
+            value,
+            nodes: nodes.into_vec(),
+        };
+        self.0.poll(cx).map(|outcome| outcome.map(decided))
     }
 }
 
@@ -77,7 +82,7 @@ enum State<M: Decide<Q>, Q> {
 }
 
 impl<M: Decide<Q>, Q> State<M, Q> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Decided<M::Output>, QuorumCallError>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(M::Output, Nodes), QuorumCallError>> {
         loop {
             match std::mem::replace(self, Self::Ended) {
                 Self::Ready(call) => {
@@ -125,18 +130,22 @@ impl<M: Decide<Q>, Q> fmt::Debug for State<M, Q> {
     }
 }
 
+/// The nodes that have replied, in order of arrival.
+type Nodes = SmallVec<[NodeId; USUAL_NODES]>;
+
 /// A call that was sent, and what has come back of it.
 struct Running<M: Decide<Q>, Q> {
     spec: Arc<Q>,
     request: M::Request,
     fan_out: FanOut<M::Reply>,
     replies: Replies<M::Reply>,
-    nodes: Vec<NodeId>,
+    nodes: Nodes,
     errors: Vec<NodeError>,
     deadline: Deadline,
     alarm: Alarm,
     closed: CancellationToken,
-    closing: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// None over node streams, which end with the manager themselves.
+    closing: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     cancel_rest: bool,
 }
 
@@ -184,11 +193,12 @@ impl<M: Decide<Q>, Q> Running<M, Q> {
             request,
             fan_out,
             replies,
-            nodes: Vec::with_capacity(configuration.size()),
+            nodes: Nodes::new(),
             errors: Vec::new(),
             deadline,
             alarm: deadline.alarm(),
-            closing: Box::pin(closed.clone().cancelled_owned()),
+            closing: (configuration.transport() == Transport::Grpc)
+                .then(|| Box::pin(closed.clone().cancelled_owned())),
             closed,
             cancel_rest,
         })
@@ -220,7 +230,9 @@ impl<M: Decide<Q>, Q> Running<M, Q> {
                 None => return Poll::Ready(Err(self.undecided())),
             }
         }
-        if self.closing.poll_unpin(cx).is_ready() {
+        if let Some(closing) = &mut self.closing
+            && closing.poll_unpin(cx).is_ready()
+        {
             return Poll::Ready(Err(QuorumCallErrorKind::Closed));
         }
         self.alarm
@@ -241,16 +253,13 @@ impl<M: Decide<Q>, Q> Running<M, Q> {
         QuorumCallErrorKind::Incomplete
     }
 
-    fn end(mut self, end: End<M::Output>) -> Result<Decided<M::Output>, QuorumCallError> {
+    fn end(mut self, end: End<M::Output>) -> Result<(M::Output, Nodes), QuorumCallError> {
         match end {
             Ok(value) => {
                 if !self.cancel_rest {
                     self.fan_out.let_go();
                 }
-                Ok(Decided {
-                    value,
-                    nodes: self.nodes,
-                })
+                Ok((value, self.nodes))
             }
             Err(kind) => {
                 if kind == QuorumCallErrorKind::DeadlineExceeded {

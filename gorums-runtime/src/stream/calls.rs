@@ -59,13 +59,7 @@ impl Calls {
                 places.places.push(Place::default());
                 places.places.len() - 1
             }
-            None => {
-                let most = (1u32 << PLACE_BITS) - 1;
-                let text = format!(
-                    "{most} calls of this manager wait for replies; let some of them end first"
-                );
-                return Err(Status::resource_exhausted(text));
-            }
+            None => return Err(Self::full()),
         };
         let place = &mut places.places[index];
         place.call = Some(inbox);
@@ -75,6 +69,14 @@ impl Calls {
             calls: self.clone(),
             number,
         })
+    }
+
+    /// The status of a call that cannot be given a number.
+    pub(crate) fn full() -> Status {
+        let most = (1u32 << PLACE_BITS) - 1;
+        Status::resource_exhausted(format!(
+            "{most} calls of this manager wait for replies; let some of them end first"
+        ))
     }
 
     /// The number of a call without replies.
@@ -103,11 +105,6 @@ impl Calls {
         for call in calls {
             call.lose(node, stream, status);
         }
-    }
-
-    /// Whether these are the calls of the same manager.
-    pub(crate) fn are(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// How many calls wait for replies.
@@ -142,6 +139,11 @@ impl Registration {
     /// The call's number.
     pub(crate) fn number(&self) -> u64 {
         self.number
+    }
+
+    /// Whether the call is in this table.
+    pub(crate) fn is_among(&self, calls: &Calls) -> bool {
+        Arc::ptr_eq(&self.calls.0, &calls.0)
     }
 }
 

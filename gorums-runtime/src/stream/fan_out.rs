@@ -12,20 +12,22 @@ use tokio::time::Instant;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
-use super::calls::Registration;
+use super::calls::{Calls, Registration};
 use super::frame::{Head, MethodName};
 use super::inbox::{Event, Inbox};
 use super::queue::Item;
 use crate::deadline::Deadline;
-use crate::{Method, Node, telemetry};
+use crate::fan_out::PerNode;
+use crate::{Configuration, Method, MethodDescriptor, Node, telemetry};
 
-/// A call on the streams to its nodes. A stream of the nodes' replies and errors, in order of arrival.
+/// A call on the streams to the nodes of a configuration. A stream of the nodes' replies and errors, in order of
+/// arrival.
 ///
 /// Dropping it withdraws the call from the nodes that have not replied.
 pub(crate) struct StreamFanOut<R> {
-    nodes: Vec<Node>,
+    configuration: Configuration,
     inbox: Arc<Inbox>,
-    /// None if there are no nodes, or no number for the call.
+    /// None once the call is withdrawn, or if there was no number for it.
     registration: Option<Registration>,
     /// How many nodes may still reply.
     open: usize,
@@ -36,127 +38,109 @@ pub(crate) struct StreamFanOut<R> {
     _reply: PhantomData<fn() -> R>,
 }
 
-/// A node's request in the form in which it is sent, or why there is none.
-type Frame = Result<Bytes, Status>;
-
 impl<R: Message + Default + 'static> StreamFanOut<R> {
-    /// Sends `request` to `nodes`, or to each the request of its own. A node whose queue is full fails at once.
+    /// Sends `request` to the nodes of `configuration`, in its order, or what `per_node` makes of it for each, if it
+    /// makes one. A node whose queue is full fails at once.
     pub(crate) fn send<M: Method<Reply = R>>(
-        nodes: Vec<(Node, Option<M::Request>)>,
+        configuration: &Configuration,
         request: &M::Request,
+        mut per_node: Option<PerNode<M::Request>>,
         metadata: &MetadataMap,
     ) -> Self {
-        let (call, frames) = Self::prepare::<M>(nodes, request, metadata);
-        for (index, frame) in frames.into_iter().enumerate() {
-            let sent = frame.and_then(|frame| {
-                let (node, item) = (&call.nodes[index], call.item(index, frame));
-                node.stream().send(call.number(), item)
-            });
-            if let Err(status) = sent {
-                call.inbox.refuse(index, status);
-            }
-        }
-        call
-    }
-
-    /// Sends `request` to one node, once there is room for it in the node's queue.
-    pub(crate) async fn send_to_one<M: Method<Reply = R>>(
-        node: Node,
-        request: &M::Request,
-        metadata: &MetadataMap,
-    ) -> Self {
-        let (call, frames) = Self::prepare::<M>(vec![(node, None)], request, metadata);
-        for (index, frame) in frames.into_iter().enumerate() {
-            let sent = match frame {
-                Ok(frame) => {
-                    let (node, item) = (&call.nodes[index], call.item(index, frame));
-                    node.stream().send_when_room(call.number(), item).await
-                }
-                Err(status) => Err(status),
-            };
-            if let Err(status) = sent {
-                call.inbox.refuse(index, status);
-            }
-        }
-        call
-    }
-
-    /// A call that has its number, and what is to be sent to each node.
-    fn prepare<M: Method<Reply = R>>(
-        nodes: Vec<(Node, Option<M::Request>)>,
-        request: &M::Request,
-        metadata: &MetadataMap,
-    ) -> (Self, Vec<Frame>) {
-        let inbox = Inbox::new(M::DESCRIPTOR, nodes.iter().map(|(node, _)| node.id()));
-        let inbox = Arc::new(inbox);
-        let calls = nodes.first().map(|(node, _)| node.stream().calls().clone());
-        let registration = calls
-            .as_ref()
-            .map(|calls| calls.register(Arc::clone(&inbox)));
-        let (registration, refused) = match registration {
-            Some(Ok(registration)) => (Some(registration), None),
-            Some(Err(status)) => (None, Some(status)),
-            None => (None, None),
-        };
-        let head = Head {
-            number: registration.as_ref().map_or(0, Registration::number),
-            method: Some(MethodName::Of(&M::DESCRIPTOR)),
-            metadata: Some(metadata),
-            ..Head::default()
-        };
+        let mut call = Self::new::<M>(configuration.clone());
+        let head = call.head(&M::DESCRIPTOR, metadata);
         let mut shared = None;
-        let frame = |(node, own): &(Node, Option<M::Request>)| {
-            if let Some(status) = &refused {
-                return Err(status.clone());
-            }
-            if !calls
-                .as_ref()
-                .is_some_and(|calls| calls.are(node.stream().calls()))
-            {
-                return Err(Status::failed_precondition(
-                    "the node belongs to another manager",
-                ));
-            }
-            let encode = |request: &M::Request| {
-                node.message_options()
-                    .check_request_size(request.encoded_len())?;
-                head.with(request)
+        for (index, node) in configuration.nodes().enumerate() {
+            let frame = match &mut per_node {
+                None => shared
+                    .get_or_insert_with(|| encode(&head, request, node))
+                    .clone(),
+                Some(per_node) => match per_node(request, node.id()) {
+                    Some(request) => encode(&head, &request, node),
+                    None => {
+                        call.skip(index);
+                        continue;
+                    }
+                },
             };
-            match own {
-                Some(own) => encode(own),
-                None => shared.get_or_insert_with(|| encode(request)).clone(),
+            let item = call.item(index, node, frame);
+            let sent = item.and_then(|item| node.stream().send(head.number, item));
+            if let Err(status) = sent {
+                call.inbox.refuse(index, status);
             }
-        };
-        let frames = nodes.iter().map(frame).collect();
-        let call = Self {
-            open: nodes.len(),
-            nodes: nodes.into_iter().map(|(node, _)| node).collect(),
+        }
+        call
+    }
+
+    /// Sends `request` to one node, once there is room for it in the node's queue, and waits for the reply. The caller
+    /// observes it.
+    pub(crate) async fn exchange<M: Method<Reply = R>>(
+        node: &Node,
+        request: &M::Request,
+        metadata: &MetadataMap,
+    ) -> Result<R, Status> {
+        let mut call = Self::new::<M>(Configuration::of_one(node));
+        let head = call.head(&M::DESCRIPTOR, metadata);
+        let item = call.item(0, node, encode(&head, request, node))?;
+        node.stream().send_when_room(head.number, item).await?;
+        let (_, event) = std::future::poll_fn(|cx| call.inbox.poll_next(cx)).await;
+        // There is nothing left to withdraw.
+        call.let_go = true;
+        match event {
+            Event::Reply(payload) => decode(payload, node),
+            Event::Failed(status) => Err(status),
+            Event::End => Err(Status::internal("the node sent no reply")),
+        }
+    }
+
+    /// A call that has its number, and is not sent.
+    fn new<M: Method<Reply = R>>(configuration: Configuration) -> Self {
+        let inbox = Arc::new(Inbox::new(M::DESCRIPTOR, configuration.node_ids()));
+        let calls = configuration
+            .nodes()
+            .next()
+            .map(|node| node.stream().calls());
+        // Without a number each node refuses the call.
+        let registration = calls.and_then(|calls| calls.register(Arc::clone(&inbox)).ok());
+        Self {
+            open: configuration.size(),
+            configuration,
             inbox,
             registration,
             sent: Instant::now(),
             streams_replies: M::DESCRIPTOR.streams_replies(),
             let_go: false,
             _reply: PhantomData,
-        };
-        (call, frames)
+        }
     }
 
-    /// The reply of the only node. The caller observes it.
-    pub(crate) async fn only_reply(mut self) -> Result<R, Status> {
-        let (_, event) = std::future::poll_fn(|cx| self.inbox.poll_next(cx)).await;
-        let reply = match (event, self.nodes.first()) {
-            (Event::Reply(payload), Some(node)) => decode(payload, node),
-            (Event::Failed(status), _) => Err(status),
-            _ => Err(Status::internal(
-                "the node has ended a stream of replies that there is none of",
-            )),
-        };
-        self.let_go = true;
-        reply
+    fn head<'a>(&self, method: &'a MethodDescriptor, metadata: &'a MetadataMap) -> Head<'a> {
+        Head {
+            number: self.number(),
+            method: Some(MethodName::Of(method)),
+            metadata: Some(metadata),
+            ..Head::default()
+        }
+    }
+
+    /// The message for the node at `index`.
+    fn item(&self, index: usize, node: &Node, frame: Frame) -> Result<Item, Status> {
+        let registration = self.registration.as_ref().ok_or_else(Calls::full)?;
+        if !registration.is_among(node.stream().calls()) {
+            let text = "the node belongs to another manager than the first of its configuration";
+            return Err(Status::failed_precondition(text));
+        }
+        Ok(Item::request(frame?, Arc::clone(&self.inbox), index))
+    }
+
+    /// Leaves the node at `index` out.
+    fn skip(&mut self, index: usize) {
+        self.inbox.close(index);
+        self.open -= 1;
     }
 
     fn take(&mut self, index: usize, event: Event) -> Option<(Node, Result<R, Status>)> {
-        let node = self.nodes.get(index)?.clone();
+        let node = self.configuration.nodes().nth(index)?.clone();
         match event {
             Event::Reply(payload) => {
                 let reply = decode(payload, &node);
@@ -187,6 +171,15 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
             }
         }
     }
+}
+
+/// A request in the form in which it is sent, or why it cannot be.
+type Frame = Result<Bytes, Status>;
+
+fn encode(head: &Head<'_>, request: &impl Message, node: &Node) -> Frame {
+    node.message_options()
+        .check_request_size(request.encoded_len())?;
+    head.with(request)
 }
 
 fn decode<R: Message + Default>(payload: Bytes, node: &Node) -> Result<R, Status> {
@@ -227,9 +220,9 @@ impl<R> StreamFanOut<R> {
         };
         self.inbox.withdraw();
         let outstanding = self.inbox.outstanding();
-        let nodes: Vec<_> = outstanding
-            .into_iter()
-            .filter_map(|index| self.nodes.get(index).cloned())
+        let nodes = outstanding.into_iter();
+        let nodes: Vec<_> = nodes
+            .filter_map(|index| self.configuration.nodes().nth(index).cloned())
             .collect();
         for node in &nodes {
             node.stream().cancel(registration.number());
@@ -239,10 +232,6 @@ impl<R> StreamFanOut<R> {
 
     fn number(&self) -> u64 {
         self.registration.as_ref().map_or(0, Registration::number)
-    }
-
-    fn item(&self, index: usize, frame: Bytes) -> Item {
-        Item::request(frame, Arc::clone(&self.inbox), index)
     }
 }
 

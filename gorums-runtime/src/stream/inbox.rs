@@ -1,15 +1,16 @@
 //! What has come back of one call.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 use tonic::Status;
 
 use super::frame::END;
 use super::message::StreamMessage;
+use crate::fan_out::USUAL_NODES;
 use crate::{MethodDescriptor, NodeId};
 
 /// How many replies of one streaming call may wait for their reader. The stream between two peers is all calls', so
@@ -26,9 +27,17 @@ pub(crate) struct Inbox {
 
 #[derive(Debug)]
 struct State {
-    asked: Vec<Asked>,
-    events: VecDeque<(usize, Event)>,
+    asked: SmallVec<[Asked; USUAL_NODES]>,
+    events: Events,
     reader: Option<Waker>,
+}
+
+/// What has come of a call and is not read, in order of arrival.
+#[derive(Debug, Default)]
+struct Events {
+    events: SmallVec<[(usize, Event); USUAL_NODES]>,
+    /// How many of them are read.
+    read: usize,
 }
 
 /// A node that the call goes to.
@@ -83,7 +92,7 @@ impl Inbox {
             withdrawn: AtomicBool::new(false),
             state: Mutex::new(State {
                 asked: nodes.into_iter().map(asked).collect(),
-                events: VecDeque::new(),
+                events: Events::default(),
                 reader: None,
             }),
         }
@@ -152,7 +161,7 @@ impl Inbox {
         }
     }
 
-    /// Takes no more of the node at `index`.
+    /// Takes nothing, or no more, of the node at `index`.
     pub(crate) fn close(&self, index: usize) {
         if let Some(asked) = self.lock().asked.get_mut(index) {
             asked.progress = Progress::Over;
@@ -162,7 +171,7 @@ impl Inbox {
     /// What happens next, and at which node's index.
     pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<(usize, Event)> {
         let mut state = self.lock();
-        if let Some(event) = state.events.pop_front() {
+        if let Some(event) = state.events.pop() {
             return Poll::Ready(event);
         }
         match &mut state.reader {
@@ -208,9 +217,117 @@ impl Inbox {
 
 impl State {
     fn push(&mut self, index: usize, event: Event) {
-        self.events.push_back((index, event));
+        self.events.events.push((index, event));
         if let Some(reader) = self.reader.take() {
             reader.wake();
         }
+    }
+}
+
+impl Events {
+    fn len(&self) -> usize {
+        self.events.len() - self.read
+    }
+
+    fn pop(&mut self) -> Option<(usize, Event)> {
+        let (index, event) = self.events.get_mut(self.read)?;
+        let event = (*index, std::mem::replace(event, Event::End));
+        self.read += 1;
+        if self.read == self.events.len() {
+            self.events.clear();
+            self.read = 0;
+        } else if self.read >= USUAL_NODES && 2 * self.read >= self.events.len() {
+            // A reader that never catches up does not keep what it has read.
+            self.events.drain(..self.read);
+            self.read = 0;
+        }
+        Some(event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Context;
+
+    use super::*;
+
+    fn poll(inbox: &Inbox) -> Option<(usize, Event)> {
+        let mut cx = Context::from_waker(Waker::noop());
+        match inbox.poll_next(&mut cx) {
+            Poll::Ready(event) => Some(event),
+            Poll::Pending => None,
+        }
+    }
+
+    fn reply(number: u8) -> StreamMessage {
+        StreamMessage {
+            method: Bytes::from_static(b"p.S.M"),
+            payload: vec![number].into(),
+            ..StreamMessage::default()
+        }
+    }
+
+    #[test]
+    fn a_node_answers_once_unless_the_method_streams() {
+        let method = MethodDescriptor::new("p.S", "M", "/p.S/M");
+        let nodes = [1, 2].map(NodeId::new);
+        let inbox = Inbox::new(method, nodes);
+        assert_eq!(inbox.deliver(nodes[0], reply(1)), Delivery::Ignored);
+        inbox.sent(0, 0);
+        assert_eq!(inbox.deliver(nodes[0], reply(1)), Delivery::Taken);
+        assert_eq!(inbox.deliver(nodes[0], reply(2)), Delivery::Ignored);
+        assert!(matches!(poll(&inbox), Some((0, Event::Reply(_)))));
+        assert!(poll(&inbox).is_none());
+    }
+
+    #[test]
+    fn events_are_read_in_the_order_in_which_they_came() {
+        let method = MethodDescriptor::new("p.S", "M", "/p.S/M").with_reply_stream();
+        let node = NodeId::new(1);
+        let inbox = Inbox::new(method, [node]);
+        inbox.sent(0, 0);
+        let mut next = 0;
+        for number in 0..200 {
+            assert_eq!(inbox.deliver(node, reply(number)), Delivery::Taken);
+            // The reader falls behind by one reply in two.
+            if number % 2 == 0 {
+                let Some((0, Event::Reply(payload))) = poll(&inbox) else {
+                    panic!("a reply is there");
+                };
+                assert_eq!(*payload, [next]);
+                next += 1;
+            }
+        }
+        while let Some((_, Event::Reply(payload))) = poll(&inbox) {
+            assert_eq!(*payload, [next]);
+            next += 1;
+        }
+        assert_eq!(next, 200);
+    }
+
+    #[test]
+    fn replies_that_are_left_unread_fail_the_call_on_their_node() {
+        let method = MethodDescriptor::new("p.S", "M", "/p.S/M").with_reply_stream();
+        let node = NodeId::new(1);
+        let inbox = Inbox::new(method, [node]);
+        inbox.sent(0, 0);
+        for _ in 0..UNREAD {
+            assert_eq!(inbox.deliver(node, reply(0)), Delivery::Taken);
+        }
+        assert_eq!(inbox.deliver(node, reply(0)), Delivery::Overflow);
+        assert_eq!(inbox.deliver(node, reply(0)), Delivery::Ignored);
+        assert!(inbox.outstanding().is_empty());
+    }
+
+    #[test]
+    fn only_what_was_on_the_stream_that_broke_is_lost() {
+        let method = MethodDescriptor::new("p.S", "M", "/p.S/M");
+        let node = NodeId::new(1);
+        let inbox = Inbox::new(method, [node]);
+        inbox.sent(0, 7);
+        inbox.lose(node, 6, &Status::unavailable("broken"));
+        assert!(poll(&inbox).is_none());
+        inbox.lose(node, 7, &Status::unavailable("broken"));
+        assert!(matches!(poll(&inbox), Some((0, Event::Failed(_)))));
     }
 }
