@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+pub mod authority;
 pub mod golden;
 pub mod network;
 pub mod recorder;

@@ -6,40 +6,24 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use gorums_runtime::{Backoff, Manager, ManagerBuilder, ManagerError};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use gorums_runtime::{
+    Backoff, Context, Manager, ManagerBuilder, ManagerError, NodeId, RunningServer, ServerError,
+};
+use tests::authority::Authority;
+use tests::golden::no_package::pinger_gorums::{
+    PingerConfiguration, PingerReplica, PingerReplicaServer,
+};
+use tests::golden::no_package::{Ping, Pong};
+use tests::golden::register_2017;
 use tests::register::ReadRequest;
 use tests::register::register_gorums::RegisterConfiguration;
+use tests::register_2017::{Quorums, state};
 use tests::replica::{Behaviour, Cluster};
 use tests::spec::Count;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::{Certificate, ClientTlsConfig, Identity, Server, ServerTlsConfig};
+use tonic::transport::{ClientTlsConfig, Identity, Server, ServerTlsConfig};
 use tonic::{Code, Request, Status};
-
-/// Signs certificates.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().expect("a key");
-        Self(CertifiedIssuer::self_signed(params, key).expect("a certificate"))
-    }
-
-    fn certificate(&self) -> Certificate {
-        Certificate::from_pem(self.0.pem())
-    }
-
-    /// An identity with a certificate for `name`.
-    fn identity(&self, name: &str) -> Identity {
-        let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new([name.to_string()]).expect("a name");
-        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
-        Identity::from_pem(certificate.pem(), key.serialize_pem())
-    }
-}
 
 /// A replica that is served by TLS, and what it saw of its clients.
 struct Replica {
@@ -259,4 +243,110 @@ async fn tls_settings_that_are_not_valid_are_refused() {
         "{error}"
     );
     assert!(error.to_string().contains("(127.0.0.1:4000)"), "{error}");
+}
+
+/// Tells how many certificates each caller presented, and whether the first is the one that it should be.
+struct Watchful {
+    expected: Vec<u8>,
+}
+
+impl PingerReplica for Watchful {
+    async fn ping(&self, ctx: &Context, _: Ping) -> Result<Pong, Status> {
+        let presented = ctx.peer_certificates();
+        let presented = presented.ok_or_else(|| Status::unauthenticated("no certificate"))?;
+        if presented[0].as_ref() != self.expected {
+            return Err(Status::permission_denied("another certificate"));
+        }
+        let count = presented.len() as u64;
+        Ok(Pong { count })
+    }
+
+    async fn ping_one(&self, ctx: &Context, request: Ping) -> Result<Pong, Status> {
+        self.ping(ctx, request).await
+    }
+}
+
+async fn served(server: Result<gorums_runtime::Server, ServerError>) -> RunningServer {
+    let bound = server.expect("valid").bind("127.0.0.1:0").await;
+    bound.expect("a free port").start()
+}
+
+#[tokio::test]
+async fn a_handler_sees_the_certificate_that_its_caller_presents() {
+    let authority = Authority::new();
+    let (certificate, identity) = authority.issue("client");
+    let replica = || {
+        let expected = certificate.clone();
+        gorums_runtime::Server::new(PingerReplicaServer::new(Watchful { expected }))
+    };
+    let tls = ServerTlsConfig::new().client_ca_root(authority.certificate());
+    let tls = tls.client_auth_optional(true);
+    let server = served(replica().tls(authority.identity("localhost"), tls)).await;
+    let plain = served(Ok(replica())).await;
+
+    let trusting = ClientTlsConfig::new().ca_certificate(authority.certificate());
+    let ping = async |server: &RunningServer, tls: Option<ClientTlsConfig>| {
+        let address = format!("localhost:{}", server.address().port());
+        let builder = Manager::builder().node(NodeId::new(1), address);
+        let builder = tls.into_iter().fold(builder, ManagerBuilder::tls);
+        let manager = builder.connect().await.expect("connected");
+        let pinger = PingerConfiguration::new(manager.configuration(), ());
+        let node = pinger.node(NodeId::new(1)).expect("a node");
+        let outcome = node.ping_one(Ping {}).await;
+        outcome.map(|pong| pong.count).map_err(|error| error.code())
+    };
+    let known = trusting.clone().identity(identity);
+    assert_eq!(ping(&server, Some(known)).await, Ok(1));
+    let another = trusting.clone().identity(authority.identity("client"));
+    let another = ping(&server, Some(another)).await;
+    assert_eq!(another, Err(Code::PermissionDenied));
+    let nameless = ping(&server, Some(trusting)).await;
+    assert_eq!(nameless, Err(Code::Unauthenticated));
+    assert_eq!(ping(&plain, None).await, Err(Code::Unauthenticated));
+}
+
+#[tokio::test]
+async fn quorums_write_and_read_by_tls_from_servers_of_another_name() {
+    use register_2017::register_gorums::{RegisterConfiguration, RegisterReplicaServer};
+
+    let authority = Authority::new();
+    let mut servers = Vec::new();
+    for _ in 0..3 {
+        let replica = tests::register_2017::Replica::default();
+        let server = gorums_runtime::Server::new(RegisterReplicaServer::new(replica));
+        let identity = authority.identity("replica.test");
+        servers.push(served(server.tls(identity, ServerTlsConfig::new())).await);
+    }
+    let trusting = ClientTlsConfig::new().ca_certificate(authority.certificate());
+    let addresses = servers.iter().map(|server| server.address().to_string());
+    let manager = Manager::builder()
+        .addresses(addresses)
+        .tls(trusting.domain_name("replica.test"))
+        .connect()
+        .await
+        .expect("trusted");
+    let quorums = Quorums { read: 2, write: 3 };
+    let register = RegisterConfiguration::new(manager.configuration(), quorums);
+    let written = register.write(state("secret", 1)).await;
+    assert!(written.expect("all three").new);
+    let read = register.read(register_2017::ReadRequest {}).await;
+    assert_eq!(read.expect("two"), state("secret", 1));
+}
+
+#[tokio::test]
+async fn a_server_whose_identity_is_not_valid_is_refused() {
+    let broken = Identity::from_pem("no certificate", "no key");
+    let replica = PingerReplicaServer::new(Watchful {
+        expected: Vec::new(),
+    });
+    let server = gorums_runtime::Server::new(replica);
+    let error = server.tls(broken, ServerTlsConfig::new());
+    let error = error.expect_err("no key");
+    assert!(matches!(error, ServerError::Tls(_)), "{error}");
+    assert!(
+        error
+            .to_string()
+            .starts_with("the TLS settings are not valid: "),
+        "{error}"
+    );
 }

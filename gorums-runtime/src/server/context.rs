@@ -10,6 +10,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic::Request;
 use tonic::metadata::MetadataMap;
+#[cfg(feature = "_tls-any")]
+use tonic::transport::CertificateDer;
 
 use crate::MethodDescriptor;
 use crate::deadline::Deadline;
@@ -46,6 +48,8 @@ struct Inner {
     metadata: Metadata,
     extensions: Arc<Extensions>,
     peer_address: Option<SocketAddr>,
+    #[cfg(feature = "_tls-any")]
+    peer_certificates: Option<Arc<Vec<CertificateDer<'static>>>>,
     deadline: Deadline,
     abandoned: CancellationToken,
     /// On a node stream only.
@@ -56,6 +60,8 @@ impl Context {
     /// The context of a call of `method` by `request`, and the message that the request carries.
     pub(super) fn of<T>(method: MethodDescriptor, request: Request<T>) -> (Self, T) {
         let peer_address = request.remote_addr();
+        #[cfg(feature = "_tls-any")]
+        let peer_certificates = request.peer_certs();
         let (metadata, extensions, message) = request.into_parts();
         let context = Self(Arc::new(Inner {
             method,
@@ -87,6 +93,8 @@ impl Context {
             metadata: Metadata::of(headers, entries),
             extensions,
             peer_address,
+            #[cfg(feature = "_tls-any")]
+            peer_certificates,
             abandoned: CancellationToken::new(),
             turn: Some(turn),
         }))
@@ -115,6 +123,17 @@ impl Context {
     /// The address that the call came from; none when the connection has none, such as one in memory.
     pub fn peer_address(&self) -> Option<SocketAddr> {
         self.0.peer_address
+    }
+
+    /// The certificates that the caller presented by TLS, in DER, its own first; none when it presented none, or does
+    /// not call by TLS over TCP.
+    ///
+    /// A server that has a `client_ca_root` has verified that an authority of its own signed them. What they say of who
+    /// calls is for an X.509 parser to read. Needs one of the crate's features `tls-ring` and `tls-aws-lc`.
+    #[cfg(feature = "_tls-any")]
+    pub fn peer_certificates(&self) -> Option<&[CertificateDer<'static>]> {
+        let certificates = self.0.peer_certificates.as_ref()?;
+        Some(certificates.as_slice())
     }
 
     /// What the server's layers and interceptors attached to the request.

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::grpc::root_cause;
+
 /// Why a server does not serve.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -19,19 +21,17 @@ pub enum ServerError {
     /// The server broke, or what it was set up with is not valid.
     #[error("the server failed: {}", root_cause(.0))]
     Transport(#[from] tonic::transport::Error),
+    /// What the server was given for TLS is not valid.
+    #[cfg(feature = "_tls-any")]
+    #[error(
+        "the TLS settings are not valid: {}; give a certificate and its key in PEM",
+        root_cause(.0)
+    )]
+    Tls(#[source] tonic::transport::Error),
     /// A descriptor set for the reflection service is none.
     #[cfg(feature = "reflection")]
     #[error(
         "the reflection service cannot read its descriptor set: {0}; give an encoded FileDescriptorSet with all imports"
     )]
     DescriptorSet(#[from] tonic_reflection::server::Error),
-}
-
-/// tonic's own text does not tell more than that there was an error.
-fn root_cause(error: &tonic::transport::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }

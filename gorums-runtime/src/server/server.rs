@@ -67,7 +67,39 @@ impl Server {
         }
     }
 
-    /// Sets what tonic's server offers: TLS, keep-alive, limits.
+    /// Serves by TLS alone, as `identity`; without this in the clear. With a
+    /// [`client_ca_root`](tonic::transport::ServerTlsConfig::client_ca_root) in `tls`, clients have to present a
+    /// certificate that this authority signed, which handlers find in their [`Context`](crate::Context). Needs one of
+    /// the crate's features `tls-ring` and `tls-aws-lc`.
+    ///
+    /// ```no_run
+    /// # fn example(router: gorums_runtime::Router) -> Result<(), Box<dyn std::error::Error>> {
+    /// use gorums_runtime::Server;
+    /// use gorums_runtime::tonic::transport::{Certificate, Identity, ServerTlsConfig};
+    ///
+    /// let identity = Identity::from_pem(std::fs::read("replica.pem")?, std::fs::read("replica.key")?);
+    /// let authority = Certificate::from_pem(std::fs::read("ca.pem")?);
+    /// let server = Server::new(router)
+    ///     .tls(identity, ServerTlsConfig::new().client_ca_root(authority))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When a certificate or the key is not valid.
+    #[cfg(feature = "_tls-any")]
+    pub fn tls(
+        mut self,
+        identity: tonic::transport::Identity,
+        tls: tonic::transport::ServerTlsConfig,
+    ) -> Result<Self, ServerError> {
+        let configured = self.transport.tls_config(tls.identity(identity));
+        self.transport = configured.map_err(ServerError::Tls)?;
+        Ok(self)
+    }
+
+    /// Sets what else tonic's server offers: keep-alive, limits, timeouts.
     ///
     /// ```
     /// # use std::time::Duration;
