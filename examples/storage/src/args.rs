@@ -1,6 +1,6 @@
 //! The command line.
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 /// A replicated set of registers, read and written with quorum calls.
 ///
@@ -17,6 +17,10 @@ pub(crate) struct Args {
     /// How long a read or a write may take, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 2000, global = true, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) timeout: u64,
+
+    /// How the client's calls travel
+    #[arg(long, value_enum, default_value_t = Transport::NodeStream, global = true)]
+    pub(crate) transport: Transport,
 
     /// What to run
     #[command(subcommand)]
@@ -43,4 +47,22 @@ pub(crate) enum Mode {
         )]
         addrs: Vec<String>,
     },
+}
+
+/// How calls travel.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Transport {
+    /// On one stream per replica, in order: also to replicas of Gorums in Go
+    NodeStream,
+    /// Each as a gRPC call of its own: to any gRPC server
+    Grpc,
+}
+
+impl From<Transport> for gorums_runtime::Transport {
+    fn from(transport: Transport) -> Self {
+        match transport {
+            Transport::NodeStream => Self::NodeStream,
+            Transport::Grpc => Self::Grpc,
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gorums_runtime::{CallOptions, Configuration, Manager, ManagerError, NodeId};
+use gorums_runtime::{CallOptions, Configuration, Manager, ManagerError, NodeId, Transport};
 
 use crate::proto::storage_gorums::{StorageConfiguration, StorageNode};
 use crate::quorum::Majority;
@@ -23,10 +23,12 @@ impl Client {
     /// called.
     pub(crate) async fn connect(
         addresses: Vec<String>,
+        transport: Transport,
         timeout: Duration,
     ) -> Result<Self, ManagerError> {
         let manager = Manager::builder()
             .addresses(addresses)
+            .transport(transport)
             .connect_lazy()
             .await?;
         Ok(Self { manager, timeout })

@@ -44,11 +44,13 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<ExitCode, Error> {
     let runtime = Runtime::new().map_err(Error::Runtime)?;
+    let transport = args.transport.into();
     let timeout = Duration::from_millis(args.timeout);
     match args.mode {
         None => {
             let cluster = runtime.block_on(Cluster::start(args.replicas))?;
-            let client = runtime.block_on(Client::connect(cluster.addresses(), timeout))?;
+            let client =
+                runtime.block_on(Client::connect(cluster.addresses(), transport, timeout))?;
             prompt::run(&runtime, &client)
         }
         Some(Mode::Serve { addr }) => {
@@ -56,7 +58,7 @@ fn run(args: Args) -> Result<ExitCode, Error> {
             Ok(ExitCode::SUCCESS)
         }
         Some(Mode::Client { addrs }) => {
-            let client = runtime.block_on(Client::connect(addrs, timeout))?;
+            let client = runtime.block_on(Client::connect(addrs, transport, timeout))?;
             prompt::run(&runtime, &client)
         }
     }

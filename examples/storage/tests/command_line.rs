@@ -78,13 +78,21 @@ fn a_script_runs_on_four_replicas_and_succeeds() {
 
 #[test]
 fn every_call_type_can_be_made() {
+    for transport in ["node-stream", "grpc"] {
+        make_every_call(transport);
+    }
+}
+
+fn make_every_call(transport: &str) {
     let mut replicas = [(); 3].map(|()| Replica::start());
     let addresses = replicas.each_ref().map(|replica| replica.address.as_str());
     let [first, ..] = addresses;
     let joined = addresses.join(",");
     let script = "rpc 0 write k 1\nrpc 0 read k\nrpc 1 read k\ncfg 1:3 read k\ncfg 0 read k\n\
         ucast 0 k 2\nmcast k 3\ncfg 0,2 write k 4\ncfg 0,2 cread k\nqc cread k\nhelp\n";
-    let output = run(&["client", "--timeout", "5000", "--addrs", &joined], script);
+    let arguments = ["client", "--timeout", "5000", "--transport", transport];
+    let arguments = [&arguments[..], &["--addrs", &joined]].concat();
+    let output = run(&arguments, script);
     assert_eq!(text(&output.stderr), "");
     let lines: Vec<&str> = text(&output.stdout).lines().collect();
     let wrote_first = format!("k = 1 (at {first})");
