@@ -12,7 +12,7 @@ use prost::DecodeError;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataMap;
-use tonic::{Status, Streaming};
+use tonic::{Code, Status, Streaming};
 
 use super::answering::ReplyTo;
 use super::limits::StreamLimits;
@@ -61,12 +61,13 @@ impl Session {
     /// Handles the requests, to the end of the stream.
     pub(super) async fn run(self, mut requests: Requests) {
         let mut work = Work::default();
-        let status = self.take_in(&mut requests, &mut work).await;
-        // Nobody waits for what is left if the client is gone, or does not read.
-        if status.is_some() {
+        if let Some(status) = self.take_in(&mut requests, &mut work).await {
+            // Nobody waits for what is left.
             work.abandon();
-        }
-        if let Some(status) = status {
+            if status.code() == Code::ResourceExhausted {
+                // A client that does not read would have its replies kept for ever.
+                self.queue.fail(&status);
+            }
             self.end.set(status);
         }
         self.queue.close();
