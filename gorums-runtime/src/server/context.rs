@@ -13,6 +13,7 @@ use tonic::metadata::MetadataMap;
 #[cfg(feature = "_tls-any")]
 use tonic::transport::CertificateDer;
 
+use super::peer::Peer;
 use crate::MethodDescriptor;
 use crate::deadline::Deadline;
 use crate::stream::{Entry, add_entries};
@@ -45,11 +46,11 @@ pub struct Context(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     method: MethodDescriptor,
-    metadata: Metadata,
-    extensions: Arc<Extensions>,
-    peer_address: Option<SocketAddr>,
-    #[cfg(feature = "_tls-any")]
-    peer_certificates: Option<Arc<Vec<CertificateDer<'static>>>>,
+    peer: Arc<Peer>,
+    /// What the request of a call on a node stream says besides the headers of its stream.
+    entries: Vec<Entry>,
+    /// Both together, once they are looked at.
+    metadata: OnceLock<MetadataMap>,
     deadline: Deadline,
     abandoned: CancellationToken,
     /// On a node stream only.
@@ -59,42 +60,34 @@ struct Inner {
 impl Context {
     /// The context of a call of `method` by `request`, and the message that the request carries.
     pub(super) fn of<T>(method: MethodDescriptor, request: Request<T>) -> (Self, T) {
-        let peer_address = request.remote_addr();
-        #[cfg(feature = "_tls-any")]
-        let peer_certificates = request.peer_certs();
-        let (metadata, extensions, message) = request.into_parts();
+        let (peer, message) = Peer::of(request);
+        let timeout = peer.metadata.get(GRPC_TIMEOUT);
         let context = Self(Arc::new(Inner {
             method,
-            deadline: Deadline::received(
-                metadata.get(GRPC_TIMEOUT).and_then(|it| it.to_str().ok()),
-            ),
-            metadata: Metadata::of(Arc::new(metadata), Vec::new()),
-            extensions: Arc::new(extensions),
-            peer_address,
+            deadline: Deadline::received(timeout.and_then(|timeout| timeout.to_str().ok())),
+            peer: Arc::new(peer),
+            entries: Vec::new(),
+            metadata: OnceLock::new(),
             abandoned: CancellationToken::new(),
             turn: None,
         }));
         (context, message)
     }
 
-    /// The context of a call of `method` on a node stream with these headers, whose request has these `entries`.
+    /// The context of a call of `method` on a node stream of `peer`, whose request has these `entries`.
     pub(super) fn on_stream(
         method: MethodDescriptor,
-        headers: Arc<MetadataMap>,
+        peer: Arc<Peer>,
         entries: Vec<Entry>,
-        extensions: Arc<Extensions>,
-        peer_address: Option<SocketAddr>,
         turn: Arc<Turn>,
     ) -> Self {
         let timeout = entries.iter().find(|entry| entry.key == GRPC_TIMEOUT);
         Self(Arc::new(Inner {
             method,
             deadline: Deadline::received(timeout.map(|entry| entry.value.as_str())),
-            metadata: Metadata::of(headers, entries),
-            extensions,
-            peer_address,
-            #[cfg(feature = "_tls-any")]
-            peer_certificates,
+            peer,
+            entries,
+            metadata: OnceLock::new(),
             abandoned: CancellationToken::new(),
             turn: Some(turn),
         }))
@@ -117,12 +110,24 @@ impl Context {
 
     /// The metadata that the caller sent along.
     pub fn metadata(&self) -> &MetadataMap {
-        self.0.metadata.get()
+        let Inner { peer, entries, .. } = &*self.0;
+        if entries.is_empty() {
+            return &peer.metadata;
+        }
+        self.0.metadata.get_or_init(|| {
+            let mut metadata = peer.metadata.clone();
+            // What a call says for itself counts, not what its stream says for all calls.
+            for entry in entries {
+                metadata.remove(entry.key.as_str());
+            }
+            add_entries(&mut metadata, entries);
+            metadata
+        })
     }
 
     /// The address that the call came from; none when the connection has none, such as one in memory.
     pub fn peer_address(&self) -> Option<SocketAddr> {
-        self.0.peer_address
+        self.0.peer.address
     }
 
     /// The certificates that the caller presented by TLS, in DER, its own first; none when it presented none, or does
@@ -132,13 +137,13 @@ impl Context {
     /// calls is for an X.509 parser to read. Needs one of the crate's features `tls-ring` and `tls-aws-lc`.
     #[cfg(feature = "_tls-any")]
     pub fn peer_certificates(&self) -> Option<&[CertificateDer<'static>]> {
-        let certificates = self.0.peer_certificates.as_ref()?;
+        let certificates = self.0.peer.certificates.as_ref()?;
         Some(certificates.as_slice())
     }
 
     /// What the server's layers and interceptors attached to the request.
     pub fn extensions(&self) -> &Extensions {
-        &self.0.extensions
+        &self.0.peer.extensions
     }
 
     /// How much time is left until the caller's deadline: zero once it has passed, none without one.
@@ -172,39 +177,6 @@ impl Context {
     /// Whether that was noted.
     pub(super) fn is_abandoned(&self) -> bool {
         self.0.abandoned.is_cancelled()
-    }
-}
-
-/// The metadata of a call, which is put together when it is looked at.
-#[derive(Debug)]
-struct Metadata {
-    headers: Arc<MetadataMap>,
-    entries: Vec<Entry>,
-    all: OnceLock<MetadataMap>,
-}
-
-impl Metadata {
-    fn of(headers: Arc<MetadataMap>, entries: Vec<Entry>) -> Self {
-        Self {
-            headers,
-            entries,
-            all: OnceLock::new(),
-        }
-    }
-
-    fn get(&self) -> &MetadataMap {
-        if self.entries.is_empty() {
-            return &self.headers;
-        }
-        self.all.get_or_init(|| {
-            let mut all = (*self.headers).clone();
-            // What a call says for itself counts, not what its stream says for all calls.
-            for entry in &self.entries {
-                all.remove(entry.key.as_str());
-            }
-            add_entries(&mut all, &self.entries);
-            all
-        })
     }
 }
 

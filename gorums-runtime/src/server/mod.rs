@@ -8,6 +8,7 @@ mod context;
 mod error;
 mod handlers;
 mod limits;
+mod peer;
 mod replica_server;
 mod reply_sink;
 mod router;

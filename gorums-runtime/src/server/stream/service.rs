@@ -20,6 +20,7 @@ use super::peers::Peers;
 use super::reply_body::{End, ReplyBody};
 use super::session::Session;
 use crate::MethodDescriptor;
+use crate::server::peer::Peer;
 use crate::stream::{Capacity, EXTENSIONS, MessageDecoder, PATH, Queue, QueueBody, SERVICE};
 
 /// The header by which a client says which node it is.
@@ -59,10 +60,11 @@ impl NodeStreams {
         let headers = MetadataMap::from_headers(head.headers);
         check_node_id(&headers)?;
         let extended = headers.contains_key(EXTENSIONS);
-        let request = Request::from_parts(headers, head.extensions, ());
-        let peer = request.remote_addr();
+        let (peer, ()) = Peer::of(Request::from_parts(headers, head.extensions, ()));
         let most = self.limits.streams_per_peer;
-        let admission = self.peers.admit(peer.map(|peer| peer.ip()), most);
+        let admission = self
+            .peers
+            .admit(peer.address.map(|address| address.ip()), most);
         let admission = admission.ok_or_else(|| {
             Status::resource_exhausted(format!(
                 "this peer has {most} streams open; close one first"
@@ -77,13 +79,10 @@ impl NodeStreams {
         let queue = Arc::new(Queue::new(capacity));
         let replies = QueueBody::new(Arc::clone(&queue), queue.stream());
         let (end, gone) = (End::default(), CancellationToken::new());
-        let (metadata, extensions, ()) = request.into_parts();
         let session = Session {
             methods: Arc::clone(&self.methods),
             limits: self.limits,
-            metadata: Arc::new(metadata),
-            extensions: Arc::new(extensions),
-            peer,
+            peer: Arc::new(peer),
             extended,
             queue,
             end: end.clone(),

@@ -1,17 +1,14 @@
 //! One node stream, from its first request to its last.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
-use http::Extensions;
 use prost::DecodeError;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tonic::metadata::MetadataMap;
 use tonic::{Code, Status, Streaming};
 
 use super::answering::ReplyTo;
@@ -20,6 +17,7 @@ use super::reply_body::End;
 use super::service::Methods;
 use crate::server::Context;
 use crate::server::context::Turn;
+use crate::server::peer::Peer;
 use crate::stream::{CANCEL, Head, Item, MethodName, Queue, RpcStatus, StreamMessage};
 
 /// One node stream. Its requests are handled in the order in which they come: the next one when the handler of the one
@@ -27,9 +25,7 @@ use crate::stream::{CANCEL, Head, Item, MethodName, Queue, RpcStatus, StreamMess
 pub(super) struct Session {
     pub(super) methods: Arc<Methods>,
     pub(super) limits: StreamLimits,
-    pub(super) metadata: Arc<MetadataMap>,
-    pub(super) extensions: Arc<Extensions>,
-    pub(super) peer: Option<SocketAddr>,
+    pub(super) peer: Arc<Peer>,
     pub(super) extended: bool,
     pub(super) queue: Arc<Queue>,
     /// What the client is told at the end.
@@ -144,15 +140,8 @@ impl Session {
         };
         let number = request.number;
         let turn = Arc::new(Turn::default());
-        let metadata = Arc::clone(&self.metadata);
-        let context = Context::on_stream(
-            *method,
-            metadata,
-            request.entries,
-            Arc::clone(&self.extensions),
-            self.peer,
-            Arc::clone(&turn),
-        );
+        let peer = Arc::clone(&self.peer);
+        let context = Context::on_stream(*method, peer, request.entries, Arc::clone(&turn));
         if method.is_concurrent() {
             context.release();
         }
