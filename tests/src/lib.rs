@@ -1,6 +1,9 @@
 //! What the end-to-end tests share: the code generated from the golden protos, and replicas to call with it.
 
+use std::thread;
 use std::time::Duration;
+
+use gorums_runtime::Transport;
 
 pub mod authority;
 pub mod golden;
@@ -11,10 +14,30 @@ pub mod replica;
 pub mod service;
 pub mod spec;
 pub mod stream_replica;
+pub mod transfer;
 
 pub use golden::{register, streaming};
 
 /// Lets everything run until all of it waits for something: a paused clock advances only then.
 pub async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+/// Runs a test with calls that travel on node streams, and then with plain gRPC calls.
+pub async fn on_both(test: impl AsyncFn(Transport)) {
+    for transport in [Transport::NodeStream, Transport::Grpc] {
+        let _named = Named(transport);
+        test(transport).await;
+    }
+}
+
+/// Names the transport of a test that fails.
+struct Named(Transport);
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("the transport is {:?}", self.0);
+        }
+    }
 }

@@ -7,20 +7,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures::StreamExt;
-use gorums_runtime::{Manager, ManagerBuilder, NodeId};
+use gorums_runtime::{Manager, ManagerBuilder, NodeId, Router, Transport};
 use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio_stream::wrappers::UnboundedReceiverStream;
-use tonic::service::Routes;
 use tonic::transport::Server;
 
 /// How many bytes a connection holds that its receiver has not read.
 const CONNECTION_BUFFER: usize = 64 * 1024;
 
 /// Replicas 1, 2, 3, ... with connections between them and their clients.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Network {
+    transport: Transport,
     hosts: Arc<Mutex<HashMap<u8, Host>>>,
     connections: Arc<AtomicUsize>,
 }
@@ -44,9 +44,13 @@ struct Replica {
 }
 
 impl Network {
-    /// A network without replicas.
-    pub fn new() -> Self {
-        Self::default()
+    /// A network without replicas, which are called by `transport`.
+    pub fn new(transport: Transport) -> Self {
+        Self {
+            transport,
+            hosts: Arc::default(),
+            connections: Arc::default(),
+        }
     }
 
     /// The id of replica `number`.
@@ -60,11 +64,11 @@ impl Network {
     }
 
     /// Starts replica `number`, as a plain tonic server with default limits.
-    pub fn serve(&self, number: u8, services: Routes) {
+    pub fn serve(&self, number: u8, services: impl Into<Router>) {
         let (accept, accepted) = mpsc::unbounded_channel();
         let incoming = UnboundedReceiverStream::new(accepted).map(Ok::<_, io::Error>);
         let server = Server::builder()
-            .add_routes(services)
+            .add_routes(services.into().into_routes())
             .serve_with_incoming(incoming);
         let server = tokio::spawn(async move {
             server.await.expect("an in-memory listener does not fail");
@@ -99,7 +103,9 @@ impl Network {
     /// A builder of a manager whose nodes are the replicas 1 to `replicas`.
     pub fn manager(&self, replicas: u8) -> ManagerBuilder {
         let network = self.clone();
-        let builder = Manager::builder().connector(move |address| network.clone().connect(address));
+        let builder = Manager::builder()
+            .transport(self.transport)
+            .connector(move |address| network.clone().connect(address));
         (1..=replicas).fold(builder, |builder, number| {
             builder.node(Self::id(number), Self::address(number))
         })

@@ -1,4 +1,4 @@
-//! A register replica that remembers how requests came.
+//! A register replica, of plain gRPC, that remembers how requests came.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use gorums_runtime::Router;
 use gorums_runtime::codegen::ProstCodec;
 use http_body::Frame;
 use prost::bytes::Buf;
@@ -16,7 +17,6 @@ use tonic::body::Body;
 use tonic::codec::{CompressionEncoding, EnabledCompressionEncodings};
 use tonic::codegen::{Service, http};
 use tonic::server::{Grpc, NamedService, UnaryService};
-use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 use crate::register::{State, WriteResponse};
@@ -57,8 +57,8 @@ impl Recorder {
     }
 
     /// It as a service.
-    pub fn routes(&self) -> Routes {
-        Routes::new(self.clone())
+    pub fn router(&self) -> Router {
+        Router::new().add_service(self.clone())
     }
 
     /// The requests that came, in order of arrival.

@@ -1,18 +1,20 @@
-//! Replicas of the register service: plain tonic services that do as they are told, and tell what happens.
+//! Replicas of the register service, which do as they are told, and tell what happens.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use gorums_runtime::{Context, Router, Transport};
 use tokio::sync::{mpsc, watch};
-use tonic::service::Routes;
-use tonic::{Request, Response, Status};
+use tonic::Status;
 
 use crate::network::Network;
-use crate::register::register_gorums::RegisterConfiguration;
-use crate::register::register_server::{Register, RegisterServer};
+use crate::register::register_gorums::{
+    RegisterConfiguration, RegisterReplica, RegisterReplicaServer,
+};
 use crate::register::{ReadRequest, State, WriteResponse};
+use crate::spec::state;
 
-/// What a replica does with each request.
+/// What a replica does with each request. One that waits lets other requests pass.
 #[derive(Clone, Debug)]
 pub enum Behaviour {
     /// Handles it.
@@ -25,6 +27,8 @@ pub enum Behaviour {
     FailAfter(Duration, Status),
     /// Answers with a value of this many bytes.
     AnswerLarge(usize),
+    /// Answers with the values of the call's metadata of these keys: those of one key with commas in between.
+    AnswerMetadata(&'static [&'static str]),
 }
 
 /// Holds requests back until it is opened.
@@ -80,11 +84,11 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Replicas 1, 2, ..., one for each behaviour.
-    pub fn start(behaviours: impl IntoIterator<Item = Behaviour>) -> Self {
+    /// Replicas 1, 2, ..., one for each behaviour, which are called by `transport`.
+    pub fn start(transport: Transport, behaviours: impl IntoIterator<Item = Behaviour>) -> Self {
         let (send_events, events) = mpsc::unbounded_channel();
         let cluster = Self {
-            network: Network::new(),
+            network: Network::new(transport),
             events,
             send_events,
         };
@@ -95,8 +99,8 @@ impl Cluster {
     }
 
     /// As many replicas that answer.
-    pub fn answering(replicas: u8) -> Self {
-        Self::start((0..replicas).map(|_| Behaviour::Answer))
+    pub fn answering(transport: Transport, replicas: u8) -> Self {
+        Self::start(transport, (0..replicas).map(|_| Behaviour::Answer))
     }
 
     /// Starts replica `number`, anew if it was running.
@@ -105,8 +109,8 @@ impl Cluster {
     }
 
     /// The services of a replica, to be served elsewhere.
-    pub fn services(&self, number: u8, behaviour: Behaviour) -> Routes {
-        Routes::new(RegisterServer::new(Replica {
+    pub fn services(&self, number: u8, behaviour: Behaviour) -> Router {
+        Router::from(RegisterReplicaServer::new(Replica {
             number,
             behaviour,
             state: Mutex::default(),
@@ -173,35 +177,42 @@ struct Replica {
 }
 
 impl Replica {
-    async fn handle<T, R>(
-        &self,
-        request: Request<T>,
-        work: impl FnOnce(T) -> R,
-    ) -> Result<Response<R>, Status> {
-        let timeout = request.metadata().get("grpc-timeout");
+    async fn handle<T>(&self, ctx: &Context, work: impl FnOnce() -> T) -> Result<T, Status> {
+        let replica = self.number;
+        let timeout = ctx.metadata().get("grpc-timeout");
         self.tell(Event::Arrived {
-            replica: self.number,
+            replica,
             timeout: timeout.map(|value| value.to_str().expect("ASCII").to_string()),
         });
-        let mut interest = Interest {
-            replica: self,
-            handled: false,
-        };
-        match &self.behaviour {
-            Behaviour::Answer | Behaviour::AnswerLarge(_) => {}
-            Behaviour::AnswerAfter(gate) => gate.pass().await,
-            Behaviour::Fail(status) => {
-                interest.handled = true;
-                return Err(status.clone());
+        tokio::select! {
+            biased;
+            outcome = self.behave(ctx) => {
+                let outcome = outcome.map(|()| work());
+                self.tell(Event::Handled { replica });
+                outcome
             }
-            Behaviour::FailAfter(time, status) => {
-                tokio::time::sleep(*time).await;
-                interest.handled = true;
-                return Err(status.clone());
+            () = ctx.cancelled() => {
+                self.tell(Event::Cancelled { replica });
+                Err(Status::cancelled("nobody waits"))
             }
         }
-        interest.handled = true;
-        Ok(Response::new(work(request.into_inner())))
+    }
+
+    async fn behave(&self, ctx: &Context) -> Result<(), Status> {
+        match &self.behaviour {
+            Behaviour::Answer | Behaviour::AnswerLarge(_) | Behaviour::AnswerMetadata(_) => Ok(()),
+            Behaviour::AnswerAfter(gate) => {
+                ctx.release();
+                gate.pass().await;
+                Ok(())
+            }
+            Behaviour::Fail(status) => Err(status.clone()),
+            Behaviour::FailAfter(time, status) => {
+                ctx.release();
+                tokio::time::sleep(*time).await;
+                Err(status.clone())
+            }
+        }
     }
 
     fn tell(&self, event: Event) {
@@ -209,17 +220,22 @@ impl Replica {
         let _ = self.events.send(event);
     }
 
-    fn read(&self) -> State {
-        match self.behaviour {
-            Behaviour::AnswerLarge(size) => State {
-                value: "x".repeat(size),
-                timestamp: 1,
-            },
+    fn read_state(&self, ctx: &Context) -> State {
+        match &self.behaviour {
+            Behaviour::AnswerLarge(size) => state(&"x".repeat(*size), 1),
+            Behaviour::AnswerMetadata(keys) => {
+                let values = |key: &&str| {
+                    let values = ctx.metadata().get_all(*key).iter();
+                    let texts = values.map(|value| value.to_str().expect("ASCII"));
+                    texts.collect::<Vec<_>>().join(",")
+                };
+                state(&keys.iter().map(values).collect::<Vec<_>>().join(" "), 1)
+            }
             _ => self.state.lock().expect("not poisoned").clone(),
         }
     }
 
-    fn write(&self, state: State) -> WriteResponse {
+    fn write_state(&self, state: State) -> WriteResponse {
         let mut current = self.state.lock().expect("not poisoned");
         let new = state.timestamp > current.timestamp;
         if new {
@@ -229,58 +245,32 @@ impl Replica {
     }
 }
 
-/// Tells of a request that is dropped before it is handled.
-struct Interest<'a> {
-    replica: &'a Replica,
-    handled: bool,
-}
-
-impl Drop for Interest<'_> {
-    fn drop(&mut self) {
-        let replica = self.replica.number;
-        self.replica.tell(match self.handled {
-            true => Event::Handled { replica },
-            false => Event::Cancelled { replica },
-        });
-    }
-}
-
-#[tonic::async_trait]
-impl Register for Replica {
-    async fn read(&self, request: Request<ReadRequest>) -> Result<Response<State>, Status> {
-        self.handle(request, |_| self.read()).await
+impl RegisterReplica for Replica {
+    async fn read_no_qc(&self, ctx: &Context, _: ReadRequest) -> Result<State, Status> {
+        self.handle(ctx, || self.read_state(ctx)).await
     }
 
-    async fn read_no_qc(&self, request: Request<ReadRequest>) -> Result<Response<State>, Status> {
-        self.handle(request, |_| self.read()).await
+    async fn read(&self, ctx: &Context, _: ReadRequest) -> Result<State, Status> {
+        self.handle(ctx, || self.read_state(ctx)).await
     }
 
-    async fn read_agreed(&self, request: Request<ReadRequest>) -> Result<Response<State>, Status> {
-        self.handle(request, |_| self.read()).await
+    async fn read_agreed(&self, ctx: &Context, _: ReadRequest) -> Result<State, Status> {
+        self.handle(ctx, || self.read_state(ctx)).await
     }
 
-    async fn read_for_write(
-        &self,
-        request: Request<ReadRequest>,
-    ) -> Result<Response<State>, Status> {
-        self.handle(request, |_| self.read()).await
+    async fn read_for_write(&self, ctx: &Context, _: ReadRequest) -> Result<State, Status> {
+        self.handle(ctx, || self.read_state(ctx)).await
     }
 
-    async fn write_no_qc(
-        &self,
-        request: Request<State>,
-    ) -> Result<Response<WriteResponse>, Status> {
-        self.handle(request, |state| self.write(state)).await
+    async fn write(&self, ctx: &Context, state: State) -> Result<WriteResponse, Status> {
+        self.handle(ctx, || self.write_state(state)).await
     }
 
-    async fn write(&self, request: Request<State>) -> Result<Response<WriteResponse>, Status> {
-        self.handle(request, |state| self.write(state)).await
+    async fn write_per_node(&self, ctx: &Context, state: State) -> Result<WriteResponse, Status> {
+        self.handle(ctx, || self.write_state(state)).await
     }
 
-    async fn write_per_node(
-        &self,
-        request: Request<State>,
-    ) -> Result<Response<WriteResponse>, Status> {
-        self.handle(request, |state| self.write(state)).await
+    async fn write_no_qc(&self, ctx: &Context, state: State) -> Result<WriteResponse, Status> {
+        self.handle(ctx, || self.write_state(state)).await
     }
 }

@@ -2,8 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use gorums_runtime::{Configuration, Replies};
-use tonic::service::Routes;
+use gorums_runtime::{Configuration, Replies, Router};
 
 use crate::network::Network;
 
@@ -11,7 +10,7 @@ use crate::network::Network;
 pub const REPLICAS: u8 = 3;
 
 /// Serves on each replica what `services` makes for its number, and connects to all of them.
-pub async fn serve(network: Network, services: impl Fn(u8) -> Routes) -> Configuration {
+pub async fn serve<R: Into<Router>>(network: Network, services: impl Fn(u8) -> R) -> Configuration {
     for number in 1..=REPLICAS {
         network.serve(number, services(number));
     }

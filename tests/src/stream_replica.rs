@@ -1,10 +1,10 @@
-//! Replicas that are sent streams of messages: they do as they are told, and tell what arrives.
+//! Replicas that are sent streams of messages, by plain gRPC: they do as they are told, and tell what arrives.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use gorums_runtime::{Router, Transport};
 use tokio::sync::mpsc;
-use tonic::service::Routes;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::golden::one_way::Entry;
@@ -48,7 +48,7 @@ impl Cluster {
     pub fn start(behaviours: impl IntoIterator<Item = Behaviour>) -> Self {
         let (arrived, arrivals) = mpsc::unbounded_channel();
         let cluster = Self {
-            network: Network::new(),
+            network: Network::new(Transport::Grpc),
             arrivals,
             replica: Replica {
                 number: 0,
@@ -71,8 +71,8 @@ impl Cluster {
             behaviour,
             ..self.replica.clone()
         };
-        self.network
-            .serve(number, Routes::new(OneWayServer::new(replica)));
+        let services = Router::new().add_service(OneWayServer::new(replica));
+        self.network.serve(number, services);
     }
 
     /// The next message, and where it arrived.

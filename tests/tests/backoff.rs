@@ -10,7 +10,7 @@ use gorums_runtime::{Backoff, Manager, ManagerBuilder};
 use tests::register::ReadRequest;
 use tests::register::register_gorums::{RegisterConfiguration, RegisterNode};
 use tests::replica::{Behaviour, Cluster};
-use tests::settle;
+use tests::{on_both, settle};
 use tokio::time::Instant;
 use tonic::Code;
 
@@ -87,67 +87,79 @@ async fn calls_share_the_outcome_of_the_attempt_that_is_under_way() {
 
 #[tokio::test(start_paused = true)]
 async fn an_attempt_that_failed_unseen_long_ago_fails_no_call() {
-    let cluster = Cluster::answering(1);
-    cluster.network.silence(1);
-    let node = node(cluster.network.manager(1).connect_timeout(SECOND)).await;
-    let call = node.read_no_qc(ReadRequest {});
-    let error = call.timeout(SECOND / 10).await.expect_err("silent");
-    assert_eq!(error.code(), Code::DeadlineExceeded);
-    cluster.start_replica(1, Behaviour::Answer);
-    tokio::time::sleep(10 * SECOND).await;
-    node.read_no_qc(ReadRequest {}).await.expect("it is back");
+    on_both(async |transport| {
+        let cluster = Cluster::answering(transport, 1);
+        cluster.network.silence(1);
+        let node = node(cluster.network.manager(1).connect_timeout(SECOND)).await;
+        let call = node.read_no_qc(ReadRequest {});
+        let error = call.timeout(SECOND / 10).await.expect_err("silent");
+        assert_eq!(error.code(), Code::DeadlineExceeded);
+        cluster.start_replica(1, Behaviour::Answer);
+        tokio::time::sleep(10 * SECOND).await;
+        node.read_no_qc(ReadRequest {}).await.expect("it is back");
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_was_of_use_is_made_anew_at_once() {
-    let cluster = Cluster::answering(1);
-    let node = node(cluster.network.manager(1)).await;
-    let start = Instant::now();
-    for connections in 1..=10 {
-        node.read_no_qc(ReadRequest {}).await.expect("a reply");
-        assert_eq!(cluster.network.connections(), connections);
-        cluster.network.kill(1);
-        cluster.start_replica(1, Behaviour::Answer);
-        settle().await;
-    }
-    assert!(start.elapsed() < Backoff::default().initial() / 2);
+    on_both(async |transport| {
+        let cluster = Cluster::answering(transport, 1);
+        let node = node(cluster.network.manager(1)).await;
+        let start = Instant::now();
+        for connections in 1..=10 {
+            node.read_no_qc(ReadRequest {}).await.expect("a reply");
+            assert_eq!(cluster.network.connections(), connections);
+            cluster.network.kill(1);
+            cluster.start_replica(1, Behaviour::Answer);
+            settle().await;
+        }
+        assert!(start.elapsed() < Backoff::default().initial() / 2);
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_comes_back_is_called_again_when_it_is_time_for_an_attempt() {
-    let cluster = Cluster::answering(1);
-    let node = node(cluster.network.manager(1)).await;
-    node.read_no_qc(ReadRequest {}).await.expect("a reply");
-    cluster.network.kill(1);
-    for _ in 0..100 {
-        let call = node.read_no_qc(ReadRequest {}).await;
-        assert_eq!(call.expect_err("down").code(), Code::Unavailable);
-        tokio::time::advance(SECOND / 10).await;
-    }
-    cluster.start_replica(1, Behaviour::Answer);
-    tokio::time::advance(Backoff::default().max()).await;
-    node.read_no_qc(ReadRequest {}).await.expect("it is back");
+    on_both(async |transport| {
+        let cluster = Cluster::answering(transport, 1);
+        let node = node(cluster.network.manager(1)).await;
+        node.read_no_qc(ReadRequest {}).await.expect("a reply");
+        cluster.network.kill(1);
+        for _ in 0..100 {
+            let call = node.read_no_qc(ReadRequest {}).await;
+            assert_eq!(call.expect_err("down").code(), Code::Unavailable);
+            tokio::time::advance(SECOND / 10).await;
+        }
+        cluster.start_replica(1, Behaviour::Answer);
+        tokio::time::advance(Backoff::default().max()).await;
+        node.read_no_qc(ReadRequest {}).await.expect("it is back");
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn once_a_connection_was_of_use_the_waits_begin_anew() {
-    let cluster = Cluster::answering(0);
-    let builder = cluster.network.manager(1);
-    let node = node(builder.backoff(Backoff::new(SECOND, 1000 * SECOND))).await;
-    for failures in 0..5 {
+    on_both(async |transport| {
+        let cluster = Cluster::answering(transport, 0);
+        let builder = cluster.network.manager(1);
+        let node = node(builder.backoff(Backoff::new(SECOND, 1000 * SECOND))).await;
+        for failures in 0..5 {
+            let call = node.read_no_qc(ReadRequest {}).await;
+            assert_eq!(call.expect_err("down").code(), Code::Unavailable);
+            tokio::time::advance(SECOND * 2u32.pow(failures)).await;
+        }
+        cluster.start_replica(1, Behaviour::Answer);
+        node.read_no_qc(ReadRequest {}).await.expect("it is up");
+        cluster.network.kill(1);
+        settle().await;
         let call = node.read_no_qc(ReadRequest {}).await;
         assert_eq!(call.expect_err("down").code(), Code::Unavailable);
-        tokio::time::advance(SECOND * 2u32.pow(failures)).await;
-    }
-    cluster.start_replica(1, Behaviour::Answer);
-    node.read_no_qc(ReadRequest {}).await.expect("it is up");
-    cluster.network.kill(1);
-    settle().await;
-    let call = node.read_no_qc(ReadRequest {}).await;
-    assert_eq!(call.expect_err("down").code(), Code::Unavailable);
-    cluster.start_replica(1, Behaviour::Answer);
-    tokio::time::advance(SECOND).await;
-    node.read_no_qc(ReadRequest {}).await.expect("it is back");
+        cluster.start_replica(1, Behaviour::Answer);
+        tokio::time::advance(SECOND).await;
+        node.read_no_qc(ReadRequest {}).await.expect("it is back");
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,86 +4,110 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use futures::poll;
+use gorums_runtime::{StreamLimits, Transport};
 use tests::network::Network;
 use tests::register::register_gorums::RegisterConfiguration;
 use tests::register::{ReadRequest, State};
 use tests::replica::{Behaviour, Cluster, Gate, arrived, cancelled, handled};
-use tests::settle;
 use tests::spec::{Count, state};
+use tests::{on_both, settle};
 
 #[tokio::test(start_paused = true)]
 async fn dropping_an_undecided_call_cancels_it_at_every_server() {
-    let mut cluster = Cluster::start(vec![Behaviour::AnswerAfter(Gate::closed()); 3]);
-    let register = cluster.register(3, Count(2)).await;
-    let mut call = register.read(ReadRequest {}).into_future();
-    assert!(poll!(&mut call).is_pending());
-    cluster.wait_for(&[1, 2, 3], arrived).await;
-    drop(call);
-    cluster.wait_for(&[1, 2, 3], cancelled).await;
+    on_both(async |transport| {
+        let mut cluster =
+            Cluster::start(transport, vec![Behaviour::AnswerAfter(Gate::closed()); 3]);
+        let register = cluster.register(3, Count(2)).await;
+        let mut call = register.read(ReadRequest {}).into_future();
+        assert!(poll!(&mut call).is_pending());
+        cluster.wait_for(&[1, 2, 3], arrived).await;
+        drop(call);
+        cluster.wait_for(&[1, 2, 3], cancelled).await;
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn dropping_a_node_call_cancels_it_at_the_server() {
-    let mut cluster = Cluster::start([Behaviour::AnswerAfter(Gate::closed())]);
-    let register = cluster.register(1, ()).await;
-    let node = register.node(Network::id(1)).expect("a node");
-    let mut call = node.read_no_qc(ReadRequest {}).into_future();
-    assert!(poll!(&mut call).is_pending());
-    cluster.wait_for(&[1], arrived).await;
-    drop(call);
-    cluster.wait_for(&[1], cancelled).await;
+    on_both(async |transport| {
+        let mut cluster = Cluster::start(transport, [Behaviour::AnswerAfter(Gate::closed())]);
+        let register = cluster.register(1, ()).await;
+        let node = register.node(Network::id(1)).expect("a node");
+        let mut call = node.read_no_qc(ReadRequest {}).into_future();
+        assert!(poll!(&mut call).is_pending());
+        cluster.wait_for(&[1], arrived).await;
+        drop(call);
+        cluster.wait_for(&[1], cancelled).await;
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn cancel_rest_withdraws_a_decided_call_from_the_nodes_that_have_not_answered() {
-    let mut cluster = Cluster::start([
-        Behaviour::Answer,
-        Behaviour::Answer,
-        Behaviour::AnswerAfter(Gate::closed()),
-    ]);
-    let register = cluster.register(3, Count(2)).await;
-    let mut call = register.read(ReadRequest {}).cancel_rest().into_future();
-    while cluster
-        .past_events()
-        .iter()
-        .filter_map(arrived)
-        .all(|at| at != 3)
-    {
-        assert!(
-            poll!(&mut call).is_pending(),
-            "the last to arrive is needed for none"
+    on_both(async |transport| {
+        let mut cluster = Cluster::start(
+            transport,
+            [
+                Behaviour::Answer,
+                Behaviour::Answer,
+                Behaviour::AnswerAfter(Gate::closed()),
+            ],
         );
-        tokio::task::yield_now().await;
-    }
-    call.await.expect("a quorum");
-    cluster.wait_for(&[3], cancelled).await;
+        let register = cluster.register(3, Count(2)).await;
+        let mut call = register.read(ReadRequest {}).cancel_rest().into_future();
+        while cluster
+            .past_events()
+            .iter()
+            .filter_map(arrived)
+            .all(|at| at != 3)
+        {
+            assert!(
+                poll!(&mut call).is_pending(),
+                "the last to arrive is needed for none"
+            );
+            tokio::task::yield_now().await;
+        }
+        call.await.expect("a quorum");
+        cluster.wait_for(&[3], cancelled).await;
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_deadline_of_a_decided_call_holds_for_the_nodes_that_have_not_answered() {
-    let mut cluster = Cluster::start([
-        Behaviour::Answer,
-        Behaviour::Answer,
-        Behaviour::AnswerAfter(Gate::closed()),
-    ]);
-    let register = cluster.register(3, Count(2)).await;
-    let call = register
-        .read(ReadRequest {})
-        .timeout(Duration::from_secs(1));
-    call.await.expect("a quorum");
-    cluster.wait_for(&[3], arrived).await;
-    assert_eq!(cluster.past_events().iter().find_map(cancelled), None);
-    cluster.wait_for(&[3], cancelled).await;
+    on_both(async |transport| {
+        let mut cluster = Cluster::start(
+            transport,
+            [
+                Behaviour::Answer,
+                Behaviour::Answer,
+                Behaviour::AnswerAfter(Gate::closed()),
+            ],
+        );
+        let register = cluster.register(3, Count(2)).await;
+        let call = register
+            .read(ReadRequest {})
+            .timeout(Duration::from_secs(1));
+        call.await.expect("a quorum");
+        cluster.wait_for(&[3], arrived).await;
+        assert_eq!(cluster.past_events().iter().find_map(cancelled), None);
+        cluster.wait_for(&[3], cancelled).await;
+    })
+    .await;
 }
 
+/// Plain gRPC alone: on a node stream nothing is left of a call that was decided, so that there is nothing to limit.
 #[tokio::test(start_paused = true)]
 async fn beyond_the_limit_of_stragglers_the_oldest_is_withdrawn() {
     let gate = Gate::closed();
-    let mut cluster = Cluster::start([
-        Behaviour::Answer,
-        Behaviour::Answer,
-        Behaviour::AnswerAfter(gate.clone()),
-    ]);
+    let mut cluster = Cluster::start(
+        Transport::Grpc,
+        [
+            Behaviour::Answer,
+            Behaviour::Answer,
+            Behaviour::AnswerAfter(gate.clone()),
+        ],
+    );
     let manager = cluster.network.manager(3).straggler_limit(4);
     let manager = manager.connect().await.expect("up");
     let register = RegisterConfiguration::new(manager.configuration(), Count(2));
@@ -104,14 +128,18 @@ async fn beyond_the_limit_of_stragglers_the_oldest_is_withdrawn() {
     assert_eq!(last, state("value", 7));
 }
 
+/// Plain gRPC alone: on a node stream nothing is left of a call that was decided, so that there is nothing to limit.
 #[tokio::test(start_paused = true)]
 async fn of_calls_that_are_decided_together_as_many_go_on_as_the_limit_says() {
     let gate = Gate::closed();
-    let mut cluster = Cluster::start([
-        Behaviour::Answer,
-        Behaviour::Answer,
-        Behaviour::AnswerAfter(gate.clone()),
-    ]);
+    let mut cluster = Cluster::start(
+        Transport::Grpc,
+        [
+            Behaviour::Answer,
+            Behaviour::Answer,
+            Behaviour::AnswerAfter(gate.clone()),
+        ],
+    );
     let manager = cluster.network.manager(3).straggler_limit(4);
     let manager = manager.connect().await.expect("up");
     let register = RegisterConfiguration::new(manager.configuration(), Count(2));
@@ -131,9 +159,13 @@ async fn of_calls_that_are_decided_together_as_many_go_on_as_the_limit_says() {
     assert_eq!(at_3.count(), 4);
 }
 
+/// Plain gRPC alone: on a node stream nothing is left of a call that was decided, so that there is nothing to limit.
 #[tokio::test(start_paused = true)]
 async fn with_a_limit_of_none_a_decided_call_is_withdrawn_at_once() {
-    let mut cluster = Cluster::start([Behaviour::Answer, Behaviour::AnswerAfter(Gate::closed())]);
+    let mut cluster = Cluster::start(
+        Transport::Grpc,
+        [Behaviour::Answer, Behaviour::AnswerAfter(Gate::closed())],
+    );
     let manager = cluster.network.manager(2).straggler_limit(0);
     let manager = manager.connect().await.expect("up");
     let both = RegisterConfiguration::new(manager.configuration(), Count(1));
@@ -153,27 +185,37 @@ async fn with_a_limit_of_none_a_decided_call_is_withdrawn_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_dropped_undecided_calls_leave_the_connections_as_they_were() {
-    const CALLS: usize = 10_000;
-    let gate = Gate::closed();
-    let mut cluster = Cluster::start(vec![Behaviour::AnswerAfter(gate.clone()); 3]);
-    let register = cluster.register(3, Count(2)).await;
-    let mut calls: Vec<_> = (0..CALLS)
-        .map(|_| register.read(ReadRequest {}).into_future())
-        .collect();
-    for call in &mut calls {
-        assert!(poll!(call).is_pending());
-    }
-    let all = tokio::spawn(join_all(calls));
-    for _ in 0..3 * CALLS {
-        while arrived(&cluster.event().await).is_none() {}
-    }
-    all.abort();
-    for _ in 0..3 * CALLS {
-        while cancelled(&cluster.event().await).is_none() {}
-    }
-    // A call on a connection that was closed fails, and the next one connects anew.
-    gate.open();
-    let read = register.read(ReadRequest {}).await.expect("a quorum");
-    assert_eq!(read, State::default());
-    assert_eq!(cluster.network.connections(), 3);
+    on_both(async |transport| {
+        const CALLS: usize = 10_000;
+        let gate = Gate::closed();
+        let mut cluster = Cluster::start(transport, []);
+        for number in 1..=3 {
+            let services = cluster.services(number, Behaviour::AnswerAfter(gate.clone()));
+            let limits = StreamLimits::new().handlers(CALLS);
+            cluster
+                .network
+                .serve(number, services.stream_limits(limits));
+        }
+        let register = cluster.register(3, Count(2)).await;
+        let mut calls: Vec<_> = (0..CALLS)
+            .map(|_| register.read(ReadRequest {}).into_future())
+            .collect();
+        for call in &mut calls {
+            assert!(poll!(call).is_pending());
+        }
+        let all = tokio::spawn(join_all(calls));
+        for _ in 0..3 * CALLS {
+            while arrived(&cluster.event().await).is_none() {}
+        }
+        all.abort();
+        for _ in 0..3 * CALLS {
+            while cancelled(&cluster.event().await).is_none() {}
+        }
+        // A call on a connection that was closed fails, and the next one connects anew.
+        gate.open();
+        let read = register.read(ReadRequest {}).await.expect("a quorum");
+        assert_eq!(read, State::default());
+        assert_eq!(cluster.network.connections(), 3);
+    })
+    .await;
 }

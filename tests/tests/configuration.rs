@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
-use gorums_runtime::{Configuration, ConfigurationError, Node};
+use gorums_runtime::{Configuration, ConfigurationError, Node, Transport};
 use tests::network::Network;
 use tests::register::ReadRequest;
 use tests::register::register_gorums::RegisterConfiguration;
 use tests::replica::{Behaviour, Cluster, Gate, arrived};
-use tests::settle;
 use tests::spec::{Count, state};
+use tests::{on_both, settle};
 use tonic::{Code, Status};
 
 async fn configurations(parts: &[&[u8]]) -> Vec<Configuration> {
-    let manager = Network::new().manager(5).connect_lazy().await;
+    let manager = Network::new(Transport::default())
+        .manager(5)
+        .connect_lazy()
+        .await;
     let manager = manager.expect("a manager");
     let of = |numbers: &&[u8]| {
         let ids = numbers.iter().map(|number| Network::id(*number));
@@ -55,118 +58,133 @@ async fn a_configuration_is_never_empty() {
 
 #[tokio::test(start_paused = true)]
 async fn the_nodes_that_a_call_failed_on_can_be_left_out_of_the_next() {
-    let broken = Behaviour::Fail(Status::internal("broken"));
-    let cluster = Cluster::start([Behaviour::Answer, broken, Behaviour::Answer]);
-    let all = cluster.register(4, Count(4)).await;
-    let error = all.read(ReadRequest {}).await.expect_err("two have failed");
-    let rest = all
-        .configuration()
-        .without_failed(&error)
-        .expect("two are left");
-    assert_eq!(ids(&rest), [1, 3]);
-    let register = RegisterConfiguration::new(rest, Count(2));
-    register.read(ReadRequest {}).await.expect("both");
+    on_both(async |transport| {
+        let broken = Behaviour::Fail(Status::internal("broken"));
+        let cluster = Cluster::start(transport, [Behaviour::Answer, broken, Behaviour::Answer]);
+        let all = cluster.register(4, Count(4)).await;
+        let error = all.read(ReadRequest {}).await.expect_err("two have failed");
+        let rest = all
+            .configuration()
+            .without_failed(&error)
+            .expect("two are left");
+        assert_eq!(ids(&rest), [1, 3]);
+        let register = RegisterConfiguration::new(rest, Count(2));
+        register.read(ReadRequest {}).await.expect("both");
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn nodes_are_sorted_by_what_calls_have_shown_of_them() {
-    let gates = [(); 3].map(|()| Gate::closed());
-    let behaviours = gates.iter().cloned().map(Behaviour::AnswerAfter);
-    let cluster = Cluster::start(behaviours);
-    let manager = cluster.network.manager(4).connect_lazy().await;
-    let all = manager.expect("a manager").configuration();
-    assert_eq!(
-        ids(&all.sorted_by_latency()),
-        [1, 2, 3, 4],
-        "nothing is measured"
-    );
-    assert!(
-        all.nodes()
-            .all(|node| node.latency().is_none() && node.last_error().is_none())
-    );
+    on_both(async |transport| {
+        let gates = [(); 3].map(|()| Gate::closed());
+        let behaviours = gates.iter().cloned().map(Behaviour::AnswerAfter);
+        let cluster = Cluster::start(transport, behaviours);
+        let manager = cluster.network.manager(4).connect_lazy().await;
+        let all = manager.expect("a manager").configuration();
+        assert_eq!(
+            ids(&all.sorted_by_latency()),
+            [1, 2, 3, 4],
+            "nothing is measured"
+        );
+        assert!(
+            all.nodes()
+                .all(|node| node.latency().is_none() && node.last_error().is_none())
+        );
 
-    let register = RegisterConfiguration::new(all.clone(), Count(1));
-    let call = register.write(state("new", 1)).start();
-    for gate in [&gates[2], &gates[0], &gates[1]] {
-        tokio::time::advance(Duration::from_millis(10)).await;
-        gate.open();
+        let register = RegisterConfiguration::new(all.clone(), Count(1));
+        let call = register.write(state("new", 1)).start();
+        for gate in [&gates[2], &gates[0], &gates[1]] {
+            tokio::time::advance(Duration::from_millis(10)).await;
+            gate.open();
+            settle().await;
+        }
+        call.await.expect("one");
         settle().await;
-    }
-    call.await.expect("one");
-    settle().await;
-    let by_latency = all.sorted_by_latency();
-    assert_eq!(
-        ids(&by_latency),
-        [3, 1, 2, 4],
-        "node 4 is down and unmeasured"
-    );
-    assert_eq!(by_latency, all);
-    assert_eq!(ids(&by_latency.sorted_by_id()), [1, 2, 3, 4]);
+        let by_latency = all.sorted_by_latency();
+        assert_eq!(
+            ids(&by_latency),
+            [3, 1, 2, 4],
+            "node 4 is down and unmeasured"
+        );
+        assert_eq!(by_latency, all);
+        assert_eq!(ids(&by_latency.sorted_by_id()), [1, 2, 3, 4]);
 
-    let by_error = by_latency.sorted_by_error();
-    assert_eq!(ids(&by_error), [3, 1, 2, 4]);
-    let failed = by_error.node(Network::id(4)).expect("a node");
-    let last = failed.last_error().expect("it is down");
-    assert_eq!(last.status.code(), Code::Unavailable);
-    let reversed = all.sorted_by(|a, b| b.id().cmp(&a.id()));
-    assert_eq!(ids(&reversed), [4, 3, 2, 1]);
+        let by_error = by_latency.sorted_by_error();
+        assert_eq!(ids(&by_error), [3, 1, 2, 4]);
+        let failed = by_error.node(Network::id(4)).expect("a node");
+        let last = failed.last_error().expect("it is down");
+        assert_eq!(last.status.code(), Code::Unavailable);
+        let reversed = all.sorted_by(|a, b| b.id().cmp(&a.id()));
+        assert_eq!(ids(&reversed), [4, 3, 2, 1]);
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn nodes_that_failed_in_one_way_can_be_told_from_those_that_failed_in_another() {
-    let broken = Behaviour::Fail(Status::internal("broken"));
-    let cluster = Cluster::start([Behaviour::Answer, broken, Behaviour::Answer]);
-    let all = cluster.register(4, Count(4)).await;
-    let error = all.read(ReadRequest {}).await.expect_err("two have failed");
-    let unreachable = error.errors().iter();
-    let unreachable = unreachable.filter(|error| error.code() == Code::Unavailable);
-    let rest = all.configuration().without(unreachable.map(|e| e.node()));
-    assert_eq!(ids(&rest.expect("three are left")), [1, 2, 3]);
+    on_both(async |transport| {
+        let broken = Behaviour::Fail(Status::internal("broken"));
+        let cluster = Cluster::start(transport, [Behaviour::Answer, broken, Behaviour::Answer]);
+        let all = cluster.register(4, Count(4)).await;
+        let error = all.read(ReadRequest {}).await.expect_err("two have failed");
+        let unreachable = error.errors().iter();
+        let unreachable = unreachable.filter(|error| error.code() == Code::Unavailable);
+        let rest = all.configuration().without(unreachable.map(|e| e.node()));
+        assert_eq!(ids(&rest.expect("three are left")), [1, 2, 3]);
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn orders_can_be_composed_and_leave_equal_nodes_as_they_are() {
-    let cluster = Cluster::answering(2);
-    let register = cluster.register(4, Count(4)).await;
-    let all = register.configuration();
-    register.read(ReadRequest {}).await.expect_err("two down");
-    let down = |node: &Node| node.last_error().is_some();
-    let down_first = |a: &Node, b: &Node| down(b).cmp(&down(a));
-    assert_eq!(ids(&all.sorted_by(down_first)), [3, 4, 1, 2]);
-    let composed = all.sorted_by(|a, b| down_first(a, b).then(b.id().cmp(&a.id())));
-    assert_eq!(ids(&composed), [4, 3, 2, 1]);
-    assert_eq!(ids(all), [1, 2, 3, 4], "it stays as it was");
+    on_both(async |transport| {
+        let cluster = Cluster::answering(transport, 2);
+        let register = cluster.register(4, Count(4)).await;
+        let all = register.configuration();
+        register.read(ReadRequest {}).await.expect_err("two down");
+        let down = |node: &Node| node.last_error().is_some();
+        let down_first = |a: &Node, b: &Node| down(b).cmp(&down(a));
+        assert_eq!(ids(&all.sorted_by(down_first)), [3, 4, 1, 2]);
+        let composed = all.sorted_by(|a, b| down_first(a, b).then(b.id().cmp(&a.id())));
+        assert_eq!(ids(&composed), [4, 3, 2, 1]);
+        assert_eq!(ids(all), [1, 2, 3, 4], "it stays as it was");
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn calls_go_to_the_nodes_of_combined_configurations() {
-    let mut cluster = Cluster::answering(6);
-    let manager = cluster.network.manager(6).connect().await.expect("all up");
-    let of = |numbers: &[u8]| {
-        let ids = numbers.iter().map(|number| Network::id(*number));
-        manager.configuration_of(ids).expect("known nodes")
-    };
-    let all = manager.configuration();
-    let cases = [
-        (all.clone(), vec![1, 2, 3, 4, 5, 6]),
-        (of(&[1, 2]).union(&of(&[2, 5])), vec![1, 2, 5]),
-        (
-            all.difference(&of(&[1, 6])).expect("four"),
-            vec![2, 3, 4, 5],
-        ),
-        (
-            all.without([Network::id(3)]).expect("five"),
-            vec![1, 2, 4, 5, 6],
-        ),
-    ];
-    for (configuration, called) in cases {
-        let majority = configuration.size() / 2 + 1;
-        let register = RegisterConfiguration::new(configuration, Count(majority));
-        register.read(ReadRequest {}).await.expect("a majority");
-        settle().await;
-        let events = cluster.past_events();
-        let mut arrived: Vec<u8> = events.iter().filter_map(arrived).collect();
-        arrived.sort_unstable();
-        assert_eq!(arrived, called);
-    }
+    on_both(async |transport| {
+        let mut cluster = Cluster::answering(transport, 6);
+        let manager = cluster.network.manager(6).connect().await.expect("all up");
+        let of = |numbers: &[u8]| {
+            let ids = numbers.iter().map(|number| Network::id(*number));
+            manager.configuration_of(ids).expect("known nodes")
+        };
+        let all = manager.configuration();
+        let cases = [
+            (all.clone(), vec![1, 2, 3, 4, 5, 6]),
+            (of(&[1, 2]).union(&of(&[2, 5])), vec![1, 2, 5]),
+            (
+                all.difference(&of(&[1, 6])).expect("four"),
+                vec![2, 3, 4, 5],
+            ),
+            (
+                all.without([Network::id(3)]).expect("five"),
+                vec![1, 2, 4, 5, 6],
+            ),
+        ];
+        for (configuration, called) in cases {
+            let majority = configuration.size() / 2 + 1;
+            let register = RegisterConfiguration::new(configuration, Count(majority));
+            register.read(ReadRequest {}).await.expect("a majority");
+            settle().await;
+            let events = cluster.past_events();
+            let mut arrived: Vec<u8> = events.iter().filter_map(arrived).collect();
+            arrived.sort_unstable();
+            assert_eq!(arrived, called);
+        }
+    })
+    .await;
 }

@@ -3,18 +3,17 @@
 use std::time::Duration;
 
 use futures::poll;
-use gorums_runtime::{Manager, ManagerBuilder, ManagerError};
+use gorums_runtime::{Manager, ManagerBuilder, ManagerError, Transport};
 use tests::network::Network;
 use tests::recorder::Recorder;
 use tests::register::ReadRequest;
 use tests::register::register_gorums::RegisterConfiguration;
 use tests::replica::{Behaviour, Cluster};
-use tests::settle;
 use tests::spec::{Count, state};
+use tests::{on_both, settle};
 use tokio::time::Instant;
 use tonic::Code;
 use tonic::codec::CompressionEncoding;
-use tonic::metadata::{MetadataMap, MetadataValue};
 
 async fn register(builder: ManagerBuilder) -> RegisterConfiguration<Count> {
     let manager = builder.connect_lazy().await.expect("a manager");
@@ -23,106 +22,119 @@ async fn register(builder: ManagerBuilder) -> RegisterConfiguration<Count> {
     RegisterConfiguration::new(configuration, all)
 }
 
-/// A recorder that is replica 1, and a service on it.
+/// A recorder that is replica 1, and a service on it by plain gRPC.
 async fn recorded(
     recorder: Recorder,
     options: impl FnOnce(ManagerBuilder) -> ManagerBuilder,
 ) -> (Recorder, RegisterConfiguration<Count>) {
-    let network = Network::new();
-    network.serve(1, recorder.routes());
+    let network = Network::new(Transport::Grpc);
+    network.serve(1, recorder.router());
     (recorder, register(options(network.manager(1))).await)
-}
-
-fn metadata(entries: &[(&'static str, &'static str)]) -> MetadataMap {
-    let mut metadata = MetadataMap::new();
-    for (key, value) in entries {
-        metadata.append(*key, MetadataValue::from_static(value));
-    }
-    metadata
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_on_which_nothing_arrives_is_given_up_when_its_ping_is_not_answered() {
-    let builder = Manager::builder()
-        .address("10.0.0.1:4000")
-        .connector(|_| async {
-            let (client, server) = tokio::io::duplex(64 * 1024);
-            tokio::spawn(async move {
-                let _open = server;
-                std::future::pending::<()>().await;
+    on_both(async |transport| {
+        let builder = Manager::builder()
+            .address("10.0.0.1:4000")
+            .transport(transport)
+            .connector(|_| async {
+                let (client, server) = tokio::io::duplex(64 * 1024);
+                tokio::spawn(async move {
+                    let _open = server;
+                    std::future::pending::<()>().await;
+                });
+                Ok(client)
             });
-            Ok(client)
-        });
-    let without = register(builder.clone()).await;
-    let mut call = without.read(ReadRequest {}).into_future();
-    assert!(poll!(&mut call).is_pending());
-    tokio::time::sleep(Duration::from_secs(24 * 60 * 60)).await;
-    assert!(poll!(&mut call).is_pending());
+        let without = register(builder.clone()).await;
+        let mut call = without.read(ReadRequest {}).into_future();
+        assert!(poll!(&mut call).is_pending());
+        tokio::time::sleep(Duration::from_secs(24 * 60 * 60)).await;
+        assert!(poll!(&mut call).is_pending());
 
-    let with = register(builder.keep_alive(Duration::from_secs(30), Duration::from_secs(10))).await;
-    let start = Instant::now();
-    let error = with.read(ReadRequest {}).await.expect_err("no answer");
-    assert_eq!(error.errors()[0].code(), Code::Unavailable, "{error}");
-    assert_eq!(start.elapsed().as_secs(), 40);
+        let with =
+            register(builder.keep_alive(Duration::from_secs(30), Duration::from_secs(10))).await;
+        let start = Instant::now();
+        let error = with.read(ReadRequest {}).await.expect_err("no answer");
+        assert_eq!(error.errors()[0].code(), Code::Unavailable, "{error}");
+        assert_eq!(start.elapsed().as_secs(), 40);
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn pings_keep_a_connection_that_is_alive() {
-    let cluster = Cluster::answering(1);
-    let builder = cluster.network.manager(1);
-    let register =
-        register(builder.keep_alive(Duration::from_secs(30), Duration::from_secs(10))).await;
-    register.read(ReadRequest {}).await.expect("a reply");
-    tokio::time::sleep(Duration::from_secs(3600)).await;
-    register.read(ReadRequest {}).await.expect("a reply");
-    assert_eq!(cluster.network.connections(), 1);
+    on_both(async |transport| {
+        let cluster = Cluster::answering(transport, 1);
+        let builder = cluster.network.manager(1);
+        let register =
+            register(builder.keep_alive(Duration::from_secs(30), Duration::from_secs(10))).await;
+        register.read(ReadRequest {}).await.expect("a reply");
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+        register.read(ReadRequest {}).await.expect("a reply");
+        assert_eq!(cluster.network.connections(), 1);
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_beyond_the_limit_fails_on_its_nodes_and_is_not_sent() {
-    let mut cluster = Cluster::answering(2);
-    let register = register(cluster.network.manager(2).max_request_size(100)).await;
-    let fits = state(&"x".repeat(96), 1);
-    register.write(fits).await.expect("100 bytes are fine");
-    cluster.past_events();
-    let error = register.write(state(&"x".repeat(97), 1)).await;
-    let error = error.expect_err("101 bytes are too many");
-    assert_eq!(error.errors().len(), 2);
-    for error in error.errors() {
-        assert_eq!(error.code(), Code::ResourceExhausted);
-        let said = error.status().message();
-        assert_eq!(said, "the request has 101 bytes, and the limit is 100");
-    }
-    settle().await;
-    assert_eq!(cluster.past_events(), []);
+    on_both(async |transport| {
+        let mut cluster = Cluster::answering(transport, 2);
+        let register = register(cluster.network.manager(2).max_request_size(100)).await;
+        let fits = state(&"x".repeat(96), 1);
+        register.write(fits).await.expect("100 bytes are fine");
+        cluster.past_events();
+        let error = register.write(state(&"x".repeat(97), 1)).await;
+        let error = error.expect_err("101 bytes are too many");
+        assert_eq!(error.errors().len(), 2);
+        for error in error.errors() {
+            assert_eq!(error.code(), Code::ResourceExhausted);
+            let said = error.status().message();
+            assert_eq!(said, "the request has 101 bytes, and the limit is 100");
+        }
+        settle().await;
+        assert_eq!(cluster.past_events(), []);
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn of_requests_of_their_own_only_those_beyond_the_limit_fail() {
-    let cluster = Cluster::answering(2);
-    let register = register(cluster.network.manager(2).max_request_size(100)).await;
-    let error = register.write_per_node(state("", 1), |_, node| {
-        Some(state(&"x".repeat(node.get() as usize * 90), 1))
-    });
-    let error = error.await.expect_err("one is too large");
-    assert_eq!((error.replies(), error.errors().len()), (1, 1));
-    assert_eq!(error.errors()[0].node(), Network::id(2));
+    on_both(async |transport| {
+        let cluster = Cluster::answering(transport, 2);
+        let register = register(cluster.network.manager(2).max_request_size(100)).await;
+        let error = register.write_per_node(state("", 1), |_, node| {
+            Some(state(&"x".repeat(node.get() as usize * 90), 1))
+        });
+        let error = error.await.expect_err("one is too large");
+        assert_eq!((error.replies(), error.errors().len()), (1, 1));
+        assert_eq!(error.errors()[0].node(), Network::id(2));
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_limit_of_replies_can_be_raised_and_lowered() {
-    let cluster = Cluster::start([Behaviour::AnswerLarge(5 * 1024 * 1024)]);
-    let builder = cluster.network.manager(1);
-    let high = register(builder.clone().max_reply_size(6 * 1024 * 1024)).await;
-    let reply = high.read(ReadRequest {}).await.expect("it fits");
-    assert_eq!(reply.value.len(), 5 * 1024 * 1024);
-    let low = register(builder.max_reply_size(1000)).await;
-    let error = low.read(ReadRequest {}).await.expect_err("too large");
-    let [error] = error.errors() else {
-        panic!("one node failed: {error}");
-    };
-    assert_eq!(error.code(), Code::OutOfRange);
-    assert!(error.to_string().contains("1000 bytes"), "{error}");
+    on_both(async |transport| {
+        for size in [10_000, 5 * 1024 * 1024] {
+            let cluster = Cluster::start(transport, [Behaviour::AnswerLarge(size)]);
+            let builder = cluster.network.manager(1);
+            // Of a message's field, all but its content is a key and a length.
+            let high = register(builder.clone().max_reply_size(size + 16)).await;
+            let reply = high.read(ReadRequest {}).await.expect("it fits");
+            assert_eq!(reply.value.len(), size);
+            let low = register(builder.max_reply_size(size - 1)).await;
+            let error = low.read(ReadRequest {}).await.expect_err("too large");
+            let [error] = error.errors() else {
+                panic!("one node failed: {error}");
+            };
+            assert_eq!(error.code(), Code::OutOfRange);
+            let said = error.to_string();
+            assert!(said.contains(&(size - 1).to_string()), "{error}");
+        }
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -190,28 +202,6 @@ async fn nodes_compress_their_replies_only_if_that_is_accepted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_managers_metadata_goes_with_every_call_and_the_calls_own_wins() {
-    let defaults = metadata(&[("tenant", "alice"), ("tenant", "bob"), ("zone", "north")]);
-    let (recorder, register) =
-        recorded(Recorder::default(), |builder| builder.metadata(defaults)).await;
-    let seen = || {
-        let headers = recorder.last().headers;
-        ["tenant", "zone", "trace"].map(|name| {
-            let values = headers.get_all(name).iter();
-            let texts: Vec<_> = values.map(|value| value.to_str().expect("text")).collect();
-            texts.join(",")
-        })
-    };
-    register.write(state("", 1)).await.expect("a reply");
-    assert_eq!(seen(), ["alice,bob", "north", ""]);
-
-    let own = metadata(&[("tenant", "carol"), ("trace", "1"), ("trace", "2")]);
-    let call = register.write(state("", 1)).metadata(own.clone());
-    call.await.expect("a reply");
-    assert_eq!(seen(), ["carol", "north", "1,2"]);
-}
-
-#[tokio::test(start_paused = true)]
 async fn the_user_agent_is_put_in_front_of_tonics() {
     let (recorder, register) = recorded(Recorder::default(), |builder| {
         builder.user_agent("storage/1")
@@ -237,9 +227,9 @@ async fn a_user_agent_that_is_no_header_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn the_endpoint_of_each_node_can_be_adjusted() {
     let recorders = [Recorder::default(), Recorder::default()];
-    let network = Network::new();
+    let network = Network::new(Transport::Grpc);
     for (number, recorder) in (1..).zip(&recorders) {
-        network.serve(number, recorder.routes());
+        network.serve(number, recorder.router());
     }
     let builder = network.manager(2).endpoint(|node, endpoint| {
         let origin = format!("http://node-{}.example.com", node.id);

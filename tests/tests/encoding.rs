@@ -7,6 +7,7 @@ use gorums_runtime::{Caller, Decide, Method, MethodDescriptor, QuorumCall, Repli
 use prost::bytes::{Buf, BufMut};
 use prost::encoding::{DecodeContext, WireType, int64, skip_field};
 use prost::{DecodeError, Message};
+use tests::on_both;
 use tests::register::WriteResponse;
 use tests::replica::Cluster;
 
@@ -71,28 +72,34 @@ fn counted() -> (CountedState, Arc<AtomicUsize>) {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_is_encoded_once_for_all_nodes() {
-    let cluster = Cluster::answering(9);
-    let manager = cluster.network.manager(9).connect().await.expect("all up");
-    let (state, encoded) = counted();
-    let caller = Caller::new(manager.configuration(), ());
-    let call = QuorumCall::<Write, ()>::new(&caller, state);
-    assert_eq!(call.await.expect("all"), 9);
-    assert_eq!(encoded.load(Ordering::SeqCst), 1);
+    on_both(async |transport| {
+        let cluster = Cluster::answering(transport, 9);
+        let manager = cluster.network.manager(9).connect().await.expect("all up");
+        let (state, encoded) = counted();
+        let caller = Caller::new(manager.configuration(), ());
+        let call = QuorumCall::<Write, ()>::new(&caller, state);
+        assert_eq!(call.await.expect("all"), 9);
+        assert_eq!(encoded.load(Ordering::SeqCst), 1);
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn requests_of_a_per_node_call_are_encoded_once_each() {
-    let cluster = Cluster::answering(9);
-    let manager = cluster.network.manager(9).connect().await.expect("all up");
-    let (state, encoded) = counted();
-    let own = |state: &CountedState, _| {
-        Some(CountedState {
-            timestamp: state.timestamp,
-            encoded: Arc::clone(&state.encoded),
-        })
-    };
-    let caller = Caller::new(manager.configuration(), ());
-    let call = QuorumCall::<Write, ()>::per_node(&caller, state, own);
-    assert_eq!(call.await.expect("all"), 9);
-    assert_eq!(encoded.load(Ordering::SeqCst), 9);
+    on_both(async |transport| {
+        let cluster = Cluster::answering(transport, 9);
+        let manager = cluster.network.manager(9).connect().await.expect("all up");
+        let (state, encoded) = counted();
+        let own = |state: &CountedState, _| {
+            Some(CountedState {
+                timestamp: state.timestamp,
+                encoded: Arc::clone(&state.encoded),
+            })
+        };
+        let caller = Caller::new(manager.configuration(), ());
+        let call = QuorumCall::<Write, ()>::per_node(&caller, state, own);
+        assert_eq!(call.await.expect("all"), 9);
+        assert_eq!(encoded.load(Ordering::SeqCst), 9);
+    })
+    .await;
 }

@@ -2,41 +2,35 @@
 
 use std::sync::Arc;
 
-use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
-use gorums_runtime::{Correction, NodeId, Replies};
-use tests::golden::aggregates::aggregates_gorums::AggregatesConfiguration;
-use tests::golden::aggregates::aggregates_server::{Aggregates, AggregatesServer};
-use tests::golden::aggregates::mixed_gorums::{MixedConfiguration, MixedQuorumSpec};
-use tests::golden::aggregates::mixed_server::{Mixed, MixedServer};
-use tests::golden::correctables::correctables_gorums::{
-    CorrectablesConfiguration, CorrectablesQuorumSpec,
+use gorums_runtime::{Context, Correction, NodeId, Replies, ReplySink, Router};
+use tests::golden::aggregates::aggregates_gorums::{
+    AggregatesConfiguration, AggregatesReplica, AggregatesReplicaServer,
 };
-use tests::golden::correctables::correctables_server::{Correctables, CorrectablesServer};
-use tests::golden::futures::futures_gorums::{FuturesConfiguration, FuturesQuorumSpec};
-use tests::golden::futures::futures_server::{Futures, FuturesServer};
+use tests::golden::aggregates::mixed_gorums::{
+    MixedConfiguration, MixedQuorumSpec, MixedReplica, MixedReplicaServer,
+};
+use tests::golden::correctables::correctables_gorums::{
+    CorrectablesConfiguration, CorrectablesQuorumSpec, CorrectablesReplica,
+    CorrectablesReplicaServer,
+};
+use tests::golden::futures::futures_gorums::{
+    FuturesConfiguration, FuturesQuorumSpec, FuturesReplica, FuturesReplicaServer,
+};
 use tests::golden::{aggregates, correctables, futures as futures_proto};
 use tests::network::Network;
+use tests::on_both;
 use tests::service::{REPLICAS, serve};
-use tonic::service::Routes;
-use tonic::{Request, Response, Status};
+use tonic::Status;
 
 /// Answers each request with itself, from a replica with this number.
 struct Echo(u8);
 
-type Handled<T> = Result<Response<T>, Status>;
+type Handled<T> = Result<T, Status>;
 
-/// A stream of one reply after the other.
-type Stream<T> = BoxStream<'static, Result<T, Status>>;
-
-fn twice<T: Clone + Send + 'static>(request: Request<T>) -> Handled<Stream<T>> {
-    let value = request.into_inner();
-    let both = [Ok(value.clone()), Ok(value)];
-    Ok(Response::new(futures::stream::iter(both).boxed()))
-}
-
-fn same<T>(request: Request<T>) -> Handled<T> {
-    Ok(Response::new(request.into_inner()))
+async fn twice<T: prost::Message + Clone>(request: T, replies: ReplySink<T>) -> Handled<()> {
+    replies.send(request.clone()).await?;
+    replies.send(request).await
 }
 
 /// Decides, or gives its last level, once all replicas have answered.
@@ -50,35 +44,38 @@ fn all<T>(replies: &Replies<T>) -> bool {
         == usize::from(REPLICAS)
 }
 
-#[tonic::async_trait]
-impl Futures for Echo {
+impl FuturesReplica for Echo {
     async fn read_future(
         &self,
-        request: Request<futures_proto::Value>,
+        _: &Context,
+        request: futures_proto::Value,
     ) -> Handled<futures_proto::Value> {
-        same(request)
+        Ok(request)
     }
 
     async fn count_future(
         &self,
-        request: Request<futures_proto::Value>,
+        _: &Context,
+        request: futures_proto::Value,
     ) -> Handled<futures_proto::Value> {
-        same(request)
+        Ok(request)
     }
 
     async fn write_per_node_future(
         &self,
-        request: Request<futures_proto::Value>,
+        _: &Context,
+        request: futures_proto::Value,
     ) -> Handled<futures_proto::Value> {
-        assert_eq!(request.get_ref().text, format!("v{}", self.0));
-        same(request)
+        assert_eq!(request.text, format!("v{}", self.0));
+        Ok(request)
     }
 
     async fn count_async(
         &self,
-        request: Request<futures_proto::Value>,
+        _: &Context,
+        request: futures_proto::Value,
     ) -> Handled<futures_proto::Value> {
-        same(request)
+        Ok(request)
     }
 }
 
@@ -120,69 +117,81 @@ impl FuturesQuorumSpec for All {
 
 #[tokio::test(start_paused = true)]
 async fn futures_are_sent_when_they_are_made_and_decided_by_their_quorum_functions() {
-    let configuration = serve(Network::new(), |number| {
-        Routes::new(FuturesServer::new(Echo(number)))
-    });
-    let futures = FuturesConfiguration::new(configuration.await, All);
-    let value = |text: &str| futures_proto::Value { text: text.into() };
-    let count = futures_proto::Count {
-        replies: REPLICAS.into(),
-    };
-    let read = futures.read_future(value("a"));
-    let counted = futures.count_future(value("b"));
-    let written = futures.write_per_node_future(value("v"), |value, node| {
-        Some(futures_proto::Value {
-            text: format!("{}{node}", value.text),
-        })
-    });
-    let counted_async = futures.count_async(value("c"));
-    tests::settle().await;
-    assert!(read.is_done() && counted.is_done() && written.is_done() && counted_async.is_done());
-    assert_eq!(read.await.expect("all"), value("a"));
-    assert_eq!(counted.await.expect("all"), count);
-    assert!(written.await.is_ok());
-    assert_eq!(counted_async.await.expect("all"), count);
+    on_both(async |transport| {
+        let configuration = serve(Network::new(transport), |number| {
+            FuturesReplicaServer::new(Echo(number))
+        });
+        let futures = FuturesConfiguration::new(configuration.await, All);
+        let value = |text: &str| futures_proto::Value { text: text.into() };
+        let count = futures_proto::Count {
+            replies: REPLICAS.into(),
+        };
+        let read = futures.read_future(value("a"));
+        let counted = futures.count_future(value("b"));
+        let written = futures.write_per_node_future(value("v"), |value, node| {
+            Some(futures_proto::Value {
+                text: format!("{}{node}", value.text),
+            })
+        });
+        let counted_async = futures.count_async(value("c"));
+        tests::settle().await;
+        assert!(
+            read.is_done() && counted.is_done() && written.is_done() && counted_async.is_done()
+        );
+        assert_eq!(read.await.expect("all"), value("a"));
+        assert_eq!(counted.await.expect("all"), count);
+        assert!(written.await.is_ok());
+        assert_eq!(counted_async.await.expect("all"), count);
+    })
+    .await;
 }
 
-#[tonic::async_trait]
-impl Aggregates for Echo {
-    type WatchStream = Stream<aggregates::Value>;
-
-    async fn read_qc(&self, request: Request<aggregates::Value>) -> Handled<aggregates::Value> {
-        same(request)
+impl AggregatesReplica for Echo {
+    async fn read_qc(&self, _: &Context, request: aggregates::Value) -> Handled<aggregates::Value> {
+        Ok(request)
     }
 
     async fn write_per_node(
         &self,
-        request: Request<aggregates::Value>,
+        _: &Context,
+        request: aggregates::Value,
     ) -> Handled<aggregates::Value> {
-        same(request)
+        Ok(request)
     }
 
-    async fn read_async(&self, request: Request<aggregates::Value>) -> Handled<aggregates::Value> {
-        same(request)
+    async fn read_async(
+        &self,
+        _: &Context,
+        request: aggregates::Value,
+    ) -> Handled<aggregates::Value> {
+        Ok(request)
     }
 
     async fn read_quorum_call_async(
         &self,
-        request: Request<aggregates::Value>,
+        _: &Context,
+        request: aggregates::Value,
     ) -> Handled<aggregates::Value> {
-        same(request)
+        Ok(request)
     }
 
-    async fn watch(&self, request: Request<aggregates::Value>) -> Handled<Self::WatchStream> {
-        twice(request)
+    async fn watch(
+        &self,
+        _: &Context,
+        request: aggregates::Value,
+        replies: ReplySink<aggregates::Value>,
+    ) -> Handled<()> {
+        twice(request, replies).await
     }
 }
 
-#[tonic::async_trait]
-impl Mixed for Echo {
-    async fn count(&self, request: Request<aggregates::Value>) -> Handled<aggregates::Value> {
-        same(request)
+impl MixedReplica for Echo {
+    async fn count(&self, _: &Context, request: aggregates::Value) -> Handled<aggregates::Value> {
+        Ok(request)
     }
 
-    async fn read(&self, request: Request<aggregates::Value>) -> Handled<aggregates::Value> {
-        same(request)
+    async fn read(&self, _: &Context, request: aggregates::Value) -> Handled<aggregates::Value> {
+        Ok(request)
     }
 }
 
@@ -199,77 +208,84 @@ impl MixedQuorumSpec for All {
 
 #[tokio::test(start_paused = true)]
 async fn the_caller_of_a_quorumcall_says_how_to_aggregate() {
-    let configuration = serve(Network::new(), |number| {
-        let aggregates = AggregatesServer::new(Echo(number));
-        Routes::new(aggregates).add_service(MixedServer::new(Echo(number)))
-    });
-    let configuration = configuration.await;
-    let service = AggregatesConfiguration::new(configuration.clone());
-    let value = aggregates::Value { text: "v".into() };
-    let for_two =
-        |value: &aggregates::Value, node: NodeId| (node != Network::id(2)).then(|| value.clone());
+    on_both(async |transport| {
+        let configuration = serve(Network::new(transport), |number| {
+            Router::new()
+                .add_replica(AggregatesReplicaServer::new(Echo(number)))
+                .add_replica(MixedReplicaServer::new(Echo(number)))
+        });
+        let configuration = configuration.await;
+        let service = AggregatesConfiguration::new(configuration.clone());
+        let value = aggregates::Value { text: "v".into() };
+        let for_two = |value: &aggregates::Value, node: NodeId| {
+            (node != Network::id(2)).then(|| value.clone())
+        };
 
-    let replies = service.read_qc(value.clone()).majority().await;
-    assert_eq!(replies.expect("a majority").len(), 2);
-    let replies = service.write_per_node(value.clone(), for_two).all().await;
-    assert_eq!(replies.expect("two").len(), 2);
-    assert_eq!(
-        service
-            .read_async(value.clone())
-            .first()
-            .await
-            .expect("one"),
-        value
-    );
-    let replies = service
-        .read_quorum_call_async(value.clone(), for_two)
-        .all()
-        .await;
-    assert_eq!(replies.expect("two").len(), 2);
-    let streamed: Vec<_> = service.watch(value.clone()).responses().collect().await;
-    assert_eq!(streamed.len(), 6);
+        let replies = service.read_qc(value.clone()).majority().await;
+        assert_eq!(replies.expect("a majority").len(), 2);
+        let replies = service.write_per_node(value.clone(), for_two).all().await;
+        assert_eq!(replies.expect("two").len(), 2);
+        assert_eq!(
+            service
+                .read_async(value.clone())
+                .first()
+                .await
+                .expect("one"),
+            value
+        );
+        let replies = service
+            .read_quorum_call_async(value.clone(), for_two)
+            .all()
+            .await;
+        assert_eq!(replies.expect("two").len(), 2);
+        let streamed: Vec<_> = service.watch(value.clone()).responses().collect().await;
+        assert_eq!(streamed.len(), 6);
 
-    let without_spec = MixedConfiguration::new(configuration.clone(), ());
-    let replies = without_spec.read(value.clone()).all().await;
-    assert_eq!(replies.expect("all").len(), 3);
-    let count = MixedConfiguration::new(configuration, All)
-        .count(value)
-        .await;
-    assert_eq!(count.expect("all").replies, 3);
+        let without_spec = MixedConfiguration::new(configuration.clone(), ());
+        let replies = without_spec.read(value.clone()).all().await;
+        assert_eq!(replies.expect("all").len(), 3);
+        let count = MixedConfiguration::new(configuration, All)
+            .count(value)
+            .await;
+        assert_eq!(count.expect("all").replies, 3);
+    })
+    .await;
 }
 
-#[tonic::async_trait]
-impl Correctables for Echo {
-    type ReadPrelimStream = Stream<correctables::Value>;
-    type ReadStreamStream = Stream<correctables::Value>;
-
+impl CorrectablesReplica for Echo {
     async fn read_correctable(
         &self,
-        request: Request<correctables::Value>,
+        _: &Context,
+        request: correctables::Value,
     ) -> Handled<correctables::Value> {
-        same(request)
+        Ok(request)
     }
 
     async fn read_prelim(
         &self,
-        request: Request<correctables::Value>,
-    ) -> Handled<Self::ReadPrelimStream> {
-        twice(request)
+        _: &Context,
+        request: correctables::Value,
+        replies: ReplySink<correctables::Value>,
+    ) -> Handled<()> {
+        twice(request, replies).await
     }
 
     async fn read_stream(
         &self,
-        request: Request<correctables::Value>,
-    ) -> Handled<Self::ReadStreamStream> {
-        twice(request)
+        _: &Context,
+        request: correctables::Value,
+        replies: ReplySink<correctables::Value>,
+    ) -> Handled<()> {
+        twice(request, replies).await
     }
 
     async fn write_per_node(
         &self,
-        request: Request<correctables::Value>,
+        _: &Context,
+        request: correctables::Value,
     ) -> Handled<correctables::Value> {
-        assert_eq!(request.get_ref().text, format!("v{}", self.0));
-        same(request)
+        assert_eq!(request.text, format!("v{}", self.0));
+        Ok(request)
     }
 }
 
@@ -321,44 +337,47 @@ impl CorrectablesQuorumSpec for All {
 
 #[tokio::test(start_paused = true)]
 async fn correctables_get_better_with_each_reply_of_each_node() {
-    let configuration = serve(Network::new(), |number| {
-        Routes::new(CorrectablesServer::new(Echo(number)))
-    });
-    let service = CorrectablesConfiguration::new(configuration.await, All);
-    let value = correctables::Value { text: "v".into() };
+    on_both(async |transport| {
+        let configuration = serve(Network::new(transport), |number| {
+            CorrectablesReplicaServer::new(Echo(number))
+        });
+        let service = CorrectablesConfiguration::new(configuration.await, All);
+        let value = correctables::Value { text: "v".into() };
 
-    let read = service.read_correctable(value.clone());
-    assert!(read.reached(1).await);
-    assert_eq!(
-        read.done().await.expect("all"),
-        (Arc::new(value.clone()), 3)
-    );
-    let (_, level) = service
-        .read_prelim(value.clone())
-        .done()
-        .await
-        .expect("all");
-    assert_eq!(level, 6);
+        let read = service.read_correctable(value.clone());
+        assert!(read.reached(1).await);
+        assert_eq!(
+            read.done().await.expect("all"),
+            (Arc::new(value.clone()), 3)
+        );
+        let (_, level) = service
+            .read_prelim(value.clone())
+            .done()
+            .await
+            .expect("all");
+        assert_eq!(level, 6);
 
-    // Its function never gives a last value, so the call ends with its streams.
-    let stream = service.read_stream(value.clone());
-    let error = stream.done().await.expect_err("undecided");
-    assert_eq!(error.replies(), 6);
-    assert_eq!(
-        stream.latest().map(|(count, level)| (count.replies, level)),
-        Some((6, 6))
-    );
-    assert!(
-        stream
-            .reached(7)
-            .now_or_never()
-            .is_some_and(|reached| !reached)
-    );
+        // Its function never gives a last value, so the call ends with its streams.
+        let stream = service.read_stream(value.clone());
+        let error = stream.done().await.expect_err("undecided");
+        assert_eq!(error.replies(), 6);
+        assert_eq!(
+            stream.latest().map(|(count, level)| (count.replies, level)),
+            Some((6, 6))
+        );
+        assert!(
+            stream
+                .reached(7)
+                .now_or_never()
+                .is_some_and(|reached| !reached)
+        );
 
-    let written = service.write_per_node(value, |value, node| {
-        Some(correctables::Value {
-            text: format!("{}{node}", value.text),
-        })
-    });
-    assert_eq!(written.done().await.expect("all").1, 3);
+        let written = service.write_per_node(value, |value, node| {
+            Some(correctables::Value {
+                text: format!("{}{node}", value.text),
+            })
+        });
+        assert_eq!(written.done().await.expect("all").1, 3);
+    })
+    .await;
 }

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use gorums_runtime::Replies;
+use gorums_runtime::{Context, Replies};
 use tests::golden::{edition_2023, edition_2024, proto2};
 use tests::network::Network;
+use tests::on_both;
 use tests::service::{Received, all, serve};
-use tonic::service::Routes;
-use tonic::{Request, Response, Status};
+use tonic::Status;
 
 /// Remembers requests, and answers with its number.
 struct Replica<T> {
@@ -20,17 +20,18 @@ struct InOrder;
 
 mod serves_edition_2023 {
     use super::*;
-    use edition_2023::edition2023_gorums::{Edition2023Configuration, Edition2023QuorumSpec};
-    use edition_2023::edition2023_server::{Edition2023, Edition2023Server};
+    use edition_2023::edition2023_gorums::{
+        Edition2023Configuration, Edition2023QuorumSpec, Edition2023Replica,
+        Edition2023ReplicaServer,
+    };
     use edition_2023::request::{Choice, Nested};
     use edition_2023::{Mode, Reply, Request as Get};
 
-    #[tonic::async_trait]
-    impl Edition2023 for Replica<Get> {
-        async fn get(&self, request: Request<Get>) -> Result<Response<Reply>, Status> {
-            self.received.push(request.into_inner());
+    impl Edition2023Replica for Replica<Get> {
+        async fn get(&self, _: &Context, request: Get) -> Result<Reply, Status> {
+            self.received.push(request);
             let value = Some(vec![self.number]);
-            Ok(Response::new(Reply { value }))
+            Ok(Reply { value })
         }
     }
 
@@ -45,54 +46,58 @@ mod serves_edition_2023 {
 
     #[tokio::test(start_paused = true)]
     async fn a_field_with_presence_arrives_as_it_was_set_and_one_without_as_its_value() {
-        let full = Get {
-            key: Some("key".to_string()),
-            limit: -1,
-            packed: vec![1, 2, 3],
-            expanded: vec![4, 5, 6],
-            mode: Some(Mode::Fast.into()),
-            modes: HashMap::from([
-                ("fast".to_string(), Mode::Fast.into()),
-                ("other".to_string(), Mode::Unspecified.into()),
-            ]),
-            message: Some(Nested { flag: Some(true) }),
-            choice: Some(Choice::Name("name".to_string())),
-        };
-        let set_to_defaults = Get {
-            key: Some(String::new()),
-            mode: Some(Mode::Unspecified.into()),
-            message: Some(Nested { flag: None }),
-            choice: Some(Choice::Nested(Nested { flag: Some(false) })),
-            ..Get::default()
-        };
-        let received = Received::default();
-        let nodes = serve(Network::new(), |number| {
-            Routes::new(Edition2023Server::new(Replica {
-                number,
-                received: received.clone(),
-            }))
-        });
-        let service = Edition2023Configuration::new(nodes.await, InOrder);
-        for request in [full, set_to_defaults, Get::default()] {
-            let reply = service.get(request.clone()).await.expect("all");
-            assert_eq!(reply.value, Some(vec![1, 2, 3]));
-            assert_eq!(received.take(), vec![request; 3]);
-        }
+        on_both(async |transport| {
+            let full = Get {
+                key: Some("key".to_string()),
+                limit: -1,
+                packed: vec![1, 2, 3],
+                expanded: vec![4, 5, 6],
+                mode: Some(Mode::Fast.into()),
+                modes: HashMap::from([
+                    ("fast".to_string(), Mode::Fast.into()),
+                    ("other".to_string(), Mode::Unspecified.into()),
+                ]),
+                message: Some(Nested { flag: Some(true) }),
+                choice: Some(Choice::Name("name".to_string())),
+            };
+            let set_to_defaults = Get {
+                key: Some(String::new()),
+                mode: Some(Mode::Unspecified.into()),
+                message: Some(Nested { flag: None }),
+                choice: Some(Choice::Nested(Nested { flag: Some(false) })),
+                ..Get::default()
+            };
+            let received = Received::default();
+            let nodes = serve(Network::new(transport), |number| {
+                Edition2023ReplicaServer::new(Replica {
+                    number,
+                    received: received.clone(),
+                })
+            });
+            let service = Edition2023Configuration::new(nodes.await, InOrder);
+            for request in [full, set_to_defaults, Get::default()] {
+                let reply = service.get(request.clone()).await.expect("all");
+                assert_eq!(reply.value, Some(vec![1, 2, 3]));
+                assert_eq!(received.take(), vec![request; 3]);
+            }
+        })
+        .await;
     }
 }
 
 mod serves_edition_2024 {
     use super::*;
-    use edition_2024::edition2024_gorums::{Edition2024Configuration, Edition2024QuorumSpec};
-    use edition_2024::edition2024_server::{Edition2024, Edition2024Server};
+    use edition_2024::edition2024_gorums::{
+        Edition2024Configuration, Edition2024QuorumSpec, Edition2024Replica,
+        Edition2024ReplicaServer,
+    };
     use edition_2024::{Reply, Request as Get};
 
-    #[tonic::async_trait]
-    impl Edition2024 for Replica<Get> {
-        async fn get(&self, request: Request<Get>) -> Result<Response<Reply>, Status> {
-            self.received.push(request.into_inner());
+    impl Edition2024Replica for Replica<Get> {
+        async fn get(&self, _: &Context, request: Get) -> Result<Reply, Status> {
+            self.received.push(request);
             let value = vec![self.number];
-            Ok(Response::new(Reply { value }))
+            Ok(Reply { value })
         }
     }
 
@@ -107,39 +112,41 @@ mod serves_edition_2024 {
 
     #[tokio::test(start_paused = true)]
     async fn presence_is_what_the_file_and_the_field_say() {
-        let received = Received::default();
-        let nodes = serve(Network::new(), |number| {
-            Routes::new(Edition2024Server::new(Replica {
-                number,
-                received: received.clone(),
-            }))
-        });
-        let service = Edition2024Configuration::new(nodes.await, InOrder);
-        for limit in [None, Some(0), Some(i32::MIN)] {
-            let key = "key".to_string();
-            let request = Get { key, limit };
-            let reply = service.get(request.clone()).await.expect("all");
-            assert_eq!(reply.value, b"key\x01\x02\x03");
-            assert_eq!(received.take(), vec![request; 3]);
-        }
+        on_both(async |transport| {
+            let received = Received::default();
+            let nodes = serve(Network::new(transport), |number| {
+                Edition2024ReplicaServer::new(Replica {
+                    number,
+                    received: received.clone(),
+                })
+            });
+            let service = Edition2024Configuration::new(nodes.await, InOrder);
+            for limit in [None, Some(0), Some(i32::MIN)] {
+                let key = "key".to_string();
+                let request = Get { key, limit };
+                let reply = service.get(request.clone()).await.expect("all");
+                assert_eq!(reply.value, b"key\x01\x02\x03");
+                assert_eq!(received.take(), vec![request; 3]);
+            }
+        })
+        .await;
     }
 }
 
 mod serves_proto2 {
     use super::*;
-    use proto2::proto2_gorums::{Proto2Configuration, Proto2QuorumSpec};
-    use proto2::proto2_server::{Proto2, Proto2Server};
+    use proto2::proto2_gorums::{
+        Proto2Configuration, Proto2QuorumSpec, Proto2Replica, Proto2ReplicaServer,
+    };
     use proto2::{Mode, Reply, Request as Get};
 
     /// Answers with the limit and the mode as it sees them.
-    #[tonic::async_trait]
-    impl Proto2 for Replica<Get> {
-        async fn get(&self, request: Request<Get>) -> Result<Response<Reply>, Status> {
-            let request = request.into_inner();
+    impl Proto2Replica for Replica<Get> {
+        async fn get(&self, _: &Context, request: Get) -> Result<Reply, Status> {
             let packed = vec![request.limit(), request.mode().into()];
             self.received.push(request);
             let value = Some(vec![self.number]);
-            Ok(Response::new(Reply { value, packed }))
+            Ok(Reply { value, packed })
         }
     }
 
@@ -155,29 +162,32 @@ mod serves_proto2 {
 
     #[tokio::test(start_paused = true)]
     async fn a_field_that_is_not_sent_has_its_default_at_the_replica() {
-        let received = Received::default();
-        let nodes = serve(Network::new(), |number| {
-            Routes::new(Proto2Server::new(Replica {
-                number,
-                received: received.clone(),
-            }))
-        });
-        let service = Proto2Configuration::new(nodes.await, InOrder);
-        let cases = [
-            (None, None, [10, Mode::Fast.into()]),
-            (Some(0), Some(Mode::Safe.into()), [0, Mode::Safe.into()]),
-        ];
-        for (limit, mode, seen) in cases {
-            let request = Get {
-                key: String::new(),
-                limit,
-                versions: vec![1, 2, 3],
-                mode,
-            };
-            let reply = service.get(request.clone()).await.expect("all");
-            assert_eq!(reply.value(), [1, 2, 3]);
-            assert_eq!(reply.packed, [seen; 3].concat());
-            assert_eq!(received.take(), vec![request; 3]);
-        }
+        on_both(async |transport| {
+            let received = Received::default();
+            let nodes = serve(Network::new(transport), |number| {
+                Proto2ReplicaServer::new(Replica {
+                    number,
+                    received: received.clone(),
+                })
+            });
+            let service = Proto2Configuration::new(nodes.await, InOrder);
+            let cases = [
+                (None, None, [10, Mode::Fast.into()]),
+                (Some(0), Some(Mode::Safe.into()), [0, Mode::Safe.into()]),
+            ];
+            for (limit, mode, seen) in cases {
+                let request = Get {
+                    key: String::new(),
+                    limit,
+                    versions: vec![1, 2, 3],
+                    mode,
+                };
+                let reply = service.get(request.clone()).await.expect("all");
+                assert_eq!(reply.value(), [1, 2, 3]);
+                assert_eq!(reply.packed, [seen; 3].concat());
+                assert_eq!(received.take(), vec![request; 3]);
+            }
+        })
+        .await;
     }
 }

@@ -2,18 +2,19 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use gorums_runtime::Replies;
 use gorums_runtime::prost_types::value::Kind;
 use gorums_runtime::prost_types::{Any, Duration, ListValue, Struct, Timestamp, Value};
+use gorums_runtime::{Context, Replies, Transport};
 use tests::golden::kitchen_sink::everything::inner::{Deepest, Level};
 use tests::golden::kitchen_sink::everything::{Choice, Documented, Inner};
-use tests::golden::kitchen_sink::sink_gorums::{SinkConfiguration, SinkQuorumSpec};
-use tests::golden::kitchen_sink::sink_server::{Sink, SinkServer};
+use tests::golden::kitchen_sink::sink_gorums::{
+    SinkConfiguration, SinkQuorumSpec, SinkReplica, SinkReplicaServer,
+};
 use tests::golden::kitchen_sink::{Color, Commented, Everything};
 use tests::network::Network;
+use tests::on_both;
 use tests::service::{Received, all, serve};
-use tonic::service::Routes;
-use tonic::{Request, Response, Status};
+use tonic::Status;
 
 /// Remembers what it takes.
 struct Replica {
@@ -21,29 +22,28 @@ struct Replica {
     received: Received<Everything>,
 }
 
-#[tonic::async_trait]
-impl Sink for Replica {
-    async fn take(&self, request: Request<Everything>) -> Result<Response<()>, Status> {
-        self.received.push(request.into_inner());
-        Ok(Response::new(()))
+impl SinkReplica for Replica {
+    async fn take(&self, _: &Context, request: Everything) -> Result<(), Status> {
+        self.received.push(request);
+        Ok(())
     }
 
-    async fn take_inner(&self, request: Request<Inner>) -> Result<Response<Deepest>, Status> {
-        let deepest = request.into_inner().deepest;
+    async fn take_inner(&self, _: &Context, request: Inner) -> Result<Deepest, Status> {
+        let deepest = request.deepest;
         let deepest = deepest.ok_or_else(|| Status::invalid_argument("nothing inside"))?;
-        Ok(Response::new(deepest))
+        Ok(deepest)
     }
 
-    async fn old(&self, request: Request<Commented>) -> Result<Response<Any>, Status> {
-        let Commented { x, y } = request.into_inner();
-        Ok(Response::new(Any {
+    async fn old(&self, _: &Context, request: Commented) -> Result<Any, Status> {
+        let Commented { x, y } = request;
+        Ok(Any {
             type_url: format!("example.org/{x}/{y}"),
             value: vec![self.number],
-        }))
+        })
     }
 
-    async fn old_one(&self, request: Request<Timestamp>) -> Result<Response<bool>, Status> {
-        Ok(Response::new(request.into_inner().seconds < 0))
+    async fn old_one(&self, _: &Context, request: Timestamp) -> Result<bool, Status> {
+        Ok(request.seconds < 0)
     }
 }
 
@@ -72,12 +72,12 @@ impl SinkQuorumSpec for All {
     }
 }
 
-async fn sink(received: &Received<Everything>) -> SinkConfiguration<All> {
-    let nodes = serve(Network::new(), |number| {
-        Routes::new(SinkServer::new(Replica {
+async fn sink(transport: Transport, received: &Received<Everything>) -> SinkConfiguration<All> {
+    let nodes = serve(Network::new(transport), |number| {
+        SinkReplicaServer::new(Replica {
             number,
             received: received.clone(),
-        }))
+        })
     });
     SinkConfiguration::new(nodes.await, All)
 }
@@ -172,47 +172,56 @@ fn defaults() -> Everything {
 
 #[tokio::test(start_paused = true)]
 async fn every_kind_of_field_arrives_at_every_replica_as_it_was_sent() {
-    let received = Received::default();
-    let sink = sink(&received).await;
-    // A number that is none of the enum's values.
-    let unknown_color = Everything {
-        choice: Some(Choice::Color(77)),
-        ..Everything::default()
-    };
-    for message in [
-        everything(),
-        defaults(),
-        unknown_color,
-        Everything::default(),
-    ] {
-        sink.take(message.clone()).await.expect("all");
-        assert_eq!(received.take(), vec![message; 3]);
-    }
+    on_both(async |transport| {
+        let received = Received::default();
+        let sink = sink(transport, &received).await;
+        // A number that is none of the enum's values.
+        let unknown_color = Everything {
+            choice: Some(Choice::Color(77)),
+            ..Everything::default()
+        };
+        for message in [
+            everything(),
+            defaults(),
+            unknown_color,
+            Everything::default(),
+        ] {
+            sink.take(message.clone()).await.expect("all");
+            assert_eq!(received.take(), vec![message; 3]);
+        }
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn nested_messages_are_requests_replies_and_custom_return_types() {
-    let sink = sink(&Received::default()).await;
-    let high = inner(Level::High);
-    let decided: Inner = sink.take_inner(high).await.expect("all");
-    assert_eq!(decided, high);
-    let nothing = Inner { deepest: None };
-    let error = sink.take_inner(nothing).await.expect_err("nothing inside");
-    assert_eq!(error.errors().len(), 3);
+    on_both(async |transport| {
+        let sink = sink(transport, &Received::default()).await;
+        let high = inner(Level::High);
+        let decided: Inner = sink.take_inner(high).await.expect("all");
+        assert_eq!(decided, high);
+        let nothing = Inner { deepest: None };
+        let error = sink.take_inner(nothing).await.expect_err("nothing inside");
+        assert_eq!(error.errors().len(), 3);
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 #[allow(deprecated, reason = "deprecated methods are called like others")]
 async fn deprecated_methods_and_well_known_replies_work() {
-    let sink = sink(&Received::default()).await;
-    let any = sink.old(Commented { x: 1, y: -2 }).await.expect("all");
-    assert_eq!(any.type_url, "example.org/1/-2");
-    assert_eq!(any.value, [1, 2, 3]);
+    on_both(async |transport| {
+        let sink = sink(transport, &Received::default()).await;
+        let any = sink.old(Commented { x: 1, y: -2 }).await.expect("all");
+        assert_eq!(any.type_url, "example.org/1/-2");
+        assert_eq!(any.value, [1, 2, 3]);
 
-    let node = sink.node(Network::id(2)).expect("a node");
-    for (seconds, before) in [(-1, true), (1, false)] {
-        let time = Timestamp { seconds, nanos: 0 };
-        let reply: bool = node.old_one(time).await.expect("a reply");
-        assert_eq!(reply, before);
-    }
+        let node = sink.node(Network::id(2)).expect("a node");
+        for (seconds, before) in [(-1, true), (1, false)] {
+            let time = Timestamp { seconds, nanos: 0 };
+            let reply: bool = node.old_one(time).await.expect("a reply");
+            assert_eq!(reply, before);
+        }
+    })
+    .await;
 }

@@ -1,11 +1,11 @@
 //! Services whose types are from other packages, from well-known files, or from no package at all.
 
-use gorums_runtime::{Method, Replies};
+use gorums_runtime::{Context, Method, Replies};
 use tests::golden::{imports, no_package, relab_import};
 use tests::network::Network;
+use tests::on_both;
 use tests::service::{all, serve};
-use tonic::service::Routes;
-use tonic::{Request, Response, Status};
+use tonic::Status;
 
 /// Puts its number into its replies.
 struct Replica(u8);
@@ -16,33 +16,33 @@ struct All;
 mod serves_imports {
     use super::*;
     use imports::Request as Get;
-    use imports::imports_gorums::{ImportsConfiguration, ImportsQuorumSpec};
-    use imports::imports_server::{Imports, ImportsServer};
+    use imports::imports_gorums::{
+        ImportsConfiguration, ImportsQuorumSpec, ImportsReplica, ImportsReplicaServer,
+    };
     use imports::types::value::Version;
     use imports::types::{Summary, Value};
 
-    #[tonic::async_trait]
-    impl Imports for Replica {
-        async fn get(&self, request: Request<Get>) -> Result<Response<Value>, Status> {
-            let value = request.into_inner().value;
+    impl ImportsReplica for Replica {
+        async fn get(&self, _: &Context, request: Get) -> Result<Value, Status> {
+            let value = request.value;
             let Value { text } = value.ok_or_else(|| Status::invalid_argument("no value"))?;
             let text = format!("{text}{}", self.0);
-            Ok(Response::new(Value { text }))
+            Ok(Value { text })
         }
 
-        async fn get_version(&self, request: Request<Value>) -> Result<Response<Version>, Status> {
-            let length = request.into_inner().text.len() as u64;
+        async fn get_version(&self, _: &Context, request: Value) -> Result<Version, Status> {
+            let length = request.text.len() as u64;
             let number = 10 * length + u64::from(self.0);
-            Ok(Response::new(Version { number }))
+            Ok(Version { number })
         }
 
-        async fn count(&self, _: Request<Get>) -> Result<Response<Version>, Status> {
+        async fn count(&self, _: &Context, _: Get) -> Result<Version, Status> {
             let number = self.0.into();
-            Ok(Response::new(Version { number }))
+            Ok(Version { number })
         }
 
-        async fn name(&self, _: Request<Get>) -> Result<Response<String>, Status> {
-            Ok(Response::new(self.0.to_string()))
+        async fn name(&self, _: &Context, _: Get) -> Result<String, Status> {
+            Ok(self.0.to_string())
         }
     }
 
@@ -74,47 +74,50 @@ mod serves_imports {
 
     #[tokio::test(start_paused = true)]
     async fn messages_and_custom_return_types_may_be_from_other_packages_and_well_known() {
-        let nodes = serve(Network::new(), |number| {
-            Routes::new(ImportsServer::new(Replica(number)))
-        });
-        let service = ImportsConfiguration::new(nodes.await, All);
-        let value = Value {
-            text: "v".to_string(),
-        };
-        let request = Get {
-            value: Some(value.clone()),
-        };
+        on_both(async |transport| {
+            let nodes = serve(Network::new(transport), |number| {
+                ImportsReplicaServer::new(Replica(number))
+            });
+            let service = ImportsConfiguration::new(nodes.await, All);
+            let value = Value {
+                text: "v".to_string(),
+            };
+            let request = Get {
+                value: Some(value.clone()),
+            };
 
-        let got = service.get(request.clone()).await.expect("all");
-        assert_eq!(got.text, "v1 v2 v3");
-        let summary = service.get_version(value).await.expect("all");
-        assert_eq!(
-            summary,
-            Summary {
-                count: 11 + 12 + 13
-            }
-        );
-        let summary = service.count(request.clone()).await.expect("all");
-        assert_eq!(summary, Summary { count: 2 });
-        let name: i64 = service.name(request).await.expect("all");
-        assert_eq!(name, 123);
+            let got = service.get(request.clone()).await.expect("all");
+            assert_eq!(got.text, "v1 v2 v3");
+            let summary = service.get_version(value).await.expect("all");
+            assert_eq!(
+                summary,
+                Summary {
+                    count: 11 + 12 + 13
+                }
+            );
+            let summary = service.count(request.clone()).await.expect("all");
+            assert_eq!(summary, Summary { count: 2 });
+            let name: i64 = service.name(request).await.expect("all");
+            assert_eq!(name, 123);
 
-        let error = service.get(Get::default()).await.expect_err("no value");
-        assert_eq!(error.errors().len(), 3);
+            let error = service.get(Get::default()).await.expect_err("no value");
+            assert_eq!(error.errors().len(), 3);
+        })
+        .await;
     }
 }
 
 mod serves_relab_import {
     use super::*;
-    use relab_import::relab_gorums::{RelabConfiguration, RelabQuorumSpec};
-    use relab_import::relab_server::{Relab, RelabServer};
+    use relab_import::relab_gorums::{
+        RelabConfiguration, RelabQuorumSpec, RelabReplica, RelabReplicaServer,
+    };
     use relab_import::{Reply, Request as Get};
 
-    #[tonic::async_trait]
-    impl Relab for Replica {
-        async fn get(&self, request: Request<Get>) -> Result<Response<Reply>, Status> {
-            let value = format!("{}{}", request.into_inner().key, self.0);
-            Ok(Response::new(Reply { value }))
+    impl RelabReplica for Replica {
+        async fn get(&self, _: &Context, request: Get) -> Result<Reply, Status> {
+            let value = format!("{}{}", request.key, self.0);
+            Ok(Reply { value })
         }
     }
 
@@ -128,32 +131,35 @@ mod serves_relab_import {
 
     #[tokio::test(start_paused = true)]
     async fn options_that_are_imported_under_their_path_in_go_make_quorum_calls() {
-        let nodes = serve(Network::new(), |number| {
-            Routes::new(RelabServer::new(Replica(number)))
-        });
-        let service = RelabConfiguration::new(nodes.await, All);
-        let key = "k".to_string();
-        let reply = service.get(Get { key }).await.expect("all");
-        assert_eq!(reply.value, "k1 k2 k3");
+        on_both(async |transport| {
+            let nodes = serve(Network::new(transport), |number| {
+                RelabReplicaServer::new(Replica(number))
+            });
+            let service = RelabConfiguration::new(nodes.await, All);
+            let key = "k".to_string();
+            let reply = service.get(Get { key }).await.expect("all");
+            assert_eq!(reply.value, "k1 k2 k3");
+        })
+        .await;
     }
 }
 
 mod serves_no_package {
     use super::*;
-    use no_package::pinger_gorums::{PingerConfiguration, PingerQuorumSpec, methods};
-    use no_package::pinger_server::{Pinger, PingerServer};
+    use no_package::pinger_gorums::{
+        PingerConfiguration, PingerQuorumSpec, PingerReplica, PingerReplicaServer, methods,
+    };
     use no_package::{Ping, Pong, Total};
 
-    #[tonic::async_trait]
-    impl Pinger for Replica {
-        async fn ping(&self, _: Request<Ping>) -> Result<Response<Pong>, Status> {
+    impl PingerReplica for Replica {
+        async fn ping(&self, _: &Context, _: Ping) -> Result<Pong, Status> {
             let count = self.0.into();
-            Ok(Response::new(Pong { count }))
+            Ok(Pong { count })
         }
 
-        async fn ping_one(&self, _: Request<Ping>) -> Result<Response<Pong>, Status> {
+        async fn ping_one(&self, _: &Context, _: Ping) -> Result<Pong, Status> {
             let count = 100 + u64::from(self.0);
-            Ok(Response::new(Pong { count }))
+            Ok(Pong { count })
         }
     }
 
@@ -166,16 +172,19 @@ mod serves_no_package {
 
     #[tokio::test(start_paused = true)]
     async fn a_service_without_a_package_is_called_by_its_bare_name() {
-        let nodes = serve(Network::new(), |number| {
-            Routes::new(PingerServer::new(Replica(number)))
-        });
-        let service = PingerConfiguration::new(nodes.await, All);
-        let total = service.ping(Ping {}).await.expect("all");
-        assert_eq!(total, Total { count: 6 });
-        let node = service.node(Network::id(2)).expect("a node");
-        let pong = node.ping_one(Ping {}).await.expect("a reply");
-        assert_eq!(pong, Pong { count: 102 });
-        assert_eq!(methods::Ping::DESCRIPTOR.path(), "/Pinger/Ping");
-        assert_eq!(methods::PingOne::DESCRIPTOR.path(), "/Pinger/PingOne");
+        on_both(async |transport| {
+            let nodes = serve(Network::new(transport), |number| {
+                PingerReplicaServer::new(Replica(number))
+            });
+            let service = PingerConfiguration::new(nodes.await, All);
+            let total = service.ping(Ping {}).await.expect("all");
+            assert_eq!(total, Total { count: 6 });
+            let node = service.node(Network::id(2)).expect("a node");
+            let pong = node.ping_one(Ping {}).await.expect("a reply");
+            assert_eq!(pong, Pong { count: 102 });
+            assert_eq!(methods::Ping::DESCRIPTOR.path(), "/Pinger/Ping");
+            assert_eq!(methods::PingOne::DESCRIPTOR.path(), "/Pinger/PingOne");
+        })
+        .await;
     }
 }

@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use gorums_runtime::Replies;
 use gorums_runtime::prost_types::Timestamp;
-use tests::golden::storage::storage_gorums::{StorageConfiguration, StorageQuorumSpec};
-use tests::golden::storage::storage_server::{Storage, StorageServer};
+use gorums_runtime::{Context, Replies, Transport};
+use tests::golden::storage::storage_gorums::{
+    StorageConfiguration, StorageQuorumSpec, StorageReplica, StorageReplicaServer,
+};
 use tests::golden::storage::{ReadRequest, ReadResponse, WriteRequest, WriteResponse};
 use tests::network::Network;
+use tests::on_both;
 use tests::service::{all, serve};
-use tonic::service::Routes;
-use tonic::{Request, Response, Status};
+use tonic::Status;
 
 #[derive(Default)]
 struct Replica(Mutex<HashMap<String, WriteRequest>>);
@@ -43,34 +44,21 @@ impl Replica {
     }
 }
 
-#[tonic::async_trait]
-impl Storage for Replica {
-    async fn read_rpc(
-        &self,
-        request: Request<ReadRequest>,
-    ) -> Result<Response<ReadResponse>, Status> {
-        Ok(Response::new(self.read(&request.into_inner().key)))
+impl StorageReplica for Replica {
+    async fn read_rpc(&self, _: &Context, request: ReadRequest) -> Result<ReadResponse, Status> {
+        Ok(self.read(&request.key))
     }
 
-    async fn write_rpc(
-        &self,
-        request: Request<WriteRequest>,
-    ) -> Result<Response<WriteResponse>, Status> {
-        Ok(Response::new(self.write(request.into_inner())))
+    async fn write_rpc(&self, _: &Context, request: WriteRequest) -> Result<WriteResponse, Status> {
+        Ok(self.write(request))
     }
 
-    async fn read_qc(
-        &self,
-        request: Request<ReadRequest>,
-    ) -> Result<Response<ReadResponse>, Status> {
-        Ok(Response::new(self.read(&request.into_inner().key)))
+    async fn read_qc(&self, _: &Context, request: ReadRequest) -> Result<ReadResponse, Status> {
+        Ok(self.read(&request.key))
     }
 
-    async fn write_qc(
-        &self,
-        request: Request<WriteRequest>,
-    ) -> Result<Response<WriteResponse>, Status> {
-        Ok(Response::new(self.write(request.into_inner())))
+    async fn write_qc(&self, _: &Context, request: WriteRequest) -> Result<WriteResponse, Status> {
+        Ok(self.write(request))
     }
 }
 
@@ -95,9 +83,9 @@ impl StorageQuorumSpec for All {
     }
 }
 
-async fn storage() -> StorageConfiguration<All> {
-    let nodes = serve(Network::new(), |_| {
-        Routes::new(StorageServer::new(Replica::default()))
+async fn storage(transport: Transport) -> StorageConfiguration<All> {
+    let nodes = serve(Network::new(transport), |_| {
+        StorageReplicaServer::new(Replica::default())
     });
     StorageConfiguration::new(nodes.await, All)
 }
@@ -127,48 +115,57 @@ fn written(write: &WriteRequest) -> ReadResponse {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_written_to_all_nodes_is_read_from_each() {
-    let storage = storage().await;
-    let nothing = storage.read_qc(read()).await.expect("all");
-    assert_eq!(nothing, ReadResponse::default());
+    on_both(async |transport| {
+        let storage = storage(transport).await;
+        let nothing = storage.read_qc(read()).await.expect("all");
+        assert_eq!(nothing, ReadResponse::default());
 
-    let first = write("first", 1, 999_999_999);
-    assert!(storage.write_qc(first.clone()).await.expect("all").new);
-    for node in storage.nodes() {
-        let stored = node.read_rpc(read()).await.expect("a reply");
-        assert_eq!(stored, written(&first), "at {}", node.id());
-    }
-    let other = ReadRequest {
-        key: "other".to_string(),
-    };
-    assert!(!storage.read_qc(other).await.expect("all").ok);
+        let first = write("first", 1, 999_999_999);
+        assert!(storage.write_qc(first.clone()).await.expect("all").new);
+        for node in storage.nodes() {
+            let stored = node.read_rpc(read()).await.expect("a reply");
+            assert_eq!(stored, written(&first), "at {}", node.id());
+        }
+        let other = ReadRequest {
+            key: "other".to_string(),
+        };
+        assert!(!storage.read_qc(other).await.expect("all").ok);
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_was_written_to_one_node_is_read_from_all_if_it_is_the_newest() {
-    let storage = storage().await;
-    let node = storage.node(Network::id(2)).expect("a node");
-    storage.write_qc(write("old", 1, 0)).await.expect("all");
-    let newest = write("newest", 1, 1);
-    assert!(node.write_rpc(newest.clone()).await.expect("a reply").new);
-    let found = storage.read_qc(read()).await.expect("all");
-    assert_eq!(found, written(&newest));
+    on_both(async |transport| {
+        let storage = storage(transport).await;
+        let node = storage.node(Network::id(2)).expect("a node");
+        storage.write_qc(write("old", 1, 0)).await.expect("all");
+        let newest = write("newest", 1, 1);
+        assert!(node.write_rpc(newest.clone()).await.expect("a reply").new);
+        let found = storage.read_qc(read()).await.expect("all");
+        assert_eq!(found, written(&newest));
 
-    let stale = write("stale", 0, 0);
-    assert!(!node.write_rpc(stale).await.expect("a reply").new);
-    let found = node.read_rpc(read()).await.expect("a reply");
-    assert_eq!(found, written(&newest));
+        let stale = write("stale", 0, 0);
+        assert!(!node.write_rpc(stale).await.expect("a reply").new);
+        let found = node.read_rpc(read()).await.expect("a reply");
+        assert_eq!(found, written(&newest));
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_write_is_decided_by_its_replies_and_its_request() {
-    let storage = storage().await;
-    let node = storage.node(Network::id(2)).expect("a node");
-    node.write_rpc(write("ahead", 5, 0)).await.expect("a reply");
+    on_both(async |transport| {
+        let storage = storage(transport).await;
+        let node = storage.node(Network::id(2)).expect("a node");
+        node.write_rpc(write("ahead", 5, 0)).await.expect("a reply");
 
-    let majority = storage.write_qc(write("value", 3, 0)).await;
-    assert!(majority.expect("all").new);
-    let stale = storage.write_qc(write("value", 3, 0)).await;
-    assert!(!stale.expect("all").new);
-    let empty = storage.write_qc(write("", 6, 0)).await;
-    assert!(!empty.expect("all").new);
+        let majority = storage.write_qc(write("value", 3, 0)).await;
+        assert!(majority.expect("all").new);
+        let stale = storage.write_qc(write("value", 3, 0)).await;
+        assert!(!stale.expect("all").new);
+        let empty = storage.write_qc(write("", 6, 0)).await;
+        assert!(!empty.expect("all").new);
+    })
+    .await;
 }

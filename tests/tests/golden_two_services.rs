@@ -2,18 +2,21 @@
 
 use std::sync::{Mutex, MutexGuard};
 
-use gorums_runtime::{NodeId, Replies};
-use tests::golden::two_services::journal_gorums::{JournalConfiguration, JournalQuorumSpec};
-use tests::golden::two_services::journal_server::{Journal, JournalServer};
-use tests::golden::two_services::log_gorums::{LogConfiguration, LogQuorumSpec};
-use tests::golden::two_services::log_server::{Log, LogServer};
-use tests::golden::two_services::nothing_gorums::NothingConfiguration;
-use tests::golden::two_services::nothing_server::{Nothing, NothingServer};
+use gorums_runtime::{Context, NodeId, Replies, Router};
+use tests::golden::two_services::journal_gorums::{
+    JournalConfiguration, JournalQuorumSpec, JournalReplica, JournalReplicaServer,
+};
+use tests::golden::two_services::log_gorums::{
+    LogConfiguration, LogQuorumSpec, LogReplica, LogReplicaServer,
+};
+use tests::golden::two_services::nothing_gorums::{
+    NothingConfiguration, NothingReplica, NothingReplicaServer,
+};
 use tests::golden::two_services::{Entry, Index};
 use tests::network::Network;
+use tests::on_both;
 use tests::service::{all, serve};
-use tonic::service::Routes;
-use tonic::{Request, Response, Status};
+use tonic::Status;
 
 /// What the journal adds to its indices, so that no index of the log looks like one of its own.
 const JOURNAL: u64 = 100;
@@ -27,47 +30,45 @@ impl Entries {
         self.0.lock().expect("not poisoned")
     }
 
-    fn index(&self, offset: u64) -> Response<Index> {
+    fn index(&self, offset: u64) -> Index {
         let value = offset + self.lock().len() as u64;
-        Response::new(Index { value })
+        Index { value }
     }
 }
 
-#[tonic::async_trait]
-impl Log for Entries {
-    async fn append(&self, request: Request<Entry>) -> Result<Response<Index>, Status> {
-        self.lock().push(request.into_inner());
+impl LogReplica for Entries {
+    async fn append(&self, _: &Context, request: Entry) -> Result<Index, Status> {
+        self.lock().push(request);
         Ok(self.index(0))
     }
 
-    async fn last(&self, _: Request<()>) -> Result<Response<Index>, Status> {
+    async fn last(&self, _: &Context, _: ()) -> Result<Index, Status> {
         Ok(self.index(0))
     }
 
-    async fn clear(&self, _: Request<()>) -> Result<Response<()>, Status> {
+    async fn clear(&self, _: &Context, _: ()) -> Result<(), Status> {
         self.lock().clear();
-        Ok(Response::new(()))
+        Ok(())
     }
 }
 
-#[tonic::async_trait]
-impl Journal for Entries {
-    async fn append(&self, request: Request<Entry>) -> Result<Response<Index>, Status> {
-        self.lock().push(request.into_inner());
+impl JournalReplica for Entries {
+    async fn append(&self, _: &Context, request: Entry) -> Result<Index, Status> {
+        self.lock().push(request);
         Ok(self.index(JOURNAL))
     }
 
-    async fn last(&self, _: Request<()>) -> Result<Response<Index>, Status> {
+    async fn last(&self, _: &Context, _: ()) -> Result<Index, Status> {
         Ok(self.index(JOURNAL))
     }
 
-    async fn clear(&self, _: Request<()>) -> Result<Response<()>, Status> {
+    async fn clear(&self, _: &Context, _: ()) -> Result<(), Status> {
         self.lock().clear();
-        Ok(Response::new(()))
+        Ok(())
     }
 }
 
-impl Nothing for Entries {}
+impl NothingReplica for Entries {}
 
 /// Adds the indices of all replicas up.
 struct Sum;
@@ -93,10 +94,11 @@ impl JournalQuorumSpec for Sum {
     }
 }
 
-fn services(_: u8) -> Routes {
-    Routes::new(LogServer::new(Entries::default()))
-        .add_service(JournalServer::new(Entries::default()))
-        .add_service(NothingServer::new(Entries::default()))
+fn services(_: u8) -> Router {
+    Router::new()
+        .add_replica(LogReplicaServer::new(Entries::default()))
+        .add_replica(JournalReplicaServer::new(Entries::default()))
+        .add_replica(NothingReplicaServer::new(Entries::default()))
 }
 
 fn entry() -> Entry {
@@ -111,42 +113,48 @@ fn index(value: u64) -> Index {
 
 #[tokio::test(start_paused = true)]
 async fn methods_of_the_same_name_reach_the_handlers_of_their_own_services() {
-    let network = Network::new();
-    let nodes = serve(network.clone(), services).await;
-    let log = LogConfiguration::new(nodes.clone(), Sum);
-    let journal = JournalConfiguration::new(nodes, Sum);
-    let log_node = log.node(Network::id(2)).expect("a node");
-    let journal_node = journal.node(Network::id(2)).expect("a node");
+    on_both(async |transport| {
+        let network = Network::new(transport);
+        let nodes = serve(network.clone(), services).await;
+        let log = LogConfiguration::new(nodes.clone(), Sum);
+        let journal = JournalConfiguration::new(nodes, Sum);
+        let log_node = log.node(Network::id(2)).expect("a node");
+        let journal_node = journal.node(Network::id(2)).expect("a node");
 
-    // On all replicas of the log, but on one of the journal.
-    assert_eq!(log.append(entry()).await.expect("all"), index(3));
-    assert_eq!(log.append(entry()).await.expect("all"), index(6));
-    let appended = journal_node.append(entry()).await.expect("a reply");
-    assert_eq!(appended, index(JOURNAL + 1));
+        // On all replicas of the log, but on one of the journal.
+        assert_eq!(log.append(entry()).await.expect("all"), index(3));
+        assert_eq!(log.append(entry()).await.expect("all"), index(6));
+        let appended = journal_node.append(entry()).await.expect("a reply");
+        assert_eq!(appended, index(JOURNAL + 1));
 
-    // On one replica of the log.
-    log_node.clear(()).await.expect("a reply");
-    assert_eq!(log.last(()).await.expect("all"), index(4));
-    let last = journal_node.last(()).await.expect("a reply");
-    assert_eq!(last, index(JOURNAL + 1));
+        // On one replica of the log.
+        log_node.clear(()).await.expect("a reply");
+        assert_eq!(log.last(()).await.expect("all"), index(4));
+        let last = journal_node.last(()).await.expect("a reply");
+        assert_eq!(last, index(JOURNAL + 1));
 
-    // On all replicas of the journal.
-    journal.clear(()).await.expect("all");
-    for node in journal.nodes() {
-        let last = node.last(()).await.expect("a reply");
-        assert_eq!(last, index(JOURNAL), "at {}", node.id());
-    }
-    assert_eq!(log.last(()).await.expect("all"), index(4));
-    assert_eq!(network.connections(), 3, "the services share them");
+        // On all replicas of the journal.
+        journal.clear(()).await.expect("all");
+        for node in journal.nodes() {
+            let last = node.last(()).await.expect("a reply");
+            assert_eq!(last, index(JOURNAL), "at {}", node.id());
+        }
+        assert_eq!(log.last(()).await.expect("all"), index(4));
+        assert_eq!(network.connections(), 3, "the services share them");
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_service_without_methods_has_the_nodes_of_its_configuration() {
-    let nodes = serve(Network::new(), services).await;
-    let nothing = NothingConfiguration::new(nodes.clone());
-    assert_eq!(*nothing.configuration(), nodes);
-    let ids: Vec<NodeId> = nothing.nodes().map(|node| node.id()).collect();
-    assert_eq!(ids, [1, 2, 3].map(Network::id));
-    let unknown = nothing.node(Network::id(4)).expect_err("three nodes");
-    assert!(unknown.to_string().contains('4'), "{unknown}");
+    on_both(async |transport| {
+        let nodes = serve(Network::new(transport), services).await;
+        let nothing = NothingConfiguration::new(nodes.clone());
+        assert_eq!(*nothing.configuration(), nodes);
+        let ids: Vec<NodeId> = nothing.nodes().map(|node| node.id()).collect();
+        assert_eq!(ids, [1, 2, 3].map(Network::id));
+        let unknown = nothing.node(Network::id(4)).expect_err("three nodes");
+        assert!(unknown.to_string().contains('4'), "{unknown}");
+    })
+    .await;
 }

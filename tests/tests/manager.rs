@@ -11,8 +11,8 @@ use tests::network::Network;
 use tests::register::ReadRequest;
 use tests::register::register_gorums::RegisterConfiguration;
 use tests::replica::Cluster;
-use tests::settle;
 use tests::spec::Count;
+use tests::{on_both, settle};
 
 const ADDRESSES: [&str; 3] = ["127.0.0.1:8080", "127.0.0.1:8081", "127.0.0.1:8082"];
 
@@ -154,71 +154,86 @@ async fn an_ipv6_address_is_an_address() {
 
 #[tokio::test(start_paused = true)]
 async fn an_eager_manager_is_connected_to_every_node() {
-    let cluster = Cluster::answering(3);
-    let builder = cluster.network.manager(3);
-    let manager = builder
-        .connect_timeout(Duration::from_secs(1))
-        .connect()
-        .await;
-    assert_eq!(manager.expect("all are up").configuration().size(), 3);
+    on_both(async |transport| {
+        let cluster = Cluster::answering(transport, 3);
+        let builder = cluster.network.manager(3);
+        let manager = builder
+            .connect_timeout(Duration::from_secs(1))
+            .connect()
+            .await;
+        assert_eq!(manager.expect("all are up").configuration().size(), 3);
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn configurations_outlive_their_manager() {
-    let cluster = Cluster::answering(3);
-    let register = cluster.register(3, Count(2)).await;
-    let call = register.read(ReadRequest {});
-    drop(register);
-    call.await.expect("a quorum");
+    on_both(async |transport| {
+        let cluster = Cluster::answering(transport, 3);
+        let register = cluster.register(3, Count(2)).await;
+        let call = register.read(ReadRequest {});
+        drop(register);
+        call.await.expect("a quorum");
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_node_call_goes_to_its_node_alone() {
-    let mut cluster = Cluster::answering(3);
-    let register = cluster.register(3, ()).await;
-    let node = register.node(Network::id(2)).expect("a node");
-    node.read_no_qc(ReadRequest {}).await.expect("a reply");
-    let replicas: HashSet<_> = cluster
-        .past_events()
-        .iter()
-        .filter_map(tests::replica::arrived)
-        .collect();
-    assert_eq!(replicas, HashSet::from([2]));
-    assert_eq!(
-        register
-            .nodes()
-            .map(|node| node.id().get())
-            .collect::<Vec<_>>(),
-        [1, 2, 3]
-    );
-    assert!(register.node(Network::id(4)).is_err());
+    on_both(async |transport| {
+        let mut cluster = Cluster::answering(transport, 3);
+        let register = cluster.register(3, ()).await;
+        let node = register.node(Network::id(2)).expect("a node");
+        node.read_no_qc(ReadRequest {}).await.expect("a reply");
+        let replicas: HashSet<_> = cluster
+            .past_events()
+            .iter()
+            .filter_map(tests::replica::arrived)
+            .collect();
+        assert_eq!(replicas, HashSet::from([2]));
+        assert_eq!(
+            register
+                .nodes()
+                .map(|node| node.id().get())
+                .collect::<Vec<_>>(),
+            [1, 2, 3]
+        );
+        assert!(register.node(Network::id(4)).is_err());
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn configurations_share_the_connections_of_their_manager() {
-    let cluster = Cluster::answering(3);
-    let manager = cluster.network.manager(3).connect().await.expect("all up");
-    let some = manager
-        .configuration_of([1, 2].map(Network::id))
-        .expect("known");
-    for configuration in [manager.configuration(), some, manager.configuration()] {
-        let size = configuration.size();
-        let register = RegisterConfiguration::new(configuration, Count(size));
-        register.read(ReadRequest {}).await.expect("all");
-    }
-    assert_eq!(cluster.network.connections(), 3);
+    on_both(async |transport| {
+        let cluster = Cluster::answering(transport, 3);
+        let manager = cluster.network.manager(3).connect().await.expect("all up");
+        let some = manager
+            .configuration_of([1, 2].map(Network::id))
+            .expect("known");
+        for configuration in [manager.configuration(), some, manager.configuration()] {
+            let size = configuration.size();
+            let register = RegisterConfiguration::new(configuration, Count(size));
+            register.read(ReadRequest {}).await.expect("all");
+        }
+        assert_eq!(cluster.network.connections(), 3);
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_manager_that_was_never_connected_can_be_closed() {
-    let cluster = Cluster::answering(1);
-    cluster.network.silence(1);
-    let manager = cluster.network.manager(1).connect_lazy().await;
-    let manager = manager.expect("a manager");
-    let register = RegisterConfiguration::new(manager.configuration(), Count(1));
-    let call = tokio::spawn(register.read(ReadRequest {}).into_future());
-    settle().await;
-    manager.close();
-    let error = call.await.expect("no panic").expect_err("closed");
-    assert_eq!(*error.kind(), QuorumCallErrorKind::Closed);
+    on_both(async |transport| {
+        let cluster = Cluster::answering(transport, 1);
+        cluster.network.silence(1);
+        let manager = cluster.network.manager(1).connect_lazy().await;
+        let manager = manager.expect("a manager");
+        let register = RegisterConfiguration::new(manager.configuration(), Count(1));
+        let call = tokio::spawn(register.read(ReadRequest {}).into_future());
+        settle().await;
+        manager.close();
+        let error = call.await.expect("no panic").expect_err("closed");
+        assert_eq!(*error.kind(), QuorumCallErrorKind::Closed);
+    })
+    .await;
 }

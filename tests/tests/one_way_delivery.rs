@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use gorums_runtime::{Caller, Multicast, MulticastCall};
+use gorums_runtime::{Caller, Multicast, MulticastCall, Transport};
 use tests::register::ReadRequest;
 use tests::register::register_gorums::RegisterConfiguration;
 use tests::register::register_gorums::methods::Write;
 use tests::replica::{Cluster, handled};
-use tests::settle;
 use tests::spec::{Count, state};
+use tests::{on_both, settle};
 use tokio::time::timeout;
 
 fn multicast(caller: &Caller<()>, timestamp: i64) -> Multicast {
@@ -28,23 +28,27 @@ async fn all_handled(cluster: &mut Cluster, mut calls: usize) {
 
 #[tokio::test(start_paused = true)]
 async fn every_one_way_call_reaches_every_node_whether_or_not_it_is_waited_for() {
-    for nodes in [1, 3, 9] {
-        let mut cluster = Cluster::answering(nodes);
-        let manager = cluster.network.manager(nodes).connect().await;
-        let caller = Caller::new(manager.expect("all up").configuration(), ());
-        for timestamp in 1..=25 {
-            multicast(&caller, timestamp).await.expect("sent");
-            multicast(&caller, -timestamp).detach();
+    on_both(async |transport| {
+        for nodes in [1, 3, 9] {
+            let mut cluster = Cluster::answering(transport, nodes);
+            let manager = cluster.network.manager(nodes).connect().await;
+            let caller = Caller::new(manager.expect("all up").configuration(), ());
+            for timestamp in 1..=25 {
+                multicast(&caller, timestamp).await.expect("sent");
+                multicast(&caller, -timestamp).detach();
+            }
+            all_handled(&mut cluster, 50 * usize::from(nodes)).await;
+            settle().await;
+            assert_eq!(cluster.past_events().iter().find_map(handled), None);
         }
-        all_handled(&mut cluster, 50 * usize::from(nodes)).await;
-        settle().await;
-        assert_eq!(cluster.past_events().iter().find_map(handled), None);
-    }
+    })
+    .await;
 }
 
+/// Plain gRPC alone: calls take no room on a node stream once they are sent.
 #[tokio::test(start_paused = true)]
 async fn calls_that_were_handled_take_no_room() {
-    let mut cluster = Cluster::answering(3);
+    let mut cluster = Cluster::answering(Transport::Grpc, 3);
     let manager = cluster.network.manager(3).one_way_limit(10).connect().await;
     let caller = Caller::new(manager.expect("all up").configuration(), ());
     for burst in 0..100 {
@@ -59,14 +63,17 @@ async fn calls_that_were_handled_take_no_room() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_multicast_after_a_write_is_read_by_a_quorum() {
-    let mut cluster = Cluster::answering(3);
-    let register = cluster.register(3, Count(2)).await;
-    let caller = Caller::new(register.configuration().clone(), ());
-    let all = RegisterConfiguration::new(register.configuration().clone(), Count(3));
-    all.write(state("written", 1)).await.expect("all");
-    cluster.past_events();
-    multicast(&caller, 2).await.expect("sent");
-    cluster.wait_for(&[1, 2, 3], handled).await;
-    let read = register.read(ReadRequest {}).await.expect("a quorum");
-    assert_eq!(read, state("value", 2));
+    on_both(async |transport| {
+        let mut cluster = Cluster::answering(transport, 3);
+        let register = cluster.register(3, Count(2)).await;
+        let caller = Caller::new(register.configuration().clone(), ());
+        let all = RegisterConfiguration::new(register.configuration().clone(), Count(3));
+        all.write(state("written", 1)).await.expect("all");
+        cluster.past_events();
+        multicast(&caller, 2).await.expect("sent");
+        cluster.wait_for(&[1, 2, 3], handled).await;
+        let read = register.read(ReadRequest {}).await.expect("a quorum");
+        assert_eq!(read, state("value", 2));
+    })
+    .await;
 }

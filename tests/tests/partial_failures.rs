@@ -2,17 +2,18 @@
 
 use gorums_runtime::{
     AggregateCall, Caller, MulticastCall, NodeError, QuorumCallError, QuorumCallErrorKind,
+    Transport,
 };
 use tests::network::Network;
 use tests::register::register_gorums::methods::Write;
 use tests::replica::{Cluster, handled};
-use tests::settle;
 use tests::spec::state;
+use tests::{on_both, settle};
 use tonic::Code;
 
 /// Three nodes of which the first `down` are down.
-async fn partly_down(down: u8) -> (Cluster, Caller<()>) {
-    let cluster = Cluster::answering(3);
+async fn partly_down(transport: Transport, down: u8) -> (Cluster, Caller<()>) {
+    let cluster = Cluster::answering(transport, 3);
     for number in 1..=down {
         cluster.network.kill(number);
     }
@@ -49,27 +50,33 @@ fn assert_unavailable(errors: &[NodeError], count: std::ops::RangeInclusive<u8>)
 
 #[tokio::test(start_paused = true)]
 async fn a_call_succeeds_while_enough_nodes_are_up_and_names_the_others_when_not() {
-    for down in 0..=3 {
-        let (_cluster, caller) = partly_down(down).await;
-        assert_outcome(write(&caller).first().await, down, 1);
-        assert_outcome(write(&caller).majority().await, down, 2);
-        assert_outcome(write(&caller).all().await, down, 3);
-    }
+    on_both(async |transport| {
+        for down in 0..=3 {
+            let (_cluster, caller) = partly_down(transport, down).await;
+            assert_outcome(write(&caller).first().await, down, 1);
+            assert_outcome(write(&caller).majority().await, down, 2);
+            assert_outcome(write(&caller).all().await, down, 3);
+        }
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_multicast_names_every_node_that_is_down_and_a_detached_one_reaches_the_others() {
-    for down in 0..=3 {
-        let (mut cluster, caller) = partly_down(down).await;
-        let call = || MulticastCall::<Write>::new(&caller, state("new", 1)).start();
-        match call().await {
-            Ok(()) => assert_eq!(down, 0),
-            Err(error) => assert_unavailable(error.errors(), down..=down),
+    on_both(async |transport| {
+        for down in 0..=3 {
+            let (mut cluster, caller) = partly_down(transport, down).await;
+            let call = || MulticastCall::<Write>::new(&caller, state("new", 1)).start();
+            match call().await {
+                Ok(()) => assert_eq!(down, 0),
+                Err(error) => assert_unavailable(error.errors(), down..=down),
+            }
+            call().detach();
+            settle().await;
+            let events = cluster.past_events();
+            let handled = events.iter().filter_map(handled).count();
+            assert_eq!(handled, 2 * usize::from(3 - down));
         }
-        call().detach();
-        settle().await;
-        let events = cluster.past_events();
-        let handled = events.iter().filter_map(handled).count();
-        assert_eq!(handled, 2 * usize::from(3 - down));
-    }
+    })
+    .await;
 }

@@ -11,8 +11,8 @@ use tests::register::ReadRequest;
 use tests::register::register_gorums::methods::Write;
 use tests::register::register_gorums::{RegisterConfiguration, RegisterNode};
 use tests::replica::{Behaviour, Cluster, Gate, arrived, handled};
-use tests::settle;
 use tests::spec::{Count, state};
+use tests::{on_both, settle};
 use tonic::Code;
 
 async fn manager(cluster: &Cluster, replicas: u8) -> Manager {
@@ -30,124 +30,137 @@ fn node(manager: &Manager, number: u8) -> RegisterNode {
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_was_added_is_called() {
-    let cluster = Cluster::answering(3);
-    let manager = manager(&cluster, 1).await;
-    let before = manager.configuration();
-    let second = manager.add_node(Network::id(2), &Network::address(2)).await;
-    assert_eq!(second.expect("added").id(), Network::id(2));
-    let third = manager.add_address(&Network::address(3)).await;
-    let third = third.expect("added");
-    assert_eq!(third.id(), NodeId::from_address(third.socket_address()));
-    assert_eq!(ids(&before), [1]);
-    let all = manager.configuration();
-    assert_eq!(ids(&all), [1, 2, third.id().get()]);
-    let register = RegisterConfiguration::new(all, Count(3));
-    register.read(ReadRequest {}).await.expect("all three");
+    on_both(async |transport| {
+        let cluster = Cluster::answering(transport, 3);
+        let manager = manager(&cluster, 1).await;
+        let before = manager.configuration();
+        let second = manager.add_node(Network::id(2), &Network::address(2)).await;
+        assert_eq!(second.expect("added").id(), Network::id(2));
+        let third = manager.add_address(&Network::address(3)).await;
+        let third = third.expect("added");
+        assert_eq!(third.id(), NodeId::from_address(third.socket_address()));
+        assert_eq!(ids(&before), [1]);
+        let all = manager.configuration();
+        assert_eq!(ids(&all), [1, 2, third.id().get()]);
+        let register = RegisterConfiguration::new(all, Count(3));
+        register.read(ReadRequest {}).await.expect("all three");
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_was_removed_is_called_no_more() {
-    let mut cluster = Cluster::answering(2);
-    let manager = manager(&cluster, 2).await;
-    let before = manager.configuration();
-    let both = RegisterConfiguration::new(before.clone(), Count(2));
-    both.read(ReadRequest {}).await.expect("both");
-    manager.remove_node(Network::id(2)).expect("there are two");
-    assert_eq!(ids(&manager.configuration()), [1]);
-    assert_eq!(manager.nodes().len(), 1);
-    assert_eq!(ids(&before), [1, 2]);
-    cluster.past_events();
+    on_both(async |transport| {
+        let mut cluster = Cluster::answering(transport, 2);
+        let manager = manager(&cluster, 2).await;
+        let before = manager.configuration();
+        let both = RegisterConfiguration::new(before.clone(), Count(2));
+        both.read(ReadRequest {}).await.expect("both");
+        manager.remove_node(Network::id(2)).expect("there are two");
+        assert_eq!(ids(&manager.configuration()), [1]);
+        assert_eq!(manager.nodes().len(), 1);
+        assert_eq!(ids(&before), [1, 2]);
+        cluster.past_events();
 
-    let error = both.read(ReadRequest {}).await.expect_err("one is gone");
-    assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
-    assert_eq!(
-        error.errors()[0].to_string(),
-        "node 2 (10.0.0.2:4000): Unavailable: the node was removed"
-    );
-    let caller = Caller::new(before, ());
-    let multicast = MulticastCall::<Write>::new(&caller, state("new", 1)).start();
-    let error = multicast.await.expect_err("one is gone");
-    assert_eq!(error.errors().len(), 1);
-    assert_eq!(error.errors()[0].status().message(), "the node was removed");
-    settle().await;
-    assert!(
-        cluster
-            .past_events()
-            .iter()
-            .all(|event| arrived(event) != Some(2))
-    );
+        let error = both.read(ReadRequest {}).await.expect_err("one is gone");
+        assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
+        assert_eq!(
+            error.errors()[0].to_string(),
+            "node 2 (10.0.0.2:4000): Unavailable: the node was removed"
+        );
+        let caller = Caller::new(before, ());
+        let multicast = MulticastCall::<Write>::new(&caller, state("new", 1)).start();
+        let error = multicast.await.expect_err("one is gone");
+        assert_eq!(error.errors().len(), 1);
+        assert_eq!(error.errors()[0].status().message(), "the node was removed");
+        settle().await;
+        assert!(
+            cluster
+                .past_events()
+                .iter()
+                .all(|event| arrived(event) != Some(2))
+        );
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn calls_under_way_on_a_node_fail_when_it_is_removed() {
-    let silent = || Behaviour::AnswerAfter(Gate::closed());
-    let mut cluster = Cluster::start([silent(), silent()]);
-    cluster.network.silence(3);
-    let manager = manager(&cluster, 3).await;
-    let register = RegisterConfiguration::new(manager.configuration(), Count(3));
-    let mut quorum_call = register.read(ReadRequest {}).into_future();
-    assert!((&mut quorum_call).now_or_never().is_none());
-    let mut node_call = node(&manager, 2).read_no_qc(ReadRequest {}).into_future();
-    let mut connecting = node(&manager, 3).read_no_qc(ReadRequest {}).into_future();
-    assert!((&mut node_call).now_or_never().is_none());
-    assert!((&mut connecting).now_or_never().is_none());
-    let caller = Caller::new(manager.configuration(), ());
-    let multicast = MulticastCall::<Write>::new(&caller, state("new", 1)).start();
-    cluster.wait_for(&[1, 2], arrived).await;
-    settle().await;
-    for number in [2, 3] {
-        manager.remove_node(Network::id(number)).expect("known");
-    }
-    for call in [node_call, connecting] {
-        let error = call.await.expect_err("removed");
-        assert_eq!(error.code(), Code::Unavailable);
-        assert_eq!(error.status().message(), "the node was removed");
-    }
-    let error = multicast.await.expect_err("one was not connected");
-    assert_eq!(error.errors().len(), 1);
-    assert_eq!(error.errors()[0].node(), Network::id(3));
-    assert_eq!(error.errors()[0].status().message(), "the node was removed");
-    // The first node is none of those that fail.
-    assert!(
-        tokio::time::timeout(Duration::from_secs(60), &mut quorum_call)
-            .await
-            .is_err()
-    );
-    cluster.network.kill(1);
-    let error = quorum_call.await.expect_err("no node is left");
-    let mut failed: Vec<_> = error
-        .errors()
-        .iter()
-        .map(|error| (error.node().get(), error.status().message()))
-        .collect();
-    failed.sort_unstable();
-    assert_eq!(failed.len(), 3);
-    assert_eq!(
-        failed[1..],
-        [(2, "the node was removed"), (3, "the node was removed")]
-    );
+    on_both(async |transport| {
+        let silent = || Behaviour::AnswerAfter(Gate::closed());
+        let mut cluster = Cluster::start(transport, [silent(), silent()]);
+        cluster.network.silence(3);
+        let manager = manager(&cluster, 3).await;
+        let register = RegisterConfiguration::new(manager.configuration(), Count(3));
+        let mut quorum_call = register.read(ReadRequest {}).into_future();
+        assert!((&mut quorum_call).now_or_never().is_none());
+        let mut node_call = node(&manager, 2).read_no_qc(ReadRequest {}).into_future();
+        let mut connecting = node(&manager, 3).read_no_qc(ReadRequest {}).into_future();
+        assert!((&mut node_call).now_or_never().is_none());
+        assert!((&mut connecting).now_or_never().is_none());
+        let caller = Caller::new(manager.configuration(), ());
+        let multicast = MulticastCall::<Write>::new(&caller, state("new", 1)).start();
+        cluster.wait_for(&[1, 2], arrived).await;
+        settle().await;
+        for number in [2, 3] {
+            manager.remove_node(Network::id(number)).expect("known");
+        }
+        for call in [node_call, connecting] {
+            let error = call.await.expect_err("removed");
+            assert_eq!(error.code(), Code::Unavailable);
+            assert_eq!(error.status().message(), "the node was removed");
+        }
+        let error = multicast.await.expect_err("one was not connected");
+        assert_eq!(error.errors().len(), 1);
+        assert_eq!(error.errors()[0].node(), Network::id(3));
+        assert_eq!(error.errors()[0].status().message(), "the node was removed");
+        // The first node is none of those that fail.
+        assert!(
+            tokio::time::timeout(Duration::from_secs(60), &mut quorum_call)
+                .await
+                .is_err()
+        );
+        cluster.network.kill(1);
+        let error = quorum_call.await.expect_err("no node is left");
+        let mut failed: Vec<_> = error
+            .errors()
+            .iter()
+            .map(|error| (error.node().get(), error.status().message()))
+            .collect();
+        failed.sort_unstable();
+        assert_eq!(failed.len(), 3);
+        assert_eq!(
+            failed[1..],
+            [(2, "the node was removed"), (3, "the node was removed")]
+        );
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_id_and_address_that_were_removed_can_be_added_again() {
-    let mut cluster = Cluster::answering(2);
-    let manager = manager(&cluster, 2).await;
-    let removed = node(&manager, 2);
-    manager.remove_node(Network::id(2)).expect("there are two");
-    let again = manager.add_node(Network::id(2), &Network::address(2)).await;
-    again.expect("added");
-    node(&manager, 2)
-        .read_no_qc(ReadRequest {})
-        .await
-        .expect("a reply");
-    cluster.wait_for(&[2], handled).await;
-    let error = removed.read_no_qc(ReadRequest {}).await;
-    assert_eq!(error.expect_err("removed").code(), Code::Unavailable);
+    on_both(async |transport| {
+        let mut cluster = Cluster::answering(transport, 2);
+        let manager = manager(&cluster, 2).await;
+        let removed = node(&manager, 2);
+        manager.remove_node(Network::id(2)).expect("there are two");
+        let again = manager.add_node(Network::id(2), &Network::address(2)).await;
+        again.expect("added");
+        node(&manager, 2)
+            .read_no_qc(ReadRequest {})
+            .await
+            .expect("a reply");
+        cluster.wait_for(&[2], handled).await;
+        let error = removed.read_no_qc(ReadRequest {}).await;
+        assert_eq!(error.expect_err("removed").code(), Code::Unavailable);
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn nodes_that_a_pool_has_already_are_refused_and_named() {
-    let cluster = Cluster::answering(2);
+    on_both(async |transport| {
+    let cluster = Cluster::answering(transport, 2);
     let manager = manager(&cluster, 2).await;
     let add = async |number: u8, address: u8| {
         let address = Network::address(address);
@@ -180,6 +193,8 @@ async fn nodes_that_a_pool_has_already_are_refused_and_named() {
         "node 2 (10.0.0.2:4000) is the manager's last one; \
          add another before it is removed, or close the manager"
     );
+})
+.await;
 }
 
 #[tokio::test]
@@ -210,12 +225,15 @@ async fn of_nodes_that_are_added_at_once_with_one_id_exactly_one_is() {
 
 #[tokio::test(start_paused = true)]
 async fn a_closed_manager_takes_no_nodes() {
-    let cluster = Cluster::answering(2);
-    let manager = manager(&cluster, 1).await;
-    manager.close();
-    let error = manager.add_node(Network::id(2), &Network::address(2)).await;
-    assert_eq!(
-        error.expect_err("closed").to_string(),
-        "cannot add node 2 (10.0.0.2:4000): the manager is closed"
-    );
+    on_both(async |transport| {
+        let cluster = Cluster::answering(transport, 2);
+        let manager = manager(&cluster, 1).await;
+        manager.close();
+        let error = manager.add_node(Network::id(2), &Network::address(2)).await;
+        assert_eq!(
+            error.expect_err("closed").to_string(),
+            "cannot add node 2 (10.0.0.2:4000): the manager is closed"
+        );
+    })
+    .await;
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use gorums_runtime::{
     Backoff, Context, Manager, ManagerBuilder, ManagerError, NodeId, RunningServer, ServerError,
+    Transport,
 };
 use tests::authority::Authority;
 use tests::golden::no_package::pinger_gorums::{
@@ -15,6 +16,7 @@ use tests::golden::no_package::pinger_gorums::{
 };
 use tests::golden::no_package::{Ping, Pong};
 use tests::golden::register_2017;
+use tests::on_both;
 use tests::register::ReadRequest;
 use tests::register::register_gorums::RegisterConfiguration;
 use tests::register_2017::{Quorums, state};
@@ -28,14 +30,15 @@ use tonic::{Code, Request, Status};
 /// A replica that is served by TLS, and what it saw of its clients.
 struct Replica {
     _cluster: Cluster,
+    transport: Transport,
     address: SocketAddr,
     /// How many certificates the client of each call presented.
     certificates: Arc<Mutex<Vec<usize>>>,
 }
 
 impl Replica {
-    async fn start(tls: ServerTlsConfig) -> Self {
-        let cluster = Cluster::start([]);
+    async fn start(transport: Transport, tls: ServerTlsConfig) -> Self {
+        let cluster = Cluster::start(transport, []);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let certificates = Arc::default();
@@ -51,19 +54,24 @@ impl Replica {
             .tls_config(tls)
             .expect("valid")
             .layer(tonic::service::InterceptorLayer::new(look))
-            .add_routes(cluster.services(1, Behaviour::Answer));
+            .add_routes(cluster.services(1, Behaviour::Answer).into_routes());
         tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
         Self {
             _cluster: cluster,
+            transport,
             address,
             certificates,
         }
     }
 
+    fn builder(&self) -> ManagerBuilder {
+        Manager::builder().transport(self.transport)
+    }
+
     /// A manager of the replica, by its name.
     fn manager(&self, tls: ClientTlsConfig) -> ManagerBuilder {
         let address = format!("localhost:{}", self.address.port());
-        Manager::builder().address(address).tls(tls)
+        self.builder().address(address).tls(tls)
     }
 }
 
@@ -77,138 +85,155 @@ async fn read(manager: &Manager) -> Result<(), Status> {
 
 #[tokio::test]
 async fn a_node_is_known_by_a_certificate_for_the_host_in_its_address() {
-    let authority = Authority::new();
-    let tls = ServerTlsConfig::new().identity(authority.identity("localhost"));
-    let replica = Replica::start(tls).await;
-    let trusting = ClientTlsConfig::new().ca_certificate(authority.certificate());
-    let manager = replica.manager(trusting.clone()).connect().await;
-    read(&manager.expect("trusted")).await.expect("a reply");
-    let manager = replica.manager(trusting.clone()).connect_lazy().await;
-    read(&manager.expect("valid")).await.expect("a reply");
+    on_both(async |transport| {
+        let authority = Authority::new();
+        let tls = ServerTlsConfig::new().identity(authority.identity("localhost"));
+        let replica = Replica::start(transport, tls).await;
+        let trusting = ClientTlsConfig::new().ca_certificate(authority.certificate());
+        let manager = replica.manager(trusting.clone()).connect().await;
+        read(&manager.expect("trusted")).await.expect("a reply");
+        let manager = replica.manager(trusting.clone()).connect_lazy().await;
+        read(&manager.expect("valid")).await.expect("a reply");
 
-    // The certificate is for a name, and not for the address that it resolves to.
-    let by_address = || Manager::builder().address(replica.address.to_string());
-    let manager = by_address().tls(trusting.clone()).connect().await;
-    let error = manager.expect_err("another name").to_string();
-    assert!(
-        error.contains(&format!("({}): Unavailable", replica.address)),
-        "{error}"
-    );
-    assert!(error.contains("not valid for name"), "{error}");
-    let named = trusting.domain_name("localhost");
-    let manager = by_address().tls(named).connect().await;
-    read(&manager.expect("the name is given"))
-        .await
-        .expect("a reply");
+        // The certificate is for a name, and not for the address that it resolves to.
+        let by_address = || replica.builder().address(replica.address.to_string());
+        let manager = by_address().tls(trusting.clone()).connect().await;
+        let error = manager.expect_err("another name").to_string();
+        assert!(
+            error.contains(&format!("({}): Unavailable", replica.address)),
+            "{error}"
+        );
+        assert!(error.contains("not valid for name"), "{error}");
+        let named = trusting.domain_name("localhost");
+        let manager = by_address().tls(named).connect().await;
+        read(&manager.expect("the name is given"))
+            .await
+            .expect("a reply");
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_node_with_a_certificate_of_an_unknown_authority_is_unavailable_and_left_alone() {
-    let tls = ServerTlsConfig::new().identity(Authority::new().identity("localhost"));
-    let replica = Replica::start(tls).await;
-    let trusting = ClientTlsConfig::new().ca_certificate(Authority::new().certificate());
-    let error = replica.manager(trusting.clone()).connect().await;
-    let error = error.expect_err("unknown");
-    assert!(matches!(error, ManagerError::Connect { .. }), "{error}");
-    assert!(
-        error.to_string().contains("invalid peer certificate"),
-        "{error}"
-    );
-    assert!(error.to_string().contains("(localhost:"), "{error}");
-
-    let long = Duration::from_secs(3600);
-    let connections = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&connections);
-    let lazy = replica.manager(trusting).backoff(Backoff::new(long, long));
-    let lazy = lazy.connector(move |address| {
-        count.fetch_add(1, Ordering::SeqCst);
-        TcpStream::connect(address)
-    });
-    let manager = lazy.connect_lazy().await.expect("valid");
-    for _ in 0..2 {
-        let error = read(&manager).await.expect_err("unknown");
-        assert_eq!(error.code(), Code::Unavailable);
+    on_both(async |transport| {
+        let tls = ServerTlsConfig::new().identity(Authority::new().identity("localhost"));
+        let replica = Replica::start(transport, tls).await;
+        let trusting = ClientTlsConfig::new().ca_certificate(Authority::new().certificate());
+        let error = replica.manager(trusting.clone()).connect().await;
+        let error = error.expect_err("unknown");
+        assert!(matches!(error, ManagerError::Connect { .. }), "{error}");
         assert!(
-            error.message().contains("invalid peer certificate"),
+            error.to_string().contains("invalid peer certificate"),
             "{error}"
         );
-    }
-    assert_eq!(connections.load(Ordering::SeqCst), 1);
+        assert!(error.to_string().contains("(localhost:"), "{error}");
+
+        let long = Duration::from_secs(3600);
+        let connections = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&connections);
+        let lazy = replica.manager(trusting).backoff(Backoff::new(long, long));
+        let lazy = lazy.connector(move |address| {
+            count.fetch_add(1, Ordering::SeqCst);
+            TcpStream::connect(address)
+        });
+        let manager = lazy.connect_lazy().await.expect("valid");
+        for _ in 0..2 {
+            let error = read(&manager).await.expect_err("unknown");
+            assert_eq!(error.code(), Code::Unavailable);
+            assert!(
+                error.message().contains("invalid peer certificate"),
+                "{error}"
+            );
+        }
+        assert_eq!(connections.load(Ordering::SeqCst), 1);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_node_that_asks_for_a_certificate_sees_that_of_its_client() {
-    let authority = Authority::new();
-    let tls = ServerTlsConfig::new()
-        .identity(authority.identity("localhost"))
-        .client_ca_root(authority.certificate());
-    let replica = Replica::start(tls).await;
-    let trusting = ClientTlsConfig::new().ca_certificate(authority.certificate());
-    let known = trusting.clone().identity(authority.identity("client"));
-    let manager = replica.manager(known).connect().await.expect("known");
-    read(&manager).await.expect("a reply");
-    assert_eq!(*replica.certificates.lock().expect("not poisoned"), [1]);
+    on_both(async |transport| {
+        let authority = Authority::new();
+        let tls = ServerTlsConfig::new()
+            .identity(authority.identity("localhost"))
+            .client_ca_root(authority.certificate());
+        let replica = Replica::start(transport, tls).await;
+        let trusting = ClientTlsConfig::new().ca_certificate(authority.certificate());
+        let known = trusting.clone().identity(authority.identity("client"));
+        let manager = replica.manager(known).connect().await.expect("known");
+        read(&manager).await.expect("a reply");
+        assert_eq!(*replica.certificates.lock().expect("not poisoned"), [1]);
 
-    let manager = replica.manager(trusting.clone()).connect_lazy().await;
-    let error = read(&manager.expect("valid"))
-        .await
-        .expect_err("no certificate");
-    assert_eq!(error.code(), Code::Unavailable);
-    assert!(error.message().contains("CertificateRequired"), "{error}");
+        let manager = replica.manager(trusting.clone()).connect_lazy().await;
+        let error = read(&manager.expect("valid"))
+            .await
+            .expect_err("no certificate");
+        assert_eq!(error.code(), Code::Unavailable);
+        assert!(error.message().contains("CertificateRequired"), "{error}");
 
-    let unknown = trusting.identity(Authority::new().identity("client"));
-    let manager = replica.manager(unknown).connect_lazy().await;
-    let error = read(&manager.expect("valid")).await.expect_err("unknown");
-    assert_eq!(error.code(), Code::Unavailable);
-    assert!(error.message().contains("fatal alert"), "{error}");
-    assert_eq!(replica.certificates.lock().expect("not poisoned").len(), 1);
+        let unknown = trusting.identity(Authority::new().identity("client"));
+        let manager = replica.manager(unknown).connect_lazy().await;
+        let error = read(&manager.expect("valid")).await.expect_err("unknown");
+        assert_eq!(error.code(), Code::Unavailable);
+        assert!(error.message().contains("fatal alert"), "{error}");
+        assert_eq!(replica.certificates.lock().expect("not poisoned").len(), 1);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn tls_is_spoken_over_the_connections_of_a_connector_as_well() {
-    let authority = Authority::new();
-    let tls = ServerTlsConfig::new().identity(authority.identity("replica.test"));
-    let replica = Replica::start(tls).await;
-    let address = replica.address;
-    let trusting = ClientTlsConfig::new().ca_certificate(authority.certificate());
-    let manager = Manager::builder()
-        .address("10.0.0.1:4000")
-        .connector(move |_| TcpStream::connect(address))
-        .tls(trusting.domain_name("replica.test"))
-        .connect()
-        .await;
-    read(&manager.expect("connected")).await.expect("a reply");
+    on_both(async |transport| {
+        let authority = Authority::new();
+        let tls = ServerTlsConfig::new().identity(authority.identity("replica.test"));
+        let replica = Replica::start(transport, tls).await;
+        let address = replica.address;
+        let trusting = ClientTlsConfig::new().ca_certificate(authority.certificate());
+        let manager = replica
+            .builder()
+            .address("10.0.0.1:4000")
+            .connector(move |_| TcpStream::connect(address))
+            .tls(trusting.domain_name("replica.test"))
+            .connect()
+            .await;
+        read(&manager.expect("connected")).await.expect("a reply");
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_node_without_tls_is_unavailable_by_tls_and_the_other_way_round() {
-    let authority = Authority::new();
-    let tls = ServerTlsConfig::new().identity(authority.identity("localhost"));
-    let replica = Replica::start(tls).await;
-    let manager = Manager::builder().address(replica.address.to_string());
-    let manager = manager.connect_lazy().await.expect("valid");
-    let error = read(&manager).await.expect_err("no TLS");
-    assert_eq!(error.code(), Code::Unavailable, "{error}");
+    on_both(async |transport| {
+        let authority = Authority::new();
+        let tls = ServerTlsConfig::new().identity(authority.identity("localhost"));
+        let replica = Replica::start(transport, tls).await;
+        let manager = replica.builder().address(replica.address.to_string());
+        let manager = manager.connect_lazy().await.expect("valid");
+        let error = read(&manager).await.expect_err("no TLS");
+        assert_eq!(error.code(), Code::Unavailable, "{error}");
 
-    let (client, server) = tokio::io::duplex(1024);
-    let client = Mutex::new(Some(client));
-    let answering = tokio::spawn(async move {
-        let mut server = server;
-        tokio::io::AsyncWriteExt::write_all(&mut server, b"220 mail.example.com\r\n").await
-    });
-    let manager = Manager::builder()
-        .address("10.0.0.1:4000")
-        .connector(move |_| {
-            let client = client.lock().expect("not poisoned").take();
-            async { client.ok_or(io::Error::from(io::ErrorKind::ConnectionRefused)) }
-        })
-        .tls(ClientTlsConfig::new().ca_certificate(authority.certificate()))
-        .connect()
-        .await;
-    let error = manager.expect_err("another protocol");
-    assert!(matches!(error, ManagerError::Connect { .. }), "{error}");
-    assert!(error.to_string().contains("Unavailable: "), "{error}");
-    answering.await.expect("no panic").expect("sent");
+        let (client, server) = tokio::io::duplex(1024);
+        let client = Mutex::new(Some(client));
+        let answering = tokio::spawn(async move {
+            let mut server = server;
+            tokio::io::AsyncWriteExt::write_all(&mut server, b"220 mail.example.com\r\n").await
+        });
+        let manager = replica
+            .builder()
+            .address("10.0.0.1:4000")
+            .connector(move |_| {
+                let client = client.lock().expect("not poisoned").take();
+                async { client.ok_or(io::Error::from(io::ErrorKind::ConnectionRefused)) }
+            })
+            .tls(ClientTlsConfig::new().ca_certificate(authority.certificate()))
+            .connect()
+            .await;
+        let error = manager.expect_err("another protocol");
+        assert!(matches!(error, ManagerError::Connect { .. }), "{error}");
+        assert!(error.to_string().contains("Unavailable: "), "{error}");
+        answering.await.expect("no panic").expect("sent");
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -273,64 +298,73 @@ async fn served(server: Result<gorums_runtime::Server, ServerError>) -> RunningS
 
 #[tokio::test]
 async fn a_handler_sees_the_certificate_that_its_caller_presents() {
-    let authority = Authority::new();
-    let (certificate, identity) = authority.issue("client");
-    let replica = || {
-        let expected = certificate.clone();
-        gorums_runtime::Server::new(PingerReplicaServer::new(Watchful { expected }))
-    };
-    let tls = ServerTlsConfig::new().client_ca_root(authority.certificate());
-    let tls = tls.client_auth_optional(true);
-    let server = served(replica().tls(authority.identity("localhost"), tls)).await;
-    let plain = served(Ok(replica())).await;
+    on_both(async |transport| {
+        let authority = Authority::new();
+        let (certificate, identity) = authority.issue("client");
+        let replica = || {
+            let expected = certificate.clone();
+            gorums_runtime::Server::new(PingerReplicaServer::new(Watchful { expected }))
+        };
+        let tls = ServerTlsConfig::new().client_ca_root(authority.certificate());
+        let tls = tls.client_auth_optional(true);
+        let server = served(replica().tls(authority.identity("localhost"), tls)).await;
+        let plain = served(Ok(replica())).await;
 
-    let trusting = ClientTlsConfig::new().ca_certificate(authority.certificate());
-    let ping = async |server: &RunningServer, tls: Option<ClientTlsConfig>| {
-        let address = format!("localhost:{}", server.address().port());
-        let builder = Manager::builder().node(NodeId::new(1), address);
-        let builder = tls.into_iter().fold(builder, ManagerBuilder::tls);
-        let manager = builder.connect().await.expect("connected");
-        let pinger = PingerConfiguration::new(manager.configuration(), ());
-        let node = pinger.node(NodeId::new(1)).expect("a node");
-        let outcome = node.ping_one(Ping {}).await;
-        outcome.map(|pong| pong.count).map_err(|error| error.code())
-    };
-    let known = trusting.clone().identity(identity);
-    assert_eq!(ping(&server, Some(known)).await, Ok(1));
-    let another = trusting.clone().identity(authority.identity("client"));
-    let another = ping(&server, Some(another)).await;
-    assert_eq!(another, Err(Code::PermissionDenied));
-    let nameless = ping(&server, Some(trusting)).await;
-    assert_eq!(nameless, Err(Code::Unauthenticated));
-    assert_eq!(ping(&plain, None).await, Err(Code::Unauthenticated));
+        let trusting = ClientTlsConfig::new().ca_certificate(authority.certificate());
+        let ping = async |server: &RunningServer, tls: Option<ClientTlsConfig>| {
+            let address = format!("localhost:{}", server.address().port());
+            let builder = Manager::builder()
+                .transport(transport)
+                .node(NodeId::new(1), address);
+            let builder = tls.into_iter().fold(builder, ManagerBuilder::tls);
+            let manager = builder.connect().await.expect("connected");
+            let pinger = PingerConfiguration::new(manager.configuration(), ());
+            let node = pinger.node(NodeId::new(1)).expect("a node");
+            let outcome = node.ping_one(Ping {}).await;
+            outcome.map(|pong| pong.count).map_err(|error| error.code())
+        };
+        let known = trusting.clone().identity(identity);
+        assert_eq!(ping(&server, Some(known)).await, Ok(1));
+        let another = trusting.clone().identity(authority.identity("client"));
+        let another = ping(&server, Some(another)).await;
+        assert_eq!(another, Err(Code::PermissionDenied));
+        let nameless = ping(&server, Some(trusting)).await;
+        assert_eq!(nameless, Err(Code::Unauthenticated));
+        assert_eq!(ping(&plain, None).await, Err(Code::Unauthenticated));
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn quorums_write_and_read_by_tls_from_servers_of_another_name() {
-    use register_2017::register_gorums::{RegisterConfiguration, RegisterReplicaServer};
+    on_both(async |transport| {
+        use register_2017::register_gorums::{RegisterConfiguration, RegisterReplicaServer};
 
-    let authority = Authority::new();
-    let mut servers = Vec::new();
-    for _ in 0..3 {
-        let replica = tests::register_2017::Replica::default();
-        let server = gorums_runtime::Server::new(RegisterReplicaServer::new(replica));
-        let identity = authority.identity("replica.test");
-        servers.push(served(server.tls(identity, ServerTlsConfig::new())).await);
-    }
-    let trusting = ClientTlsConfig::new().ca_certificate(authority.certificate());
-    let addresses = servers.iter().map(|server| server.address().to_string());
-    let manager = Manager::builder()
-        .addresses(addresses)
-        .tls(trusting.domain_name("replica.test"))
-        .connect()
-        .await
-        .expect("trusted");
-    let quorums = Quorums { read: 2, write: 3 };
-    let register = RegisterConfiguration::new(manager.configuration(), quorums);
-    let written = register.write(state("secret", 1)).await;
-    assert!(written.expect("all three").new);
-    let read = register.read(register_2017::ReadRequest {}).await;
-    assert_eq!(read.expect("two"), state("secret", 1));
+        let authority = Authority::new();
+        let mut servers = Vec::new();
+        for _ in 0..3 {
+            let replica = tests::register_2017::Replica::default();
+            let server = gorums_runtime::Server::new(RegisterReplicaServer::new(replica));
+            let identity = authority.identity("replica.test");
+            servers.push(served(server.tls(identity, ServerTlsConfig::new())).await);
+        }
+        let trusting = ClientTlsConfig::new().ca_certificate(authority.certificate());
+        let addresses = servers.iter().map(|server| server.address().to_string());
+        let manager = Manager::builder()
+            .transport(transport)
+            .addresses(addresses)
+            .tls(trusting.domain_name("replica.test"))
+            .connect()
+            .await
+            .expect("trusted");
+        let quorums = Quorums { read: 2, write: 3 };
+        let register = RegisterConfiguration::new(manager.configuration(), quorums);
+        let written = register.write(state("secret", 1)).await;
+        assert!(written.expect("all three").new);
+        let read = register.read(register_2017::ReadRequest {}).await;
+        assert_eq!(read.expect("two"), state("secret", 1));
+    })
+    .await;
 }
 
 #[tokio::test]

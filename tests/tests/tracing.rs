@@ -10,6 +10,7 @@ use gorums_runtime::{
     AggregateCall, CallOptions, Caller, Configuration, MulticastCall, NodeCaller, Unicast,
 };
 use tests::network::Network;
+use tests::on_both;
 use tests::register::ReadRequest;
 use tests::register::register_gorums::RegisterConfiguration;
 use tests::register::register_gorums::methods::{Read, Write};
@@ -150,179 +151,194 @@ async fn configuration(cluster: &Cluster, replicas: u8) -> Configuration {
 
 #[tokio::test(start_paused = true)]
 async fn a_decided_call_is_a_span_with_an_event_for_each_reply() {
-    let cluster = Cluster::answering(2);
-    let configuration = configuration(&cluster, 2).await;
-    let register = RegisterConfiguration::new(configuration.clone(), Count(2));
-    let (told, _guard) = Told::listen();
-    let call = register.read(ReadRequest {});
-    call.timeout(Duration::from_secs(1)).await.expect("both");
-    let [span] = &told.spans()[..] else {
-        panic!("one span: {told:?}");
-    };
-    assert_eq!(
-        (span.name.as_str(), span.level),
-        ("quorum_call", Level::DEBUG)
-    );
-    let expected = fields([
-        ("otel.name", "register.Register/Read"),
-        ("otel.kind", "client"),
-        ("rpc.system", "grpc"),
-        ("rpc.service", "register.Register"),
-        ("rpc.method", "Read"),
-        ("gorums.configuration.id", &configuration.id().to_string()),
-        ("gorums.nodes", "2"),
-        ("gorums.deadline", "1s"),
-        ("gorums.outcome", "decided"),
-    ]);
-    assert_eq!(span.fields, expected);
-    let mut replies = told.events();
-    replies.sort_by_key(|reply| reply.fields["gorums.node.id"].clone());
-    for (number, reply) in (1..).zip(&replies) {
-        assert_eq!((reply.name.as_str(), reply.level), ("reply", Level::TRACE));
-        assert_eq!(reply.inside, Some("quorum_call"));
+    on_both(async |transport| {
+        let cluster = Cluster::answering(transport, 2);
+        let configuration = configuration(&cluster, 2).await;
+        let register = RegisterConfiguration::new(configuration.clone(), Count(2));
+        let (told, _guard) = Told::listen();
+        let call = register.read(ReadRequest {});
+        call.timeout(Duration::from_secs(1)).await.expect("both");
+        let [span] = &told.spans()[..] else {
+            panic!("one span: {told:?}");
+        };
+        assert_eq!(
+            (span.name.as_str(), span.level),
+            ("quorum_call", Level::DEBUG)
+        );
         let expected = fields([
-            ("gorums.node.id", &number.to_string()),
-            ("server.address", &format!("10.0.0.{number}")),
-            ("server.port", "4000"),
-            ("duration", "0ns"),
+            ("otel.name", "register.Register/Read"),
+            ("otel.kind", "client"),
+            ("rpc.system", "grpc"),
+            ("rpc.service", "register.Register"),
+            ("rpc.method", "Read"),
+            ("gorums.configuration.id", &configuration.id().to_string()),
+            ("gorums.nodes", "2"),
+            ("gorums.deadline", "1s"),
+            ("gorums.outcome", "decided"),
         ]);
-        assert_eq!(reply.fields, expected);
-    }
-    assert_eq!(replies.len(), 2);
+        assert_eq!(span.fields, expected);
+        let mut replies = told.events();
+        replies.sort_by_key(|reply| reply.fields["gorums.node.id"].clone());
+        for (number, reply) in (1..).zip(&replies) {
+            assert_eq!((reply.name.as_str(), reply.level), ("reply", Level::TRACE));
+            assert_eq!(reply.inside, Some("quorum_call"));
+            let expected = fields([
+                ("gorums.node.id", &number.to_string()),
+                ("server.address", &format!("10.0.0.{number}")),
+                ("server.port", "4000"),
+                ("duration", "0ns"),
+            ]);
+            assert_eq!(reply.fields, expected);
+        }
+        assert_eq!(replies.len(), 2);
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_incomplete_call_tells_how_its_nodes_failed() {
-    let broken = Behaviour::FailAfter(Duration::from_millis(5), Status::internal("broken"));
-    let cluster = Cluster::start([broken]);
-    let register = RegisterConfiguration::new(configuration(&cluster, 2).await, Count(2));
-    let (told, _guard) = Told::listen();
-    let call = register.read(ReadRequest {});
-    call.await.expect_err("none is left");
-    assert_eq!(
-        told.outcomes(),
-        [("quorum_call".into(), "incomplete".into())]
-    );
-    assert!(!told.spans()[0].fields.contains_key("gorums.deadline"));
-    let failures = told.events();
-    assert_eq!(failures.len(), 2);
-    for failure in &failures {
+    on_both(async |transport| {
+        let broken = Behaviour::FailAfter(Duration::from_millis(5), Status::internal("broken"));
+        let cluster = Cluster::start(transport, [broken]);
+        let register = RegisterConfiguration::new(configuration(&cluster, 2).await, Count(2));
+        let (told, _guard) = Told::listen();
+        let call = register.read(ReadRequest {});
+        call.await.expect_err("none is left");
         assert_eq!(
-            (failure.name.as_str(), failure.level),
-            ("failure", Level::DEBUG)
+            told.outcomes(),
+            [("quorum_call".into(), "incomplete".into())]
         );
-        assert_eq!(failure.inside, Some("quorum_call"));
-    }
-    let code = |failure: &Entry| failure.fields["rpc.grpc.status_code"].clone();
-    assert_eq!(code(&failures[0]), "14");
-    let expected = fields([
-        ("gorums.node.id", "1"),
-        ("server.address", "10.0.0.1"),
-        ("server.port", "4000"),
-        ("duration", "5ms"),
-        ("rpc.grpc.status_code", "13"),
-        ("error", "broken"),
-    ]);
-    assert_eq!(failures[1].fields, expected);
+        assert!(!told.spans()[0].fields.contains_key("gorums.deadline"));
+        let failures = told.events();
+        assert_eq!(failures.len(), 2);
+        for failure in &failures {
+            assert_eq!(
+                (failure.name.as_str(), failure.level),
+                ("failure", Level::DEBUG)
+            );
+            assert_eq!(failure.inside, Some("quorum_call"));
+        }
+        let code = |failure: &Entry| failure.fields["rpc.grpc.status_code"].clone();
+        assert_eq!(code(&failures[0]), "14");
+        let expected = fields([
+            ("gorums.node.id", "1"),
+            ("server.address", "10.0.0.1"),
+            ("server.port", "4000"),
+            ("duration", "5ms"),
+            ("rpc.grpc.status_code", "13"),
+            ("error", "broken"),
+        ]);
+        assert_eq!(failures[1].fields, expected);
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_dropped_is_cancelled_and_one_that_never_started_is_nothing() {
-    let cluster = Cluster::start([silent()]);
-    let configuration = configuration(&cluster, 1).await;
-    let register = RegisterConfiguration::new(configuration.clone(), Count(1));
-    let caller = Caller::new(configuration, ());
-    let node = register.node(Network::id(1)).expect("a node");
-    let (told, _guard) = Told::listen();
-    drop(register.read(ReadRequest {}));
-    assert!(told.spans().is_empty());
-    let mut calls = (
-        register.read(ReadRequest {}).into_future(),
-        node.read_no_qc(ReadRequest {}).into_future(),
-        AggregateCall::<Read>::new(&caller, ReadRequest {}).responses(),
-        MulticastCall::<Write>::new(&caller, state("new", 1)).start(),
-    );
-    assert!((&mut calls.0).now_or_never().is_none());
-    assert!((&mut calls.1).now_or_never().is_none());
-    assert!(calls.2.next().now_or_never().is_none());
-    assert!(
-        told.outcomes()
-            .iter()
-            .all(|(_, outcome)| outcome.is_empty())
-    );
-    drop(calls);
-    let mut outcomes = told.outcomes();
-    outcomes.sort_unstable();
-    let cancelled = ["multicast", "node_call", "quorum_call", "responses"];
-    assert_eq!(
-        outcomes,
-        cancelled.map(|name| (name.into(), "cancelled".into()))
-    );
-    assert!(told.events().is_empty());
-    drop(register.read(ReadRequest {}).start());
-    tests::settle().await;
-    assert_eq!(
-        told.outcomes()[4],
-        ("quorum_call".into(), "cancelled".into())
-    );
+    on_both(async |transport| {
+        let cluster = Cluster::start(transport, [silent()]);
+        let configuration = configuration(&cluster, 1).await;
+        let register = RegisterConfiguration::new(configuration.clone(), Count(1));
+        let caller = Caller::new(configuration, ());
+        let node = register.node(Network::id(1)).expect("a node");
+        let (told, _guard) = Told::listen();
+        drop(register.read(ReadRequest {}));
+        assert!(told.spans().is_empty());
+        let mut calls = (
+            register.read(ReadRequest {}).into_future(),
+            node.read_no_qc(ReadRequest {}).into_future(),
+            AggregateCall::<Read>::new(&caller, ReadRequest {}).responses(),
+            MulticastCall::<Write>::new(&caller, state("new", 1)).start(),
+        );
+        assert!((&mut calls.0).now_or_never().is_none());
+        assert!((&mut calls.1).now_or_never().is_none());
+        assert!(calls.2.next().now_or_never().is_none());
+        assert!(
+            told.outcomes()
+                .iter()
+                .all(|(_, outcome)| outcome.is_empty())
+        );
+        drop(calls);
+        let mut outcomes = told.outcomes();
+        outcomes.sort_unstable();
+        let cancelled = ["multicast", "node_call", "quorum_call", "responses"];
+        assert_eq!(
+            outcomes,
+            cancelled.map(|name| (name.into(), "cancelled".into()))
+        );
+        assert!(told.events().is_empty());
+        drop(register.read(ReadRequest {}).start());
+        tests::settle().await;
+        assert_eq!(
+            told.outcomes()[4],
+            ("quorum_call".into(), "cancelled".into())
+        );
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_way_to_call_has_its_span_and_tells_how_it_ended() {
-    let cluster = Cluster::start([Behaviour::Answer, silent()]);
-    let (two, three) = (
-        configuration(&cluster, 2).await,
-        configuration(&cluster, 3).await,
-    );
-    let hurried = CallOptions::new().timeout(Duration::from_millis(50));
-    let caller = Caller::new(two.clone(), ()).with_options(hurried);
-    let one = caller.node(Network::id(1)).expect("a node");
-    let down = three.node(Network::id(3));
-    let down = NodeCaller::new(down.expect("a node"));
-    let register = RegisterConfiguration::new(two, Count(1));
-    let (told, _guard) = Told::listen();
-    let node = register.node(Network::id(1)).expect("a node");
-    node.read_no_qc(ReadRequest {}).await.expect("a reply");
-    let span = &told.spans()[0];
-    assert_eq!(span.fields["gorums.node.id"], "1");
-    assert_eq!(span.fields["server.address"], "10.0.0.1");
-    assert_eq!(told.events()[0].inside, Some("node_call"));
+    on_both(async |transport| {
+        let cluster = Cluster::start(transport, [Behaviour::Answer, silent()]);
+        let (two, three) = (
+            configuration(&cluster, 2).await,
+            configuration(&cluster, 3).await,
+        );
+        let hurried = CallOptions::new().timeout(Duration::from_millis(50));
+        let caller = Caller::new(two.clone(), ()).with_options(hurried);
+        let one = caller.node(Network::id(1)).expect("a node");
+        let down = three.node(Network::id(3));
+        let down = NodeCaller::new(down.expect("a node"));
+        let register = RegisterConfiguration::new(two, Count(1));
+        let (told, _guard) = Told::listen();
+        let node = register.node(Network::id(1)).expect("a node");
+        node.read_no_qc(ReadRequest {}).await.expect("a reply");
+        let span = &told.spans()[0];
+        assert_eq!(span.fields["gorums.node.id"], "1");
+        assert_eq!(span.fields["server.address"], "10.0.0.1");
+        assert_eq!(told.events()[0].inside, Some("node_call"));
 
-    let read = || AggregateCall::<Read>::new(&caller, ReadRequest {});
-    let responses: Vec<_> = read().responses().collect().await;
-    assert_eq!(responses.len(), 2);
-    assert_eq!(read().responses().collect_n(1).await.len(), 1);
-    read().all().start().await.expect_err("one is late");
-    read().first().start().await.expect("a reply");
-    MulticastCall::<Write>::new(&caller, state("new", 1))
-        .start()
-        .await
-        .expect("sent");
-    Unicast::start::<Write>(&one, &state("new", 1)).detach();
-    let unicast = Unicast::start::<Write>(&down, &state("new", 1));
-    unicast.await.expect_err("down");
-    let expected = [
-        ("node_call", "answered"),
-        ("responses", "deadline_exceeded"),
-        ("responses", "decided"),
-        ("quorum_call", "deadline_exceeded"),
-        ("quorum_call", "decided"),
-        ("multicast", "sent"),
-        ("unicast", "detached"),
-        ("unicast", "failed"),
-    ];
-    let expected = expected.map(|(name, outcome)| (name.to_string(), outcome.to_string()));
-    assert_eq!(told.outcomes(), expected);
+        let read = || AggregateCall::<Read>::new(&caller, ReadRequest {});
+        let responses: Vec<_> = read().responses().collect().await;
+        assert_eq!(responses.len(), 2);
+        assert_eq!(read().responses().collect_n(1).await.len(), 1);
+        read().all().start().await.expect_err("one is late");
+        read().first().start().await.expect("a reply");
+        MulticastCall::<Write>::new(&caller, state("new", 1))
+            .start()
+            .await
+            .expect("sent");
+        Unicast::start::<Write>(&one, &state("new", 1)).detach();
+        let unicast = Unicast::start::<Write>(&down, &state("new", 1));
+        unicast.await.expect_err("down");
+        let expected = [
+            ("node_call", "answered"),
+            ("responses", "deadline_exceeded"),
+            ("responses", "decided"),
+            ("quorum_call", "deadline_exceeded"),
+            ("quorum_call", "decided"),
+            ("multicast", "sent"),
+            ("unicast", "detached"),
+            ("unicast", "failed"),
+        ];
+        let expected = expected.map(|(name, outcome)| (name.to_string(), outcome.to_string()));
+        assert_eq!(told.outcomes(), expected);
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_call_is_inside_the_span_of_its_caller_and_a_panic_is_its_outcome() {
-    let cluster = Cluster::answering(1);
-    let register = RegisterConfiguration::new(configuration(&cluster, 1).await, Count(1));
-    let (told, _guard) = Told::listen();
-    let handle =
-        tracing::info_span!("caller").in_scope(|| register.write(state("panic", 1)).start());
-    handle.await.expect_err("a panic");
-    assert_eq!(told.spans()[0].inside, Some("caller"));
-    assert_eq!(told.outcomes(), [("quorum_call".into(), "panicked".into())]);
+    on_both(async |transport| {
+        let cluster = Cluster::answering(transport, 1);
+        let register = RegisterConfiguration::new(configuration(&cluster, 1).await, Count(1));
+        let (told, _guard) = Told::listen();
+        let handle =
+            tracing::info_span!("caller").in_scope(|| register.write(state("panic", 1)).start());
+        handle.await.expect_err("a panic");
+        assert_eq!(told.spans()[0].inside, Some("caller"));
+        assert_eq!(told.outcomes(), [("quorum_call".into(), "panicked".into())]);
+    })
+    .await;
 }
