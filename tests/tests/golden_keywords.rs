@@ -40,10 +40,9 @@ impl TypeServiceReplica for Replica {
         Ok(typed(request.r#fn + 3))
     }
 
-    async fn r#match(&self, _: &Context, request: Self_) -> Handled<Self_> {
-        let mut reply = request;
-        reply.r#match = !reply.r#match;
-        Ok(reply)
+    async fn r#match(&self, _: &Context, mut message: Self_) -> Handled<Self_> {
+        message.r#match = !message.r#match;
+        Ok(message)
     }
 
     async fn read_stream(

@@ -91,7 +91,8 @@ impl ManagerBuilder {
     }
 
     /// How many quorum calls that have been decided may go on per node that has not answered yet; beyond that the
-    /// oldest is withdrawn. With 0 a decided call is withdrawn at once from the nodes that have not answered.
+    /// oldest is withdrawn. With 0 a decided call is withdrawn at once from the nodes that have not answered. This is for
+    /// [`Transport::Grpc`]: on a node stream nothing is left of a decided call that could be too much.
     pub fn straggler_limit(mut self, calls: usize) -> Self {
         self.limits.stragglers = calls;
         self
@@ -99,7 +100,8 @@ impl ManagerBuilder {
 
     /// How many one-way calls may be under way per node, from 1 on: sent, and not yet answered by its server. Beyond
     /// that a one-way call waits for room. Multicasts of a method that takes a stream have a limit of their own, as high:
-    /// of those that wait for the connection to take them.
+    /// of those that wait for the connection to take them. This is for [`Transport::Grpc`]; for node streams see
+    /// [`queue_limit`](Self::queue_limit).
     pub fn one_way_limit(mut self, calls: usize) -> Self {
         self.limits.one_way = calls.clamp(1, Semaphore::MAX_PERMITS);
         self
