@@ -51,6 +51,27 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Both sides
+//!
+//! A call travels as plain gRPC, so that the replicas can be any gRPC server, in any language. In Rust a replica
+//! implements the trait that is generated for its service; it is told of each call by a [`Context`], sends streams of
+//! replies to a [`ReplySink`], and is served by a [`Server`], or by a tonic server of your own.
+//!
+//! What can be set for the connections of a manager, TLS included, is in [`ManagerBuilder`]; what can be asked of a
+//! call in [`CallOptions`]. [`NodeErrors`] and [`telemetry`] tell what becomes of the calls. [`testing`] has replicas
+//! in memory, and what mocks of a service's calls return.
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! * `tls-ring`, `tls-aws-lc`: TLS at managers and servers, by either implementation of its cryptography; with both it
+//!   is ring's.
+//! * `tls-native-roots`, `tls-webpki-roots`: the authorities that the platform or Mozilla trusts, for
+//!   `ClientTlsConfig::with_enabled_roots`.
+//! * `gzip`, `zstd`: compression of requests and replies.
+//! * `health`, `reflection`: gRPC's standard services of these names at a [`Server`].
 
 mod aggregate_call;
 mod caller;

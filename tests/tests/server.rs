@@ -9,11 +9,14 @@ use tests::golden::one_way::one_way_client::OneWayClient;
 use tests::golden::one_way::one_way_gorums::{
     OneWayConfiguration, OneWayReplica, OneWayReplicaServer, OneWayService,
 };
+use tests::golden::relab_import::relab_client::RelabClient;
+use tests::golden::relab_import::relab_gorums::{RelabReplica, RelabReplicaServer};
+use tests::golden::relab_import::{Reply, Request};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc};
-use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
 
 /// Tells of each entry and where it came from. An entry "wait" waits for a permit.
 #[derive(Clone)]
@@ -198,6 +201,50 @@ async fn replicas_can_be_served_by_a_tonic_server_of_ones_own() {
     let one_way = OneWayConfiguration::new(manager.configuration());
     one_way.append(entry("hello")).await.expect("sent");
     assert_eq!(events.recv().await.expect("it was handled").0, "hello");
+    server.abort();
+}
+
+/// Answers with what the server's layers attached.
+struct Layered;
+
+/// The layers that a call came through.
+#[derive(Clone, Default)]
+struct Layers(Vec<&'static str>);
+
+impl RelabReplica for Layered {
+    async fn get(&self, ctx: &Context, _: Request) -> Result<Reply, Status> {
+        let layers = ctx.extensions().get::<Layers>();
+        let value = layers.map_or_else(String::new, |layers| layers.0.join(", "));
+        Ok(Reply { value })
+    }
+}
+
+#[tokio::test]
+async fn layers_of_a_tonic_server_go_around_a_replica() {
+    let layer = |name| {
+        tonic::service::InterceptorLayer::new(move |mut request: tonic::Request<()>| {
+            let Layers(mut names) = request.extensions_mut().remove().unwrap_or_default();
+            names.push(name);
+            request.extensions_mut().insert(Layers(names));
+            Ok(request)
+        })
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+    let listener = listener.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let server = tonic::transport::Server::builder()
+        .layer(layer("outer"))
+        .layer(layer("inner"))
+        .add_service(RelabReplicaServer::new(Layered));
+    let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+    let server = tokio::spawn(server.serve_with_incoming(incoming));
+    let manager = Manager::connect([address.to_string()]).await;
+    let configuration = manager.expect("it listens").configuration();
+    for node in configuration.nodes() {
+        let mut client = RelabClient::new(node.channel());
+        let reply = client.get(Request::default()).await.expect("a reply");
+        assert_eq!(reply.into_inner().value, "outer, inner");
+    }
     server.abort();
 }
 

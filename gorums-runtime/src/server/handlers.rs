@@ -12,14 +12,15 @@ use tonic::{Request, Response, Status, Streaming};
 use super::Context;
 use super::attended::{Attended, guarded};
 use super::codec::ServerCodec;
-use super::limits::Limits;
+use super::message_options::MessageOptions;
 use super::reply_sink::{ReplySink, ReplyStream};
 use super::stream::{Answering, with_many, with_nothing, with_one};
 use crate::{Method, MethodDescriptor};
 
 /// What answers the plain gRPC calls of one method.
-pub(super) type Answer =
-    dyn Fn(http::Request<Body>, Limits) -> BoxFuture<'static, http::Response<Body>> + Send + Sync;
+pub(super) type Answer = dyn Fn(http::Request<Body>, MessageOptions) -> BoxFuture<'static, http::Response<Body>>
+    + Send
+    + Sync;
 
 /// What the handlers of a service are taken apart into.
 type Parts = (
@@ -112,7 +113,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         });
         let replica = Arc::clone(&self.replica);
         self.streamed::<M>(answering)
-            .answered_by::<M>(move |request, limits| {
+            .answered_by::<M>(move |request, messages| {
                 let (replica, handler) = (Arc::clone(&replica), handler.clone());
                 let service = tower::service_fn(move |request: Request<M::Request>| {
                     let (context, request) = Context::of(M::DESCRIPTOR, request);
@@ -121,7 +122,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
                     let replies = ReplyStream::start(context.clone(), start);
                     std::future::ready(Ok(Response::new(replies)))
                 });
-                async move { grpc::<M>(limits).server_streaming(service, request).await }.boxed()
+                async move { grpc::<M>(messages).server_streaming(service, request).await }.boxed()
             })
     }
 
@@ -147,7 +148,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         Fut: Future<Output = Result<(), Status>> + Send + 'static,
     {
         let replica = Arc::clone(&self.replica);
-        self.answered_by::<M>(move |request, limits| {
+        self.answered_by::<M>(move |request, messages| {
             let (replica, handler) = (Arc::clone(&replica), handler.clone());
             let service = tower::service_fn(move |request: Request<Streaming<M::Request>>| {
                 let (context, requests) = Context::of(M::DESCRIPTOR, request);
@@ -155,7 +156,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
                 let replies = ReplyStream::start(context.clone(), start);
                 std::future::ready(Ok(Response::new(replies)))
             });
-            async move { grpc::<M>(limits).streaming(service, request).await }.boxed()
+            async move { grpc::<M>(messages).streaming(service, request).await }.boxed()
         })
     }
 
@@ -189,14 +190,14 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         Fut: Future<Output = Result<M::Reply, Status>> + Send + 'static,
     {
         let replica = Arc::clone(&self.replica);
-        self.answered_by::<M>(move |request, limits| {
+        self.answered_by::<M>(move |request, messages| {
             let (replica, handler) = (Arc::clone(&replica), handler.clone());
             let service = tower::service_fn(move |request: Request<M::Request>| {
                 let (context, request) = Context::of(M::DESCRIPTOR, request);
                 let handling = handler(Arc::clone(&replica), context.clone(), request);
                 Attended::new(context, handling).map(|reply| reply.map(Response::new))
             });
-            async move { grpc::<M>(limits).unary(service, request).await }.boxed()
+            async move { grpc::<M>(messages).unary(service, request).await }.boxed()
         })
     }
 
@@ -207,20 +208,20 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         Fut: Future<Output = Result<M::Reply, Status>> + Send + 'static,
     {
         let replica = Arc::clone(&self.replica);
-        self.answered_by::<M>(move |request, limits| {
+        self.answered_by::<M>(move |request, messages| {
             let (replica, handler) = (Arc::clone(&replica), handler.clone());
             let service = tower::service_fn(move |request: Request<Streaming<M::Request>>| {
                 let (context, requests) = Context::of(M::DESCRIPTOR, request);
                 let handling = handler(Arc::clone(&replica), context.clone(), requests);
                 Attended::new(context, handling).map(|reply| reply.map(Response::new))
             });
-            async move { grpc::<M>(limits).client_streaming(service, request).await }.boxed()
+            async move { grpc::<M>(messages).client_streaming(service, request).await }.boxed()
         })
     }
 
     fn answered_by<M: Method>(
         mut self,
-        answer: impl Fn(http::Request<Body>, Limits) -> BoxFuture<'static, http::Response<Body>>
+        answer: impl Fn(http::Request<Body>, MessageOptions) -> BoxFuture<'static, http::Response<Body>>
         + Send
         + Sync
         + 'static,
@@ -231,8 +232,10 @@ impl<T: Send + Sync + 'static> Handlers<T> {
 }
 
 /// The server's end of a call of `M`.
-fn grpc<M: Method>(limits: Limits) -> tonic::server::Grpc<ServerCodec<M::Request, M::Reply>> {
-    limits.apply(ServerCodec::new())
+fn grpc<M: Method>(
+    messages: MessageOptions,
+) -> tonic::server::Grpc<ServerCodec<M::Request, M::Reply>> {
+    messages.apply(ServerCodec::new())
 }
 
 impl<T> fmt::Debug for Handlers<T> {

@@ -7,7 +7,7 @@ mod codec;
 mod context;
 mod error;
 mod handlers;
-mod limits;
+mod message_options;
 mod peer;
 mod replica_server;
 mod reply_sink;

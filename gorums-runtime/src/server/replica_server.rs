@@ -13,7 +13,7 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 
 use super::handlers::{Answer, Handlers};
-use super::limits::Limits;
+use super::message_options::MessageOptions;
 use super::stream::Answering;
 use crate::MethodDescriptor;
 
@@ -49,7 +49,7 @@ pub trait Serve<T>: ServiceName {
 pub struct ReplicaServer<S> {
     answers: Arc<HashMap<&'static str, Arc<Answer>>>,
     on_stream: Arc<[(MethodDescriptor, Arc<Answering>)]>,
-    limits: Limits,
+    messages: MessageOptions,
     _service: PhantomData<fn() -> S>,
 }
 
@@ -73,7 +73,7 @@ impl<S> ReplicaServer<S> {
         Self {
             answers: Arc::new(answers),
             on_stream: on_stream.into(),
-            limits: Limits::default(),
+            messages: MessageOptions::default(),
             _service: PhantomData,
         }
     }
@@ -85,13 +85,29 @@ impl<S> ReplicaServer<S> {
 
     /// How many bytes a request may have: 4 MiB unless this says otherwise. A larger one fails with `OutOfRange`.
     pub fn max_request_size(mut self, bytes: usize) -> Self {
-        self.limits.request = Some(bytes);
+        self.messages.max_request_size = Some(bytes);
         self
     }
 
     /// How many bytes a reply may have: any number unless this says otherwise. A larger one fails with `OutOfRange`.
     pub fn max_reply_size(mut self, bytes: usize) -> Self {
-        self.limits.reply = Some(bytes);
+        self.messages.max_reply_size = Some(bytes);
+        self
+    }
+
+    /// Lets clients compress their requests with `encoding`, and with those of earlier calls of this method; by default
+    /// with none, so that one which does is answered `Unimplemented`. Needs the crate's feature `gzip` or `zstd`.
+    #[cfg(any(feature = "gzip", feature = "zstd"))]
+    pub fn accept_compressed(mut self, encoding: tonic::codec::CompressionEncoding) -> Self {
+        self.messages.accept_compressed.enable(encoding);
+        self
+    }
+
+    /// Compresses replies with `encoding` for the clients that accept it; by default they are sent as they are. Needs
+    /// the crate's feature `gzip` or `zstd`.
+    #[cfg(any(feature = "gzip", feature = "zstd"))]
+    pub fn send_compressed(mut self, encoding: tonic::codec::CompressionEncoding) -> Self {
+        self.messages.send_compressed.enable(encoding);
         self
     }
 }
@@ -116,7 +132,7 @@ impl<S> tower::Service<http::Request<Body>> for ReplicaServer<S> {
             let status = Status::unimplemented(format!("there is no method {method} here"));
             return Box::pin(std::future::ready(Ok(status.into_http())));
         };
-        let answer = answer(request, self.limits);
+        let answer = answer(request, self.messages);
         Box::pin(async move { Ok(answer.await) })
     }
 }
@@ -126,7 +142,7 @@ impl<S> Clone for ReplicaServer<S> {
         Self {
             answers: Arc::clone(&self.answers),
             on_stream: Arc::clone(&self.on_stream),
-            limits: self.limits,
+            messages: self.messages.clone(),
             _service: PhantomData,
         }
     }
@@ -136,7 +152,7 @@ impl<S: ServiceName> fmt::Debug for ReplicaServer<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReplicaServer")
             .field("service", &S::NAME)
-            .field("limits", &self.limits)
+            .field("messages", &self.messages)
             .finish_non_exhaustive()
     }
 }
