@@ -99,7 +99,8 @@ fn every_row_names_a_test_or_says_why_there_is_none() {
     assert!(rows.iter().filter(with_test).count() > 80);
     for row in &rows {
         let here = row.last().expect("a cell");
-        assert!(!here.is_empty(), "nothing is said of {row:?}");
+        let said = !here.is_empty() && !here.contains("<!--");
+        assert!(said, "nothing is said of {row:?}");
         let names = !named(here).is_empty();
         assert!(names || !here.contains('`'), "{row:?} names no test");
     }

@@ -1,0 +1,213 @@
+//! The quorum functions and the replica.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use gorums_runtime::testing;
+use gorums_runtime::tonic::Status;
+use gorums_runtime::{Context, Correction, Replies, ReplySink};
+
+use crate::storage::storage_gorums::{
+    StorageConfiguration, StorageQuorumSpec, StorageReplica, StorageReplicaServer,
+};
+use crate::storage::{Ack, Agreed, Entry, Key};
+
+/// Decides by majorities, any two of which have a replica in common.
+pub(crate) struct Majority {
+    pub(crate) quorum: usize,
+}
+
+impl StorageQuorumSpec for Majority {
+    /// The newest entry that a majority has.
+    fn read_qf(&self, replies: &mut Replies<Entry>) -> Option<Entry> {
+        if replies.len() < self.quorum {
+            return None;
+        }
+        replies.take_max_by_key(|entry| entry.version)
+    }
+
+    /// `qf_with_req`: the request comes along.
+    fn write_qf(&self, request: &Entry, replies: &mut Replies<Ack>) -> Option<Ack> {
+        let enough = replies.len() >= self.quorum || request.key == "scratch";
+        enough.then(|| replies.take_latest())?
+    }
+
+    fn write_shards_qf(&self, replies: &mut Replies<Ack>) -> Option<Ack> {
+        (replies.len() >= self.quorum).then(|| replies.take_latest())?
+    }
+
+    /// `custom_return_type`: a message other than the reply.
+    fn read_agreed_qf(&self, replies: &mut Replies<Entry>) -> Option<Agreed> {
+        if replies.len() < self.quorum {
+            return None;
+        }
+        let newest = replies.take_max_by_key(|entry| entry.version)?;
+        let agree = replies.messages().filter(|entry| **entry == newest).count();
+        Some(Agreed {
+            replicas: agree as u32 + 1,
+            entry: Some(newest),
+        })
+    }
+
+    fn write_future_qf(&self, replies: &mut Replies<Ack>) -> Option<Ack> {
+        (replies.len() >= self.quorum).then(|| replies.take_latest())?
+    }
+
+    /// The level is the number of replies; a majority is the end.
+    fn read_correctable_qf(&self, replies: &mut Replies<Entry>) -> Option<Correction<Entry>> {
+        let level = replies.len() as i32;
+        let newest = replies
+            .messages()
+            .max_by_key(|entry| entry.version)?
+            .clone();
+        Some(if replies.len() < self.quorum {
+            Correction::preliminary(newest, level)
+        } else {
+            Correction::last(newest, level)
+        })
+    }
+
+    fn follow_qf(&self, replies: &mut Replies<Entry>) -> Option<Correction<Entry>> {
+        let newest = replies.latest()?.1.clone();
+        let level = newest.version as i32;
+        Some(Correction::preliminary(newest, level))
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Replica {
+    entries: Mutex<HashMap<String, Entry>>,
+}
+
+impl Replica {
+    fn entry(&self, key: &Key) -> Entry {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.get(&key.name).cloned().unwrap_or_default()
+    }
+
+    fn put(&self, entry: Entry) -> Ack {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = entries.entry(entry.key.clone()).or_default();
+        let new = entry.version > current.version;
+        if new {
+            *current = entry;
+        }
+        Ack { new }
+    }
+}
+
+impl StorageReplica for Replica {
+    async fn get(&self, _: &Context, key: Key) -> Result<Entry, Status> {
+        match self.entry(&key) {
+            Entry { version: 0, .. } => Err(Status::not_found(format!("no entry {}", key.name))),
+            entry => Ok(entry),
+        }
+    }
+
+    /// One-way: there is nobody to answer.
+    async fn hint(&self, _: &Context, entry: Entry) {
+        self.put(entry);
+    }
+
+    async fn read(&self, _: &Context, key: Key) -> Result<Entry, Status> {
+        Ok(self.entry(&key))
+    }
+
+    async fn write(&self, ctx: &Context, entry: Entry) -> Result<Ack, Status> {
+        if ctx.remaining() == Some(Duration::ZERO) {
+            return Err(Status::deadline_exceeded("too late to write"));
+        }
+        Ok(self.put(entry))
+    }
+
+    async fn write_shards(&self, _: &Context, entry: Entry) -> Result<Ack, Status> {
+        Ok(self.put(entry))
+    }
+
+    async fn read_agreed(&self, _: &Context, key: Key) -> Result<Entry, Status> {
+        Ok(self.entry(&key))
+    }
+
+    async fn write_future(&self, _: &Context, entry: Entry) -> Result<Ack, Status> {
+        Ok(self.put(entry))
+    }
+
+    async fn collect(&self, _: &Context, key: Key) -> Result<Entry, Status> {
+        Ok(self.entry(&key))
+    }
+
+    async fn collect_async(&self, _: &Context, key: Key) -> Result<Entry, Status> {
+        Ok(self.entry(&key))
+    }
+
+    /// A stream of replies, which waits for its caller when it is ahead of it.
+    async fn history(
+        &self,
+        _: &Context,
+        key: Key,
+        replies: ReplySink<Entry>,
+    ) -> Result<(), Status> {
+        let entry = self.entry(&key);
+        for version in 1..=entry.version {
+            let entry = Entry {
+                version,
+                ..entry.clone()
+            };
+            replies.send(entry).await?;
+        }
+        Ok(())
+    }
+
+    async fn read_correctable(&self, _: &Context, key: Key) -> Result<Entry, Status> {
+        Ok(self.entry(&key))
+    }
+
+    async fn follow(
+        &self,
+        ctx: &Context,
+        key: Key,
+        replies: ReplySink<Entry>,
+    ) -> Result<(), Status> {
+        replies.send(self.entry(&key)).await?;
+        ctx.cancelled().await;
+        Ok(())
+    }
+
+    async fn spread(&self, _: &Context, entry: Entry) {
+        self.put(entry);
+    }
+}
+
+pub(crate) fn entry(value: &str, version: u64) -> Entry {
+    Entry {
+        key: "k".to_string(),
+        value: value.to_string(),
+        version,
+    }
+}
+
+pub(crate) fn key() -> Key {
+    Key {
+        name: "k".to_string(),
+    }
+}
+
+/// Three replicas that have an entry.
+pub(crate) async fn cluster()
+-> Result<(testing::Replicas, StorageConfiguration<Majority>), Box<dyn Error>> {
+    let replicas = testing::replicas(3, |_| StorageReplicaServer::new(Replica::default())).await?;
+    let storage = StorageConfiguration::new(replicas.configuration(), Majority { quorum: 2 });
+    for node in storage.nodes() {
+        node.hint(entry("one", 1)).await?;
+    }
+    while storage
+        .collect(key())
+        .all()
+        .await?
+        .messages()
+        .any(|entry| entry.version == 0)
+    {}
+    Ok((replicas, storage))
+}

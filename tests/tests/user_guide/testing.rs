@@ -1,0 +1,140 @@
+//! Tests of an application.
+
+use gorums_runtime::testing::{self, Levels, replies};
+use gorums_runtime::{
+    Aggregation, Correctable, MulticastError, NodeError, NodeId, QuorumCallError,
+    QuorumCallErrorKind, Replies,
+};
+
+use crate::Outcome;
+use crate::service::{Majority, Replica, entry, key};
+use crate::storage::storage_gorums::{
+    StorageCalls, StorageConfiguration, StorageQuorumSpec, StorageReplicaServer, methods,
+};
+use crate::storage::{Ack, Agreed, Entry, Key};
+
+#[test]
+fn a_quorum_function_decides_on_a_majority() {
+    let spec = Majority { quorum: 2 };
+    assert_eq!(spec.read_qf(&mut replies([entry("old", 1)])), None);
+    let newest = spec.read_qf(&mut replies([entry("new", 2), entry("old", 1)]));
+    assert_eq!(newest, Some(entry("new", 2)));
+}
+
+#[tokio::test]
+async fn a_write_is_read_with_a_replica_down() -> Outcome {
+    let replicas = testing::replicas(3, |_| StorageReplicaServer::new(Replica::default())).await?;
+    let storage = StorageConfiguration::new(replicas.configuration(), Majority { quorum: 2 });
+    replicas.stop(NodeId::new(3));
+    storage.write(entry("one", 1)).await?;
+    assert_eq!(storage.read(key()).await?, entry("one", 1));
+    Ok(())
+}
+
+/// Copies an entry under another key.
+async fn copy(storage: &impl StorageCalls, from: Key, to: &str) -> Result<(), QuorumCallError> {
+    let mut entry = storage.read(from).await?;
+    entry.key = to.to_string();
+    storage.write(entry).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_entry_is_copied() -> Outcome {
+    let replicas = testing::replicas(3, |_| StorageReplicaServer::new(Replica::default())).await?;
+    let storage = StorageConfiguration::new(replicas.configuration(), Majority { quorum: 3 });
+    storage.write(entry("one", 1)).await?;
+    copy(&storage, key(), "copy").await?;
+    let copied = storage
+        .read(Key {
+            name: "copy".into(),
+        })
+        .await?;
+    assert_eq!(
+        (copied.key.as_str(), copied.value.as_str()),
+        ("copy", "one")
+    );
+    Ok(())
+}
+
+/// Has one entry, and fails to write another.
+struct Mock;
+
+impl StorageCalls for Mock {
+    async fn read(&self, _: Key) -> Result<Entry, QuorumCallError> {
+        Ok(entry("one", 1))
+    }
+
+    async fn write(&self, entry: Entry) -> Result<Ack, QuorumCallError> {
+        if entry.key == "full" {
+            let kind = QuorumCallErrorKind::Incomplete;
+            return Err(testing::quorum_call_error::<methods::Write>(kind, 1, []));
+        }
+        Ok(Ack { new: true })
+    }
+
+    async fn get(&self, _: NodeId, _: Key) -> Result<Entry, NodeError> {
+        Ok(entry("one", 1))
+    }
+
+    async fn hint(&self, _: NodeId, _: Entry) -> Result<(), NodeError> {
+        Ok(())
+    }
+
+    async fn write_shards(
+        &self,
+        entry: Entry,
+        _: impl FnMut(&Entry, NodeId) -> Option<Entry> + Send + 'static,
+    ) -> Result<Ack, QuorumCallError> {
+        self.write(entry).await
+    }
+
+    async fn read_agreed(&self, _: Key) -> Result<Agreed, QuorumCallError> {
+        Ok(Agreed::default())
+    }
+
+    async fn write_future(&self, entry: Entry) -> Result<Ack, QuorumCallError> {
+        self.write(entry).await
+    }
+
+    async fn collect(&self, _: Key, _: Aggregation) -> Result<Replies<Entry>, QuorumCallError> {
+        Ok(replies([entry("one", 1)]))
+    }
+
+    async fn collect_async(
+        &self,
+        key: Key,
+        aggregation: Aggregation,
+    ) -> Result<Replies<Entry>, QuorumCallError> {
+        self.collect(key, aggregation).await
+    }
+
+    async fn history(
+        &self,
+        key: Key,
+        aggregation: Aggregation,
+    ) -> Result<Replies<Entry>, QuorumCallError> {
+        self.collect(key, aggregation).await
+    }
+
+    fn read_correctable(&self, _: Key) -> Correctable<Entry> {
+        let (_, correctable): (Levels<_>, _) = testing::correctable();
+        correctable
+    }
+
+    fn follow(&self, key: Key) -> Correctable<Entry> {
+        self.read_correctable(key)
+    }
+
+    async fn spread(&self, _: Entry) -> Result<(), MulticastError> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn copying_fails_when_the_copy_cannot_be_written() -> Outcome {
+    copy(&Mock, key(), "copy").await?;
+    let error = copy(&Mock, key(), "full").await.expect_err("no quorum");
+    assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
+    Ok(())
+}
