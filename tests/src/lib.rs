@@ -5,6 +5,7 @@ use std::time::Duration;
 pub mod authority;
 pub mod golden;
 pub mod network;
+pub mod numbered_replica;
 pub mod recorder;
 pub mod register_2017;
 pub mod replica;
@@ -12,7 +13,7 @@ pub mod service;
 pub mod spec;
 pub mod stream_replica;
 
-pub use golden::{register, streaming};
+pub use golden::{numbered, register, streaming};
 
 /// Lets everything run until all of it waits for something: a paused clock advances only then.
 pub async fn settle() {
