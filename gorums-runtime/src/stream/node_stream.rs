@@ -1,7 +1,6 @@
 //! The stream to one node.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
@@ -19,6 +18,7 @@ use tonic::{Code, Request, Status, Streaming};
 use super::PATH;
 use super::body::QueueBody;
 use super::calls::Calls;
+use super::cancellations::Cancellations;
 use super::frame::{CANCEL, Head};
 use super::inbox::Delivery;
 use super::message::{MessageDecoder, StreamMessage};
@@ -49,8 +49,7 @@ struct Inner {
     observations: Arc<Observations>,
     backoff: Backoff,
     tasks: Tasks,
-    /// Whether the node knows the extensions, as it said on the latest stream.
-    extended: AtomicBool,
+    cancellations: Cancellations,
     driving: Mutex<Driving>,
     probe: Probe,
 }
@@ -80,7 +79,7 @@ impl NodeStream {
             observations,
             backoff: shared.backoff,
             tasks,
-            extended: AtomicBool::new(false),
+            cancellations: Cancellations::new(),
             driving: Mutex::default(),
             probe: Probe::default(),
         }))
@@ -116,6 +115,11 @@ impl NodeStream {
         self.0.queue.push_when_room(item).await;
         self.0.drive();
         Ok(())
+    }
+
+    /// Notes that a message was withdrawn that may be in the queue.
+    pub(crate) fn note_withdrawn(&self) {
+        self.0.queue.note_withdrawn();
     }
 
     /// Tells the node that nobody waits for a call any more.
@@ -210,7 +214,9 @@ impl Inner {
             status: broken(self.link.normalise(status, Deadline::none())),
         })?;
         let extended = response.metadata().contains_key(EXTENSIONS);
-        self.extended.store(extended, Ordering::Relaxed);
+        for number in self.cancellations.open(extended) {
+            self.tell_cancelled(number);
+        }
         Ok(response.into_inner())
     }
 
@@ -236,9 +242,13 @@ impl Inner {
 
     /// Tells the node that nobody waits for a call any more, if it understands that.
     fn cancel(&self, number: u64) {
-        if !self.extended.load(Ordering::Relaxed) {
-            return;
+        self.queue.note_withdrawn();
+        if self.cancellations.are_told(number) {
+            self.tell_cancelled(number);
         }
+    }
+
+    fn tell_cancelled(&self, number: u64) {
         let cancel = Head {
             number,
             entry: Some((CANCEL, "")),
@@ -265,6 +275,7 @@ impl Inner {
                 driving.failed = Some((ending.status.clone(), until));
             }
         }
+        self.cancellations.close();
         let stream = self.queue.fail(&ending.status);
         let more = !self.queue.is_empty();
         driving.running = more;
