@@ -41,6 +41,7 @@ pinned! {
     guide
     keywords
     kitchen_sink
+    numbered
     one_way
     proto2
     register

@@ -20,6 +20,7 @@ golden! {
     keywords
     kitchen_sink
     no_package
+    numbered
     one_way
     proto2
     register

@@ -8,6 +8,7 @@ use gorums_runtime::Transport;
 pub mod authority;
 pub mod golden;
 pub mod network;
+pub mod numbered_replica;
 pub mod recorder;
 pub mod register_2017;
 pub mod replica;
@@ -16,7 +17,7 @@ pub mod spec;
 pub mod stream_replica;
 pub mod transfer;
 
-pub use golden::{register, streaming};
+pub use golden::{numbered, register, streaming};
 
 /// Lets everything run until all of it waits for something: a paused clock advances only then.
 pub async fn settle() {

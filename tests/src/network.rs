@@ -88,6 +88,13 @@ impl Network {
         }
     }
 
+    /// Breaks the connections of replica `number`, which goes on.
+    pub fn cut(&self, number: u8) {
+        if let Some(Host::Up(replica)) = self.hosts().get_mut(&number) {
+            replica.connections = watch::Sender::new(());
+        }
+    }
+
     /// Makes replica `number` one that neither accepts nor refuses connections.
     pub fn silence(&self, number: u8) {
         self.kill(number);

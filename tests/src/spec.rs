@@ -2,6 +2,8 @@
 
 use gorums_runtime::Replies;
 
+use crate::numbered;
+use crate::numbered::numbered_gorums::NumberedQuorumSpec;
 use crate::register::register_gorums::RegisterQuorumSpec;
 use crate::register::{AgreedState, ReadRequest, State, WriteResponse};
 
@@ -45,6 +47,12 @@ impl RegisterQuorumSpec for Count {
         replies: &mut Replies<State>,
     ) -> Option<AgreedState> {
         self.read_agreed_qf(replies)
+    }
+}
+
+impl NumberedQuorumSpec for Count {
+    fn quorum_qf(&self, replies: &mut Replies<numbered::Reply>) -> Option<numbered::Reply> {
+        (replies.len() >= self.0).then(|| replies.take_latest())?
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod body;
 mod calls;
+mod cancellations;
 mod fan_out;
 mod frame;
 mod inbox;

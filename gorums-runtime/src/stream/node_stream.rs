@@ -1,32 +1,28 @@
 //! The stream to one node.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 
 use futures::StreamExt;
 use http::HeaderValue;
 use http::uri::PathAndQuery;
 use tokio::time::Instant;
-use tonic::body::Body;
 use tonic::client::Grpc;
-use tonic::codec::Codec;
 use tonic::metadata::MetadataMap;
-use tonic::transport::Channel;
 use tonic::{Code, Request, Status, Streaming};
 
 use super::PATH;
-use super::body::QueueBody;
+use super::body::{OnQueue, QueueBody, StreamCodec};
 use super::calls::Calls;
+use super::cancellations::Cancellations;
 use super::frame::{CANCEL, Head};
 use super::inbox::Delivery;
-use super::message::{MessageDecoder, StreamMessage};
+use super::message::StreamMessage;
 use super::probe::Probe;
 use super::queue::{Item, Queue};
 use crate::NodeId;
 use crate::deadline::Deadline;
-use crate::grpc::{Backoff, Link, MessageOptions, NoEncoder, status};
+use crate::grpc::{Backoff, Link, MessageOptions, status};
 use crate::node::Shared;
 use crate::observations::Observations;
 use crate::tasks::Tasks;
@@ -49,8 +45,7 @@ struct Inner {
     observations: Arc<Observations>,
     backoff: Backoff,
     tasks: Tasks,
-    /// Whether the node knows the extensions, as it said on the latest stream.
-    extended: AtomicBool,
+    cancellations: Cancellations,
     driving: Mutex<Driving>,
     probe: Probe,
 }
@@ -80,7 +75,7 @@ impl NodeStream {
             observations,
             backoff: shared.backoff,
             tasks,
-            extended: AtomicBool::new(false),
+            cancellations: Cancellations::new(),
             driving: Mutex::default(),
             probe: Probe::default(),
         }))
@@ -116,6 +111,11 @@ impl NodeStream {
         self.0.queue.push_when_room(item).await;
         self.0.drive();
         Ok(())
+    }
+
+    /// Notes that a message was withdrawn that may be in the queue.
+    pub(crate) fn note_withdrawn(&self) {
+        self.0.queue.note_withdrawn();
     }
 
     /// Tells the node that nobody waits for a call any more.
@@ -166,17 +166,22 @@ impl Inner {
             Ok(messages) => messages,
             Err(ending) => return ending,
         };
-        let mut lesson = Lesson::Fails;
+        let (opened, mut was_of_use) = (Instant::now(), false);
         let status = loop {
             match messages.next().await {
                 Some(Ok(Ok(message))) => {
-                    lesson = Lesson::Works;
+                    was_of_use = true;
                     self.deliver(message);
                 }
                 Some(Ok(Err(_malformed))) => self.calls.ignore(),
                 Some(Err(status)) => break broken(self.link.normalise(status, Deadline::none())),
                 None => break Status::unavailable("the node ended the stream"),
             }
+        };
+        // One-way calls are not answered: a stream that only they were on was of use if it lasted.
+        let lesson = match was_of_use || opened.elapsed() >= self.backoff.initial() {
+            true => Lesson::Works,
+            false => Lesson::Fails,
         };
         Ending { status, lesson }
     }
@@ -186,11 +191,8 @@ impl Inner {
         stream: u64,
     ) -> Result<Streaming<Result<StreamMessage, prost::DecodeError>>, Ending> {
         let body = QueueBody::new(Arc::clone(&self.queue), stream);
-        let mut grpc = Grpc::new(OnQueue {
-            channel: self.link.channel(),
-            body: Some(body),
-        })
-        .max_decoding_message_size(self.options.max_reply_size.saturating_add(ENVELOPE));
+        let mut grpc = Grpc::new(OnQueue::new(self.link.channel(), body))
+            .max_decoding_message_size(self.options.max_reply_size.saturating_add(ENVELOPE));
         grpc.ready().await.map_err(|error| Ending {
             status: status::unavailable(error.into()),
             lesson: Lesson::None,
@@ -210,7 +212,9 @@ impl Inner {
             status: broken(self.link.normalise(status, Deadline::none())),
         })?;
         let extended = response.metadata().contains_key(EXTENSIONS);
-        self.extended.store(extended, Ordering::Relaxed);
+        for number in self.cancellations.open(extended) {
+            self.tell_cancelled(number);
+        }
         Ok(response.into_inner())
     }
 
@@ -236,9 +240,13 @@ impl Inner {
 
     /// Tells the node that nobody waits for a call any more, if it understands that.
     fn cancel(&self, number: u64) {
-        if !self.extended.load(Ordering::Relaxed) {
-            return;
+        self.queue.note_withdrawn();
+        if self.cancellations.are_told(number) {
+            self.tell_cancelled(number);
         }
+    }
+
+    fn tell_cancelled(&self, number: u64) {
         let cancel = Head {
             number,
             entry: Some((CANCEL, "")),
@@ -265,6 +273,7 @@ impl Inner {
                 driving.failed = Some((ending.status.clone(), until));
             }
         }
+        self.cancellations.close();
         let stream = self.queue.fail(&ending.status);
         let more = !self.queue.is_empty();
         driving.running = more;
@@ -341,49 +350,6 @@ fn broken(status: Status) -> Status {
             unavailable.set_source(Arc::new(status));
             unavailable
         }
-    }
-}
-
-/// A channel whose next request has a queue as its body.
-struct OnQueue {
-    channel: Channel,
-    body: Option<QueueBody>,
-}
-
-impl tower::Service<http::Request<Body>> for OnQueue {
-    type Response = http::Response<Body>;
-    type Error = tonic::transport::Error;
-    type Future = <Channel as tower::Service<http::Request<Body>>>::Future;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        tower::Service::poll_ready(&mut self.channel, cx)
-    }
-
-    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let request = match self.body.take() {
-            Some(body) => request.map(|_| Body::new(body)),
-            None => request,
-        };
-        tower::Service::call(&mut self.channel, request)
-    }
-}
-
-/// The codec of a stream, whose body is a queue: it only takes messages apart.
-#[derive(Debug)]
-struct StreamCodec;
-
-impl Codec for StreamCodec {
-    type Encode = ();
-    type Decode = Result<StreamMessage, prost::DecodeError>;
-    type Encoder = NoEncoder;
-    type Decoder = MessageDecoder;
-
-    fn encoder(&mut self) -> NoEncoder {
-        NoEncoder
-    }
-
-    fn decoder(&mut self) -> MessageDecoder {
-        MessageDecoder
     }
 }
 

@@ -68,7 +68,7 @@ impl OneWayMessage {
     pub(crate) async fn send(self, node: Node) -> HandedOver {
         let (receipt, taken) = Receipt::new();
         let withdrawal = Withdrawal::default();
-        let _withdraw = WithdrawOnDrop(withdrawal.clone());
+        let _withdraw = WithdrawOnDrop(withdrawal.clone(), node.clone());
         let item = Item::one_way(self.frame?, withdrawal, receipt);
         node.stream().send_when_room(self.number, item).await?;
         let given_up = |_| Err(Status::unavailable("the stream to the node has ended"));
@@ -77,10 +77,11 @@ impl OneWayMessage {
 }
 
 /// A message that was sent is not withdrawn any more by this.
-struct WithdrawOnDrop(Withdrawal);
+struct WithdrawOnDrop(Withdrawal, Node);
 
 impl Drop for WithdrawOnDrop {
     fn drop(&mut self) {
         self.0.withdraw();
+        self.1.stream().note_withdrawn();
     }
 }

@@ -37,7 +37,7 @@ pub(crate) struct Queue {
 struct State {
     items: VecDeque<Item>,
     bytes: usize,
-    /// At least how many items are of calls that were withdrawn.
+    /// At most how many items are of calls that were withdrawn.
     withdrawn: usize,
     /// How many messages stand in line for room. Until they have it there is none for those that come later.
     in_line: usize,
@@ -130,10 +130,14 @@ impl Queue {
     /// Adds a small message of the protocol itself, if there is any room for it.
     pub(crate) fn push_notice(&self, frame: Bytes) {
         let mut state = self.lock();
-        state.withdrawn += 1;
         if state.items.len() < 2 * self.capacity.messages {
             state.push(Item::other(frame));
         }
+    }
+
+    /// Notes that a message was withdrawn that may be here.
+    pub(crate) fn note_withdrawn(&self) {
+        self.lock().withdrawn += 1;
     }
 
     /// Ends the stream that takes the messages once it has taken those that are here.

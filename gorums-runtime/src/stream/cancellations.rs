@@ -1,0 +1,93 @@
+//! Which calls a node is told that nobody waits for.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// How many calls are remembered until it is known whether the node understands. It takes in more on a stream only once
+/// it has told that.
+const MOST: usize = 16_384;
+
+/// The calls that a node is told that nobody waits for, if it understands that: it says so when a stream is opened.
+#[derive(Debug)]
+pub(crate) struct Cancellations(Mutex<Node>);
+
+#[derive(Debug)]
+enum Node {
+    /// The node has not said anything yet. It is to be told of these calls.
+    Silent(Vec<u64>),
+    Understands,
+    DoesNot,
+}
+
+impl Cancellations {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(Node::Silent(Vec::new())))
+    }
+
+    /// Whether the node is to be told now that nobody waits for a call. If it may have to be later, that is noted.
+    pub(crate) fn are_told(&self, number: u64) -> bool {
+        match &mut *self.lock() {
+            Node::Silent(numbers) => {
+                if numbers.len() < MOST {
+                    numbers.push(number);
+                }
+                false
+            }
+            Node::Understands => true,
+            Node::DoesNot => false,
+        }
+    }
+
+    /// Notes whether the node understands. Returns the calls that it is to be told of now.
+    pub(crate) fn open(&self, understands: bool) -> Vec<u64> {
+        let now = match understands {
+            true => Node::Understands,
+            false => Node::DoesNot,
+        };
+        match std::mem::replace(&mut *self.lock(), now) {
+            Node::Silent(numbers) if understands => numbers,
+            _ => Vec::new(),
+        }
+    }
+
+    /// Notes that the stream is over: its calls are, too, and another node may open the next.
+    pub(crate) fn close(&self) {
+        *self.lock() = Node::Silent(Vec::new());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Node> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_told_of_the_calls_of_its_stream_once_it_understands() {
+        let cancellations = Cancellations::new();
+        assert!(!cancellations.are_told(1));
+        assert_eq!(cancellations.open(true), [1]);
+        assert!(cancellations.are_told(2));
+        cancellations.close();
+        assert!(!cancellations.are_told(3));
+        assert_eq!(cancellations.open(true), [3]);
+    }
+
+    #[test]
+    fn a_node_that_does_not_understand_is_told_nothing() {
+        let cancellations = Cancellations::new();
+        assert!(!cancellations.are_told(1));
+        assert!(cancellations.open(false).is_empty());
+        assert!(!cancellations.are_told(2));
+    }
+
+    #[test]
+    fn a_node_that_never_answers_leaves_no_more_than_so_many() {
+        let cancellations = Cancellations::new();
+        for number in 0..2 * MOST as u64 {
+            assert!(!cancellations.are_told(number));
+        }
+        assert_eq!(cancellations.open(true).len(), MOST);
+    }
+}

@@ -1,0 +1,232 @@
+//! Replicas of the numbered service: they do as each request wishes, and tell what they handle.
+
+use gorums_runtime::{Context, ManagerBuilder, ReplySink, Router, StreamLimits};
+use tokio::sync::mpsc;
+use tonic::Status;
+
+use crate::golden::numbered::numbered_gorums::{
+    NumberedConfiguration, NumberedReplica, NumberedReplicaServer,
+};
+use crate::golden::numbered::{Reply, Request, Wish};
+use crate::network::Network;
+use crate::replica::Gate;
+use crate::spec::Count;
+
+/// What happened at a replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Event {
+    /// A handler was started for a request.
+    Began {
+        /// Where.
+        replica: u8,
+        /// The request's number.
+        number: u64,
+    },
+    /// A handler has done what the request wished.
+    Ended {
+        /// Where.
+        replica: u8,
+        /// The request's number.
+        number: u64,
+    },
+}
+
+/// A replica that handles each request as it wishes.
+#[derive(Clone, Debug)]
+pub struct Replica {
+    number: u8,
+    gate: Gate,
+    events: mpsc::UnboundedSender<Event>,
+}
+
+/// Replicas that tell what they handle.
+#[derive(Debug)]
+pub struct Cluster {
+    /// What connects them.
+    pub network: Network,
+    /// What requests wait for that wish to wait.
+    pub gate: Gate,
+    events: mpsc::UnboundedReceiver<Event>,
+    send_events: mpsc::UnboundedSender<Event>,
+}
+
+/// A request that wishes to be answered.
+pub fn request(number: u64) -> Request {
+    Request {
+        number,
+        ..Request::default()
+    }
+}
+
+/// A request with a wish.
+pub fn wish(number: u64, wish: Wish) -> Request {
+    Request {
+        number,
+        wish: wish.into(),
+        size: 0,
+    }
+}
+
+impl Cluster {
+    /// Replicas 1, 2, ...
+    pub fn start(replicas: u8) -> Self {
+        let (send_events, events) = mpsc::unbounded_channel();
+        let cluster = Self {
+            network: Network::new(),
+            gate: Gate::closed(),
+            events,
+            send_events,
+        };
+        for number in 1..=replicas {
+            cluster.serve(number, StreamLimits::default());
+        }
+        cluster
+    }
+
+    /// Starts replica `number`, anew if it was running.
+    pub fn serve(&self, number: u8, limits: StreamLimits) {
+        let router = self.router(number).stream_limits(limits);
+        self.network.serve(number, router.into_routes());
+    }
+
+    /// The services of replica `number`, to be served elsewhere.
+    pub fn router(&self, number: u8) -> Router {
+        Router::new().add_replica(NumberedReplicaServer::new(Replica {
+            number,
+            gate: self.gate.clone(),
+            events: self.send_events.clone(),
+        }))
+    }
+
+    /// The service on the first `replicas` replicas, whose quorum calls are decided by all of them.
+    pub async fn numbered(&self, replicas: u8) -> NumberedConfiguration<Count> {
+        let all = Count(replicas.into());
+        connect(self.network.manager(replicas), all).await
+    }
+
+    /// The next event.
+    pub async fn event(&mut self) -> Event {
+        self.events.recv().await.expect("the cluster sends events")
+    }
+
+    /// The events that have happened and were not looked at.
+    pub fn past_events(&mut self) -> Vec<Event> {
+        std::iter::from_fn(|| self.events.try_recv().ok()).collect()
+    }
+
+    /// The numbers of the requests whose handlers were started at `replica` since the last time that events were
+    /// looked at, of any replica.
+    pub fn began_at(&mut self, replica: u8) -> Vec<u64> {
+        began_at(replica, &self.past_events())
+    }
+}
+
+/// The numbers of the requests whose handlers were started at `replica`, in that order.
+pub fn began_at(replica: u8, events: &[Event]) -> Vec<u64> {
+    let began = |event: &Event| match event {
+        Event::Began {
+            replica: at,
+            number,
+        } if *at == replica => Some(*number),
+        _ => None,
+    };
+    events.iter().filter_map(began).collect()
+}
+
+/// The service on all nodes, which are connected to as they are called.
+pub async fn connect(builder: ManagerBuilder, spec: Count) -> NumberedConfiguration<Count> {
+    let manager = builder.connect_lazy().await.expect("a manager");
+    NumberedConfiguration::new(manager.configuration(), spec)
+}
+
+impl Replica {
+    async fn handle(&self, ctx: &Context, request: Request) -> Result<Reply, Status> {
+        self.begin(&request);
+        self.fulfil(ctx, &request).await;
+        Ok(Reply {
+            number: request.number,
+            padding: vec![0; usize::try_from(request.size).expect("it fits")],
+        })
+    }
+
+    fn begin(&self, request: &Request) {
+        self.tell(Event::Began {
+            replica: self.number,
+            number: request.number,
+        });
+    }
+
+    async fn fulfil(&self, ctx: &Context, request: &Request) {
+        match request.wish() {
+            Wish::Answer => {}
+            Wish::Wait => self.gate.pass().await,
+            Wish::Release => {
+                ctx.release();
+                self.gate.pass().await;
+            }
+            Wish::Panic => panic!("as wished"),
+            Wish::Cancelled => ctx.cancelled().await,
+        }
+        self.tell(Event::Ended {
+            replica: self.number,
+            number: request.number,
+        });
+    }
+
+    fn tell(&self, event: Event) {
+        // A test that has ended does not listen any more.
+        let _ = self.events.send(event);
+    }
+}
+
+impl NumberedReplica for Replica {
+    async fn call(&self, ctx: &Context, request: Request) -> Result<Reply, Status> {
+        self.handle(ctx, request).await
+    }
+
+    async fn concurrent_call(&self, ctx: &Context, request: Request) -> Result<Reply, Status> {
+        self.handle(ctx, request).await
+    }
+
+    async fn unicast(&self, ctx: &Context, request: Request) {
+        self.begin(&request);
+        self.fulfil(ctx, &request).await;
+    }
+
+    async fn multicast(&self, ctx: &Context, request: Request) {
+        self.unicast(ctx, request).await;
+    }
+
+    async fn multicast_stream(&self, ctx: &Context, request: Request) {
+        self.unicast(ctx, request).await;
+    }
+
+    async fn quorum(&self, ctx: &Context, request: Request) -> Result<Reply, Status> {
+        self.handle(ctx, request).await
+    }
+
+    async fn aggregate(&self, ctx: &Context, request: Request) -> Result<Reply, Status> {
+        self.handle(ctx, request).await
+    }
+
+    async fn r#async(&self, ctx: &Context, request: Request) -> Result<Reply, Status> {
+        self.handle(ctx, request).await
+    }
+
+    /// As many replies as asked for, and then what is wished.
+    async fn watch(
+        &self,
+        ctx: &Context,
+        request: Request,
+        replies: ReplySink<Reply>,
+    ) -> Result<(), Status> {
+        self.begin(&request);
+        for _ in 0..request.size {
+            let number = request.number;
+            let padding = Vec::new();
+            replies.send(Reply { number, padding }).await?;
+        }
+        self.fulfil(ctx, &request).await;
+        Ok(())
+    }
+}
