@@ -1,0 +1,222 @@
+//! Calls on node streams in a simulated network that fails at random.
+//!
+//! Each seed is a run of its own. `GORUMS_SEEDS=1000` has as many run, and `GORUMS_SEED=42` the one with that seed.
+
+mod connection;
+mod faults;
+mod replica;
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use fastrand::Rng;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
+use gorums_runtime::{
+    CallOptions, Manager, NodeError, NodeId, QuorumCallError, QuorumCallErrorKind,
+};
+use tests::numbered::numbered_gorums::NumberedConfiguration;
+use tests::numbered::{Reply, Request};
+use tests::numbered_replica::request;
+use tests::spec::Count;
+use tokio::time::Instant;
+use tonic::Code;
+use turmoil::net::TcpStream;
+
+use faults::Faults;
+use replica::{History, serve};
+
+/// How many seeds run unless `GORUMS_SEEDS` says otherwise.
+const SEEDS: u64 = 20;
+const REPLICAS: u32 = 3;
+const CALLS: u64 = 400;
+const PORT: u16 = 4000;
+
+/// How long after its deadline a call has ended at the latest.
+const GRACE: Duration = Duration::from_millis(10);
+
+#[test]
+fn calls_end_in_time_and_in_order_whatever_fails() {
+    let number = |name| {
+        std::env::var(name)
+            .ok()
+            .map(|text| text.parse().expect("a number"))
+    };
+    match number("GORUMS_SEED") {
+        Some(seed) => run(seed),
+        None => (0..number("GORUMS_SEEDS").unwrap_or(SEEDS)).for_each(run),
+    }
+}
+
+/// One run.
+fn run(seed: u64) {
+    println!("GORUMS_SEED={seed}");
+    // What the runtime itself leaves to chance.
+    fastrand::seed(seed);
+    let mut sim = turmoil::Builder::new()
+        .rng_seed(seed)
+        .simulation_duration(Duration::from_secs(120))
+        .tick_duration(Duration::from_millis(1))
+        .max_message_latency(Duration::from_millis(20))
+        // The network loses what it cannot hold, for good.
+        .tcp_capacity(1 << 20)
+        .build();
+    let history = History::default();
+    for number in 1..=REPLICAS {
+        let history = history.clone();
+        sim.host(host(number), move || serve(number, history.start()));
+    }
+    sim.client("client", call_at_random(Rng::with_seed(seed)));
+    let mut faults = Faults::new(seed);
+    while !sim.step().expect("no call goes wrong") {
+        faults.step(&mut sim);
+    }
+    history.check();
+}
+
+fn host(number: u32) -> String {
+    format!("replica-{number}")
+}
+
+/// Makes calls of all types, and looks at what becomes of each.
+async fn call_at_random(mut rng: Rng) -> Result<(), Box<dyn Error>> {
+    let mut builder = Manager::builder()
+        .connector(TcpStream::connect::<SocketAddr>)
+        .connect_timeout(Duration::from_millis(300))
+        // The network sends nothing again: what a partition has lost stalls its connection.
+        .keep_alive(Duration::from_millis(200), Duration::from_millis(200));
+    for number in 1..=REPLICAS {
+        let address = SocketAddr::new(turmoil::lookup(host(number)), PORT);
+        builder = builder.node(NodeId::new(number), address.to_string());
+    }
+    let manager = builder.connect_lazy().await?;
+    let numbered = NumberedConfiguration::new(manager.configuration(), Count(2));
+    let (mut calls, mut successes) = (Vec::new(), 0);
+    for number in 1..=CALLS {
+        tokio::time::sleep(Duration::from_millis(rng.u64(0..30))).await;
+        let timeout = Duration::from_millis(rng.u64(5..500));
+        let numbered = numbered.with_options(CallOptions::new().timeout(timeout));
+        let mut call = in_time(number, timeout, make(numbered, rng.u32(..), number)).boxed();
+        match (&mut call).now_or_never() {
+            Some(success) => successes += usize::from(success),
+            None => calls.push(tokio::spawn(call)),
+        }
+    }
+    for call in calls {
+        successes += usize::from(call.await?);
+    }
+    assert!(successes > 0, "some calls are made while nothing is broken");
+    assert_eq!(manager.calls_in_flight(), 0);
+    Ok(())
+}
+
+/// Whether a call succeeds, which ends in time.
+fn in_time(
+    number: u64,
+    timeout: Duration,
+    call: impl Future<Output = bool>,
+) -> impl Future<Output = bool> {
+    let ended = tokio::time::timeout_at(Instant::now() + timeout + GRACE, call);
+    ended.map(move |ended| ended.unwrap_or_else(|_| panic!("call {number} does not end")))
+}
+
+/// A call of the type that `kind` says, which is started when it is polled at the latest. Gives whether it succeeds.
+fn make(
+    numbered: NumberedConfiguration<Count>,
+    kind: u32,
+    number: u64,
+) -> BoxFuture<'static, bool> {
+    let request = request(number);
+    let node = numbered
+        .nodes()
+        .nth((kind / 8 % REPLICAS) as usize)
+        .expect("a node");
+    let replies = Request { size: 5, ..request };
+    match kind % 8 {
+        0 => {
+            let call = numbered.quorum(request).start();
+            Box::pin(async move { decided(call.await).is_some_and(|reply| is_of(number, &reply)) })
+        }
+        1 => {
+            let call = numbered.r#async(request).all();
+            Box::pin(async move {
+                decided(call.await)
+                    .is_some_and(|all| all.iter().all(|(_, reply)| is_of(number, reply)))
+            })
+        }
+        2 => Box::pin(async move {
+            let mut responses = numbered.aggregate(request).responses();
+            let mut replies = 0;
+            while let Some((_, outcome)) = responses.next().await {
+                replies += u32::from(answered(outcome).is_some_and(|reply| is_of(number, &reply)));
+            }
+            replies == REPLICAS
+        }),
+        3 => Box::pin(async move {
+            answered(node.call(request).await).is_some_and(|reply| is_of(number, &reply))
+        }),
+        4 => {
+            let call = node.unicast(request);
+            Box::pin(async move { answered(call.await).is_some() })
+        }
+        5 => {
+            let call = numbered.multicast(request);
+            Box::pin(async move {
+                let sent = call.await;
+                let errors = sent.as_ref().err().map_or(&[][..], |error| error.errors());
+                errors.iter().for_each(check);
+                sent.is_ok()
+            })
+        }
+        6 => Box::pin(async move {
+            let mut responses = numbered.watch(replies).responses();
+            let mut replies = 0;
+            while let Some((_, outcome)) = responses.next().await {
+                replies += u32::from(answered(outcome).is_some_and(|reply| is_of(number, &reply)));
+            }
+            replies == 5 * REPLICAS
+        }),
+        // Withdrawn.
+        _ => {
+            let call = numbered.aggregate(request).first().start();
+            Box::pin(async move {
+                tokio::task::yield_now().await;
+                drop(call);
+                true
+            })
+        }
+    }
+}
+
+/// The result of a quorum call, if it has one. Its error is one of those that were to be expected.
+fn decided<T>(outcome: Result<T, QuorumCallError>) -> Option<T> {
+    outcome
+        .inspect_err(|error| {
+            use QuorumCallErrorKind::{DeadlineExceeded, Incomplete};
+            assert!(
+                matches!(error.kind(), DeadlineExceeded | Incomplete),
+                "{error}"
+            );
+            error.errors().iter().for_each(check);
+        })
+        .ok()
+}
+
+/// What a node answered, if it has. Its error is one of those that were to be expected.
+fn answered<T>(outcome: Result<T, NodeError>) -> Option<T> {
+    outcome.inspect_err(check).ok()
+}
+
+fn check(error: &NodeError) {
+    assert!(
+        matches!(error.code(), Code::Unavailable | Code::DeadlineExceeded),
+        "{error}"
+    );
+}
+
+/// Whether this is the reply to the call with this number: no call has another's.
+fn is_of(number: u64, reply: &Reply) -> bool {
+    assert_eq!(reply.number, number);
+    true
+}
