@@ -1,6 +1,6 @@
 //! Replicas of the numbered service: they do as each request wishes, and tell what they handle.
 
-use gorums_runtime::{Context, ManagerBuilder, ReplySink, Router, StreamLimits};
+use gorums_runtime::{Context, ManagerBuilder, ReplySink, Router, StreamLimits, Transport};
 use tokio::sync::mpsc;
 use tonic::Status;
 
@@ -72,7 +72,7 @@ impl Cluster {
     pub fn start(replicas: u8) -> Self {
         let (send_events, events) = mpsc::unbounded_channel();
         let cluster = Self {
-            network: Network::new(),
+            network: Network::new(Transport::NodeStream),
             gate: Gate::closed(),
             events,
             send_events,
@@ -86,7 +86,7 @@ impl Cluster {
     /// Starts replica `number`, anew if it was running.
     pub fn serve(&self, number: u8, limits: StreamLimits) {
         let router = self.router(number).stream_limits(limits);
-        self.network.serve(number, router.into_routes());
+        self.network.serve(number, router);
     }
 
     /// The services of replica `number`, to be served elsewhere.

@@ -239,7 +239,7 @@ impl Service<http::Request<Body>> for Refusing {
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_refuses_streams_is_left_alone_for_longer_and_longer() {
-    let network = Network::new();
+    let network = Network::new(Transport::NodeStream);
     let refusing = Refusing::default();
     network.serve(1, Routes::new(refusing.clone()));
     let builder = network.manager(1).backoff(Backoff::new(SECOND, 4 * SECOND));
@@ -273,7 +273,7 @@ async fn a_node_that_refuses_streams_is_left_alone_for_longer_and_longer() {
         tokio::time::advance(wait / 2 + Duration::from_millis(1)).await;
     }
     let cluster = Cluster::start(0);
-    network.serve(1, cluster.router(1).into_routes());
+    network.serve(1, cluster.router(1));
     settle().await;
     tokio::time::advance(4 * SECOND).await;
     node(&numbered, 1)

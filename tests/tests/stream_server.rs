@@ -142,7 +142,7 @@ async fn no_more_handlers_of_a_stream_run_at_once_than_the_limit_says() {
 async fn a_client_is_not_read_from_beyond_the_backlog_and_loses_nothing() {
     const CALLS: u64 = 2000;
     let mut cluster = Cluster::start(0);
-    cluster.serve(1, StreamLimits::new().backlog(10));
+    cluster.serve(1, StreamLimits::new().backlog(10, usize::MAX));
     let builder = cluster.network.manager(1).queue_limit(10, 1024 * 1024);
     let numbered = connect(builder, Count(1)).await;
     let node = numbered.nodes().next().expect("a node");

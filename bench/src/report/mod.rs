@@ -1,5 +1,6 @@
 //! What was measured, for people and for programs.
 
+mod svg;
 mod table;
 
 use crate::args::{Compare, System};
@@ -30,5 +31,8 @@ pub(crate) fn all(comparison: &Comparison, args: &Compare) -> Result<(), Error> 
             source,
         })?;
     }
-    Ok(())
+    match &args.svg {
+        Some(path) => svg::write(path, comparison),
+        None => Ok(()),
+    }
 }

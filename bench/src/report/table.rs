@@ -99,7 +99,8 @@ pub(crate) fn of_all(comparison: &Comparison) -> String {
     text
 }
 
-fn title(cell: &Cell) -> String {
+/// What a setting is.
+pub(super) fn title(cell: &Cell) -> String {
     let load = match cell.load {
         Load::Concurrency(1) => "1 call in flight".to_string(),
         Load::Concurrency(concurrency) => format!("{concurrency} calls in flight"),

@@ -77,6 +77,10 @@ impl Sending {
         had_room: bool,
     ) -> Self {
         let (called, start) = (node.clone(), Instant::now());
+        if node.tasks().closed().is_cancelled() {
+            // What would report it ends before it begins.
+            receipt.sign(Err(node.fail(start, node.ended())));
+        }
         let call = async move {
             let outcome = match deadline.instant() {
                 Some(at) => tokio::time::timeout_at(at, call)

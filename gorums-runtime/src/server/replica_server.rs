@@ -83,7 +83,8 @@ impl<S> ReplicaServer<S> {
         &self.on_stream
     }
 
-    /// How many bytes a request may have: 4 MiB unless this says otherwise. A larger one fails with `OutOfRange`.
+    /// How many bytes a request may have: 4 MiB unless this says otherwise. A larger one fails with `OutOfRange`. On node
+    /// streams [`StreamLimits::message_size`](crate::StreamLimits::message_size) says it.
     pub fn max_request_size(mut self, bytes: usize) -> Self {
         self.messages.max_request_size = Some(bytes);
         self
@@ -142,7 +143,7 @@ impl<S> Clone for ReplicaServer<S> {
         Self {
             answers: Arc::clone(&self.answers),
             on_stream: Arc::clone(&self.on_stream),
-            messages: self.messages.clone(),
+            messages: self.messages,
             _service: PhantomData,
         }
     }

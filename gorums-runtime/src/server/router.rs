@@ -89,6 +89,9 @@ impl Router {
     }
 
     /// The services in the form that a tonic server takes.
+    ///
+    /// Node streams last for as long as their clients want them to. A tonic server that shuts down waits for that; a
+    /// [`Server`](crate::Server) ends them.
     pub fn into_routes(self) -> Routes {
         self.routes.add_service(self.streams)
     }

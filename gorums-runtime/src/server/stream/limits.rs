@@ -13,6 +13,7 @@
 pub struct StreamLimits {
     pub(super) handlers: usize,
     pub(super) backlog: usize,
+    pub(super) backlog_bytes: usize,
     pub(super) replies: usize,
     pub(super) reply_bytes: usize,
     pub(super) message_size: usize,
@@ -20,11 +21,13 @@ pub struct StreamLimits {
 }
 
 impl StreamLimits {
-    /// 1024 handlers, 1024 requests, 16,384 replies of 64 MiB together, messages of 4 MiB, and 64 streams per peer.
+    /// 1024 handlers, 16,384 requests and as many replies, each of 64 MiB together, messages of 4 MiB, and 64 streams per
+    /// peer.
     pub fn new() -> Self {
         Self {
             handlers: 1024,
-            backlog: 1024,
+            backlog: 16_384,
+            backlog_bytes: 64 * 1024 * 1024,
             replies: 16_384,
             reply_bytes: 64 * 1024 * 1024,
             message_size: 4 * 1024 * 1024,
@@ -39,9 +42,11 @@ impl StreamLimits {
         self
     }
 
-    /// How many requests of one stream may wait for their turn, from 1 on. Beyond that the client is not read from.
-    pub fn backlog(mut self, requests: usize) -> Self {
+    /// How many requests of one stream, and how many bytes of them, may wait for their turn, from 1 on. Beyond that the
+    /// client is not read from; nor is it then heard that it withdraws calls.
+    pub fn backlog(mut self, requests: usize, bytes: usize) -> Self {
         self.backlog = requests.max(1);
+        self.backlog_bytes = bytes.max(1);
         self
     }
 

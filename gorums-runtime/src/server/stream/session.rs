@@ -76,12 +76,13 @@ impl Session {
         loop {
             if work.current.is_none()
                 && work.released.len() < self.limits.handlers
-                && let Some(request) = work.backlog.pop_front()
+                && let Some(request) = work.backlog.pop()
             {
                 work.current = self.begin(request, work);
             }
-            let idle =
-                work.current.is_none() && work.backlog.is_empty() && work.released.is_empty();
+            let idle = work.current.is_none()
+                && work.backlog.requests.is_empty()
+                && work.released.is_empty();
             if !open && idle {
                 return None;
             }
@@ -105,16 +106,16 @@ impl Session {
                 }
                 () = self.stop.cancelled(), if open => {
                     open = false;
-                    for request in std::mem::take(&mut work.backlog) {
+                    for request in std::mem::take(&mut work.backlog).requests {
                         let status = Status::unavailable("the server is shutting down");
                         if let Err(status) = self.fail(&request, &status) {
                             return Some(status);
                         }
                     }
                 }
-                request = requests.next(), if open && work.backlog.len() < self.limits.backlog => match request {
+                request = requests.next(), if open && work.backlog.has_room(&self.limits) => match request {
                     Some(Ok(Ok(request))) if self.is_cancel(&request) => work.cancel(request.number),
-                    Some(Ok(Ok(request))) => work.backlog.push_back(request),
+                    Some(Ok(Ok(request))) => work.backlog.push(request),
                     Some(Ok(Err(error))) => {
                         return Some(Status::internal(format!("a message of the stream does not decode: {error}")));
                     }
@@ -192,13 +193,46 @@ impl Session {
 #[derive(Default)]
 struct Work {
     /// Those that wait for their turn.
-    backlog: VecDeque<StreamMessage>,
+    backlog: Backlog,
     /// The one whose turn it is.
     current: Option<Begun>,
     /// Those whose turn is over.
     released: JoinSet<(u64, Option<Bytes>)>,
     /// What the handlers that have begun know of their calls.
     contexts: HashMap<u64, Context>,
+}
+
+/// Requests that wait for their turn.
+#[derive(Default)]
+struct Backlog {
+    requests: VecDeque<StreamMessage>,
+    bytes: usize,
+}
+
+impl Backlog {
+    fn has_room(&self, limits: &StreamLimits) -> bool {
+        self.requests.len() < limits.backlog && self.bytes < limits.backlog_bytes
+    }
+
+    fn push(&mut self, request: StreamMessage) {
+        self.bytes += request.payload.len();
+        self.requests.push_back(request);
+    }
+
+    fn pop(&mut self) -> Option<StreamMessage> {
+        let request = self.requests.pop_front()?;
+        self.bytes -= request.payload.len();
+        Some(request)
+    }
+
+    fn remove(&mut self, number: u64) {
+        // Calls are mostly withdrawn in the order in which they were made: it is one of the first.
+        let mut requests = self.requests.iter();
+        let index = requests.position(|request| request.number == number);
+        if let Some(request) = index.and_then(|index| self.requests.remove(index)) {
+            self.bytes -= request.payload.len();
+        }
+    }
 }
 
 impl Work {
@@ -235,9 +269,9 @@ impl Work {
 
     /// Notes that the client has lost interest in a call.
     fn cancel(&mut self, number: u64) {
-        self.backlog.retain(|request| request.number != number);
-        if let Some(context) = self.contexts.get(&number) {
-            context.abandon();
+        match self.contexts.get(&number) {
+            Some(context) => context.abandon(),
+            None => self.backlog.remove(number),
         }
     }
 
