@@ -53,15 +53,19 @@ impl BenchQuorumSpec for Count {
 /// A client of one system, connected to all servers.
 #[derive(Clone)]
 pub(crate) enum Client {
-    Ours {
-        bench: BenchConfiguration<Count>,
-        first: BenchNode,
-    },
+    Ours(Box<Ours>),
     Tonic {
         clients: Vec<BenchClient<Channel>>,
         quorum: usize,
     },
     Tcp(TcpClient),
+}
+
+/// The service on all servers, and on the first.
+#[derive(Clone)]
+pub(crate) struct Ours {
+    bench: BenchConfiguration<Count>,
+    first: BenchNode,
 }
 
 impl Client {
@@ -94,7 +98,7 @@ impl Client {
         let bench = BenchConfiguration::new(manager.configuration(), Count(quorum));
         let first = bench.nodes().next();
         match first {
-            Some(first) => Ok(Self::Ours { bench, first }),
+            Some(first) => Ok(Self::Ours(Box::new(Ours { bench, first }))),
             None => Err(Error::Manager(gorums_runtime::ManagerError::NoNodes)),
         }
     }
@@ -124,7 +128,7 @@ impl Client {
     /// Makes one call, and waits for its end.
     pub(crate) async fn call(&self, call: Call, payload: &Payload) -> Result<(), String> {
         match self {
-            Self::Ours { bench, first } => ours(bench, first, call, payload.clone()).await,
+            Self::Ours(ours) => ours.call(call, payload.clone()).await,
             Self::Tonic { clients, quorum } => by_hand(clients, *quorum, payload).await,
             Self::Tcp(client) => client.call(&payload.data).await.map(drop),
         }
@@ -142,28 +146,24 @@ impl Client {
     }
 }
 
-async fn ours(
-    bench: &BenchConfiguration<Count>,
-    first: &BenchNode,
-    call: Call,
-    payload: Payload,
-) -> Result<(), String> {
-    match call {
-        Call::Quorum => bench.echo(payload).await.map(drop).map_err(text),
-        Call::PerNode => {
-            let call = bench.echo_per_node(payload, |payload, _| Some(payload.clone()));
-            call.await.map(drop).map_err(text)
+impl Ours {
+    async fn call(&self, call: Call, payload: Payload) -> Result<(), String> {
+        let Self { bench, first } = self;
+        match call {
+            Call::Quorum => bench.echo(payload).await.map(drop).map_err(text),
+            Call::PerNode => {
+                let call = bench.echo_per_node(payload, |payload, _| Some(payload.clone()));
+                call.await.map(drop).map_err(text)
+            }
+            Call::Future => bench.echo_future(payload).await.map(drop).map_err(text),
+            Call::Correctable => {
+                let call = bench.echo_correctable(payload);
+                call.done().await.map(drop).map_err(text)
+            }
+            Call::Rpc => first.echo_node(payload).await.map(drop).map_err(text),
+            Call::Multicast => bench.multicast(payload).await.map_err(text),
+            Call::Unicast => first.unicast(payload).await.map_err(text),
         }
-        Call::Future => bench.echo_future(payload).await.map(drop).map_err(text),
-        Call::Correctable => bench
-            .echo_correctable(payload)
-            .done()
-            .await
-            .map(drop)
-            .map_err(text),
-        Call::Rpc => first.echo_node(payload).await.map(drop).map_err(text),
-        Call::Multicast => bench.multicast(payload).await.map_err(text),
-        Call::Unicast => first.unicast(payload).await.map_err(text),
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::join_all;
-use gorums_runtime::{Backoff, ManagerBuilder, NodeId, StreamLimits};
+use gorums_runtime::{Backoff, ManagerBuilder, NodeId, Router, StreamLimits, Transport};
 use tests::network::Network;
 use tests::numbered::numbered_gorums::{NumberedConfiguration, NumberedNode};
 use tests::numbered::{Request, Wish};
@@ -21,7 +21,6 @@ use tonic::body::Body;
 use tonic::codegen::{Service, http};
 use tonic::metadata::MetadataMap;
 use tonic::server::NamedService;
-use tonic::service::Routes;
 use tonic::{Code, Status};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -241,7 +240,7 @@ impl Service<http::Request<Body>> for Refusing {
 async fn a_node_that_refuses_streams_is_left_alone_for_longer_and_longer() {
     let network = Network::new(Transport::NodeStream);
     let refusing = Refusing::default();
-    network.serve(1, Routes::new(refusing.clone()));
+    network.serve(1, Router::new().add_service(refusing.clone()));
     let builder = network.manager(1).backoff(Backoff::new(SECOND, 4 * SECOND));
     let numbered = connect(builder, Count(1)).await;
     let fail = async || {
