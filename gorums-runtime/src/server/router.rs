@@ -93,7 +93,10 @@ impl Router {
     /// Node streams last for as long as their clients want them to. A tonic server that shuts down waits for that; a
     /// [`Server`](crate::Server) ends them.
     pub fn into_routes(self) -> Routes {
-        self.routes.add_service(self.streams)
+        match self.streams.is_empty() {
+            true => self.routes,
+            false => self.routes.add_service(self.streams),
+        }
     }
 
     /// What ends the node streams: requests that have begun are finished, and no others are taken.

@@ -45,6 +45,11 @@ impl NodeStreams {
         Arc::make_mut(&mut self.methods).insert(name.into_bytes(), (method, answering));
     }
 
+    /// Whether there is no method.
+    pub(in crate::server) fn is_empty(&self) -> bool {
+        self.methods.is_empty()
+    }
+
     pub(in crate::server) fn limit(&mut self, limits: StreamLimits) {
         self.limits = limits;
     }
