@@ -79,7 +79,7 @@ impl Session {
     async fn take_in(&self, requests: &mut Requests, work: &mut Work) -> Option<Status> {
         let mut open = true;
         loop {
-            if work.current.is_none()
+            while work.current.is_none()
                 && work.released.len() < self.limits.handlers
                 && let Some(request) = work.backlog.pop()
             {
