@@ -7,6 +7,7 @@ mod bytes;
 mod client;
 mod client_extensions;
 mod client_replies;
+mod documentation;
 mod message;
 mod raw_client;
 mod raw_server;

@@ -101,6 +101,25 @@ async fn a_call_that_is_withdrawn_is_cancelled_and_not_answered() {
     client.end().await.expect("no more replies");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_withdrawn_before_its_turn_is_not_handled() {
+    let (replica, mut events) = Replica::new();
+    let replicas = replica.start().await;
+    let mut client = RawClient::open(&replicas, &EXTENDED)
+        .await
+        .expect("a stream");
+    client.send(request(1, "ReadQC").with(&key("hold")).bytes());
+    client.send(request(2, "ReadQC").with(&key("context")).bytes());
+    client.send(request(3, "ReadQC").bytes());
+    client.send(cancel(2).bytes());
+    settle().await;
+    replica.gate.open();
+    assert_eq!(client.reply().await, request(1, "ReadQC").bytes());
+    assert_eq!(client.reply().await, request(3, "ReadQC").bytes());
+    assert_eq!(events.recv().await.as_deref(), Some("holding"));
+    assert!(events.try_recv().is_err(), "it was handled");
+}
+
 #[tokio::test]
 async fn a_withdrawal_of_a_number_that_is_unknown_is_ignored() {
     let (replica, _events) = Replica::new();
