@@ -9,7 +9,7 @@ use prost::Message;
 use prost_types::FileDescriptorSet;
 
 /// Golden protos and the files that they give, with the golden files' names.
-const CASES: [(&str, &[(&str, &str)]); 16] = [
+const CASES: [(&str, &[(&str, &str)]); 17] = [
     ("one_way", &[("one_way.rs", "one_way.rs")]),
     ("aggregates", &[("aggregates.rs", "aggregates.rs")]),
     ("correctables", &[("correctables.rs", "correctables.rs")]),
@@ -26,6 +26,7 @@ const CASES: [(&str, &[(&str, &str)]); 16] = [
     ("keywords", &[("keywords.rs", "keywords.rs")]),
     ("kitchen_sink", &[("kitchen_sink.rs", "kitchen_sink.rs")]),
     ("no_package", &[("_.rs", "no_package.rs")]),
+    ("proto", &[("proto.rs", "proto.rs")]),
     ("proto2", &[("proto2.rs", "proto2.rs")]),
     ("register", &[("register.rs", "register.rs")]),
     ("register_2017", &[("register_2017.rs", "register_2017.rs")]),

@@ -43,6 +43,7 @@ pinned! {
     kitchen_sink
     numbered
     one_way
+    proto
     proto2
     register
     register_2017

@@ -22,6 +22,7 @@ golden! {
     no_package
     numbered
     one_way
+    proto
     proto2
     register
     register_2017

@@ -46,7 +46,8 @@ impl Gate {
         self.0.send_replace(true);
     }
 
-    pub(crate) async fn pass(&self) {
+    /// Waits until it is open.
+    pub async fn pass(&self) {
         let waiting = self.0.subscribe().wait_for(|open| *open).await.is_ok();
         assert!(waiting, "the gate holds its own sender");
     }

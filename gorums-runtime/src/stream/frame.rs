@@ -86,7 +86,7 @@ impl Head<'_> {
         let method = self.method.map_or(0, |method| field_len(method.len()));
         let status = self
             .status
-            .map_or(0, |status| field_len(status.encoded_len()));
+            .map_or(0, |status| message_len(status.encoded_len()));
         let mut len = number + method + status;
         for (key, value) in self.metadata_entries() {
             let value = std::str::from_utf8(value).map_err(|_| {
@@ -94,10 +94,10 @@ impl Head<'_> {
                     "the value of the metadata {key:?} is not UTF-8, which node streams carry; give it a key that ends in -bin"
                 ))
             })?;
-            len += field_len(entry_len(key, value.as_bytes()));
+            len += message_len(entry_len(key, value.as_bytes()));
         }
         if let Some((key, value)) = self.entry {
-            len += field_len(entry_len(key, value.as_bytes()));
+            len += message_len(entry_len(key, value.as_bytes()));
         }
         Ok(len)
     }
@@ -107,7 +107,9 @@ impl Head<'_> {
             frame.put_u8(key::NUMBER);
             encode_varint(self.number, frame);
         }
-        if let Some(method) = self.method {
+        if let Some(method) = self.method
+            && method.len() > 0
+        {
             frame.put_u8(key::METHOD);
             encode_varint(method.len() as u64, frame);
             method.write(frame);
@@ -159,8 +161,13 @@ impl MethodName<'_> {
 fn field_len(len: usize) -> usize {
     match len {
         0 => 0,
-        len => 1 + encoded_len_varint(len as u64) + len,
+        len => message_len(len),
     }
+}
+
+/// The length of a field that is a message, with its key; one that is empty is there.
+fn message_len(len: usize) -> usize {
+    1 + encoded_len_varint(len as u64) + len
 }
 
 fn entry_len(key: &str, value: &[u8]) -> usize {
@@ -254,5 +261,18 @@ mod tests {
     #[test]
     fn number_0_is_absent() {
         assert!(message(&Head::default().alone().expect("it is small")).is_empty());
+    }
+
+    #[test]
+    fn what_is_empty_is_counted_as_it_is_written() {
+        let status = RpcStatus::of(&Status::ok(""));
+        let head = Head {
+            method: Some(MethodName::Received(b"")),
+            status: Some(&status),
+            entry: Some(("", "")),
+            ..Head::default()
+        };
+        let frame = head.alone().expect("it is small");
+        assert_eq!(message(&frame), b"\x1a\x00\x22\x00");
     }
 }

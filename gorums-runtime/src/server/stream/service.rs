@@ -26,6 +26,9 @@ use crate::stream::{Capacity, EXTENSIONS, MessageDecoder, PATH, Queue, QueueBody
 /// The header by which a client says which node it is.
 const NODE_ID: &str = "gorums-node-id";
 
+/// What a client says there that has no id of its own, and accepts calls.
+const DYNAMIC: u32 = 0;
+
 /// Serves the methods of replicas on node streams.
 #[derive(Clone, Default)]
 pub(in crate::server) struct NodeStreams {
@@ -63,7 +66,7 @@ impl NodeStreams {
     fn open(&self, request: http::Request<Body>) -> Result<http::Response<Body>, Status> {
         let (head, body) = request.into_parts();
         let headers = MetadataMap::from_headers(head.headers);
-        check_node_id(&headers)?;
+        let accepts_calls = node_id(&headers)? == Some(DYNAMIC);
         let extended = headers.contains_key(EXTENSIONS);
         let (peer, ()) = Peer::of(Request::from_parts(headers, head.extensions, ()));
         let most = self.limits.streams_per_peer;
@@ -89,6 +92,7 @@ impl NodeStreams {
             limits: self.limits,
             peer: Arc::new(peer),
             extended,
+            accepts_calls,
             queue,
             end: end.clone(),
             gone: gone.clone(),
@@ -109,18 +113,17 @@ impl NodeStreams {
     }
 }
 
-/// An error unless what the client says of its id is a number.
-fn check_node_id(headers: &MetadataMap) -> Result<(), Status> {
+/// Which node the client says it is.
+fn node_id(headers: &MetadataMap) -> Result<Option<u32>, Status> {
     let Some(id) = headers.get(NODE_ID) else {
-        return Ok(());
+        return Ok(None);
     };
     let number = id.to_str().ok().and_then(|id| id.parse::<u32>().ok());
-    match number {
-        Some(_) => Ok(()),
-        None => Err(Status::invalid_argument(format!(
+    number.map(Some).ok_or_else(|| {
+        Status::invalid_argument(format!(
             "the header {NODE_ID} is {id:?}; give a number of 32 bits, or leave it out"
-        ))),
-    }
+        ))
+    })
 }
 
 impl NamedService for NodeStreams {

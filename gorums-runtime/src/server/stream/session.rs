@@ -20,6 +20,9 @@ use crate::server::context::Turn;
 use crate::server::peer::Peer;
 use crate::stream::{CANCEL, Head, Item, MethodName, Queue, RpcStatus, StreamMessage};
 
+/// The bit that is set in the numbers of a server's calls, and clear in those of a client's.
+const FROM_SERVER: u64 = 1 << 63;
+
 /// One node stream. Its requests are handled in the order in which they come: the next one when the handler of the one
 /// before has returned, or was released.
 pub(super) struct Session {
@@ -27,6 +30,8 @@ pub(super) struct Session {
     pub(super) limits: StreamLimits,
     pub(super) peer: Arc<Peer>,
     pub(super) extended: bool,
+    /// Whether the client takes calls of the server's.
+    pub(super) accepts_calls: bool,
     pub(super) queue: Arc<Queue>,
     /// What the client is told at the end.
     pub(super) end: End,
@@ -74,7 +79,7 @@ impl Session {
     async fn take_in(&self, requests: &mut Requests, work: &mut Work) -> Option<Status> {
         let mut open = true;
         loop {
-            if work.current.is_none()
+            while work.current.is_none()
                 && work.released.len() < self.limits.handlers
                 && let Some(request) = work.backlog.pop()
             {
@@ -115,6 +120,8 @@ impl Session {
                 }
                 request = requests.next(), if open && work.backlog.has_room(&self.limits) => match request {
                     Some(Ok(Ok(request))) if self.is_cancel(&request) => work.cancel(request.number),
+                    // No call of the server's waits for it.
+                    Some(Ok(Ok(request))) if self.is_reply(&request) => {}
                     Some(Ok(Ok(request))) => work.backlog.push(request),
                     Some(Ok(Err(error))) => {
                         return Some(Status::internal(format!("a message of the stream does not decode: {error}")));
@@ -128,6 +135,11 @@ impl Session {
 
     fn is_cancel(&self, request: &StreamMessage) -> bool {
         self.extended && request.method.is_empty() && request.has(CANCEL)
+    }
+
+    /// Whether a message answers a call of the server's.
+    fn is_reply(&self, message: &StreamMessage) -> bool {
+        self.accepts_calls && message.number & FROM_SERVER != 0
     }
 
     /// Begins to handle a request. One that no method takes is answered at once.

@@ -1,0 +1,85 @@
+//! A client that sends what it is told, and takes replies as they are.
+
+use futures::StreamExt;
+use gorums_runtime::NodeId;
+use gorums_runtime::testing::Replicas;
+use prost::bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tonic::client::Grpc;
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::metadata::{MetadataKey, MetadataMap};
+use tonic::{Request, Status, Streaming};
+
+use crate::bytes::{BytesCodec, hex};
+
+/// A node stream to a replica.
+#[derive(Debug)]
+pub(crate) struct RawClient {
+    /// The headers that the replica answered with.
+    pub(crate) headers: MetadataMap,
+    requests: Option<mpsc::UnboundedSender<Bytes>>,
+    replies: Streaming<Bytes>,
+}
+
+impl RawClient {
+    /// A stream to the first of the replicas with these headers.
+    pub(crate) async fn open(
+        replicas: &Replicas,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, Status> {
+        let node = replicas.manager().node(NodeId::new(1));
+        let mut grpc = Grpc::new(node.expect("a replica").channel());
+        grpc.ready().await.expect("a connection");
+        let (requests, sent) = mpsc::unbounded_channel();
+        let mut request = Request::new(UnboundedReceiverStream::new(sent));
+        for (key, value) in headers {
+            let value = value.parse().expect("ASCII");
+            let key = MetadataKey::from_static(key);
+            request.metadata_mut().insert(key, value);
+        }
+        let path = PathAndQuery::from_static("/stream.Gorums/NodeStream");
+        let (headers, replies, _) = grpc
+            .streaming(request, path, BytesCodec)
+            .await?
+            .into_parts();
+        Ok(Self {
+            headers,
+            requests: Some(requests),
+            replies,
+        })
+    }
+
+    /// Sends a message.
+    pub(crate) fn send(&self, message: impl Into<Bytes>) {
+        let requests = self.requests.as_ref().expect("the stream is open");
+        requests.send(message.into()).expect("the stream is open");
+    }
+
+    /// Sends the message that `text` is in hex.
+    pub(crate) fn send_hex(&self, text: &str) {
+        self.send(hex(text));
+    }
+
+    /// Ends the requests.
+    pub(crate) fn half_close(&mut self) {
+        self.requests = None;
+    }
+
+    /// The next reply.
+    pub(crate) async fn reply(&mut self) -> Bytes {
+        let reply = self.replies.next().await;
+        reply
+            .expect("the stream goes on")
+            .expect("the stream goes on")
+    }
+
+    /// How the stream ends, without a further reply.
+    pub(crate) async fn end(mut self) -> Result<(), Status> {
+        match self.replies.next().await {
+            Some(Ok(reply)) => panic!("one more reply: {reply:?}"),
+            Some(Err(status)) => Err(status),
+            None => Ok(()),
+        }
+    }
+}

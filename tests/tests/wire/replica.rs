@@ -1,0 +1,134 @@
+//! Replicas of the storage service.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use gorums_runtime::prost_types::Timestamp;
+use gorums_runtime::testing::{Replicas, replicas};
+use gorums_runtime::{Context, ReplySink};
+use tests::golden::proto::storage_gorums::{StorageReplica, StorageReplicaServer};
+use tests::golden::proto::{ReadRequest, ReadResponse, WriteRequest, WriteResponse};
+use tests::replica::Gate;
+use tokio::sync::mpsc;
+use tonic::Status;
+
+/// A storage that does as some of its keys say:
+///
+/// * `hold`: it goes on once the gate is open,
+/// * `wait`: it goes on, beside the requests that come later, when nobody waits for it any more,
+/// * `fail`: it fails.
+#[derive(Clone, Debug)]
+pub(crate) struct Replica {
+    values: Arc<Mutex<HashMap<String, WriteRequest>>>,
+    pub(crate) gate: Gate,
+    events: mpsc::UnboundedSender<String>,
+}
+
+/// What happens at a replica.
+pub(crate) type Events = mpsc::UnboundedReceiver<String>;
+
+impl Replica {
+    /// A replica that has nothing stored, and what it tells of.
+    pub(crate) fn new() -> (Self, Events) {
+        let (events, told) = mpsc::unbounded_channel();
+        let replica = Self {
+            values: Arc::default(),
+            gate: Gate::closed(),
+            events,
+        };
+        (replica, told)
+    }
+
+    /// Starts it.
+    pub(crate) async fn start(&self) -> Replicas {
+        let started = replicas(1, |_| StorageReplicaServer::new(self.clone())).await;
+        started.expect("a replica")
+    }
+
+    fn tell(&self, event: impl Into<String>) {
+        // A test that has ended does not listen any more.
+        let _ = self.events.send(event.into());
+    }
+
+    async fn read(&self, ctx: &Context, key: &str) -> Result<ReadResponse, Status> {
+        match key {
+            "hold" => {
+                self.tell("holding");
+                self.gate.pass().await;
+            }
+            "wait" => {
+                ctx.release();
+                self.tell("waiting");
+                ctx.cancelled().await;
+                self.tell("cancelled");
+            }
+            "fail" => return Err(Status::aborted("as asked")),
+            "context" => {
+                let trace = ctx.metadata().get("trace");
+                self.tell(format!("{trace:?} {:?}", ctx.remaining()));
+            }
+            _ => {}
+        }
+        let values = self.values.lock().expect("not poisoned");
+        Ok(match values.get(key) {
+            Some(stored) => ReadResponse {
+                ok: true,
+                value: stored.value.clone(),
+                time: stored.time,
+            },
+            None => ReadResponse::default(),
+        })
+    }
+
+    fn write(&self, request: WriteRequest) -> WriteResponse {
+        let age = |time: Option<Timestamp>| time.map(|time| (time.seconds, time.nanos));
+        let mut values = self.values.lock().expect("not poisoned");
+        let stored = values.get(&request.key);
+        let new = stored.is_none_or(|stored| age(request.time) > age(stored.time));
+        if new {
+            values.insert(request.key.clone(), request);
+        }
+        WriteResponse { new }
+    }
+}
+
+impl StorageReplica for Replica {
+    async fn read_rpc(&self, ctx: &Context, request: ReadRequest) -> Result<ReadResponse, Status> {
+        self.read(ctx, &request.key).await
+    }
+
+    async fn write_rpc(&self, _: &Context, request: WriteRequest) -> Result<WriteResponse, Status> {
+        Ok(self.write(request))
+    }
+
+    async fn read_qc(&self, ctx: &Context, request: ReadRequest) -> Result<ReadResponse, Status> {
+        self.read(ctx, &request.key).await
+    }
+
+    async fn write_qc(&self, _: &Context, request: WriteRequest) -> Result<WriteResponse, Status> {
+        Ok(self.write(request))
+    }
+
+    async fn read_correctable(
+        &self,
+        ctx: &Context,
+        request: ReadRequest,
+        replies: ReplySink<ReadResponse>,
+    ) -> Result<(), Status> {
+        replies.send(crate::value("first")).await?;
+        let last = self.read(ctx, &request.key).await?;
+        let sent = replies.send(last).await;
+        self.tell(format!("sent: {}", sent.is_ok()));
+        sent
+    }
+
+    async fn write_unicast(&self, _: &Context, request: WriteRequest) {
+        self.tell(format!("unicast {}", request.value));
+        self.write(request);
+    }
+
+    async fn write_multicast(&self, _: &Context, request: WriteRequest) {
+        self.tell(format!("multicast {}", request.value));
+        self.write(request);
+    }
+}
