@@ -48,7 +48,7 @@ async fn expect<const N: usize>(streams: [&mut RawStream; N], recorded: &str) ->
     numbers[0]
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn calls_are_sent_as_go_sends_them() {
     let network = Network::new(Transport::NodeStream);
     let mut nodes = [1, 2, 3].map(|number| RawNode::serve(&network, number, Kind::Go));
@@ -117,7 +117,7 @@ async fn calls_are_sent_as_go_sends_them() {
     drop((writing, reading));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_request_that_encodes_to_nothing_has_no_payload() {
     let network = Network::new(Transport::NodeStream);
     let mut node = RawNode::serve(&network, 1, Kind::Go);
@@ -160,7 +160,7 @@ async fn metadata_and_deadline_are_entries_for_every_node() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_stream_has_the_header_of_the_extensions_and_no_node_id() {
     let network = Network::new(Transport::NodeStream);
     let mut node = RawNode::serve(&network, 1, Kind::Go);
@@ -187,7 +187,7 @@ async fn the_stream_is_half_closed_once_nobody_has_its_node_any_more() {
     stream.fail(Status::unknown("EOF"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_error_of_a_node_without_node_streams_names_the_plain_transport() {
     let network = Network::new(Transport::NodeStream);
     let (_, health) = tonic_health::server::health_reporter();

@@ -18,6 +18,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::bytes::BytesCodec;
 use crate::message::Message;
+use crate::soon;
 
 /// What a node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,14 +54,14 @@ impl RawNode {
 
     /// The next stream that is opened.
     pub(crate) async fn stream(&mut self) -> RawStream {
-        self.0.recv().await.expect("the node serves")
+        soon(self.0.recv()).await.expect("the node serves")
     }
 }
 
 impl RawStream {
     /// The next message.
     pub(crate) async fn request(&mut self) -> Bytes {
-        let request = self.requests.next().await;
+        let request = soon(self.requests.next()).await;
         request
             .expect("the stream goes on")
             .expect("the stream goes on")
@@ -78,7 +79,7 @@ impl RawStream {
 
     /// Whether the client ends its messages, without a further one.
     pub(crate) async fn is_half_closed(&mut self) -> bool {
-        self.requests.next().await.is_none()
+        soon(self.requests.next()).await.is_none()
     }
 
     /// Sends a message.
