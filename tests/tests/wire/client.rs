@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use gorums_runtime::prost_types::Timestamp;
-use gorums_runtime::{NodeId, Transport};
+use gorums_runtime::{NodeId, Router, Transport};
 use prost::bytes::Bytes;
 use tests::golden::proto::{WriteRequest, WriteResponse};
 use tests::network::Network;
 use tests::settle;
 use tonic::metadata::MetadataMap;
-use tonic::service::Routes;
 use tonic::{Code, Status};
 
 use crate::bytes::hex;
@@ -191,7 +190,7 @@ async fn the_stream_is_half_closed_once_nobody_has_its_node_any_more() {
 async fn the_error_of_a_node_without_node_streams_names_the_plain_transport() {
     let network = Network::new(Transport::NodeStream);
     let (_, health) = tonic_health::server::health_reporter();
-    network.serve_routes(1, Routes::new(health));
+    network.serve(1, Router::new().add_service(health));
     let (_manager, storage) = storage(&network, 1).await;
     let node = storage.node(NodeId::new(1)).expect("a node");
     let error = node.read_rpc(key("k")).await.expect_err("no node streams");

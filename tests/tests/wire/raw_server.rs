@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
+use gorums_runtime::Router;
 use prost::bytes::Bytes;
 use tests::network::Network;
 use tokio::sync::{mpsc, oneshot};
@@ -13,7 +14,6 @@ use tonic::body::Body;
 use tonic::codegen::{Service, http};
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::server::{Grpc, NamedService, StreamingService};
-use tonic::service::Routes;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::bytes::BytesCodec;
@@ -48,7 +48,8 @@ impl RawNode {
     /// Serves node `number`, anew if it was served.
     pub(crate) fn serve(network: &Network, number: u8, kind: Kind) -> Self {
         let (opened, streams) = mpsc::unbounded_channel();
-        network.serve_routes(number, Routes::new(RawService { kind, opened }));
+        let service = RawService { kind, opened };
+        network.serve(number, Router::new().add_service(service));
         Self(streams)
     }
 
