@@ -12,7 +12,6 @@ use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio_stream::wrappers::UnboundedReceiverStream;
-use tonic::service::Routes;
 use tonic::transport::Server;
 
 /// How many bytes a connection holds that its receiver has not read.
@@ -66,15 +65,10 @@ impl Network {
 
     /// Starts replica `number`, as a plain tonic server with default limits.
     pub fn serve(&self, number: u8, services: impl Into<Router>) {
-        self.serve_routes(number, services.into().into_routes());
-    }
-
-    /// Starts replica `number`, which serves these routes alone: node streams are among them only if they say so.
-    pub fn serve_routes(&self, number: u8, routes: Routes) {
         let (accept, accepted) = mpsc::unbounded_channel();
         let incoming = UnboundedReceiverStream::new(accepted).map(Ok::<_, io::Error>);
         let server = Server::builder()
-            .add_routes(routes)
+            .add_routes(services.into().into_routes())
             .serve_with_incoming(incoming);
         let server = tokio::spawn(async move {
             server.await.expect("an in-memory listener does not fail");

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use gorums_runtime::prost_types::Timestamp;
-use gorums_runtime::{NodeId, Transport};
+use gorums_runtime::{NodeId, Router, Transport};
 use prost::bytes::Bytes;
 use tests::golden::proto::{WriteRequest, WriteResponse};
 use tests::network::Network;
 use tests::settle;
 use tonic::metadata::MetadataMap;
-use tonic::service::Routes;
 use tonic::{Code, Status};
 
 use crate::bytes::hex;
@@ -48,7 +47,7 @@ async fn expect<const N: usize>(streams: [&mut RawStream; N], recorded: &str) ->
     numbers[0]
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn calls_are_sent_as_go_sends_them() {
     let network = Network::new(Transport::NodeStream);
     let mut nodes = [1, 2, 3].map(|number| RawNode::serve(&network, number, Kind::Go));
@@ -117,7 +116,7 @@ async fn calls_are_sent_as_go_sends_them() {
     drop((writing, reading));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_request_that_encodes_to_nothing_has_no_payload() {
     let network = Network::new(Transport::NodeStream);
     let mut node = RawNode::serve(&network, 1, Kind::Go);
@@ -160,7 +159,7 @@ async fn metadata_and_deadline_are_entries_for_every_node() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_stream_has_the_header_of_the_extensions_and_no_node_id() {
     let network = Network::new(Transport::NodeStream);
     let mut node = RawNode::serve(&network, 1, Kind::Go);
@@ -187,11 +186,11 @@ async fn the_stream_is_half_closed_once_nobody_has_its_node_any_more() {
     stream.fail(Status::unknown("EOF"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_error_of_a_node_without_node_streams_names_the_plain_transport() {
     let network = Network::new(Transport::NodeStream);
     let (_, health) = tonic_health::server::health_reporter();
-    network.serve_routes(1, Routes::new(health));
+    network.serve(1, Router::new().add_service(health));
     let (_manager, storage) = storage(&network, 1).await;
     let node = storage.node(NodeId::new(1)).expect("a node");
     let error = node.read_rpc(key("k")).await.expect_err("no node streams");

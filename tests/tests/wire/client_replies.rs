@@ -65,7 +65,7 @@ impl Pair {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_reply_succeeds_without_a_status_and_with_the_code_0() {
     let mut pair = Pair::new().await;
     let forms = [
@@ -90,7 +90,7 @@ async fn a_reply_succeeds_without_a_status_and_with_the_code_0() {
     assert_eq!(pair.finish().await, 0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_status_of_a_failed_reply_is_the_nodes_error() {
     let mut pair = Pair::new().await;
     // The message that Go sends for a method that it does not know, and codes that gRPC does not have.
@@ -114,7 +114,7 @@ async fn the_status_of_a_failed_reply_is_the_nodes_error() {
     assert_eq!(pair.finish().await, 0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_details_of_a_status_reach_the_caller() {
     let mut pair = Pair::new().await;
     let (call, request) = pair.call().await;
@@ -131,7 +131,7 @@ async fn the_details_of_a_status_reach_the_caller() {
     assert_eq!(pair.finish().await, 0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn messages_that_no_call_waits_for_are_counted_and_ignored() {
     let mut pair = Pair::new().await;
     let waiting = Message::reply_to(&pair.request);
@@ -183,7 +183,7 @@ async fn messages_that_no_call_waits_for_are_counted_and_ignored() {
     assert_eq!(pair.finish().await, ignored);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_reply_of_another_method_is_the_nodes_error() {
     let mut pair = Pair::new().await;
     for method in ["proto.Storage.ReadQC", "/proto.Storage/ReadRPC", ""] {
@@ -201,7 +201,7 @@ async fn a_reply_of_another_method_is_the_nodes_error() {
     assert_eq!(pair.finish().await, 0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_reply_whose_payload_does_not_decode_is_the_nodes_error() {
     let mut pair = Pair::new().await;
     let (call, request) = pair.call().await;

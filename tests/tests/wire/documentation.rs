@@ -52,7 +52,7 @@ impl Example {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_documented_replies_are_what_a_server_sends() {
     let example = Example::read();
     let (replica, _events) = Replica::new();
@@ -83,7 +83,7 @@ async fn the_documented_replies_are_what_a_server_sends() {
     assert_eq!(client.reply().await, example.end);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_documented_requests_are_what_a_client_sends() {
     let example = Example::read();
     let network = Network::new(Transport::NodeStream);

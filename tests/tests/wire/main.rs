@@ -16,6 +16,8 @@ mod server;
 mod server_extensions;
 mod server_headers;
 
+use std::time::Duration;
+
 use gorums_runtime::Manager;
 use tests::golden::proto::storage_gorums::StorageConfiguration;
 use tests::golden::proto::{ReadRequest, ReadResponse};
@@ -42,4 +44,10 @@ fn value(value: &str) -> ReadResponse {
         value: value.to_string(),
         time: None,
     }
+}
+
+/// What comes of a future, unless a test would wait for it for ever.
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    let outcome = tokio::time::timeout(Duration::from_secs(10), future).await;
+    outcome.expect("it comes at last")
 }

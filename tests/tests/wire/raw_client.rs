@@ -12,6 +12,7 @@ use tonic::metadata::{MetadataKey, MetadataMap};
 use tonic::{Request, Status, Streaming};
 
 use crate::bytes::{BytesCodec, hex};
+use crate::soon;
 
 /// A node stream to a replica.
 #[derive(Debug)]
@@ -68,7 +69,7 @@ impl RawClient {
 
     /// The next reply.
     pub(crate) async fn reply(&mut self) -> Bytes {
-        let reply = self.replies.next().await;
+        let reply = soon(self.replies.next()).await;
         reply
             .expect("the stream goes on")
             .expect("the stream goes on")
@@ -76,7 +77,7 @@ impl RawClient {
 
     /// How the stream ends, without a further reply.
     pub(crate) async fn end(mut self) -> Result<(), Status> {
-        match self.replies.next().await {
+        match soon(self.replies.next()).await {
             Some(Ok(reply)) => panic!("one more reply: {reply:?}"),
             Some(Err(status)) => Err(status),
             None => Ok(()),

@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
+use gorums_runtime::Router;
 use prost::bytes::Bytes;
 use tests::network::Network;
 use tokio::sync::{mpsc, oneshot};
@@ -13,11 +14,11 @@ use tonic::body::Body;
 use tonic::codegen::{Service, http};
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::server::{Grpc, NamedService, StreamingService};
-use tonic::service::Routes;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::bytes::BytesCodec;
 use crate::message::Message;
+use crate::soon;
 
 /// What a node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,20 +48,21 @@ impl RawNode {
     /// Serves node `number`, anew if it was served.
     pub(crate) fn serve(network: &Network, number: u8, kind: Kind) -> Self {
         let (opened, streams) = mpsc::unbounded_channel();
-        network.serve_routes(number, Routes::new(RawService { kind, opened }));
+        let service = RawService { kind, opened };
+        network.serve(number, Router::new().add_service(service));
         Self(streams)
     }
 
     /// The next stream that is opened.
     pub(crate) async fn stream(&mut self) -> RawStream {
-        self.0.recv().await.expect("the node serves")
+        soon(self.0.recv()).await.expect("the node serves")
     }
 }
 
 impl RawStream {
     /// The next message.
     pub(crate) async fn request(&mut self) -> Bytes {
-        let request = self.requests.next().await;
+        let request = soon(self.requests.next()).await;
         request
             .expect("the stream goes on")
             .expect("the stream goes on")
@@ -78,7 +80,7 @@ impl RawStream {
 
     /// Whether the client ends its messages, without a further one.
     pub(crate) async fn is_half_closed(&mut self) -> bool {
-        self.requests.next().await.is_none()
+        soon(self.requests.next()).await.is_none()
     }
 
     /// Sends a message.

@@ -28,7 +28,7 @@ fn cancel(number: u64) -> Message {
     message.entry("gorums-cancel", "")
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_extensions_are_announced_at_once_to_those_who_announce_them_and_to_nobody_else() {
     let (replica, _events) = Replica::new();
     let replicas = replica.start().await;
@@ -41,7 +41,7 @@ async fn the_extensions_are_announced_at_once_to_those_who_announce_them_and_to_
     assert_eq!(announced.expect("an announcement"), "1");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_stream_of_replies_ends_with_a_marker() {
     let (replica, _events) = Replica::new();
     let replicas = replica.start().await;
@@ -58,7 +58,7 @@ async fn a_stream_of_replies_ends_with_a_marker() {
     assert_eq!(client.reply().await, hex(end));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_stream_of_replies_that_fails_ends_with_a_marker_and_the_status() {
     let (replica, _events) = Replica::new();
     let replicas = replica.start().await;
@@ -120,7 +120,7 @@ async fn a_call_that_is_withdrawn_before_its_turn_is_not_handled() {
     assert!(events.try_recv().is_err(), "it was handled");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_withdrawal_of_a_number_that_is_unknown_is_ignored() {
     let (replica, _events) = Replica::new();
     let replicas = replica.start().await;

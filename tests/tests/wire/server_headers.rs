@@ -17,7 +17,7 @@ const READ_REPLY: &str = "0801121470726f746f2e53746f726167652e526561645143";
 const BIT_63: &str = "0885808080808080808001121470726f746f2e53746f726167652e5265616451432a030a016b";
 const BIT_63_REPLY: &str = "0885808080808080808001121470726f746f2e53746f726167652e526561645143";
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_client_that_accepts_calls_sends_replies_with_bit_63_which_are_not_answered() {
     let (replica, _events) = Replica::new();
     let replicas = replica.start().await;
@@ -32,7 +32,7 @@ async fn a_client_that_accepts_calls_sends_replies_with_bit_63_which_are_not_ans
     client.end().await.expect("no more replies");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_peer_that_is_unknown_is_a_plain_client() {
     let (replica, _events) = Replica::new();
     let replicas = replica.start().await;
@@ -48,7 +48,7 @@ async fn a_peer_that_is_unknown_is_a_plain_client() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_node_id_that_is_no_number_is_refused_by_its_name() {
     let (replica, _events) = Replica::new();
     let replicas = replica.start().await;
