@@ -219,3 +219,26 @@ async fn ten_thousand_dropped_undecided_calls_leave_the_connections_as_they_were
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn more_calls_than_a_server_takes_in_are_all_withdrawn() {
+    on_both(async |transport| {
+        const CALLS: usize = 10_000;
+        let mut cluster = Cluster::start(transport, [Behaviour::AnswerAfter(Gate::closed())]);
+        let register = cluster.register(1, Count(1)).await;
+        let mut calls: Vec<_> = (0..CALLS)
+            .map(|_| register.read(ReadRequest {}).into_future())
+            .collect();
+        for call in &mut calls {
+            assert!(poll!(call).is_pending());
+        }
+        settle().await;
+        drop(calls);
+        settle().await;
+        let events = cluster.past_events();
+        let begun = events.iter().filter_map(arrived).count();
+        let withdrawn = events.iter().filter_map(cancelled).count();
+        assert_eq!(begun, withdrawn);
+    })
+    .await;
+}
