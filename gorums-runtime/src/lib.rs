@@ -54,9 +54,10 @@
 //!
 //! # Both sides
 //!
-//! A call travels as plain gRPC, so that the replicas can be any gRPC server, in any language. In Rust a replica
-//! implements the trait that is generated for its service; it is told of each call by a [`Context`], sends streams of
-//! replies to a [`ReplySink`], and is served by a [`Server`], or by a tonic server of your own.
+//! A call travels on the one ordered stream that there is to each node, or as plain gRPC, so that the replicas can be
+//! any gRPC server, in any language: [`Transport`] says which. In Rust a replica implements the trait that is generated
+//! for its service; it is told of each call by a [`Context`], sends streams of replies to a [`ReplySink`], and is served
+//! in both ways by a [`Server`], or by a [`Router`] in a tonic server of your own.
 //!
 //! What can be set for the connections of a manager, TLS included, is in [`ManagerBuilder`]; what can be asked of a
 //! call in [`CallOptions`]. [`NodeErrors`] and [`telemetry`] tell what becomes of the calls. [`testing`] has replicas

@@ -30,7 +30,8 @@ pub trait Serve<T>: ServiceName {
     fn handlers(replica: Arc<T>) -> Handlers<T>;
 }
 
-/// A replica as a service: to be added to a [`Router`](crate::Router), or to a tonic server of your own.
+/// A replica as a service: to be added to a [`Router`](crate::Router), which serves it on node streams, too, or to a tonic
+/// server of your own, which then serves plain gRPC only.
 ///
 /// Generated code has a name for it per service, such as `RegisterReplicaServer`.
 ///

@@ -21,7 +21,7 @@ const REMEMBERED_RESETS: usize = 16_384;
 /// would keep all others from being started.
 const CONCURRENT_CALLS: u32 = 65_536;
 
-/// Serves replicas, and other gRPC services beside them, over plain gRPC.
+/// Serves replicas, on node streams and over plain gRPC, and other gRPC services beside them.
 ///
 /// ```no_run
 /// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
