@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gorums_runtime::{
     Backoff, Handlers, Manager, ManagerError, Method, MethodDescriptor, QuorumCallErrorKind,
-    ReplicaServer, Serve, Server, ServiceName, Transport,
+    ReplicaServer, Serve, Server, ServiceName,
 };
 use tests::network::Network;
 use tests::on_both;
@@ -116,33 +116,35 @@ async fn a_silent_node_does_not_delay_a_quorum_of_the_others() {
     .await;
 }
 
-/// Plain gRPC alone: a node stream ends with a message that is far too large.
 #[tokio::test(start_paused = true)]
 async fn a_reply_beyond_the_limit_is_its_nodes_error() {
-    let cluster = Cluster::start(
-        Transport::Grpc,
-        [
-            Behaviour::Answer,
-            Behaviour::AnswerLarge(5 * 1024 * 1024),
-            Behaviour::Answer,
-        ],
-    );
-    let register = cluster.register(3, Count(2)).await;
-    register.read(ReadRequest {}).await.expect("a quorum");
-    let all = RegisterConfiguration::new(register.configuration().clone(), Count(3));
-    let error = all
-        .read(ReadRequest {})
-        .await
-        .expect_err("one is too large");
-    assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
-    assert_eq!(error.replies(), 2);
-    let [large] = error.errors() else {
-        panic!("one node failed: {error}");
-    };
-    assert_eq!(
-        (large.node(), large.code()),
-        (Network::id(2), Code::OutOfRange)
-    );
+    on_both(async |transport| {
+        let cluster = Cluster::start(
+            transport,
+            [
+                Behaviour::Answer,
+                Behaviour::AnswerLarge(5 * 1024 * 1024),
+                Behaviour::Answer,
+            ],
+        );
+        let register = cluster.register(3, Count(2)).await;
+        register.read(ReadRequest {}).await.expect("a quorum");
+        let all = RegisterConfiguration::new(register.configuration().clone(), Count(3));
+        let error = all
+            .read(ReadRequest {})
+            .await
+            .expect_err("one is too large");
+        assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
+        assert_eq!(error.replies(), 2);
+        let [large] = error.errors() else {
+            panic!("one node failed: {error}");
+        };
+        assert_eq!(
+            (large.node(), large.code()),
+            (Network::id(2), Code::OutOfRange)
+        );
+    })
+    .await;
 }
 
 /// `register.Register`, as a replica has it whose `Read` is of another type.

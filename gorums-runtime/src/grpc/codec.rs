@@ -67,7 +67,7 @@ impl<R: Message + Default + 'static> Codec for ReplyCodec<R> {
 
 /// Writes nothing: the request's body is its frame.
 #[derive(Debug)]
-pub(crate) struct NoEncoder;
+pub(super) struct NoEncoder;
 
 impl Encoder for NoEncoder {
     type Item = ();

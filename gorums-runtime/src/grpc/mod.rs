@@ -20,7 +20,6 @@ pub(crate) mod status;
 pub use backoff::Backoff;
 
 pub(crate) use body::{HandedOver, Receipt};
-pub(crate) use codec::NoEncoder;
 pub(crate) use connection_options::{Adjustment, ConnectionOptions, KeepAlive};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use link::Link;

@@ -3,15 +3,58 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use http::{HeaderMap, StatusCode};
+use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, ConnectError, Status, TimeoutExpired};
 
 use crate::deadline::Deadline;
+
+/// The header that carries the details of a status.
+const DETAILS: &str = "grpc-status-details-bin";
 
 /// The status of a call for which there is no connection.
 pub(crate) fn unavailable(error: Box<dyn Error + Send + Sync>) -> Status {
     let mut status = Status::unavailable(root_cause(&*error));
     status.set_source(Arc::from(error));
     status
+}
+
+/// Why a call failed, by the headers or the trailers of its response; none if it did not, or they do not tell.
+pub(crate) fn failure(headers: &HeaderMap) -> Option<Status> {
+    headers.get(Status::GRPC_STATUS)?;
+    let metadata = MetadataMap::from_headers(headers.clone());
+    let details = metadata.get_bin(DETAILS).map(MetadataValue::to_bytes);
+    let status = match details {
+        // tonic panics at what is not base64.
+        Some(Err(_)) => {
+            let mut headers = metadata.into_headers();
+            headers.remove(DETAILS);
+            Status::from_header_map(&headers)
+        }
+        _ => Status::from_header_map(headers),
+    };
+    status.filter(|status| status.code() != Code::Ok)
+}
+
+/// What the status of an HTTP response stands for that has none of gRPC, by [gRPC's own table][table]; none if it is
+/// that of a response to a call.
+///
+/// [table]: https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md
+pub(crate) fn of_http(status: StatusCode) -> Option<Status> {
+    let code = match status {
+        StatusCode::OK => return None,
+        StatusCode::BAD_REQUEST => Code::Internal,
+        StatusCode::UNAUTHORIZED => Code::Unauthenticated,
+        StatusCode::FORBIDDEN => Code::PermissionDenied,
+        StatusCode::NOT_FOUND => Code::Unimplemented,
+        StatusCode::TOO_MANY_REQUESTS
+        | StatusCode::BAD_GATEWAY
+        | StatusCode::SERVICE_UNAVAILABLE
+        | StatusCode::GATEWAY_TIMEOUT => Code::Unavailable,
+        _ => Code::Unknown,
+    };
+    let text = format!("the node answered with the HTTP status {status}, not by gRPC");
+    Some(Status::new(code, text))
 }
 
 /// The status that a failed call has by the rules of this crate: `DeadlineExceeded` when the deadline had passed,

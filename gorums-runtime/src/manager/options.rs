@@ -144,8 +144,7 @@ impl ManagerBuilder {
 
     /// How many bytes a reply may have, as it came and decompressed;
     /// [`DEFAULT_MAX_REPLY_SIZE`](Self::DEFAULT_MAX_REPLY_SIZE) by default. A larger one is its node's error,
-    /// `OutOfRange`. One that is larger by more than 64 KiB ends the node stream that it comes on, and with it the other
-    /// calls that are under way on it.
+    /// `OutOfRange`.
     pub fn max_reply_size(mut self, bytes: usize) -> Self {
         self.messages.max_reply_size = bytes;
         self

@@ -1,9 +1,8 @@
-//! The messages of a node stream, as they are received.
+//! What a message of a node stream is.
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use prost::{DecodeError, Message};
-use tonic::codec::{DecodeBuf, Decoder};
+use prost::Message;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
@@ -49,6 +48,15 @@ pub(crate) struct RpcStatus {
 }
 
 impl StreamMessage {
+    /// What tells that the call with this number failed.
+    pub(crate) fn failure_of(number: u64, status: &Status) -> Self {
+        Self {
+            number,
+            status: Some(RpcStatus::of(status)),
+            ..Self::default()
+        }
+    }
+
     /// Whether the message carries an entry with this key.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.entries.iter().any(|entry| entry.key == key)
@@ -88,21 +96,5 @@ pub(crate) fn add_entries(metadata: &mut MetadataMap, entries: &[Entry]) {
         if let (Ok(key), Ok(value)) = (key.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
             headers.append(key, value);
         }
-    }
-}
-
-/// Takes messages apart. One that is malformed is an item, too, since the stream goes on after it.
-#[derive(Debug, Default)]
-pub(crate) struct MessageDecoder;
-
-impl Decoder for MessageDecoder {
-    type Item = Result<StreamMessage, DecodeError>;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Self::Item>, Status> {
-        let decoded = StreamMessage::decode(&mut *buffer);
-        // Whatever could not be read belongs to this message.
-        buffer.advance(buffer.remaining());
-        Ok(Some(decoded))
     }
 }

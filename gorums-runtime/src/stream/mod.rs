@@ -1,25 +1,29 @@
 //! Node streams: one long-lived stream per node, on which all calls to it travel in order.
 
-mod body;
 mod calls;
 mod cancellations;
+mod deframer;
 mod fan_out;
 mod frame;
 mod inbox;
 mod message;
+mod messages;
 mod node_stream;
 mod one_way;
 mod probe;
 mod queue;
+mod queue_body;
 
-pub(crate) use body::QueueBody;
 pub(crate) use calls::Calls;
+pub(crate) use deframer::Received;
 pub(crate) use fan_out::StreamFanOut;
 pub(crate) use frame::{CANCEL, END, Head, MethodName};
-pub(crate) use message::{Entry, MessageDecoder, RpcStatus, StreamMessage, add_entries};
+pub(crate) use message::{Entry, RpcStatus, StreamMessage, add_entries};
+pub(crate) use messages::Messages;
 pub(crate) use node_stream::{EXTENSIONS, NodeStream};
 pub(crate) use one_way::OneWayMessage;
 pub(crate) use queue::{Capacity, Item, Queue};
+pub(crate) use queue_body::QueueBody;
 
 /// The service that streams are calls of, and its only method.
 pub(crate) const SERVICE: &str = "stream.Gorums";

@@ -4,22 +4,24 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt;
-use http::HeaderValue;
-use http::uri::PathAndQuery;
+use http::header::{CONTENT_TYPE, TE};
+use http::{HeaderValue, Method, Request, Uri, Version};
 use tokio::time::Instant;
-use tonic::client::Grpc;
-use tonic::metadata::MetadataMap;
-use tonic::{Code, Request, Status, Streaming};
+use tonic::body::Body;
+use tonic::{Code, Status};
+use tower::{Service, ServiceExt};
 
 use super::PATH;
-use super::body::{OnQueue, QueueBody, StreamCodec};
 use super::calls::Calls;
 use super::cancellations::Cancellations;
+use super::deframer::Received;
 use super::frame::{CANCEL, Head};
 use super::inbox::Delivery;
 use super::message::StreamMessage;
+use super::messages::Messages;
 use super::probe::Probe;
 use super::queue::{Item, Queue};
+use super::queue_body::QueueBody;
 use crate::NodeId;
 use crate::deadline::Deadline;
 use crate::grpc::{Backoff, Link, MessageOptions, status};
@@ -169,11 +171,16 @@ impl Inner {
         let (opened, mut was_of_use) = (Instant::now(), false);
         let status = loop {
             match messages.next().await {
-                Some(Ok(Ok(message))) => {
+                Some(Ok(Received::Message(message))) => {
                     was_of_use = true;
                     self.deliver(message);
                 }
-                Some(Ok(Err(_malformed))) => self.calls.ignore(),
+                Some(Ok(Received::TooLarge { number, status, .. })) => {
+                    self.deliver(StreamMessage::failure_of(number, &status));
+                    // A node that streams its replies would go on.
+                    self.cancel(number);
+                }
+                Some(Ok(Received::Malformed(_))) => self.calls.ignore(),
                 Some(Err(status)) => break broken(self.link.normalise(status, Deadline::none())),
                 None => break Status::unavailable("the node ended the stream"),
             }
@@ -186,36 +193,47 @@ impl Inner {
         Ending { status, lesson }
     }
 
-    async fn open(
-        &self,
-        stream: u64,
-    ) -> Result<Streaming<Result<StreamMessage, prost::DecodeError>>, Ending> {
-        let body = QueueBody::new(Arc::clone(&self.queue), stream);
-        let mut grpc = Grpc::new(OnQueue::new(self.link.channel(), body))
-            .max_decoding_message_size(self.options.max_reply_size.saturating_add(ENVELOPE));
-        grpc.ready().await.map_err(|error| Ending {
+    async fn open(&self, stream: u64) -> Result<Messages, Ending> {
+        let mut channel = self.link.channel();
+        let channel = channel.ready().await.map_err(|error| Ending {
             status: status::unavailable(error.into()),
             lesson: Lesson::None,
         })?;
-        let mut headers = self.options.metadata.clone();
+        let body = QueueBody::new(Arc::clone(&self.queue), stream);
+        let mut request = Request::new(Body::new(body));
+        *request.method_mut() = Method::POST;
+        *request.version_mut() = Version::HTTP_2;
+        *request.uri_mut() = Uri::from_static(PATH);
+        let headers = request.headers_mut();
+        headers.clone_from(&self.options.metadata);
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert(EXTENSIONS, HeaderValue::from_static("1"));
-        let metadata = MetadataMap::from_headers(headers);
-        let request = Request::from_parts(metadata, Default::default(), futures::stream::empty());
-        let path = PathAndQuery::from_static(PATH);
-        let response = grpc.streaming(request, path, StreamCodec).await;
-        let response = response.map_err(|status| Ending {
+        let response = channel.call(request).await;
+        let response = response.map_err(|error| self.refused(Status::from_error(error.into())))?;
+        let (head, body) = response.into_parts();
+        let failure = status::failure(&head.headers).or_else(|| status::of_http(head.status));
+        if let Some(status) = failure {
+            return Err(self.refused(status));
+        }
+        let extended = head.headers.contains_key(EXTENSIONS);
+        for number in self.cancellations.open(extended) {
+            self.tell_cancelled(number);
+        }
+        let most = self.options.max_reply_size.saturating_add(ENVELOPE);
+        Ok(Messages::new(body, most))
+    }
+
+    /// The end of a stream that was not opened.
+    fn refused(&self, status: Status) -> Ending {
+        Ending {
             // The connection has a backoff of its own.
             lesson: match status::could_not_connect(&status) {
                 true => Lesson::None,
                 false => Lesson::Fails,
             },
             status: broken(self.link.normalise(status, Deadline::none())),
-        })?;
-        let extended = response.metadata().contains_key(EXTENSIONS);
-        for number in self.cancellations.open(extended) {
-            self.tell_cancelled(number);
         }
-        Ok(response.into_inner())
     }
 
     fn deliver(&self, message: StreamMessage) {

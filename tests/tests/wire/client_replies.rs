@@ -6,7 +6,7 @@ use tests::golden::proto::storage_gorums::{StorageConfiguration, StorageNode};
 use tests::golden::proto::{ReadResponse, WriteRequest};
 use tests::network::Network;
 use tokio::task::JoinHandle;
-use tonic::Code;
+use tonic::{Code, Status};
 
 use crate::bytes::hex;
 use crate::message::Message;
@@ -15,6 +15,7 @@ use crate::{key, storage, value};
 
 /// A node that answers what it is told, and its client.
 struct Pair {
+    node: RawNode,
     manager: Manager,
     storage: StorageConfiguration,
     stream: RawStream,
@@ -40,6 +41,7 @@ impl Pair {
         let mut stream = node.stream().await;
         let request = stream.request().await;
         Self {
+            node,
             manager,
             storage,
             stream,
@@ -213,4 +215,32 @@ async fn a_reply_whose_payload_does_not_decode_is_the_nodes_error() {
     assert_eq!(error.code(), Code::Internal, "{error}");
     assert!(error.to_string().contains("does not decode"), "{error}");
     assert_eq!(pair.finish().await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_stream_that_the_node_ended_the_next_call_opens_another_one() {
+    let mut pair = Pair::new().await;
+    let (answered, request) = pair.call().await;
+    pair.stream
+        .reply(&Message::reply_to(&request).with(&value("v")));
+    answered.await.expect("no panic").expect("a reply");
+    let (call, _) = pair.call().await;
+    pair.stream.fail(Status::out_of_range("enough"));
+    let error = call.await.expect("no panic").expect_err("the stream ended");
+    assert_eq!(error.code(), Code::Unavailable, "{error}");
+    assert!(error.to_string().contains("enough"), "{error}");
+    let next = read(&pair.storage.node(NodeId::new(1)).expect("a node"));
+    let mut stream = pair.node.stream().await;
+    let request = stream.request().await;
+    stream.reply(&Message::reply_to(&request).with(&value("v")));
+    next.await.expect("no panic").expect("a reply");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_the_node_ends_without_an_error_fails_its_calls() {
+    let mut pair = Pair::new().await;
+    let (call, _) = pair.call().await;
+    drop(pair.stream);
+    let error = call.await.expect("no panic").expect_err("the stream ended");
+    assert_eq!(error.code(), Code::Unavailable, "{error}");
 }

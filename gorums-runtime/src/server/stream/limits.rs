@@ -58,7 +58,7 @@ impl StreamLimits {
         self
     }
 
-    /// How many bytes a message may have. A larger one ends the stream that it comes on.
+    /// How many bytes a message may have, its metadata included. A larger request is answered with `OutOfRange`.
     pub fn message_size(mut self, bytes: usize) -> Self {
         self.message_size = bytes;
         self

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::metadata::MetadataMap;
 use tonic::server::NamedService;
-use tonic::{Request, Status, Streaming};
+use tonic::{Request, Status};
 
 use super::answering::Answering;
 use super::limits::StreamLimits;
@@ -21,7 +21,7 @@ use super::reply_body::{End, ReplyBody};
 use super::session::Session;
 use crate::MethodDescriptor;
 use crate::server::peer::Peer;
-use crate::stream::{Capacity, EXTENSIONS, MessageDecoder, PATH, Queue, QueueBody, SERVICE};
+use crate::stream::{Capacity, EXTENSIONS, Messages, PATH, Queue, QueueBody, SERVICE};
 
 /// The header by which a client says which node it is.
 const NODE_ID: &str = "gorums-node-id";
@@ -78,8 +78,7 @@ impl NodeStreams {
                 "this peer has {most} streams open; close one first"
             ))
         })?;
-        let requests =
-            Streaming::new_request(MessageDecoder, body, None, Some(self.limits.message_size));
+        let requests = Messages::new(body, self.limits.message_size);
         let capacity = Capacity {
             messages: self.limits.replies,
             bytes: self.limits.reply_bytes,

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
-use prost::DecodeError;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status, Streaming};
+use tonic::{Code, Status};
 
 use super::answering::ReplyTo;
 use super::limits::StreamLimits;
@@ -18,7 +17,9 @@ use super::service::Methods;
 use crate::server::Context;
 use crate::server::context::Turn;
 use crate::server::peer::Peer;
-use crate::stream::{CANCEL, Head, Item, MethodName, Queue, RpcStatus, StreamMessage};
+use crate::stream::{
+    CANCEL, Head, Item, Messages, MethodName, Queue, Received, RpcStatus, StreamMessage,
+};
 
 /// The bit that is set in the numbers of a server's calls, and clear in those of a client's.
 const FROM_SERVER: u64 = 1 << 63;
@@ -56,11 +57,9 @@ enum Ended {
     Released,
 }
 
-type Requests = Streaming<Result<StreamMessage, DecodeError>>;
-
 impl Session {
     /// Handles the requests, to the end of the stream.
-    pub(super) async fn run(self, mut requests: Requests) {
+    pub(super) async fn run(self, mut requests: Messages) {
         let mut work = Work::default();
         if let Some(status) = self.take_in(&mut requests, &mut work).await {
             // Nobody waits for what is left.
@@ -76,7 +75,7 @@ impl Session {
 
     /// Takes requests in and has them handled, until there are no more and all are. Otherwise the status says why the
     /// stream ends before.
-    async fn take_in(&self, requests: &mut Requests, work: &mut Work) -> Option<Status> {
+    async fn take_in(&self, requests: &mut Messages, work: &mut Work) -> Option<Status> {
         let mut open = true;
         loop {
             while work.current.is_none()
@@ -113,17 +112,19 @@ impl Session {
                     open = false;
                     for request in std::mem::take(&mut work.backlog).requests {
                         let status = Status::unavailable("the server is shutting down");
-                        if let Err(status) = self.fail(&request, &status) {
+                        if let Err(status) = self.fail(request.number, &request.method, &status) {
                             return Some(status);
                         }
                     }
                 }
                 request = requests.next(), if open && work.backlog.has_room(&self.limits) => match request {
-                    Some(Ok(Ok(request))) if self.is_cancel(&request) => work.cancel(request.number),
-                    // No call of the server's waits for it.
-                    Some(Ok(Ok(request))) if self.is_reply(&request) => {}
-                    Some(Ok(Ok(request))) => work.backlog.push(request),
-                    Some(Ok(Err(error))) => {
+                    Some(Ok(Received::Message(message))) => self.sort(message, work),
+                    Some(Ok(Received::TooLarge { number, method, status })) => {
+                        if let Err(status) = self.fail(number, &method, &status) {
+                            return Some(status);
+                        }
+                    }
+                    Some(Ok(Received::Malformed(error))) => {
                         return Some(Status::internal(format!("a message of the stream does not decode: {error}")));
                     }
                     Some(Err(status)) => return Some(status),
@@ -131,6 +132,16 @@ impl Session {
                 },
             }
         }
+    }
+
+    /// Takes in what the client says.
+    fn sort(&self, message: StreamMessage, work: &mut Work) {
+        if self.is_cancel(&message) {
+            work.cancel(message.number);
+        } else if !self.is_reply(&message) {
+            work.backlog.push(message);
+        }
+        // No call of the server's waits for a reply.
     }
 
     fn is_cancel(&self, request: &StreamMessage) -> bool {
@@ -148,7 +159,7 @@ impl Session {
             let name = String::from_utf8_lossy(&request.method);
             let status = Status::unimplemented(format!("there is no method {name:?} here"));
             // If the client does not read, the next reply finds out, too.
-            let _ = self.fail(&request, &status);
+            let _ = self.fail(request.number, &request.method, &status);
             return None;
         };
         let number = request.number;
@@ -182,11 +193,11 @@ impl Session {
     }
 
     /// Answers a request with an error.
-    fn fail(&self, request: &StreamMessage, status: &Status) -> Result<(), Status> {
+    fn fail(&self, number: u64, method: &[u8], status: &Status) -> Result<(), Status> {
         let status = RpcStatus::of(status);
         let head = Head {
-            number: request.number,
-            method: Some(MethodName::Received(&request.method)),
+            number,
+            method: Some(MethodName::Received(method)),
             status: Some(&status),
             ..Head::default()
         };
