@@ -38,7 +38,7 @@ struct Inner {
     one_way_room: Arc<Semaphore>,
     stream: NodeStream,
     message_streams: MessageStreams,
-    observations: Arc<Observations>,
+    observations: Observations,
     removed: AtomicBool,
     tasks: Tasks,
 }
@@ -72,25 +72,23 @@ impl Node {
         shared: Shared,
         tasks: Tasks,
     ) -> Self {
-        let observations = Arc::new(Observations::new());
-        let stream = NodeStream::new(
-            id,
-            link.clone(),
-            &shared,
-            Arc::clone(&observations),
-            tasks.clone(),
-        );
-        Self(Arc::new(Inner {
+        Self(Arc::new_cyclic(|node| Inner {
             id,
             address,
             socket_address,
+            stream: NodeStream::new(
+                id,
+                WeakNode(node.clone()),
+                link.clone(),
+                &shared,
+                tasks.clone(),
+            ),
             link,
-            stream,
             stragglers: Stragglers::new(shared.limits.stragglers, tasks.clone()),
             one_way_room: Arc::new(Semaphore::new(shared.limits.one_way)),
             message_streams: MessageStreams::default(),
             shared,
-            observations,
+            observations: Observations::new(),
             removed: AtomicBool::new(false),
             tasks,
         }))

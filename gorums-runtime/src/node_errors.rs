@@ -19,7 +19,7 @@ use crate::{Configuration, NodeError};
 ///
 /// Each call that fails on a node gives an error here, besides the one that its caller gets, and so do those whose
 /// caller gets none: one-way calls that could not be sent or were dropped for lack of room, and decided calls that go
-/// on at nodes which then fail, over plain gRPC. A call that its caller withdraws gives none.
+/// on at nodes which then fail. A call that its caller withdraws gives none.
 ///
 /// The stream is for watching, not for accounting: at most [`CAPACITY`](Self::CAPACITY) errors wait for a listener,
 /// and beyond that the oldest is missed. [`missed`](Self::missed) tells how many were.

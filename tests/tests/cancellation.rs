@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use futures::poll;
-use gorums_runtime::{StreamLimits, Transport};
+use gorums_runtime::StreamLimits;
 use tests::network::Network;
 use tests::register::register_gorums::RegisterConfiguration;
 use tests::register::{ReadRequest, State};
@@ -96,91 +96,98 @@ async fn the_deadline_of_a_decided_call_holds_for_the_nodes_that_have_not_answer
     .await;
 }
 
-/// Plain gRPC alone: on a node stream nothing is left of a call that was decided, so that there is nothing to limit.
 #[tokio::test(start_paused = true)]
 async fn beyond_the_limit_of_stragglers_the_oldest_is_withdrawn() {
-    let gate = Gate::closed();
-    let mut cluster = Cluster::start(
-        Transport::Grpc,
-        [
-            Behaviour::Answer,
-            Behaviour::Answer,
-            Behaviour::AnswerAfter(gate.clone()),
-        ],
-    );
-    let manager = cluster.network.manager(3).straggler_limit(4);
-    let manager = manager.connect().await.expect("up");
-    let register = RegisterConfiguration::new(manager.configuration(), Count(2));
-    for timestamp in 1..=7 {
-        let write = register.write(state("value", timestamp));
-        write.await.expect("a quorum");
-        settle().await;
-    }
-    let withdrawn = cluster.past_events();
-    let withdrawn = withdrawn.iter().filter_map(cancelled);
-    assert_eq!(withdrawn.collect::<Vec<_>>(), [3, 3, 3]);
-    gate.open();
-    for _ in 0..4 {
-        cluster.wait_for(&[3], handled).await;
-    }
-    let node = register.node(Network::id(3)).expect("a node");
-    let last = node.read_no_qc(ReadRequest {}).await.expect("a reply");
-    assert_eq!(last, state("value", 7));
+    on_both(async |transport| {
+        let gate = Gate::closed();
+        let mut cluster = Cluster::start(
+            transport,
+            [
+                Behaviour::Answer,
+                Behaviour::Answer,
+                Behaviour::AnswerAfter(gate.clone()),
+            ],
+        );
+        let manager = cluster.network.manager(3).straggler_limit(4);
+        let manager = manager.connect().await.expect("up");
+        let register = RegisterConfiguration::new(manager.configuration(), Count(2));
+        for timestamp in 1..=7 {
+            let write = register.write(state("value", timestamp));
+            write.await.expect("a quorum");
+            settle().await;
+        }
+        let withdrawn = cluster.past_events();
+        let withdrawn = withdrawn.iter().filter_map(cancelled);
+        assert_eq!(withdrawn.collect::<Vec<_>>(), [3, 3, 3]);
+        gate.open();
+        for _ in 0..4 {
+            cluster.wait_for(&[3], handled).await;
+        }
+        let node = register.node(Network::id(3)).expect("a node");
+        let last = node.read_no_qc(ReadRequest {}).await.expect("a reply");
+        assert_eq!(last, state("value", 7));
+    })
+    .await;
 }
 
-/// Plain gRPC alone: on a node stream nothing is left of a call that was decided, so that there is nothing to limit.
 #[tokio::test(start_paused = true)]
 async fn of_calls_that_are_decided_together_as_many_go_on_as_the_limit_says() {
-    let gate = Gate::closed();
-    let mut cluster = Cluster::start(
-        Transport::Grpc,
-        [
-            Behaviour::Answer,
-            Behaviour::Answer,
-            Behaviour::AnswerAfter(gate.clone()),
-        ],
-    );
-    let manager = cluster.network.manager(3).straggler_limit(4);
-    let manager = manager.connect().await.expect("up");
-    let register = RegisterConfiguration::new(manager.configuration(), Count(2));
-    let calls = (1..=20).map(|timestamp| register.write(state("value", timestamp)).into_future());
-    for outcome in join_all(calls).await {
-        outcome.expect("a quorum");
-    }
-    settle().await;
-    cluster.past_events();
-    gate.open();
-    settle().await;
-    let at_3 = cluster.past_events();
-    let at_3 = at_3
-        .iter()
-        .filter_map(handled)
-        .filter(|number| *number == 3);
-    assert_eq!(at_3.count(), 4);
+    on_both(async |transport| {
+        let gate = Gate::closed();
+        let mut cluster = Cluster::start(
+            transport,
+            [
+                Behaviour::Answer,
+                Behaviour::Answer,
+                Behaviour::AnswerAfter(gate.clone()),
+            ],
+        );
+        let manager = cluster.network.manager(3).straggler_limit(4);
+        let manager = manager.connect().await.expect("up");
+        let register = RegisterConfiguration::new(manager.configuration(), Count(2));
+        let calls =
+            (1..=20).map(|timestamp| register.write(state("value", timestamp)).into_future());
+        for outcome in join_all(calls).await {
+            outcome.expect("a quorum");
+        }
+        settle().await;
+        cluster.past_events();
+        gate.open();
+        settle().await;
+        let at_3 = cluster.past_events();
+        let at_3 = at_3
+            .iter()
+            .filter_map(handled)
+            .filter(|number| *number == 3);
+        assert_eq!(at_3.count(), 4);
+    })
+    .await;
 }
 
-/// Plain gRPC alone: on a node stream nothing is left of a call that was decided, so that there is nothing to limit.
 #[tokio::test(start_paused = true)]
 async fn with_a_limit_of_none_a_decided_call_is_withdrawn_at_once() {
-    let mut cluster = Cluster::start(
-        Transport::Grpc,
-        [Behaviour::Answer, Behaviour::AnswerAfter(Gate::closed())],
-    );
-    let manager = cluster.network.manager(2).straggler_limit(0);
-    let manager = manager.connect().await.expect("up");
-    let both = RegisterConfiguration::new(manager.configuration(), Count(1));
-    let mut call = both.read(ReadRequest {}).into_future();
-    while cluster
-        .past_events()
-        .iter()
-        .filter_map(arrived)
-        .all(|at| at != 2)
-    {
-        assert!(poll!(&mut call).is_pending());
-        tokio::task::yield_now().await;
-    }
-    call.await.expect("a quorum");
-    cluster.wait_for(&[2], cancelled).await;
+    on_both(async |transport| {
+        let mut cluster = Cluster::start(
+            transport,
+            [Behaviour::Answer, Behaviour::AnswerAfter(Gate::closed())],
+        );
+        let manager = cluster.network.manager(2).straggler_limit(0);
+        let manager = manager.connect().await.expect("up");
+        let both = RegisterConfiguration::new(manager.configuration(), Count(1));
+        let mut call = both.read(ReadRequest {}).into_future();
+        while cluster
+            .past_events()
+            .iter()
+            .filter_map(arrived)
+            .all(|at| at != 2)
+        {
+            assert!(poll!(&mut call).is_pending());
+            tokio::task::yield_now().await;
+        }
+        call.await.expect("a quorum");
+        cluster.wait_for(&[2], cancelled).await;
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -98,18 +98,20 @@ async fn a_call_that_is_withdrawn_is_not_told_of() {
 
 #[tokio::test(start_paused = true)]
 async fn a_straggler_that_fails_is_told_of() {
-    let transport = Transport::Grpc;
-    let late = Behaviour::FailAfter(Duration::from_millis(50), Status::internal("broken"));
-    let cluster = Cluster::start(transport, [Behaviour::Answer, late, silent()]);
-    let manager = manager(&cluster, 3).await;
-    let mut errors = manager.node_errors();
-    let caller = Caller::new(manager.configuration(), ());
-    let read = AggregateCall::<Read>::new(&caller, ReadRequest {});
-    let read = read.timeout(Duration::from_secs(1));
-    read.first().await.expect("a reply");
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let failed = [(2, Code::Internal), (3, Code::DeadlineExceeded)];
-    assert_eq!(past(&mut errors), failed);
+    on_both(async |transport| {
+        let late = Behaviour::FailAfter(Duration::from_millis(50), Status::internal("broken"));
+        let cluster = Cluster::start(transport, [Behaviour::Answer, late, silent()]);
+        let manager = manager(&cluster, 3).await;
+        let mut errors = manager.node_errors();
+        let caller = Caller::new(manager.configuration(), ());
+        let read = AggregateCall::<Read>::new(&caller, ReadRequest {});
+        let read = read.timeout(Duration::from_secs(1));
+        read.first().await.expect("a reply");
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let failed = [(2, Code::Internal), (3, Code::DeadlineExceeded)];
+        assert_eq!(past(&mut errors), failed);
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

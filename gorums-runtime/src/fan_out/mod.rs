@@ -54,6 +54,7 @@ impl<R: Message + Default + 'static> FanOut<R> {
                 request,
                 per_node,
                 envelope.metadata(),
+                deadline,
             )),
         }
     }

@@ -91,8 +91,7 @@ impl ManagerBuilder {
     }
 
     /// How many quorum calls that have been decided may go on per node that has not answered yet; beyond that the
-    /// oldest is withdrawn. With 0 a decided call is withdrawn at once from the nodes that have not answered. This is for
-    /// [`Transport::Grpc`]: on a node stream nothing is left of a decided call that could be too much.
+    /// oldest is withdrawn. With 0 a decided call is withdrawn at once from the nodes that have not answered.
     pub fn straggler_limit(mut self, calls: usize) -> Self {
         self.limits.stragglers = calls;
         self

@@ -14,7 +14,8 @@ pub(crate) struct Cancellations(Mutex<Node>);
 enum Node {
     /// The node has not said anything yet. It is to be told of these calls.
     Silent(Vec<u64>),
-    Understands,
+    /// It does on this stream.
+    Understands(u64),
     DoesNot,
 }
 
@@ -23,24 +24,25 @@ impl Cancellations {
         Self(Mutex::new(Node::Silent(Vec::new())))
     }
 
-    /// Whether the node is to be told now that nobody waits for a call. If it may have to be later, that is noted.
-    pub(crate) fn are_told(&self, number: u64) -> bool {
+    /// The stream on which the node is to be told now that nobody waits for a call. If it may have to be later, that is
+    /// noted.
+    pub(crate) fn are_told(&self, number: u64) -> Option<u64> {
         match &mut *self.lock() {
             Node::Silent(numbers) => {
                 if numbers.len() < MOST {
                     numbers.push(number);
                 }
-                false
+                None
             }
-            Node::Understands => true,
-            Node::DoesNot => false,
+            Node::Understands(stream) => Some(*stream),
+            Node::DoesNot => None,
         }
     }
 
-    /// Notes whether the node understands. Returns the calls that it is to be told of now.
-    pub(crate) fn open(&self, understands: bool) -> Vec<u64> {
+    /// Notes whether the node understands on `stream`. Returns the calls that it is to be told of now.
+    pub(crate) fn open(&self, stream: u64, understands: bool) -> Vec<u64> {
         let now = match understands {
-            true => Node::Understands,
+            true => Node::Understands(stream),
             false => Node::DoesNot,
         };
         match std::mem::replace(&mut *self.lock(), now) {
@@ -66,28 +68,28 @@ mod tests {
     #[test]
     fn a_node_is_told_of_the_calls_of_its_stream_once_it_understands() {
         let cancellations = Cancellations::new();
-        assert!(!cancellations.are_told(1));
-        assert_eq!(cancellations.open(true), [1]);
-        assert!(cancellations.are_told(2));
+        assert_eq!(cancellations.are_told(1), None);
+        assert_eq!(cancellations.open(7, true), [1]);
+        assert_eq!(cancellations.are_told(2), Some(7));
         cancellations.close();
-        assert!(!cancellations.are_told(3));
-        assert_eq!(cancellations.open(true), [3]);
+        assert_eq!(cancellations.are_told(3), None);
+        assert_eq!(cancellations.open(8, true), [3]);
     }
 
     #[test]
     fn a_node_that_does_not_understand_is_told_nothing() {
         let cancellations = Cancellations::new();
-        assert!(!cancellations.are_told(1));
-        assert!(cancellations.open(false).is_empty());
-        assert!(!cancellations.are_told(2));
+        assert_eq!(cancellations.are_told(1), None);
+        assert!(cancellations.open(7, false).is_empty());
+        assert_eq!(cancellations.are_told(2), None);
     }
 
     #[test]
     fn a_node_that_never_answers_leaves_no_more_than_so_many() {
         let cancellations = Cancellations::new();
         for number in 0..2 * MOST as u64 {
-            assert!(!cancellations.are_told(number));
+            assert_eq!(cancellations.are_told(number), None);
         }
-        assert_eq!(cancellations.open(true).len(), MOST);
+        assert_eq!(cancellations.open(7, true).len(), MOST);
     }
 }

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use futures::Stream;
 use prost::Message;
+use smallvec::SmallVec;
 use tokio::time::Instant;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
@@ -16,8 +17,9 @@ use super::calls::{Calls, Registration};
 use super::frame::{Head, MethodName};
 use super::inbox::{Event, Inbox};
 use super::queue::Item;
+use super::stragglers::Straggler;
 use crate::deadline::Deadline;
-use crate::fan_out::PerNode;
+use crate::fan_out::{PerNode, USUAL_NODES};
 use crate::{Configuration, Method, MethodDescriptor, Node, telemetry};
 
 /// A call on the streams to the nodes of a configuration. A stream of the nodes' replies and errors, in order of
@@ -32,9 +34,8 @@ pub(crate) struct StreamFanOut<R> {
     /// How many nodes may still reply.
     open: usize,
     sent: Instant,
+    deadline: Deadline,
     streams_replies: bool,
-    /// Whether the nodes that have not replied go on.
-    let_go: bool,
     _reply: PhantomData<fn() -> R>,
 }
 
@@ -46,8 +47,9 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
         request: &M::Request,
         mut per_node: Option<PerNode<M::Request>>,
         metadata: &MetadataMap,
+        deadline: Deadline,
     ) -> Self {
-        let mut call = Self::new::<M>(configuration.clone());
+        let mut call = Self::new::<M>(configuration.clone(), deadline);
         let head = call.head(&M::DESCRIPTOR, metadata);
         let mut shared = None;
         for (index, node) in configuration.nodes().enumerate() {
@@ -64,7 +66,7 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
                 },
             };
             let item = call.item(index, node, frame);
-            let sent = item.and_then(|item| node.stream().send(head.number, item));
+            let sent = item.and_then(|item| node.stream().send(item));
             if let Err(status) = sent {
                 call.inbox.refuse(index, status);
             }
@@ -79,13 +81,12 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
         request: &M::Request,
         metadata: &MetadataMap,
     ) -> Result<R, Status> {
-        let mut call = Self::new::<M>(Configuration::of_one(node));
+        // The caller waits until the deadline, and then drops this.
+        let call = Self::new::<M>(Configuration::of_one(node), Deadline::none());
         let head = call.head(&M::DESCRIPTOR, metadata);
         let item = call.item(0, node, encode(&head, request, node))?;
-        node.stream().send_when_room(head.number, item).await?;
+        node.stream().send_when_room(item).await?;
         let (_, event) = std::future::poll_fn(|cx| call.inbox.poll_next(cx)).await;
-        // There is nothing left to withdraw.
-        call.let_go = true;
         match event {
             Event::Reply(payload) => decode(payload, node),
             Event::Failed(status) => Err(status),
@@ -94,7 +95,7 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
     }
 
     /// A call that has its number, and is not sent.
-    fn new<M: Method<Reply = R>>(configuration: Configuration) -> Self {
+    fn new<M: Method<Reply = R>>(configuration: Configuration, deadline: Deadline) -> Self {
         let inbox = Arc::new(Inbox::new(M::DESCRIPTOR, configuration.node_ids()));
         let calls = configuration
             .nodes()
@@ -108,8 +109,8 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
             inbox,
             registration,
             sent: Instant::now(),
+            deadline,
             streams_replies: M::DESCRIPTOR.streams_replies(),
-            let_go: false,
             _reply: PhantomData,
         }
     }
@@ -209,9 +210,37 @@ impl<R> StreamFanOut<R> {
         late
     }
 
-    /// Lets the call go on without its caller. Nothing is left of it here: late replies are ignored.
+    /// Lets the call go on without its caller, within the nodes' bounds. Late replies are ignored, but observed.
     pub(crate) fn let_go(mut self) {
-        self.let_go = true;
+        let Some(registration) = self.registration.take() else {
+            return;
+        };
+        let (sent, number) = (self.sent, registration.number());
+        let node = |index| self.configuration.nodes().nth(index);
+        let mut withdrawn = SmallVec::<[_; USUAL_NODES]>::new();
+        let mut unread = self.inbox.let_go(|index, stream| {
+            let Some(node) = node(index) else { return };
+            let oldest = node.stream().let_go(Straggler {
+                number,
+                stream,
+                sent,
+                deadline: self.deadline,
+                streams_replies: self.streams_replies,
+            });
+            withdrawn.extend(oldest.map(|oldest| (node, oldest)));
+        });
+        for (node, number) in withdrawn {
+            node.stream().cancel(number);
+        }
+        while let Some((index, event)) = unread.pop() {
+            match (event, node(index)) {
+                (Event::Failed(status), Some(node)) => drop(node.fail(sent, status)),
+                (Event::Reply(_), Some(node)) if !self.streams_replies => {
+                    drop(node.observe(sent, Ok(())));
+                }
+                _ => {}
+            }
+        }
     }
 
     fn withdraw(&mut self) -> Vec<Node> {
@@ -254,8 +283,6 @@ impl<R: Message + Default + 'static> Stream for StreamFanOut<R> {
 
 impl<R> Drop for StreamFanOut<R> {
     fn drop(&mut self) {
-        if !self.let_go {
-            self.withdraw();
-        }
+        self.withdraw();
     }
 }

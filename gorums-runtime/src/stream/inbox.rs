@@ -34,7 +34,7 @@ struct State {
 
 /// What has come of a call and is not read, in order of arrival.
 #[derive(Debug, Default)]
-struct Events {
+pub(crate) struct Events {
     events: SmallVec<[(usize, Event); USUAL_NODES]>,
     /// How many of them are read.
     read: usize,
@@ -70,12 +70,12 @@ pub(crate) enum Event {
 }
 
 /// What became of a message that was received.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(crate) enum Delivery {
     /// Its call has it.
     Taken,
     /// Its call does not wait for it.
-    Ignored,
+    Ignored(StreamMessage),
     /// There is no room for it: the call has failed on the node, and is to be withdrawn there.
     Overflow,
 }
@@ -111,7 +111,7 @@ impl Inbox {
         let waits =
             |asked: &Asked| asked.node == node && matches!(asked.progress, Progress::Sent { .. });
         let Some(index) = state.asked.iter().position(waits) else {
-            return Delivery::Ignored;
+            return Delivery::Ignored(message);
         };
         let streams = self.method.streams_replies();
         let mut delivery = Delivery::Taken;
@@ -181,6 +181,21 @@ impl Inbox {
         Poll::Pending
     }
 
+    /// Lets the call go on without its caller: nothing more is taken in. Returns what was not read.
+    ///
+    /// `goes_on` is told of each node that has not replied, and of the stream that its request was put on, before that
+    /// node's reply can come here and be missed.
+    pub(crate) fn let_go(&self, mut goes_on: impl FnMut(usize, u64)) -> Events {
+        let mut state = self.lock();
+        for (index, asked) in state.asked.iter_mut().enumerate() {
+            if let Progress::Sent { stream } = asked.progress {
+                asked.progress = Progress::Over;
+                goes_on(index, stream);
+            }
+        }
+        std::mem::take(&mut state.events)
+    }
+
     /// The indices of the nodes whose requests were sent, and that have not replied.
     pub(crate) fn outstanding(&self) -> Vec<usize> {
         let state = self.lock();
@@ -229,7 +244,7 @@ impl Events {
         self.events.len() - self.read
     }
 
-    fn pop(&mut self) -> Option<(usize, Event)> {
+    pub(crate) fn pop(&mut self) -> Option<(usize, Event)> {
         let (index, event) = self.events.get_mut(self.read)?;
         let event = (*index, std::mem::replace(event, Event::End));
         self.read += 1;
@@ -272,10 +287,16 @@ mod tests {
         let method = MethodDescriptor::new("p.S", "M", "/p.S/M");
         let nodes = [1, 2].map(NodeId::new);
         let inbox = Inbox::new(method, nodes);
-        assert_eq!(inbox.deliver(nodes[0], reply(1)), Delivery::Ignored);
+        assert!(matches!(
+            inbox.deliver(nodes[0], reply(1)),
+            Delivery::Ignored(_)
+        ));
         inbox.sent(0, 0);
         assert_eq!(inbox.deliver(nodes[0], reply(1)), Delivery::Taken);
-        assert_eq!(inbox.deliver(nodes[0], reply(2)), Delivery::Ignored);
+        assert!(matches!(
+            inbox.deliver(nodes[0], reply(2)),
+            Delivery::Ignored(_)
+        ));
         assert!(matches!(poll(&inbox), Some((0, Event::Reply(_)))));
         assert!(poll(&inbox).is_none());
     }
@@ -315,7 +336,10 @@ mod tests {
             assert_eq!(inbox.deliver(node, reply(0)), Delivery::Taken);
         }
         assert_eq!(inbox.deliver(node, reply(0)), Delivery::Overflow);
-        assert_eq!(inbox.deliver(node, reply(0)), Delivery::Ignored);
+        assert!(matches!(
+            inbox.deliver(node, reply(0)),
+            Delivery::Ignored(_)
+        ));
         assert!(inbox.outstanding().is_empty());
     }
 

@@ -10,9 +10,9 @@ mod message;
 mod messages;
 mod node_stream;
 mod one_way;
-mod probe;
 mod queue;
 mod queue_body;
+mod stragglers;
 
 pub(crate) use calls::Calls;
 pub(crate) use deframer::Received;

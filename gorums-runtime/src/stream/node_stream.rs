@@ -15,19 +15,19 @@ use super::PATH;
 use super::calls::Calls;
 use super::cancellations::Cancellations;
 use super::deframer::Received;
-use super::frame::{CANCEL, Head};
+use super::frame::{CANCEL, END, Head};
 use super::inbox::Delivery;
 use super::message::StreamMessage;
 use super::messages::Messages;
-use super::probe::Probe;
 use super::queue::{Item, Queue};
 use super::queue_body::QueueBody;
+use super::stragglers::{Straggler, Stragglers};
 use crate::NodeId;
 use crate::deadline::Deadline;
 use crate::grpc::{Backoff, Link, MessageOptions, status};
-use crate::node::Shared;
-use crate::observations::Observations;
+use crate::node::{Shared, WeakNode};
 use crate::tasks::Tasks;
+use crate::telemetry;
 
 /// How many bytes a message has besides its reply, at most.
 const ENVELOPE: usize = 64 * 1024;
@@ -39,17 +39,18 @@ pub(crate) const EXTENSIONS: &str = "gorums-ext";
 pub(crate) struct NodeStream(Arc<Inner>);
 
 struct Inner {
-    node: NodeId,
+    id: NodeId,
+    /// What the stream is to, and a part of.
+    node: WeakNode,
     link: Link,
     options: Arc<MessageOptions>,
     calls: Calls,
     queue: Arc<Queue>,
-    observations: Arc<Observations>,
+    stragglers: Stragglers,
     backoff: Backoff,
     tasks: Tasks,
     cancellations: Cancellations,
     driving: Mutex<Driving>,
-    probe: Probe,
 }
 
 /// Whether there is a stream, and when there may be the next.
@@ -62,24 +63,24 @@ struct Driving {
 
 impl NodeStream {
     pub(crate) fn new(
-        node: NodeId,
+        id: NodeId,
+        node: WeakNode,
         link: Link,
         shared: &Shared,
-        observations: Arc<Observations>,
         tasks: Tasks,
     ) -> Self {
         Self(Arc::new(Inner {
+            id,
             node,
             link,
             options: Arc::clone(&shared.messages),
             calls: shared.calls.clone(),
             queue: Arc::new(Queue::new(shared.limits.queue)),
-            observations,
+            stragglers: Stragglers::new(shared.limits.stragglers),
             backoff: shared.backoff,
             tasks,
             cancellations: Cancellations::new(),
             driving: Mutex::default(),
-            probe: Probe::default(),
         }))
     }
 
@@ -89,11 +90,8 @@ impl NodeStream {
     }
 
     /// Puts a message on the stream, unless the queue is full.
-    pub(crate) fn send(&self, number: u64, item: Item) -> Result<(), Status> {
+    pub(crate) fn send(&self, item: Item) -> Result<(), Status> {
         self.0.check()?;
-        if item.wants_reply() {
-            self.0.probe.start(number);
-        }
         self.0.queue.push(item).map_err(|_| self.0.full())?;
         self.0.drive();
         Ok(())
@@ -105,11 +103,8 @@ impl NodeStream {
     }
 
     /// Puts a message on the stream once there is room in the queue.
-    pub(crate) async fn send_when_room(&self, number: u64, item: Item) -> Result<(), Status> {
+    pub(crate) async fn send_when_room(&self, item: Item) -> Result<(), Status> {
         self.0.check()?;
-        if item.wants_reply() {
-            self.0.probe.start(number);
-        }
         self.0.queue.push_when_room(item).await;
         self.0.drive();
         Ok(())
@@ -118,6 +113,18 @@ impl NodeStream {
     /// Notes that a message was withdrawn that may be in the queue.
     pub(crate) fn note_withdrawn(&self) {
         self.0.queue.note_withdrawn();
+    }
+
+    /// Observes a call that goes on without its caller. Returns the call that is to be withdrawn in its stead.
+    pub(crate) fn let_go(&self, call: Straggler) -> Option<u64> {
+        let pushed = self.0.stragglers.push(call);
+        if pushed.wait {
+            let link = Arc::clone(&self.0);
+            self.0
+                .tasks
+                .spawn(async move { link.wait_for_deadlines().await });
+        }
+        pushed.withdrawn
     }
 
     /// Tells the node that nobody waits for a call any more.
@@ -217,8 +224,8 @@ impl Inner {
             return Err(self.refused(status));
         }
         let extended = head.headers.contains_key(EXTENSIONS);
-        for number in self.cancellations.open(extended) {
-            self.tell_cancelled(number);
+        for number in self.cancellations.open(stream, extended) {
+            self.tell_cancelled(stream, number);
         }
         let most = self.options.max_reply_size.saturating_add(ENVELOPE);
         Ok(Messages::new(body, most))
@@ -239,32 +246,57 @@ impl Inner {
     fn deliver(&self, message: StreamMessage) {
         let number = message.number;
         let delivery = match self.calls.get(number) {
-            Some(call) => call.deliver(self.node, message),
-            None => Delivery::Ignored,
+            Some(call) => call.deliver(self.id, message),
+            None => Delivery::Ignored(message),
         };
         match delivery {
-            // The call itself measures it.
-            Delivery::Taken => drop(self.probe.end(number)),
-            Delivery::Ignored => {
-                // A node that is slow answers when its call is over. It is measured all the same.
-                if let Some(sent) = self.probe.end(number) {
-                    self.observations.measure(sent.elapsed());
-                }
+            Delivery::Taken => {}
+            Delivery::Ignored(message) => {
                 self.calls.ignore();
+                self.observe(&message);
             }
             Delivery::Overflow => self.cancel(number),
+        }
+    }
+
+    /// Takes in what a message that nobody waits for shows of the node.
+    fn observe(&self, message: &StreamMessage) {
+        let failure = message.failure();
+        let is_last = failure.is_some() || message.has(END);
+        let Some(call) = self.stragglers.answered(message.number, is_last) else {
+            return;
+        };
+        let Some(node) = self.node.upgrade() else {
+            return;
+        };
+        match failure {
+            Some(status) => drop(node.fail(call.sent, status)),
+            None if call.streams_replies => telemetry::replied(&node, call.sent.elapsed()),
+            None => drop(node.observe(call.sent, Ok(()))),
+        }
+    }
+
+    /// Has calls that go on fail at their deadlines, until none has one.
+    async fn wait_for_deadlines(&self) {
+        while let Some(late) = self.stragglers.next_late().await {
+            for call in late {
+                if let Some(node) = self.node.upgrade() {
+                    node.fail(call.sent, Deadline::exceeded());
+                }
+                self.cancel(call.number);
+            }
         }
     }
 
     /// Tells the node that nobody waits for a call any more, if it understands that.
     fn cancel(&self, number: u64) {
         self.queue.note_withdrawn();
-        if self.cancellations.are_told(number) {
-            self.tell_cancelled(number);
+        if let Some(stream) = self.cancellations.are_told(number) {
+            self.tell_cancelled(stream, number);
         }
     }
 
-    fn tell_cancelled(&self, number: u64) {
+    fn tell_cancelled(&self, stream: u64, number: u64) {
         let cancel = Head {
             number,
             entry: Some((CANCEL, "")),
@@ -272,7 +304,7 @@ impl Inner {
         };
         // There is nothing in it that could be too large.
         if let Ok(frame) = cancel.alone() {
-            self.queue.push_notice(frame);
+            self.queue.push_notice(stream, frame);
         }
     }
 
@@ -296,7 +328,12 @@ impl Inner {
         let more = !self.queue.is_empty();
         driving.running = more;
         drop(driving);
-        self.calls.lose(self.node, stream, &ending.status);
+        self.calls.lose(self.id, stream, &ending.status);
+        for call in self.stragglers.lose(stream) {
+            if let Some(node) = self.node.upgrade() {
+                node.fail(call.sent, ending.status.clone());
+            }
+        }
         more
     }
 
@@ -373,6 +410,6 @@ fn broken(status: Status) -> Status {
 
 impl fmt::Debug for NodeStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("NodeStream").field(&self.0.node).finish()
+        f.debug_tuple("NodeStream").field(&self.0.id).finish()
     }
 }

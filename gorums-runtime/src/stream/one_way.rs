@@ -13,16 +13,14 @@ use crate::{Configuration, Method, Node};
 /// A one-way message in the form in which it is sent, to any number of nodes.
 #[derive(Clone, Debug)]
 pub(crate) struct OneWayMessage {
-    number: u64,
     frame: Result<Bytes, Status>,
 }
 
 impl OneWayMessage {
     /// The message for `node`, and all others of its manager.
     pub(crate) fn to<M: Method>(node: &Node, request: &M::Request, envelope: &Envelope) -> Self {
-        let number = node.stream().calls().one_way();
         let head = Head {
-            number,
+            number: node.stream().calls().one_way(),
             method: Some(MethodName::Of(&M::DESCRIPTOR)),
             metadata: Some(envelope.metadata()),
             ..Head::default()
@@ -31,7 +29,6 @@ impl OneWayMessage {
             .message_options()
             .check_request_size(request.encoded_len());
         Self {
-            number,
             frame: checked.and_then(|()| head.with(request)),
         }
     }
@@ -70,7 +67,7 @@ impl OneWayMessage {
         let withdrawal = Withdrawal::default();
         let _withdraw = WithdrawOnDrop(withdrawal.clone(), node.clone());
         let item = Item::one_way(self.frame?, withdrawal, receipt);
-        node.stream().send_when_room(self.number, item).await?;
+        node.stream().send_when_room(item).await?;
         let given_up = |_| Err(Status::unavailable("the stream to the node has ended"));
         taken.await.unwrap_or_else(given_up)
     }

@@ -127,10 +127,10 @@ impl Queue {
         }
     }
 
-    /// Adds a small message of the protocol itself, if there is any room for it.
-    pub(crate) fn push_notice(&self, frame: Bytes) {
+    /// Adds a small message of the protocol itself that is for `stream`, unless that is over, if there is any room for it.
+    pub(crate) fn push_notice(&self, stream: u64, frame: Bytes) {
         let mut state = self.lock();
-        if state.items.len() < 2 * self.capacity.messages {
+        if state.stream == stream && state.items.len() < 2 * self.capacity.messages {
             state.push(Item::other(frame));
         }
     }
@@ -332,11 +332,6 @@ impl Item {
             frame,
             of: Of::Other,
         }
-    }
-
-    /// Whether it is the request of a call that waits for replies.
-    pub(crate) fn wants_reply(&self) -> bool {
-        matches!(self.of, Of::Call(..))
     }
 
     fn is_withdrawn(&self) -> bool {
