@@ -150,11 +150,15 @@ impl Node {
     ) -> Result<T, Status> {
         let outcome = outcome.map_err(|status| self.fail(sent, status));
         if outcome.is_ok() {
-            let latency = sent.elapsed();
-            self.0.observations.measure(latency);
-            telemetry::replied(self, latency);
+            self.answered(sent.elapsed());
         }
         outcome
+    }
+
+    /// Takes in that a call with one reply was answered after so long.
+    pub(crate) fn answered(&self, latency: Duration) {
+        self.0.observations.measure(latency);
+        telemetry::replied(self, latency);
     }
 
     /// Takes in that a call that was sent at `sent` failed, and reports it, with the status that is returned.

@@ -30,7 +30,12 @@ impl Calls {
         cluster.network.kill(4);
         cluster.network.stick(5);
         let builder = cluster.network.manager(5).queue_limit(256, 1024 * 1024);
-        let manager = builder.connect_lazy().await.expect("a manager");
+        // Those of the nodes that never answer are remembered: there are soon as many as there may be.
+        let manager = builder
+            .straggler_limit(256)
+            .connect_lazy()
+            .await
+            .expect("a manager");
         let numbered = NumberedConfiguration::new(manager.configuration(), Count(2));
         let node = |id| numbered.node(NodeId::new(id)).expect("a node");
         Self {

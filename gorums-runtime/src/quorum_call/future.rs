@@ -3,7 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures::{FutureExt, StreamExt};
 use smallvec::SmallVec;
@@ -83,34 +83,38 @@ enum State<M: Decide<Q>, Q> {
 
 impl<M: Decide<Q>, Q> State<M, Q> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(M::Output, Nodes), QuorumCallError>> {
-        loop {
-            match std::mem::replace(self, Self::Ended) {
-                Self::Ready(call) => {
-                    let (method, options) = (M::DESCRIPTOR, &call.options);
-                    let mut span = CallSpan::quorum_call(method, &call.configuration, options);
-                    match span.in_scope(|| Running::start(call)) {
-                        Ok(running) => *self = Self::Running(running, span),
-                        Err(error) => {
-                            span.end(error.kind().into());
-                            return Poll::Ready(Err(error));
-                        }
-                    }
+        if matches!(self, Self::Ready(_)) {
+            self.start()?;
+        }
+        // What runs is polled in place: it is large, and moving it would cost as much as routing a reply.
+        let Self::Running(running, span) = self else {
+            panic!("a quorum call was polled after it ended");
+        };
+        let end = ready!(span.in_scope(|| running.poll(cx)));
+        let Self::Running(running, mut span) = std::mem::replace(self, Self::Ended) else {
+            unreachable!("it was running just now");
+        };
+        let outcome = span.in_scope(|| running.end(end));
+        span.end(match &outcome {
+            Ok(_) => Outcome::Decided,
+            Err(error) => error.kind().into(),
+        });
+        Poll::Ready(outcome)
+    }
+
+    fn start(&mut self) -> Result<(), QuorumCallError> {
+        if let Self::Ready(call) = std::mem::replace(self, Self::Ended) {
+            let (method, options) = (M::DESCRIPTOR, &call.options);
+            let mut span = CallSpan::quorum_call(method, &call.configuration, options);
+            match span.in_scope(|| Running::start(call)) {
+                Ok(running) => *self = Self::Running(running, span),
+                Err(error) => {
+                    span.end(error.kind().into());
+                    return Err(error);
                 }
-                Self::Running(mut running, mut span) => {
-                    let Poll::Ready(end) = span.in_scope(|| running.poll(cx)) else {
-                        *self = Self::Running(running, span);
-                        return Poll::Pending;
-                    };
-                    let outcome = span.in_scope(|| running.end(end));
-                    span.end(match &outcome {
-                        Ok(_) => Outcome::Decided,
-                        Err(error) => error.kind().into(),
-                    });
-                    return Poll::Ready(outcome);
-                }
-                Self::Ended => panic!("a quorum call was polled after it ended"),
             }
         }
+        Ok(())
     }
 }
 

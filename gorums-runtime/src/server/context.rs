@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 use std::time::Duration;
 
+use futures::task::AtomicWaker;
 use http::Extensions;
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 use tonic::Request;
 use tonic::metadata::MetadataMap;
 #[cfg(feature = "_tls-any")]
@@ -52,9 +53,9 @@ struct Inner {
     /// Both together, once they are looked at.
     metadata: OnceLock<MetadataMap>,
     deadline: Deadline,
-    abandoned: CancellationToken,
+    abandoned: Abandoned,
     /// On a node stream only.
-    turn: Option<Arc<Turn>>,
+    turn: Option<Turn>,
 }
 
 impl Context {
@@ -68,7 +69,7 @@ impl Context {
             peer: Arc::new(peer),
             entries: Vec::new(),
             metadata: OnceLock::new(),
-            abandoned: CancellationToken::new(),
+            abandoned: Abandoned::default(),
             turn: None,
         }));
         (context, message)
@@ -79,7 +80,6 @@ impl Context {
         method: MethodDescriptor,
         peer: Arc<Peer>,
         entries: Vec<Entry>,
-        turn: Arc<Turn>,
     ) -> Self {
         let timeout = entries.iter().find(|entry| entry.key == GRPC_TIMEOUT);
         Self(Arc::new(Inner {
@@ -88,8 +88,8 @@ impl Context {
             peer,
             entries,
             metadata: OnceLock::new(),
-            abandoned: CancellationToken::new(),
-            turn: Some(turn),
+            abandoned: Abandoned::default(),
+            turn: Some(Turn::default()),
         }))
     }
 
@@ -100,6 +100,14 @@ impl Context {
     pub fn release(&self) {
         if let Some(turn) = &self.0.turn {
             turn.end();
+        }
+    }
+
+    /// Ready once the next request may be handled.
+    pub(super) fn poll_released(&self, cx: &mut std::task::Context<'_>) -> Poll<()> {
+        match &self.0.turn {
+            Some(turn) => turn.poll_over(cx),
+            None => Poll::Pending,
         }
     }
 
@@ -154,7 +162,7 @@ impl Context {
     /// Whether nobody waits for the call any more: the caller withdrew it, its connection broke, or its deadline
     /// passed.
     pub fn is_cancelled(&self) -> bool {
-        self.0.abandoned.is_cancelled() || self.0.deadline.has_passed()
+        self.is_abandoned() || self.0.deadline.has_passed()
     }
 
     /// Waits until nobody waits for the call any more. Pending for ever if it is answered before.
@@ -164,39 +172,66 @@ impl Context {
     /// May be left and called again.
     pub async fn cancelled(&self) {
         tokio::select! {
-            () = self.0.abandoned.cancelled() => {}
+            () = self.0.abandoned.wait() => {}
             () = self.0.deadline.alarm() => {}
         }
     }
 
     /// Notes that nobody waits for the call any more.
     pub(super) fn abandon(&self) {
-        self.0.abandoned.cancel();
+        self.0.abandoned.set();
     }
 
     /// Whether that was noted.
     pub(super) fn is_abandoned(&self) -> bool {
-        self.0.abandoned.is_cancelled()
+        self.0.abandoned.is_set()
+    }
+}
+
+/// Whether anybody waits for a call. Most calls end before anybody wants to know.
+#[derive(Debug, Default)]
+struct Abandoned {
+    is_set: AtomicBool,
+    set: Notify,
+}
+
+impl Abandoned {
+    fn set(&self) {
+        self.is_set.store(true, Ordering::Release);
+        self.set.notify_waiters();
+    }
+
+    fn is_set(&self) -> bool {
+        self.is_set.load(Ordering::Acquire)
+    }
+
+    async fn wait(&self) {
+        // It hears of what is set from here on.
+        let set = self.set.notified();
+        if !self.is_set() {
+            set.await;
+        }
     }
 }
 
 /// The turn of a handler on a node stream: while it lasts, the next request waits.
 #[derive(Debug, Default)]
-pub(super) struct Turn {
+struct Turn {
     is_over: AtomicBool,
-    ended: Notify,
+    next: AtomicWaker,
 }
 
 impl Turn {
     fn end(&self) {
         self.is_over.store(true, Ordering::Release);
-        self.ended.notify_one();
+        self.next.wake();
     }
 
-    /// Waits until the turn is over.
-    pub(super) async fn over(&self) {
-        while !self.is_over.load(Ordering::Acquire) {
-            self.ended.notified().await;
+    fn poll_over(&self, cx: &mut std::task::Context<'_>) -> Poll<()> {
+        self.next.register(cx.waker());
+        match self.is_over.load(Ordering::Acquire) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
         }
     }
 }

@@ -1,8 +1,7 @@
 //! Messages out of the bytes that they travel in.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
-use prost::{DecodeError, Message};
+use prost::DecodeError;
 use tonic::Status;
 
 use super::message::StreamMessage;
@@ -37,11 +36,7 @@ pub(crate) enum Received {
     /// One that cannot. The next one can all the same.
     Malformed(DecodeError),
     /// One that is larger than it may be: what could be told without reading it all.
-    TooLarge {
-        number: u64,
-        method: Bytes,
-        status: Status,
-    },
+    TooLarge(StreamMessage, Status),
 }
 
 impl Deframer {
@@ -118,17 +113,11 @@ impl Deframer {
 
     fn too_large(&mut self, len: usize) -> Received {
         let gist = self.begun.split().freeze().slice(PREFIX..);
-        let mut message = StreamMessage::default();
-        // It ends somewhere within a field.
-        let _ = read_gist(gist, &mut message);
-        Received::TooLarge {
-            number: message.number,
-            method: message.method,
-            status: Status::out_of_range(format!(
-                "the message has {len} bytes, and {} are taken",
-                self.most
-            )),
-        }
+        let text = format!("the message has {len} bytes, and {} are taken", self.most);
+        Received::TooLarge(
+            StreamMessage::decode_beginning(gist),
+            Status::out_of_range(text),
+        )
     }
 }
 
@@ -153,25 +142,6 @@ fn decode(message: Bytes) -> Received {
         Ok(message) => Received::Message(message),
         Err(error) => Received::Malformed(error),
     }
-}
-
-/// Reads the number and the method of which `gist` is the beginning.
-fn read_gist(mut gist: Bytes, message: &mut StreamMessage) -> Result<(), DecodeError> {
-    while gist.has_remaining() {
-        match decode_key(&mut gist)? {
-            (1, WireType::Varint) => message.number = decode_varint(&mut gist)?,
-            (2, WireType::LengthDelimited) => {
-                let len = decode_varint(&mut gist)?;
-                let len = usize::try_from(len).ok();
-                let Some(len) = len.filter(|len| *len <= gist.len()) else {
-                    break;
-                };
-                message.method = gist.split_to(len);
-            }
-            (tag, wire_type) => skip_field(wire_type, tag, &mut gist, DecodeContext::default())?,
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -215,7 +185,10 @@ mod tests {
                 let Received::Message(message) = message else {
                     panic!("{message:?}");
                 };
-                assert_eq!((message.number, &*message.method), (number, &b"p.S.M"[..]));
+                assert_eq!(
+                    (message.number(), message.method()),
+                    (number, &b"p.S.M"[..])
+                );
             }
         }
     }
@@ -227,18 +200,14 @@ mod tests {
             let received = received(&frames, piece);
             let [
                 Received::Message(first),
-                Received::TooLarge {
-                    number,
-                    method,
-                    status,
-                },
+                Received::TooLarge(large, status),
                 Received::Message(last),
             ] = &received[..]
             else {
                 panic!("{received:?}");
             };
-            assert_eq!((first.number, *number, last.number), (1, 2, 3));
-            assert_eq!(&**method, b"p.S.M");
+            let numbers = [first, large, last].map(StreamMessage::number);
+            assert_eq!((numbers, large.method()), ([1, 2, 3], &b"p.S.M"[..]));
             assert_eq!(status.code(), tonic::Code::OutOfRange);
         }
     }
@@ -250,10 +219,7 @@ mod tests {
         frame.put_u32(5000);
         frame.put_bytes(0xff, 5000);
         let received = received(&frame, 777);
-        assert!(matches!(
-            received[..],
-            [Received::TooLarge { number: 0, .. }]
-        ));
+        assert!(matches!(&received[..], [Received::TooLarge(large, _)] if large.number() == 0));
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
         node.stream().send_when_room(item).await?;
         let (_, event) = std::future::poll_fn(|cx| call.inbox.poll_next(cx)).await;
         match event {
-            Event::Reply(payload) => decode(payload, node),
+            Event::Reply { payload, .. } => decode(payload, node),
             Event::Failed(status) => Err(status),
             Event::End => Err(Status::internal("the node sent no reply")),
         }
@@ -143,7 +143,7 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
     fn take(&mut self, index: usize, event: Event) -> Option<(Node, Result<R, Status>)> {
         let node = self.configuration.nodes().nth(index)?.clone();
         match event {
-            Event::Reply(payload) => {
+            Event::Reply { payload, came } => {
                 let reply = decode(payload, &node);
                 if !self.streams_replies || reply.is_err() {
                     self.open -= 1;
@@ -153,11 +153,11 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
                     node.stream().cancel(self.number());
                 }
                 let reply = match reply {
-                    Ok(reply) if self.streams_replies => {
-                        telemetry::replied(&node, self.sent.elapsed());
+                    Ok(reply) => {
+                        self.observe(&node, came);
                         Ok(reply)
                     }
-                    reply => node.observe(self.sent, reply),
+                    Err(status) => Err(node.fail(self.sent, status)),
                 };
                 Some((node, reply))
             }
@@ -218,7 +218,7 @@ impl<R> StreamFanOut<R> {
         let (sent, number) = (self.sent, registration.number());
         let node = |index| self.configuration.nodes().nth(index);
         let mut withdrawn = SmallVec::<[_; USUAL_NODES]>::new();
-        let mut unread = self.inbox.let_go(|index, stream| {
+        self.inbox.let_go(|index, stream| {
             let Some(node) = node(index) else { return };
             let oldest = node.stream().let_go(Straggler {
                 number,
@@ -232,14 +232,22 @@ impl<R> StreamFanOut<R> {
         for (node, number) in withdrawn {
             node.stream().cancel(number);
         }
-        while let Some((index, event)) = unread.pop() {
+        while let Some((index, event)) = self.inbox.next_unread() {
             match (event, node(index)) {
                 (Event::Failed(status), Some(node)) => drop(node.fail(sent, status)),
-                (Event::Reply(_), Some(node)) if !self.streams_replies => {
-                    drop(node.observe(sent, Ok(())));
-                }
+                (Event::Reply { came, .. }, Some(node)) => self.observe(node, came),
                 _ => {}
             }
+        }
+    }
+
+    /// Takes in that a reply came of `node`.
+    fn observe(&self, node: &Node, came: Instant) {
+        let latency = came.saturating_duration_since(self.sent);
+        if self.streams_replies {
+            telemetry::replied(node, latency);
+        } else {
+            node.answered(latency);
         }
     }
 

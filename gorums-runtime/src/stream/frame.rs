@@ -243,17 +243,17 @@ mod tests {
             value: String::new(),
         };
         let frame = head.with(&payload).expect("it is small");
-        let read = StreamMessage::decode(message(&frame)).expect("it is well-formed");
-        assert_eq!(read.number, head.number);
-        assert_eq!(read.method, "proto.Storage.ReadQC");
+        let mut read = StreamMessage::decode(frame.slice(PREFIX..)).expect("it is well-formed");
+        assert_eq!(read.number(), head.number);
+        assert_eq!(read.method(), b"proto.Storage.ReadQC");
         assert_eq!(
             read.failure().map(|status| status.code()),
             Some(tonic::Code::Aborted)
         );
-        assert_eq!(Entry::decode(read.payload.clone()), Ok(payload));
         assert!(read.has(END) && read.has("trace") && !read.has(CANCEL));
         let mut back = MetadataMap::new();
-        super::super::message::add_entries(&mut back, &read.entries);
+        super::super::message::add_entries(&mut back, &read.take_entries());
+        assert_eq!(Entry::decode(read.into_payload()), Ok(payload));
         assert_eq!(back.get("trace"), metadata.get("trace"));
         assert_eq!(back.get_bin("raw-bin"), metadata.get_bin("raw-bin"));
     }

@@ -1,11 +1,12 @@
 //! What has come back of one call.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use smallvec::SmallVec;
+use tokio::time::Instant;
 use tonic::Status;
 
 use super::frame::END;
@@ -22,19 +23,19 @@ const UNREAD: usize = 16_384;
 pub(crate) struct Inbox {
     method: MethodDescriptor,
     withdrawn: AtomicBool,
+    asked: SmallVec<[Asked; USUAL_NODES]>,
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
-    asked: SmallVec<[Asked; USUAL_NODES]>,
     events: Events,
     reader: Option<Waker>,
 }
 
 /// What has come of a call and is not read, in order of arrival.
 #[derive(Debug, Default)]
-pub(crate) struct Events {
+struct Events {
     events: SmallVec<[(usize, Event); USUAL_NODES]>,
     /// How many of them are read.
     read: usize,
@@ -44,25 +45,17 @@ pub(crate) struct Events {
 #[derive(Debug)]
 struct Asked {
     node: NodeId,
-    progress: Progress,
-}
-
-/// How far the call has come on one node.
-#[derive(Clone, Copy, Debug)]
-enum Progress {
-    /// The request is not on its way yet.
-    Waiting,
-    /// The request was put on the stream that the number tells.
-    Sent { stream: u64 },
-    /// There is no more to come.
-    Over,
+    /// The stream that the request was put on, while there is more to come on it; else [`NOWHERE`](Self::NOWHERE).
+    ///
+    /// It is set before the request can be answered, and taken back with the inbox locked.
+    stream: AtomicU64,
 }
 
 /// What comes of a call on one node.
 #[derive(Debug)]
 pub(crate) enum Event {
     /// A reply; the only one, unless the method streams.
-    Reply(Bytes),
+    Reply { payload: Bytes, came: Instant },
     /// There are no more replies.
     End,
     /// The call failed on the node.
@@ -83,41 +76,33 @@ pub(crate) enum Delivery {
 impl Inbox {
     /// The inbox of a call of `method` that goes to `nodes`.
     pub(crate) fn new(method: MethodDescriptor, nodes: impl IntoIterator<Item = NodeId>) -> Self {
-        let asked = |node| Asked {
-            node,
-            progress: Progress::Waiting,
-        };
         Self {
             method,
             withdrawn: AtomicBool::new(false),
-            state: Mutex::new(State {
-                asked: nodes.into_iter().map(asked).collect(),
-                events: Events::default(),
-                reader: None,
-            }),
+            asked: nodes.into_iter().map(Asked::new).collect(),
+            state: Mutex::default(),
         }
     }
 
     /// Notes that the request for the node at `index` was put on a stream.
     pub(crate) fn sent(&self, index: usize, stream: u64) {
-        if let Some(asked) = self.lock().asked.get_mut(index) {
-            asked.progress = Progress::Sent { stream };
+        if let Some(asked) = self.asked.get(index) {
+            asked.stream.store(stream, Ordering::Release);
         }
     }
 
-    /// Takes a reply of `node` in.
-    pub(crate) fn deliver(&self, node: NodeId, message: StreamMessage) -> Delivery {
+    /// Takes in a reply that `came` of `node`.
+    pub(crate) fn deliver(&self, node: NodeId, message: StreamMessage, came: Instant) -> Delivery {
         let mut state = self.lock();
-        let waits =
-            |asked: &Asked| asked.node == node && matches!(asked.progress, Progress::Sent { .. });
-        let Some(index) = state.asked.iter().position(waits) else {
+        let waits = |asked: &Asked| asked.node == node && asked.stream().is_some();
+        let Some(index) = self.asked.iter().position(waits) else {
             return Delivery::Ignored(message);
         };
         let streams = self.method.streams_replies();
         let mut delivery = Delivery::Taken;
         let event = if let Some(status) = message.failure() {
             Event::Failed(status)
-        } else if !self.is_of_method(&message.method) {
+        } else if !self.is_of_method(message.method()) {
             let method = self.method.full_name();
             Event::Failed(Status::internal(format!(
                 "the node answered {method} with a reply of another method"
@@ -130,10 +115,11 @@ impl Inbox {
                 "the caller left {UNREAD} replies unread"
             )))
         } else {
-            Event::Reply(message.payload)
+            let payload = message.into_payload();
+            Event::Reply { payload, came }
         };
-        if !streams || !matches!(event, Event::Reply(_)) {
-            state.asked[index].progress = Progress::Over;
+        if !streams || !matches!(event, Event::Reply { .. }) {
+            self.asked[index].end();
         }
         state.push(index, event);
         delivery
@@ -142,8 +128,8 @@ impl Inbox {
     /// Fails the call on the node at `index`, whose request cannot be sent.
     pub(crate) fn refuse(&self, index: usize, status: Status) {
         let mut state = self.lock();
-        if let Some(asked) = state.asked.get_mut(index) {
-            asked.progress = Progress::Over;
+        if let Some(asked) = self.asked.get(index) {
+            asked.end();
             state.push(index, Event::Failed(status));
         }
     }
@@ -151,20 +137,18 @@ impl Inbox {
     /// Fails the call on `node` if its request was put on `stream`, which has broken.
     pub(crate) fn lose(&self, node: NodeId, stream: u64, status: &Status) {
         let mut state = self.lock();
-        let lost = |asked: &Asked| {
-            let on = matches!(asked.progress, Progress::Sent { stream: on } if on == stream);
-            asked.node == node && on
-        };
-        if let Some(index) = state.asked.iter().position(lost) {
-            state.asked[index].progress = Progress::Over;
+        let lost = |asked: &Asked| asked.node == node && asked.stream() == Some(stream);
+        if let Some(index) = self.asked.iter().position(lost) {
+            self.asked[index].end();
             state.push(index, Event::Failed(status.clone()));
         }
     }
 
     /// Takes nothing, or no more, of the node at `index`.
     pub(crate) fn close(&self, index: usize) {
-        if let Some(asked) = self.lock().asked.get_mut(index) {
-            asked.progress = Progress::Over;
+        let _state = self.lock();
+        if let Some(asked) = self.asked.get(index) {
+            asked.end();
         }
     }
 
@@ -181,28 +165,31 @@ impl Inbox {
         Poll::Pending
     }
 
-    /// Lets the call go on without its caller: nothing more is taken in. Returns what was not read.
+    /// Lets the call go on without its caller: nothing more is taken in.
     ///
     /// `goes_on` is told of each node that has not replied, and of the stream that its request was put on, before that
     /// node's reply can come here and be missed.
-    pub(crate) fn let_go(&self, mut goes_on: impl FnMut(usize, u64)) -> Events {
-        let mut state = self.lock();
-        for (index, asked) in state.asked.iter_mut().enumerate() {
-            if let Progress::Sent { stream } = asked.progress {
-                asked.progress = Progress::Over;
+    pub(crate) fn let_go(&self, mut goes_on: impl FnMut(usize, u64)) {
+        let _state = self.lock();
+        for (index, asked) in self.asked.iter().enumerate() {
+            if let Some(stream) = asked.stream() {
+                asked.end();
                 goes_on(index, stream);
             }
         }
-        std::mem::take(&mut state.events)
+    }
+
+    /// What has happened and was not read, and at which node's index.
+    pub(crate) fn next_unread(&self) -> Option<(usize, Event)> {
+        self.lock().events.pop()
     }
 
     /// The indices of the nodes whose requests were sent, and that have not replied.
     pub(crate) fn outstanding(&self) -> Vec<usize> {
-        let state = self.lock();
-        let sent = |asked: &Asked| matches!(asked.progress, Progress::Sent { .. });
-        let asked = state.asked.iter().enumerate();
+        let _state = self.lock();
+        let asked = self.asked.iter().enumerate();
         asked
-            .filter(|(_, asked)| sent(asked))
+            .filter(|(_, asked)| asked.stream().is_some())
             .map(|(index, _)| index)
             .collect()
     }
@@ -230,6 +217,29 @@ impl Inbox {
     }
 }
 
+impl Asked {
+    /// No stream has this number.
+    const NOWHERE: u64 = u64::MAX;
+
+    fn new(node: NodeId) -> Self {
+        Self {
+            node,
+            stream: AtomicU64::new(Self::NOWHERE),
+        }
+    }
+
+    /// The stream on which there is more to come.
+    fn stream(&self) -> Option<u64> {
+        let stream = self.stream.load(Ordering::Acquire);
+        (stream != Self::NOWHERE).then_some(stream)
+    }
+
+    /// Notes that there is no more to come.
+    fn end(&self) {
+        self.stream.store(Self::NOWHERE, Ordering::Release);
+    }
+}
+
 impl State {
     fn push(&mut self, index: usize, event: Event) {
         self.events.events.push((index, event));
@@ -244,7 +254,7 @@ impl Events {
         self.events.len() - self.read
     }
 
-    pub(crate) fn pop(&mut self) -> Option<(usize, Event)> {
+    fn pop(&mut self) -> Option<(usize, Event)> {
         let (index, event) = self.events.get_mut(self.read)?;
         let event = (*index, std::mem::replace(event, Event::End));
         self.read += 1;
@@ -275,11 +285,8 @@ mod tests {
     }
 
     fn reply(number: u8) -> StreamMessage {
-        StreamMessage {
-            method: Bytes::from_static(b"p.S.M"),
-            payload: vec![number].into(),
-            ..StreamMessage::default()
-        }
+        let bytes = [b"\x12\x05p.S.M\x2a\x01", &[number][..]].concat();
+        StreamMessage::decode(bytes.into()).expect("it is well-formed")
     }
 
     #[test]
@@ -288,16 +295,19 @@ mod tests {
         let nodes = [1, 2].map(NodeId::new);
         let inbox = Inbox::new(method, nodes);
         assert!(matches!(
-            inbox.deliver(nodes[0], reply(1)),
+            inbox.deliver(nodes[0], reply(1), Instant::now()),
             Delivery::Ignored(_)
         ));
         inbox.sent(0, 0);
-        assert_eq!(inbox.deliver(nodes[0], reply(1)), Delivery::Taken);
+        assert_eq!(
+            inbox.deliver(nodes[0], reply(1), Instant::now()),
+            Delivery::Taken
+        );
         assert!(matches!(
-            inbox.deliver(nodes[0], reply(2)),
+            inbox.deliver(nodes[0], reply(2), Instant::now()),
             Delivery::Ignored(_)
         ));
-        assert!(matches!(poll(&inbox), Some((0, Event::Reply(_)))));
+        assert!(matches!(poll(&inbox), Some((0, Event::Reply { .. }))));
         assert!(poll(&inbox).is_none());
     }
 
@@ -309,17 +319,20 @@ mod tests {
         inbox.sent(0, 0);
         let mut next = 0;
         for number in 0..200 {
-            assert_eq!(inbox.deliver(node, reply(number)), Delivery::Taken);
+            assert_eq!(
+                inbox.deliver(node, reply(number), Instant::now()),
+                Delivery::Taken
+            );
             // The reader falls behind by one reply in two.
             if number % 2 == 0 {
-                let Some((0, Event::Reply(payload))) = poll(&inbox) else {
+                let Some((0, Event::Reply { payload, .. })) = poll(&inbox) else {
                     panic!("a reply is there");
                 };
                 assert_eq!(*payload, [next]);
                 next += 1;
             }
         }
-        while let Some((_, Event::Reply(payload))) = poll(&inbox) {
+        while let Some((_, Event::Reply { payload, .. })) = poll(&inbox) {
             assert_eq!(*payload, [next]);
             next += 1;
         }
@@ -333,11 +346,17 @@ mod tests {
         let inbox = Inbox::new(method, [node]);
         inbox.sent(0, 0);
         for _ in 0..UNREAD {
-            assert_eq!(inbox.deliver(node, reply(0)), Delivery::Taken);
+            assert_eq!(
+                inbox.deliver(node, reply(0), Instant::now()),
+                Delivery::Taken
+            );
         }
-        assert_eq!(inbox.deliver(node, reply(0)), Delivery::Overflow);
+        assert_eq!(
+            inbox.deliver(node, reply(0), Instant::now()),
+            Delivery::Overflow
+        );
         assert!(matches!(
-            inbox.deliver(node, reply(0)),
+            inbox.deliver(node, reply(0), Instant::now()),
             Delivery::Ignored(_)
         ));
         assert!(inbox.outstanding().is_empty());

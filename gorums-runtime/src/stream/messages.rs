@@ -5,6 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use futures::Stream;
 use http_body::Body as _;
+use tokio::time::Instant;
 use tonic::Status;
 use tonic::body::Body;
 
@@ -17,6 +18,8 @@ pub(crate) struct Messages {
     /// None once it is over.
     body: Option<Body>,
     deframer: Deframer,
+    /// When the bytes came that are taken apart: many messages come at once.
+    came: Instant,
 }
 
 impl Messages {
@@ -25,7 +28,13 @@ impl Messages {
         Self {
             body: Some(body),
             deframer: Deframer::new(most),
+            came: Instant::now(),
         }
+    }
+
+    /// When the last message came.
+    pub(crate) fn came(&self) -> Instant {
+        self.came
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Received>, Status>> {
@@ -46,7 +55,10 @@ impl Messages {
                 });
             };
             match frame.into_data() {
-                Ok(bytes) => self.deframer.push(bytes),
+                Ok(bytes) => {
+                    self.came = Instant::now();
+                    self.deframer.push(bytes);
+                }
                 Err(frame) => {
                     if let Some(status) = frame.trailers_ref().and_then(status::failure) {
                         return Poll::Ready(Err(status));

@@ -1,6 +1,7 @@
 //! The stream to one node.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt;
@@ -51,6 +52,9 @@ struct Inner {
     tasks: Tasks,
     cancellations: Cancellations,
     driving: Mutex<Driving>,
+    /// Whether there is a stream and none has failed, so that a message need only be queued. It is unset before the queue
+    /// is looked into for the last time: a message that is queued later finds it so.
+    works: AtomicBool,
 }
 
 /// Whether there is a stream, and when there may be the next.
@@ -81,6 +85,7 @@ impl NodeStream {
             tasks,
             cancellations: Cancellations::new(),
             driving: Mutex::default(),
+            works: AtomicBool::new(false),
         }))
     }
 
@@ -142,6 +147,9 @@ impl Drop for NodeStream {
 impl Inner {
     /// An error while it is too early to open the stream after it could not be.
     fn check(&self) -> Result<(), Status> {
+        if self.works.load(Ordering::Acquire) {
+            return Ok(());
+        }
         match &self.lock().failed {
             Some((status, until)) if Instant::now() < *until => Err(status.clone()),
             _ => Ok(()),
@@ -156,9 +164,14 @@ impl Inner {
 
     /// Has the stream opened unless it is.
     fn drive(self: &Arc<Self>) {
+        if self.works.load(Ordering::Acquire) {
+            return;
+        }
         let mut driving = self.lock();
         if !driving.running {
             driving.running = true;
+            self.works
+                .store(driving.failed.is_none(), Ordering::Release);
             drop(driving);
             let running = Running {
                 link: Arc::clone(self),
@@ -180,10 +193,11 @@ impl Inner {
             match messages.next().await {
                 Some(Ok(Received::Message(message))) => {
                     was_of_use = true;
-                    self.deliver(message);
+                    self.deliver(message, messages.came());
                 }
-                Some(Ok(Received::TooLarge { number, status, .. })) => {
-                    self.deliver(StreamMessage::failure_of(number, &status));
+                Some(Ok(Received::TooLarge(message, status))) => {
+                    let number = message.number();
+                    self.deliver(StreamMessage::failure_of(number, &status), messages.came());
                     // A node that streams its replies would go on.
                     self.cancel(number);
                 }
@@ -243,27 +257,27 @@ impl Inner {
         }
     }
 
-    fn deliver(&self, message: StreamMessage) {
-        let number = message.number;
+    fn deliver(&self, message: StreamMessage, came: Instant) {
+        let number = message.number();
         let delivery = match self.calls.get(number) {
-            Some(call) => call.deliver(self.id, message),
+            Some(call) => call.deliver(self.id, message, came),
             None => Delivery::Ignored(message),
         };
         match delivery {
             Delivery::Taken => {}
             Delivery::Ignored(message) => {
                 self.calls.ignore();
-                self.observe(&message);
+                self.observe(&message, came);
             }
             Delivery::Overflow => self.cancel(number),
         }
     }
 
     /// Takes in what a message that nobody waits for shows of the node.
-    fn observe(&self, message: &StreamMessage) {
+    fn observe(&self, message: &StreamMessage, came: Instant) {
         let failure = message.failure();
         let is_last = failure.is_some() || message.has(END);
-        let Some(call) = self.stragglers.answered(message.number, is_last) else {
+        let Some(call) = self.stragglers.answered(message.number(), is_last) else {
             return;
         };
         let Some(node) = self.node.upgrade() else {
@@ -271,8 +285,8 @@ impl Inner {
         };
         match failure {
             Some(status) => drop(node.fail(call.sent, status)),
-            None if call.streams_replies => telemetry::replied(&node, call.sent.elapsed()),
-            None => drop(node.observe(call.sent, Ok(()))),
+            None if call.streams_replies => telemetry::replied(&node, came - call.sent),
+            None => node.answered(came - call.sent),
         }
     }
 
@@ -311,6 +325,7 @@ impl Inner {
     /// Fails what was on the stream that has ended. Returns whether there is more to send by now.
     fn break_off(&self, ending: &Ending) -> bool {
         let mut driving = self.lock();
+        self.works.store(false, Ordering::Release);
         match ending.lesson {
             Lesson::None => {}
             Lesson::Works => {
@@ -327,6 +342,8 @@ impl Inner {
         let stream = self.queue.fail(&ending.status);
         let more = !self.queue.is_empty();
         driving.running = more;
+        self.works
+            .store(more && driving.failed.is_none(), Ordering::Release);
         drop(driving);
         self.calls.lose(self.id, stream, &ending.status);
         for call in self.stragglers.lose(stream) {

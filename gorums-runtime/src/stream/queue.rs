@@ -46,6 +46,8 @@ struct State {
     /// Whether there is no more to come.
     closed: bool,
     sender: Option<Waker>,
+    /// Whether the stream has let those that fill the queue go on since it was last empty.
+    yielded: bool,
 }
 
 /// A message that waits to be sent.
@@ -191,10 +193,16 @@ impl Queue {
             if state.stream != stream {
                 return Poll::Ready(None);
             }
+            // Calls come in bursts: the first message is not sent before those that are about to follow it are here.
+            if !state.items.is_empty() && !std::mem::replace(&mut state.yielded, true) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             let Some(first) = state.pop() else {
                 if state.closed {
                     return Poll::Ready(None);
                 }
+                state.yielded = false;
                 state.sender = Some(cx.waker().clone());
                 return Poll::Pending;
             };

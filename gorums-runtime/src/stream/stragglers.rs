@@ -9,6 +9,9 @@ use tokio::time::Instant;
 
 use crate::deadline::Deadline;
 
+/// For how many calls the memory is kept when the last of them has ended.
+const KEPT: usize = 1024;
+
 /// The calls that go on at one node after they were decided.
 ///
 /// Nobody waits for them. They are remembered so that it shows how the node deals with them: how fast it answers, and how
@@ -103,6 +106,9 @@ impl Stragglers {
             return state.oldest_first.get(index).cloned();
         }
         let call = state.oldest_first.remove(index);
+        if state.oldest_first.is_empty() && state.oldest_first.capacity() > KEPT {
+            state.oldest_first = VecDeque::new();
+        }
         self.note_count(&state);
         call
     }

@@ -1,7 +1,10 @@
 //! One node stream, from its first request to its last.
 
 use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{self, Poll};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -15,7 +18,6 @@ use super::limits::StreamLimits;
 use super::reply_body::End;
 use super::service::Methods;
 use crate::server::Context;
-use crate::server::context::Turn;
 use crate::server::peer::Peer;
 use crate::stream::{
     CANCEL, Head, Item, Messages, MethodName, Queue, Received, RpcStatus, StreamMessage,
@@ -23,6 +25,9 @@ use crate::stream::{
 
 /// The bit that is set in the numbers of a server's calls, and clear in those of a client's.
 const FROM_SERVER: u64 = 1 << 63;
+
+/// How many events of one stream are taken in before other tasks have their turn.
+const BATCH: u32 = 128;
 
 /// One node stream. Its requests are handled in the order in which they come: the next one when the handler of the one
 /// before has returned, or was released.
@@ -45,16 +50,24 @@ pub(super) struct Session {
 /// A call whose handler has begun.
 struct Begun {
     number: u64,
-    turn: Arc<Turn>,
+    context: Context,
     handling: BoxFuture<'static, Option<Bytes>>,
 }
 
-/// How the turn of a handler ends.
-enum Ended {
-    /// It has returned, with this reply.
+/// What happens next on a stream.
+enum Event {
+    /// The handler whose turn it is has returned, with this reply.
     Replied(Option<Bytes>),
     /// It goes on beside the others.
     Released,
+    /// One of the others has returned.
+    Ended(u64, Option<Bytes>),
+    /// The client has said something; none when it says no more.
+    Received(Option<Result<Received, Status>>),
+    /// The server shuts down.
+    Stopped,
+    /// The client is gone.
+    Gone,
 }
 
 impl Session {
@@ -76,96 +89,117 @@ impl Session {
     /// Takes requests in and has them handled, until there are no more and all are. Otherwise the status says why the
     /// stream ends before.
     async fn take_in(&self, requests: &mut Messages, work: &mut Work) -> Option<Status> {
+        let mut end = pin!(self.next_end(true));
         let mut open = true;
+        let mut events = 0_u32;
         loop {
             while work.current.is_none()
                 && work.released.len() < self.limits.handlers
                 && let Some(request) = work.backlog.pop()
             {
-                work.current = self.begin(request, work);
+                work.current = self.begin(request);
             }
-            let idle = work.current.is_none()
-                && work.backlog.requests.is_empty()
-                && work.released.is_empty();
-            if !open && idle {
+            if !open && work.is_done() {
                 return None;
             }
-            let may_release = work.released.len() + 1 < self.limits.handlers;
-            tokio::select! {
-                biased;
-                () = self.gone.cancelled() => return Some(Status::cancelled("the client is gone")),
-                turn = Work::turn(&mut work.current, may_release) => match turn {
-                    Ended::Replied(reply) => {
-                        if let Err(status) = self.reply(work.finish(), reply) {
-                            return Some(status);
-                        }
-                    }
-                    Ended::Released => work.release(),
-                },
-                Some(ended) = work.released.join_next() => {
-                    let Ok((number, reply)) = ended else { continue };
-                    if let Err(status) = self.reply(work.forget(number), reply) {
-                        return Some(status);
-                    }
+            // What has come is handled without a look at anything else, within bounds.
+            events = events.wrapping_add(1);
+            let look_up = events.is_multiple_of(BATCH);
+            if look_up {
+                tokio::task::yield_now().await;
+            }
+            let next = poll_fn(|cx| {
+                if look_up && let Poll::Ready(end) = end.as_mut().poll(cx) {
+                    return Poll::Ready(end);
                 }
-                () = self.stop.cancelled(), if open => {
+                match work.poll(requests, open, &self.limits, cx) {
+                    Poll::Pending => end.as_mut().poll(cx),
+                    ready => ready,
+                }
+            });
+            let outcome = match next.await {
+                Event::Replied(reply) => match work.current.take() {
+                    Some(replied) => self.reply(&replied.context, reply),
+                    None => Ok(()),
+                },
+                Event::Released => {
+                    work.release();
+                    Ok(())
+                }
+                Event::Ended(number, reply) => match work.contexts.remove(&number) {
+                    Some(context) => self.reply(&context, reply),
+                    None => Ok(()),
+                },
+                Event::Received(Some(Ok(received))) => self.sort(received, work),
+                Event::Received(Some(Err(status))) => Err(status),
+                Event::Received(None) => {
                     open = false;
-                    for request in std::mem::take(&mut work.backlog).requests {
-                        let status = Status::unavailable("the server is shutting down");
-                        if let Err(status) = self.fail(request.number, &request.method, &status) {
-                            return Some(status);
-                        }
-                    }
+                    Ok(())
                 }
-                request = requests.next(), if open && work.backlog.has_room(&self.limits) => match request {
-                    Some(Ok(Received::Message(message))) => self.sort(message, work),
-                    Some(Ok(Received::TooLarge { number, method, status })) => {
-                        if let Err(status) = self.fail(number, &method, &status) {
-                            return Some(status);
-                        }
-                    }
-                    Some(Ok(Received::Malformed(error))) => {
-                        return Some(Status::internal(format!("a message of the stream does not decode: {error}")));
-                    }
-                    Some(Err(status)) => return Some(status),
-                    None => open = false,
-                },
+                Event::Stopped => {
+                    open = false;
+                    end.set(self.next_end(false));
+                    self.refuse(std::mem::take(&mut work.backlog))
+                }
+                Event::Gone => Err(Status::cancelled("the client is gone")),
+            };
+            if let Err(status) = outcome {
+                return Some(status);
             }
         }
     }
 
-    /// Takes in what the client says.
-    fn sort(&self, message: StreamMessage, work: &mut Work) {
-        if self.is_cancel(&message) {
-            work.cancel(message.number);
-        } else if !self.is_reply(&message) {
-            work.backlog.push(message);
+    /// What ends the stream from outside, at last if the server is to stop.
+    async fn next_end(&self, may_stop: bool) -> Event {
+        tokio::select! {
+            biased;
+            () = self.gone.cancelled() => Event::Gone,
+            () = self.stop.cancelled(), if may_stop => Event::Stopped,
         }
-        // No call of the server's waits for a reply.
+    }
+
+    /// Answers requests that have not begun when the server stops.
+    fn refuse(&self, backlog: Backlog) -> Result<(), Status> {
+        let status = Status::unavailable("the server is shutting down");
+        let mut requests = backlog.requests.iter();
+        requests.try_for_each(|request| self.fail(request, &status))
+    }
+    /// Takes in what the client says.
+    fn sort(&self, received: Received, work: &mut Work) -> Result<(), Status> {
+        match received {
+            Received::Message(message) if self.is_cancel(&message) => work.cancel(message.number()),
+            // No call of the server's waits for it.
+            Received::Message(message) if self.is_reply(&message) => {}
+            Received::Message(message) => work.backlog.push(message),
+            Received::TooLarge(request, status) => self.fail(&request, &status)?,
+            Received::Malformed(error) => {
+                let text = format!("a message of the stream does not decode: {error}");
+                return Err(Status::internal(text));
+            }
+        }
+        Ok(())
     }
 
     fn is_cancel(&self, request: &StreamMessage) -> bool {
-        self.extended && request.method.is_empty() && request.has(CANCEL)
+        self.extended && request.method().is_empty() && request.has(CANCEL)
     }
 
     /// Whether a message answers a call of the server's.
     fn is_reply(&self, message: &StreamMessage) -> bool {
-        self.accepts_calls && message.number & FROM_SERVER != 0
+        self.accepts_calls && message.number() & FROM_SERVER != 0
     }
 
     /// Begins to handle a request. One that no method takes is answered at once.
-    fn begin(&self, request: StreamMessage, work: &mut Work) -> Option<Begun> {
-        let Some((method, answering)) = self.methods.get(&*request.method) else {
-            let name = String::from_utf8_lossy(&request.method);
+    fn begin(&self, mut request: StreamMessage) -> Option<Begun> {
+        let Some((method, answering)) = self.methods.get(request.method()) else {
+            let name = String::from_utf8_lossy(request.method());
             let status = Status::unimplemented(format!("there is no method {name:?} here"));
             // If the client does not read, the next reply finds out, too.
-            let _ = self.fail(request.number, &request.method, &status);
+            let _ = self.fail(&request, &status);
             return None;
         };
-        let number = request.number;
-        let turn = Arc::new(Turn::default());
-        let peer = Arc::clone(&self.peer);
-        let context = Context::on_stream(*method, peer, request.entries, Arc::clone(&turn));
+        let number = request.number();
+        let context = Context::on_stream(*method, Arc::clone(&self.peer), request.take_entries());
         if method.is_concurrent() {
             context.release();
         }
@@ -175,29 +209,27 @@ impl Session {
             queue: Arc::clone(&self.queue),
             extended: self.extended,
         };
-        work.contexts.insert(number, context.clone());
         Some(Begun {
             number,
-            handling: answering(context, request.payload, to),
-            turn,
+            handling: answering(context.clone(), request.into_payload(), to),
+            context,
         })
     }
 
     /// Sends a reply, unless its call was withdrawn. An error when the client does not read.
-    fn reply(&self, context: Option<Context>, reply: Option<Bytes>) -> Result<(), Status> {
-        let withdrawn = context.is_some_and(|context| context.is_abandoned());
+    fn reply(&self, context: &Context, reply: Option<Bytes>) -> Result<(), Status> {
         match reply {
-            Some(frame) if !withdrawn => self.send(frame),
+            Some(frame) if !context.is_abandoned() => self.send(frame),
             _ => Ok(()),
         }
     }
 
     /// Answers a request with an error.
-    fn fail(&self, number: u64, method: &[u8], status: &Status) -> Result<(), Status> {
+    fn fail(&self, request: &StreamMessage, status: &Status) -> Result<(), Status> {
         let status = RpcStatus::of(status);
         let head = Head {
-            number,
-            method: Some(MethodName::Received(method)),
+            number: request.number(),
+            method: Some(MethodName::Received(request.method())),
             status: Some(&status),
             ..Head::default()
         };
@@ -221,7 +253,7 @@ struct Work {
     current: Option<Begun>,
     /// Those whose turn is over.
     released: JoinSet<(u64, Option<Bytes>)>,
-    /// What the handlers that have begun know of their calls.
+    /// What these know of their calls.
     contexts: HashMap<u64, Context>,
 }
 
@@ -238,63 +270,83 @@ impl Backlog {
     }
 
     fn push(&mut self, request: StreamMessage) {
-        self.bytes += request.payload.len();
+        self.bytes += request.payload_len();
         self.requests.push_back(request);
     }
 
     fn pop(&mut self) -> Option<StreamMessage> {
         let request = self.requests.pop_front()?;
-        self.bytes -= request.payload.len();
+        self.bytes -= request.payload_len();
         Some(request)
     }
 
     fn remove(&mut self, number: u64) {
         // Calls are mostly withdrawn in the order in which they were made: it is one of the first.
         let mut requests = self.requests.iter();
-        let index = requests.position(|request| request.number == number);
+        let index = requests.position(|request| request.number() == number);
         if let Some(request) = index.and_then(|index| self.requests.remove(index)) {
-            self.bytes -= request.payload.len();
+            self.bytes -= request.payload_len();
         }
     }
 }
 
 impl Work {
-    /// How the turn of the handler whose turn it is ends; pending if there is none.
-    async fn turn(current: &mut Option<Begun>, may_release: bool) -> Ended {
-        let Some(begun) = current else {
-            return std::future::pending().await;
-        };
-        tokio::select! {
-            biased;
-            reply = &mut begun.handling => Ended::Replied(reply),
-            () = begun.turn.over(), if may_release => Ended::Released,
+    /// What happens next with the handlers and the requests.
+    fn poll(
+        &mut self,
+        requests: &mut Messages,
+        open: bool,
+        limits: &StreamLimits,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Event> {
+        if let Some(Begun {
+            handling, context, ..
+        }) = &mut self.current
+        {
+            if let Poll::Ready(reply) = handling.poll_unpin(cx) {
+                return Poll::Ready(Event::Replied(reply));
+            }
+            let may_release = self.released.len() + 1 < limits.handlers;
+            if may_release && context.poll_released(cx).is_ready() {
+                return Poll::Ready(Event::Released);
+            }
         }
+        while let Poll::Ready(Some(ended)) = self.released.poll_join_next(cx) {
+            // One that was aborted has nothing to say.
+            if let Ok((number, reply)) = ended {
+                return Poll::Ready(Event::Ended(number, reply));
+            }
+        }
+        match open && self.backlog.has_room(limits) {
+            true => requests.poll_next_unpin(cx).map(Event::Received),
+            false => Poll::Pending,
+        }
+    }
+
+    /// Whether nothing is left to be handled.
+    fn is_done(&self) -> bool {
+        self.current.is_none() && self.backlog.requests.is_empty() && self.released.is_empty()
     }
 
     /// Lets the handler whose turn it is go on beside the others.
     fn release(&mut self) {
         if let Some(begun) = self.current.take() {
             let number = begun.number;
+            self.contexts.insert(number, begun.context);
             self.released
                 .spawn(begun.handling.map(move |reply| (number, reply)));
         }
     }
 
-    /// Ends the turn of a handler that has returned.
-    fn finish(&mut self) -> Option<Context> {
-        let begun = self.current.take()?;
-        self.forget(begun.number)
-    }
-
-    fn forget(&mut self, number: u64) -> Option<Context> {
-        self.contexts.remove(&number)
-    }
-
     /// Notes that the client has lost interest in a call.
     fn cancel(&mut self, number: u64) {
-        match self.contexts.get(&number) {
-            Some(context) => context.abandon(),
-            None => self.backlog.remove(number),
+        let current = self.current.as_ref();
+        match current.filter(|begun| begun.number == number) {
+            Some(begun) => begun.context.abandon(),
+            None => match self.contexts.get(&number) {
+                Some(context) => context.abandon(),
+                None => self.backlog.remove(number),
+            },
         }
     }
 
@@ -305,6 +357,7 @@ impl Work {
         }
         self.released.detach_all();
         if let Some(begun) = self.current.take() {
+            begun.context.abandon();
             tokio::spawn(begun.handling);
         }
     }
