@@ -1,12 +1,15 @@
 //! The file of a package: messages, tonic's stubs and our code.
 
+use std::panic::resume_unwind;
+use std::thread::{self, available_parallelism};
+
 use prettyplease::unparse;
 use syn::{File, Item};
 
 use super::{GeneratedFile, HEADER, spacing};
 use crate::emit::{self, ServiceCode};
 use crate::messages::Generated;
-use crate::model::Package;
+use crate::model::{Package, Service};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 
@@ -42,21 +45,65 @@ pub(crate) fn package_file(
     if let (true, Some(text)) = (parameters.messages, generated.text.get(&package.name)) {
         code.push_str(&unparse(&syn::parse_file(text).map_err(unparsable)?));
     }
-    for service in &package.services {
-        let Some(resolved) = generated.services.get(&service.full_name) else {
-            continue;
-        };
-        let service = ServiceCode::new(&package.name, service, resolved).map_err(unparsable)?;
-        // One at a time, for a syntax tree takes many times the memory of its text.
-        for module in modules(&service, parameters) {
-            code.push_str(&unparse(&module.map_err(unparsable)?));
-        }
+    for text in services(package, generated, parameters).map_err(unparsable)? {
+        code.push_str(&text);
     }
     if code.is_empty() {
         return Ok(None);
     }
     let content = format!("{HEADER}{}", spacing::space_out(&code));
     Ok(Some(GeneratedFile { name, content }))
+}
+
+/// The code of the package's services, in their order. They share the processors, since what parses and prints the code
+/// takes nearly all of the generator's time.
+fn services(
+    package: &Package,
+    generated: &Generated,
+    parameters: &Parameters,
+) -> Result<Vec<String>, syn::Error> {
+    let resolved = package.services.iter().filter_map(|service| {
+        let resolved = generated.services.get(&service.full_name)?;
+        Some((service, resolved))
+    });
+    let services: Vec<_> = resolved.collect();
+    let code = |services: &[(&Service, &prost_build::Service)]| {
+        let services = services.iter();
+        services
+            .map(|(service, resolved)| service_code(package, service, resolved, parameters))
+            .collect::<Result<Vec<_>, _>>()
+    };
+    let processors = available_parallelism().map_or(1, usize::from);
+    let share = services.len().div_ceil(processors).max(1);
+    let Some((first, others)) = services.split_at_checked(share) else {
+        return code(&services);
+    };
+    thread::scope(|scope| {
+        let others: Vec<_> = others
+            .chunks(share)
+            .map(|services| scope.spawn(move || code(services)))
+            .collect();
+        let mut all = code(first)?;
+        for other in others {
+            let other = other.join();
+            all.extend(other.unwrap_or_else(|panic| resume_unwind(panic))?);
+        }
+        Ok(all)
+    })
+}
+
+/// The code of a service.
+fn service_code(
+    package: &Package,
+    service: &Service,
+    resolved: &prost_build::Service,
+    parameters: &Parameters,
+) -> Result<String, syn::Error> {
+    let service = ServiceCode::new(&package.name, service, resolved)?;
+    // One module at a time, for a syntax tree takes many times the memory of its text.
+    modules(&service, parameters)
+        .map(|module| Ok(unparse(&module?)))
+        .collect()
 }
 
 /// The modules of a service, each as a file of its own.
