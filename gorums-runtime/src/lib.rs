@@ -75,6 +75,9 @@
 //! * `health`, `reflection`: gRPC's standard services of these names at a [`Server`].
 
 mod aggregate_call;
+#[cfg(feature = "_bench")]
+#[doc(hidden)]
+pub mod bench;
 mod caller;
 mod configuration;
 mod configuration_watch;

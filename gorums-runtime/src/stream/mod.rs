@@ -18,6 +18,8 @@ pub(crate) use calls::Calls;
 pub(crate) use deframer::Received;
 pub(crate) use fan_out::StreamFanOut;
 pub(crate) use frame::{CANCEL, END, Head, MethodName};
+#[cfg(feature = "_bench")]
+pub(crate) use inbox::Inbox;
 pub(crate) use message::{Entry, RpcStatus, StreamMessage, add_entries};
 pub(crate) use messages::Messages;
 pub(crate) use node_stream::{EXTENSIONS, NodeStream};
