@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
+
+use crate::error::Error;
 
 /// Measures quorum calls: ours over node streams and over plain gRPC, those of a hand-written tonic client, and raw TCP
 /// frames as the floor, side by side on one machine.
@@ -21,6 +24,8 @@ pub(crate) enum Mode {
     Server(Server),
     /// Measure one system
     Run(Run),
+    /// Measure the client's memory while many calls of one system wait for replies
+    Memory(Memory),
     /// Measure all systems by turns, and the ratios between them
     Compare(Compare),
 }
@@ -46,7 +51,7 @@ pub(crate) struct Server {
 }
 
 /// What every measurement needs.
-#[derive(Clone, Debug, ClapArgs)]
+#[derive(Clone, Debug, PartialEq, Eq, ClapArgs)]
 pub(crate) struct Setup {
     /// gRPC addresses of servers that run already; otherwise they are started as processes, and ended
     #[arg(long, value_name = "HOST:PORT,...", value_delimiter = ',')]
@@ -55,6 +60,10 @@ pub(crate) struct Setup {
     /// Raw TCP addresses of the same servers
     #[arg(long, value_name = "HOST:PORT,...", value_delimiter = ',')]
     pub(crate) tcp_remotes: Vec<String>,
+
+    /// Processes of the same servers, if they run on this machine: their processor time is measured
+    #[arg(long, value_name = "PID,...", value_delimiter = ',')]
+    pub(crate) pids: Vec<u32>,
 
     /// How long to measure, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..))]
@@ -70,7 +79,7 @@ pub(crate) struct Setup {
 }
 
 /// One measurement.
-#[derive(Clone, Debug, ClapArgs)]
+#[derive(Clone, Debug, PartialEq, Eq, ClapArgs)]
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) setup: Setup,
@@ -112,6 +121,49 @@ pub(crate) struct Run {
     pub(crate) json: bool,
 }
 
+impl Run {
+    /// How many replies make a quorum of `n` servers.
+    pub(crate) fn quorum_of(&self, n: usize) -> Result<usize, Error> {
+        match self.quorum {
+            None => Ok(majority(n)),
+            Some(quorum) if (1..=n).contains(&quorum.into()) => Ok(quorum.into()),
+            Some(quorum) => Err(Error::Quorum { quorum, n }),
+        }
+    }
+}
+
+/// How many of `n` servers are more than half of them.
+pub(crate) fn majority(n: usize) -> usize {
+    n / 2 + 1
+}
+
+/// One measurement of memory.
+#[derive(Clone, Debug, PartialEq, Eq, ClapArgs)]
+pub(crate) struct Memory {
+    #[command(flatten)]
+    pub(crate) setup: Setup,
+
+    /// What to measure
+    #[arg(long, value_enum, default_value_t = System::Streams)]
+    pub(crate) system: System,
+
+    /// Servers to call
+    #[arg(short, long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) n: u16,
+
+    /// Bytes of the payload
+    #[arg(short, long, value_name = "BYTES", default_value_t = 16)]
+    pub(crate) payload: usize,
+
+    /// Calls that wait for replies
+    #[arg(short, long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) calls: u32,
+
+    /// Write the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// A comparison.
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct Compare {
@@ -138,6 +190,10 @@ pub(crate) struct Compare {
     #[arg(long)]
     pub(crate) no_open_loop: bool,
 
+    /// Leave out one slow replica of three, and calls that wait for replies
+    #[arg(long)]
+    pub(crate) no_extras: bool,
+
     /// Write the result as JSON to this file
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
@@ -148,7 +204,7 @@ pub(crate) struct Compare {
 }
 
 /// What is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum System {
     /// Ours over node streams
@@ -159,9 +215,12 @@ pub(crate) enum System {
     Tonic,
     /// Raw TCP frames
     Tcp,
+    /// Nothing: what the measuring itself costs
+    Idle,
 }
 
 impl System {
+    /// All that call servers.
     pub(crate) const ALL: [Self; 4] = [Self::Streams, Self::Grpc, Self::Tonic, Self::Tcp];
 
     pub(crate) fn name(self) -> &'static str {
@@ -170,6 +229,7 @@ impl System {
             Self::Grpc => "plain gRPC",
             Self::Tonic => "tonic by hand",
             Self::Tcp => "raw TCP",
+            Self::Idle => "nothing",
         }
     }
 }

@@ -34,6 +34,19 @@ pub(crate) enum Error {
         "raw TCP needs servers of this program: give their second addresses with --tcp-remotes"
     )]
     NoTcp,
+    /// There are fewer servers elsewhere than are to be called.
+    #[error("{asked} servers are to be called, and {option} names {given}; name all, or lower -n")]
+    TooFewRemotes {
+        option: &'static str,
+        asked: usize,
+        given: usize,
+    },
+    /// A quorum that there cannot be.
+    #[error("{n} servers have no quorum of {quorum}; -q takes 1 to {n}")]
+    Quorum { quorum: u16, n: usize },
+    /// A server elsewhere cannot be made slow.
+    #[error("servers at --remotes cannot be slowed down; start one of them with --delay instead")]
+    SlowRemote,
     /// A call type that a system does not have.
     #[error("{system} has no {call}; it has quorum calls only")]
     NoSuchCall {
@@ -43,6 +56,23 @@ pub(crate) enum Error {
     /// No call succeeded.
     #[error("no call over {system} succeeded: {error}")]
     NoCall { system: &'static str, error: String },
+    /// Calls ended that were to wait.
+    #[error("{ended} of {calls} calls over {system} did not wait: {error}")]
+    Ended {
+        system: &'static str,
+        calls: u32,
+        ended: u64,
+        error: String,
+    },
+    /// This process' memory is not told.
+    #[error("the memory of a process is told by /proc, which is not there")]
+    NoProc,
+    /// A client process cannot be started, or writes what is not understood.
+    #[error("cannot run a client process: {0}")]
+    Client(io::Error),
+    /// A measurement failed in its own process.
+    #[error("{0}")]
+    Measurement(String),
     /// A file cannot be written.
     #[error("cannot write {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },

@@ -6,9 +6,11 @@ mod compare;
 mod error;
 mod load;
 mod measured;
+mod memory;
 mod payload;
 mod report;
 mod servers;
+mod targets;
 mod tcp;
 mod usage;
 
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
     let outcome = match Args::parse().mode {
         Mode::Server(server) => servers::run(&server),
         Mode::Run(run) => load::run(&run),
+        Mode::Memory(args) => memory::run(&args),
         Mode::Compare(compare) => compare::run(&compare),
     };
     match outcome {

@@ -2,18 +2,12 @@
 
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-/// The latencies of calls, in nanoseconds, to three digits.
-pub(crate) fn histogram() -> Histogram<u64> {
-    // A minute is beyond what any call takes here; what takes longer is counted as such.
-    Histogram::new_with_bounds(1, 60_000_000_000, 3)
-        .unwrap_or_else(|error| unreachable!("the bounds are valid: {error}"))
-}
+use crate::load::Calls;
 
 /// What was measured of one system.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Measured {
     /// Calls that succeeded, per second.
     pub(crate) per_second: f64,
@@ -29,6 +23,8 @@ pub(crate) struct Measured {
     pub(crate) server_cpu: Option<f64>,
     /// The client's allocations per call.
     pub(crate) allocations: Option<f64>,
+    /// The most memory that the client has had, in bytes.
+    pub(crate) peak_memory: Option<u64>,
     pub(crate) calls: u64,
     pub(crate) errors: u64,
     /// What one of the errors was.
@@ -42,15 +38,12 @@ pub(crate) struct Used {
     pub(crate) client_cpu: Option<Duration>,
     pub(crate) server_cpu: Option<Duration>,
     pub(crate) allocations: Option<usize>,
+    pub(crate) peak_memory: Option<u64>,
 }
 
 impl Measured {
-    pub(crate) fn new(
-        latencies: &Histogram<u64>,
-        errors: u64,
-        error: Option<String>,
-        used: Used,
-    ) -> Self {
+    pub(crate) fn new(ended: Calls, used: Used) -> Self {
+        let latencies = &ended.latencies;
         let calls = latencies.len();
         let per_call = |time: Duration| time.as_secs_f64() * 1e6 / calls.max(1) as f64;
         let quantile = |quantile| latencies.value_at_quantile(quantile) as f64 / 1e3;
@@ -66,9 +59,10 @@ impl Measured {
             allocations: used
                 .allocations
                 .map(|count| count as f64 / calls.max(1) as f64),
+            peak_memory: used.peak_memory,
             calls,
-            errors,
-            error,
+            errors: ended.errors,
+            error: ended.error,
         }
     }
 }

@@ -4,16 +4,21 @@ use std::io::{self, BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use gorums_runtime::tonic::Status;
-use gorums_runtime::{Context, Server as GrpcServer};
+use gorums_runtime::{Context, Router, Server as GrpcServer, StreamLimits};
+use tonic::{Request, Response, Status};
 
 use crate::args::{Server, Setup};
 use crate::error::Error;
 use crate::proto::Payload;
 use crate::proto::bench_gorums::{BenchReplica, BenchReplicaServer};
+use crate::proto::plain_server::{Plain, PlainServer};
 use crate::{tcp, usage};
 
+/// How many handlers of one client may wait at once.
+const MOST_HANDLERS: usize = 100_000;
+
 /// Echoes after a time.
+#[derive(Clone, Copy)]
 struct Echo {
     delay: Duration,
 }
@@ -57,6 +62,14 @@ impl BenchReplica for Echo {
     async fn unicast(&self, _: &Context, _: Payload) {}
 }
 
+#[tonic::async_trait]
+impl Plain for Echo {
+    async fn echo(&self, request: Request<Payload>) -> Result<Response<Payload>, Status> {
+        let payload = request.into_inner();
+        Self::echo(self, payload).await.map(Response::new)
+    }
+}
+
 /// Runs a server until the process is interrupted.
 pub(crate) fn run(args: &Server) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -66,8 +79,15 @@ pub(crate) fn run(args: &Server) -> Result<(), Error> {
         .map_err(Error::Runtime)?;
     runtime.block_on(async {
         let delay = Duration::from_millis(args.delay);
-        let service = BenchReplicaServer::new(Echo { delay }).max_request_size(usize::MAX);
-        let server = GrpcServer::new(service).bind(&args.addr).await?;
+        let echo = Echo { delay };
+        // The hand-written client calls what its users would run: the server that tonic generates.
+        let plain = PlainServer::new(echo).max_decoding_message_size(usize::MAX);
+        let router = Router::new()
+            .add_replica(BenchReplicaServer::new(echo).max_request_size(usize::MAX))
+            .add_service(plain)
+            // Slow servers may have all handlers wait that `memory` starts.
+            .stream_limits(StreamLimits::new().handlers(MOST_HANDLERS));
+        let server = GrpcServer::new(router).bind(&args.addr).await?;
         let listener = tokio::net::TcpListener::bind(&args.tcp_addr).await;
         let listener = listener.map_err(Error::Listen)?;
         let tcp = listener.local_addr().map_err(Error::Listen)?;
@@ -86,25 +106,50 @@ pub(crate) struct Servers {
     processes: Vec<Child>,
     pub(crate) grpc: Vec<String>,
     pub(crate) tcp: Vec<String>,
+    pub(crate) pids: Vec<u32>,
 }
 
 impl Servers {
     /// The first `n` of those that run elsewhere, or as many new ones, the last of which is slow by `slow`
     /// milliseconds.
     pub(crate) fn start(setup: &Setup, n: usize, slow: u64) -> Result<Self, Error> {
+        if !setup.remotes.is_empty() && slow > 0 {
+            return Err(Error::SlowRemote);
+        }
+        Self::start_with(setup, n, |number| if number == n { slow } else { 0 })
+    }
+
+    /// The same, but `delay` tells how slow each of the servers 1 to `n` is if they are started here.
+    pub(crate) fn start_with(
+        setup: &Setup,
+        n: usize,
+        delay: impl Fn(usize) -> u64,
+    ) -> Result<Self, Error> {
         let mut servers = Self {
             processes: Vec::new(),
-            grpc: setup.remotes.iter().take(n).cloned().collect(),
-            tcp: setup.tcp_remotes.iter().take(n).cloned().collect(),
+            grpc: first(&setup.remotes, n, "--remotes")?,
+            tcp: first(&setup.tcp_remotes, n, "--tcp-remotes")?,
+            pids: setup.pids.iter().take(n).copied().collect(),
         };
-        if !servers.grpc.is_empty() {
-            return Ok(servers);
-        }
-        for number in 1..=n {
-            let delay = if number == n { slow } else { 0 };
-            servers.start_process(delay).map_err(Error::Process)?;
+        if servers.grpc.is_empty() {
+            servers.tcp.clear();
+            servers.pids.clear();
+            for number in 1..=n {
+                let started = servers.start_process(delay(number));
+                started.map_err(Error::Process)?;
+            }
         }
         Ok(servers)
+    }
+
+    /// What makes another process call these servers.
+    pub(crate) fn setup(&self, setup: &Setup) -> Setup {
+        Setup {
+            remotes: self.grpc.clone(),
+            tcp_remotes: self.tcp.clone(),
+            pids: self.pids.clone(),
+            ..setup.clone()
+        }
     }
 
     fn start_process(&mut self, delay: u64) -> io::Result<()> {
@@ -113,6 +158,7 @@ impl Servers {
             .stdout(Stdio::piped())
             .spawn()?;
         let stdout = process.stdout.take();
+        self.pids.push(process.id());
         self.processes.push(process);
         let mut line = String::new();
         if let Some(stdout) = stdout {
@@ -128,15 +174,23 @@ impl Servers {
 
     /// The processor time that the servers have used, where that can be told.
     pub(crate) fn cpu(&self) -> Option<Duration> {
-        let times = self
-            .processes
-            .iter()
-            .map(|process| usage::cpu_of(process.id()));
-        let times: Option<Vec<_>> = times.collect();
-        times
-            .filter(|times| !times.is_empty())
-            .map(|times| times.iter().sum())
+        if self.pids.is_empty() {
+            return None;
+        }
+        self.pids.iter().map(|pid| usage::cpu_of(*pid)).sum()
     }
+}
+
+/// The first `n` addresses, if any are given.
+fn first(addresses: &[String], n: usize, option: &'static str) -> Result<Vec<String>, Error> {
+    if !addresses.is_empty() && addresses.len() < n {
+        return Err(Error::TooFewRemotes {
+            option,
+            asked: n,
+            given: addresses.len(),
+        });
+    }
+    Ok(addresses.iter().take(n).cloned().collect())
 }
 
 impl Drop for Servers {

@@ -97,7 +97,10 @@ impl TcpClient {
     }
 
     /// Sends the payload to all nodes, and waits for the replies of a quorum.
-    pub(crate) async fn call(&self, payload: &[u8]) -> Result<Bytes, String> {
+    pub(crate) fn call(
+        &self,
+        payload: &[u8],
+    ) -> impl Future<Output = Result<(), String>> + Send + use<> {
         let number = self.calls.next.fetch_add(1, Ordering::Relaxed);
         let (decided, decision) = oneshot::channel();
         let waiting = Waiting {
@@ -117,9 +120,12 @@ impl TcpClient {
             drop(frames);
             node.more.notify_one();
         }
-        decision
-            .await
-            .map_err(|_| "the connection broke".to_string())
+        async move {
+            let reply = decision.await;
+            reply
+                .map(drop)
+                .map_err(|_| "the connection broke".to_string())
+        }
     }
 }
 

@@ -2,10 +2,6 @@
 
 use std::time::Duration;
 
-/// How long a tick of the processor times in `/proc` is: Linux has had 100 of them in a second for user space on all
-/// architectures that this runs on.
-const TICK: Duration = Duration::from_millis(10);
-
 /// The processor time that this process has used.
 pub(crate) fn cpu() -> Option<Duration> {
     cpu_time::ProcessTime::try_now()
@@ -13,21 +9,41 @@ pub(crate) fn cpu() -> Option<Duration> {
         .map(|time| time.as_duration())
 }
 
-/// The processor time that another process has used; none where there is no `/proc`.
+/// The processor time that another process has used; none if there is no such process, or elsewhere than on Linux.
 pub(crate) fn cpu_of(process: u32) -> Option<Duration> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name in parentheses may have anything in it.
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_whitespace().skip(11);
-    let user: u32 = fields.next()?.parse().ok()?;
-    let system: u32 = fields.next()?.parse().ok()?;
-    Some(TICK * (user + system))
+    #[cfg(target_os = "linux")]
+    {
+        let process = nix::unistd::Pid::from_raw(i32::try_from(process).ok()?);
+        let clock = nix::time::ClockId::pid_cpu_clock_id(process).ok()?;
+        clock.now().ok().map(Duration::from)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = process;
+        None
+    }
+}
+
+/// Has the calling thread's sleeps end when they are due: Linux takes the liberty to add 50 microseconds.
+pub(crate) fn wake_on_time() {
+    // Where it cannot be set, open loops are later by this.
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::prctl::set_timerslack(1);
+}
+
+/// The memory that this process has now, in bytes; none where there is no `/proc`.
+pub(crate) fn memory() -> Option<u64> {
+    status("VmRSS:")
 }
 
 /// The most memory that this process has had, in bytes; none where there is no `/proc`.
 pub(crate) fn peak_memory() -> Option<u64> {
+    status("VmHWM:")
+}
+
+fn status(name: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let line = status.lines().find(|line| line.starts_with(name))?;
     let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kibibytes * 1024)
 }
@@ -38,4 +54,53 @@ pub(crate) fn allocations() -> Option<usize> {
     return Some(crate::ALLOCATOR.stats().allocations);
     #[cfg(not(feature = "allocations"))]
     None
+}
+
+/// How many bytes are allocated now, if that is counted.
+pub(crate) fn allocated() -> Option<u64> {
+    #[cfg(feature = "allocations")]
+    {
+        let stats = crate::ALLOCATOR.stats();
+        let allocated = stats
+            .bytes_allocated
+            .saturating_sub(stats.bytes_deallocated);
+        u64::try_from(allocated).ok()
+    }
+    #[cfg(not(feature = "allocations"))]
+    None
+}
+
+/// The machine, as far as it tells.
+pub(crate) fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpuinfo
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"));
+    let model = model.map_or("unknown processor", |model| {
+        model.trim_start_matches([' ', '\t', ':'])
+    });
+    format!("{model}, {cores} cores, {}", std::env::consts::OS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_processor_time_of_this_process_is_known_by_its_number_too() {
+        let own = cpu().expect("all systems tell it");
+        if let Some(by_number) = cpu_of(std::process::id()) {
+            assert!(by_number >= own);
+        }
+        assert_eq!(cpu_of(u32::MAX), None);
+    }
+
+    #[test]
+    fn the_most_memory_is_no_less_than_what_there_is() {
+        if let Some(memory) = memory() {
+            assert!(memory > 0);
+            assert!(peak_memory() >= Some(memory));
+        }
+    }
 }

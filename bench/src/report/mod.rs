@@ -3,30 +3,40 @@
 mod svg;
 mod table;
 
+use serde::Serialize;
+
 use crate::args::{Compare, System};
 use crate::compare::Comparison;
 use crate::error::Error;
 use crate::measured::Measured;
+use crate::memory::Waiting;
 
 /// Shows what was measured of one system.
 pub(crate) fn one(system: System, measured: &Measured, json: bool) {
-    if json {
-        // Numbers and text only: there is nothing in it that JSON cannot have.
-        println!(
-            "{}",
-            serde_json::to_string_pretty(measured).unwrap_or_default()
-        );
-    } else {
-        print!("{}", table::of_one(system, measured));
+    match json {
+        true => println!("{}", text_of(measured)),
+        false => print!("{}", table::of_one(system, measured)),
     }
+}
+
+/// Shows what was measured of calls that wait.
+pub(crate) fn waiting(system: System, waiting: &Waiting, json: bool) {
+    match json {
+        true => println!("{}", text_of(waiting)),
+        false => print!("{}", table::of_waiting(system, waiting)),
+    }
+}
+
+/// Numbers and text only: there is nothing in it that JSON cannot have.
+fn text_of(measured: &impl Serialize) -> String {
+    serde_json::to_string_pretty(measured).unwrap_or_default()
 }
 
 /// Shows a comparison, and writes it where it is asked for.
 pub(crate) fn all(comparison: &Comparison, args: &Compare) -> Result<(), Error> {
     print!("{}", table::of_all(comparison));
     if let Some(path) = &args.json {
-        let json = serde_json::to_string_pretty(comparison).unwrap_or_default();
-        std::fs::write(path, json).map_err(|source| Error::Write {
+        std::fs::write(path, text_of(comparison)).map_err(|source| Error::Write {
             path: path.clone(),
             source,
         })?;

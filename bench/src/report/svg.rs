@@ -43,7 +43,7 @@ fn draw_throughput(area: &Area<'_>, cell: &Cell) -> Drawn {
     let most = cell
         .systems
         .iter()
-        .map(|(_, summary)| summary.most_per_second);
+        .map(|(_, summary)| summary.max.per_second);
     let most = most.fold(1.0, f64::max) * 1.1;
     let systems = cell.systems.len();
     let mut chart = ChartBuilder::on(area)
@@ -64,8 +64,8 @@ fn draw_throughput(area: &Area<'_>, cell: &Cell) -> Drawn {
         let bar = [(at + 0.2, 0.0), (at + 0.8, summary.median.per_second)];
         chart.draw_series([Rectangle::new(bar, color(*system).filled())])?;
         let spread = vec![
-            (at + 0.5, summary.least_per_second),
-            (at + 0.5, summary.most_per_second),
+            (at + 0.5, summary.min.per_second),
+            (at + 0.5, summary.max.per_second),
         ];
         chart.draw_series([PathElement::new(spread, BLACK)])?;
         let (x, _) = chart.backend_coord(&(at + 0.2, 0.0));
@@ -136,6 +136,39 @@ fn color(system: System) -> RGBColor {
         System::Streams => RGBColor(0, 114, 178),
         System::Grpc => RGBColor(86, 180, 233),
         System::Tonic => RGBColor(230, 159, 0),
-        System::Tcp => RGBColor(120, 120, 120),
+        System::Tcp | System::Idle => RGBColor(120, 120, 120),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::tests::comparison;
+
+    #[test]
+    fn a_plot_names_settings_and_systems() {
+        let directory = tempfile::tempdir().expect("there is room");
+        let path = directory.path().join("plot.svg");
+        write(&path, &comparison()).expect("it is drawn");
+        let svg = std::fs::read_to_string(&path).expect("it is written");
+        assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
+        assert!(svg.contains("n = 3, q = 2, 16 B, 1 call in flight"));
+        for system in System::ALL {
+            assert!(svg.contains(system.name()), "{system:?}");
+        }
+    }
+
+    #[test]
+    fn a_comparison_of_nothing_is_drawn() {
+        let directory = tempfile::tempdir().expect("there is room");
+        let mut nothing = comparison();
+        nothing.cells.clear();
+        write(&directory.path().join("plot.svg"), &nothing).expect("it is drawn");
+    }
+
+    #[test]
+    fn a_plot_that_cannot_be_written_is_an_error() {
+        let error = write(Path::new("/no/such/directory/plot.svg"), &comparison());
+        assert!(matches!(error, Err(Error::Plot(_))));
     }
 }

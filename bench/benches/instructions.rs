@@ -1,0 +1,62 @@
+//! The parts of a call in instructions: `cargo bench -p gorums-bench --bench instructions`.
+
+mod subjects;
+
+use std::hint::black_box;
+
+use iai_callgrind::{library_benchmark, library_benchmark_group, main};
+use prost::bytes::Bytes;
+
+use subjects::proto::Payload;
+use subjects::quorum_call::Cluster;
+use subjects::quorum_function::State;
+use subjects::routing::Calls;
+use subjects::{envelope, quorum_function};
+
+/// How many calls are counted at once, so that what happens once in a while has its share.
+const CALLS: usize = 100;
+
+fn received(bytes: usize) -> Bytes {
+    envelope::encoded(&envelope::request(bytes))
+}
+
+#[library_benchmark]
+#[benches::bytes(args = [16, 1024], setup = envelope::request)]
+fn encode_envelope(request: Payload) -> (Payload, Bytes) {
+    let message = envelope::encoded(black_box(&request));
+    (request, message)
+}
+
+#[library_benchmark]
+#[benches::bytes(args = [16, 1024], setup = received)]
+fn decode_envelope(message: Bytes) -> Bytes {
+    black_box(envelope::decoded(message))
+}
+
+#[library_benchmark]
+#[benches::nodes(args = [3, 9], setup = Calls::new)]
+fn route_replies(calls: Calls) -> Calls {
+    black_box(calls.route());
+    calls
+}
+
+#[library_benchmark]
+#[benches::nodes(args = [3, 9], setup = quorum_function::states)]
+fn decide(states: Vec<(gorums_runtime::NodeId, State)>) -> Option<State> {
+    black_box(quorum_function::decide(states))
+}
+
+// All that their servers do is counted, too.
+#[library_benchmark]
+#[benches::nodes(args = [3, 9], setup = Cluster::start)]
+fn hundred_quorum_calls(cluster: Cluster) -> Cluster {
+    cluster.call(CALLS);
+    cluster
+}
+
+library_benchmark_group!(
+    name = hot_path;
+    benchmarks = encode_envelope, decode_envelope, route_replies, decide, hundred_quorum_calls
+);
+
+main!(library_benchmark_groups = hot_path);

@@ -1,0 +1,112 @@
+//! Calls by the code that is generated for `bench.proto`.
+
+use std::future::IntoFuture;
+
+use futures::{FutureExt, TryFutureExt};
+use gorums_runtime::{Correction, Manager, Replies, Transport};
+
+use super::{Load, text};
+use crate::args::{Call, System};
+use crate::error::Error;
+use crate::proto::Payload;
+use crate::proto::bench_gorums::{BenchConfiguration, BenchNode, BenchQuorumSpec};
+use crate::servers::Servers;
+
+/// Decides by a number of replies.
+#[derive(Debug)]
+pub(crate) struct Count(usize);
+
+impl Count {
+    fn decide(&self, replies: &mut Replies<Payload>) -> Option<Payload> {
+        if replies.len() < self.0 {
+            return None;
+        }
+        replies.take_latest()
+    }
+}
+
+impl BenchQuorumSpec for Count {
+    fn echo_qf(&self, replies: &mut Replies<Payload>) -> Option<Payload> {
+        self.decide(replies)
+    }
+
+    fn echo_per_node_qf(&self, replies: &mut Replies<Payload>) -> Option<Payload> {
+        self.decide(replies)
+    }
+
+    fn echo_future_qf(&self, replies: &mut Replies<Payload>) -> Option<Payload> {
+        self.decide(replies)
+    }
+
+    fn echo_correctable_qf(&self, replies: &mut Replies<Payload>) -> Option<Correction<Payload>> {
+        let level = replies.len();
+        let latest = replies.messages().next_back()?.clone();
+        Some(if level < self.0 {
+            Correction::preliminary(latest, level as i32)
+        } else {
+            Correction::last(latest, level as i32)
+        })
+    }
+}
+
+/// The service on all servers, and on the first.
+pub(crate) struct Ours {
+    bench: BenchConfiguration<Count>,
+    first: BenchNode,
+}
+
+impl Ours {
+    pub(crate) async fn connect(
+        system: System,
+        servers: &Servers,
+        quorum: usize,
+    ) -> Result<Self, Error> {
+        let transport = match system {
+            System::Grpc => Transport::Grpc,
+            _ => Transport::NodeStream,
+        };
+        let manager = Manager::builder()
+            .addresses(servers.grpc.clone())
+            .transport(transport)
+            .connect()
+            .await?;
+        let bench = BenchConfiguration::new(manager.configuration(), Count(quorum));
+        let first = bench.nodes().next();
+        let first = first.ok_or(gorums_runtime::ManagerError::NoNodes)?;
+        Ok(Self { bench, first })
+    }
+
+    pub(crate) fn put_under<L: Load>(self, load: L, call: Call) -> L::Output {
+        let Self { bench, first } = self;
+        match call {
+            Call::Quorum => load.of(move |payload| {
+                let call = bench.echo(payload.clone()).into_future();
+                call.map_ok(drop).map_err(text)
+            }),
+            Call::PerNode => load.of(move |payload| {
+                let call = bench.echo_per_node(payload.clone(), |payload, _| Some(payload.clone()));
+                call.into_future().map_ok(drop).map_err(text)
+            }),
+            Call::Future => load.of(move |payload| {
+                let call = bench.echo_future(payload.clone());
+                call.map_ok(drop).map_err(text)
+            }),
+            Call::Correctable => load.of(move |payload| {
+                let call = bench.echo_correctable(payload.clone());
+                async move { call.done().await.map(drop).map_err(text) }
+            }),
+            Call::Rpc => load.of(move |payload| {
+                let call = first.echo_node(payload.clone()).into_future();
+                call.map_ok(drop).map_err(text)
+            }),
+            Call::Multicast => load.of(move |payload| {
+                let call = bench.multicast(payload.clone());
+                call.map(|sent| sent.map_err(text))
+            }),
+            Call::Unicast => load.of(move |payload| {
+                let call = first.unicast(payload.clone());
+                call.map(|sent| sent.map_err(text))
+            }),
+        }
+    }
+}

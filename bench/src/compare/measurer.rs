@@ -1,0 +1,193 @@
+//! One measurement after the other.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::Summary;
+use super::process::{self, Job};
+use crate::args::{Call, Compare, Memory, Run, Setup, System, majority};
+use crate::error::Error;
+use crate::measured::Measured;
+use crate::memory::Waiting;
+use crate::servers::Servers;
+
+/// What a process takes to start, to connect and to end.
+const START: Duration = Duration::from_millis(60);
+
+/// What a measurement of memory takes.
+const WAITING: Duration = Duration::from_millis(1_500);
+
+/// How many times as long a measurement takes whose 99th percentile is compared, which takes many calls.
+pub(super) const LONG: u64 = 2;
+
+/// What is going to be measured.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Planned {
+    pub(super) calls: usize,
+    /// Of calls, too, but [`LONG`].
+    pub(super) long_calls: usize,
+    pub(super) memory: usize,
+}
+
+/// Measures, and shows how far it is.
+pub(super) struct Measurer<'a> {
+    pub(super) args: &'a Compare,
+    progress: ProgressBar,
+    /// The systems that servers elsewhere do not speak, and why that is thought.
+    left_out: BTreeMap<System, String>,
+}
+
+/// How calls of a setting are made.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Load {
+    /// Calls in flight.
+    Concurrency(u32),
+    /// Calls per second.
+    Rate(u64),
+}
+
+impl<'a> Measurer<'a> {
+    pub(super) fn new(args: &'a Compare, planned: Planned) -> Self {
+        let Planned {
+            calls,
+            long_calls,
+            memory,
+        } = planned;
+        let lasting = |duration| Duration::from_millis(duration + args.setup.warmup) + START;
+        let all = lasting(args.setup.duration) * calls as u32
+            + lasting(LONG * args.setup.duration) * long_calls as u32
+            + WAITING * memory as u32;
+        let steps = calls + long_calls + memory;
+        eprintln!(
+            "{steps} measurements, about {}:{:02} minutes",
+            all.as_secs() / 60,
+            all.as_secs() % 60
+        );
+        let style = ProgressStyle::with_template(
+            "{elapsed_precise} [{wide_bar}] {pos}/{len} {msg} (about {eta} left)",
+        );
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        Self {
+            args,
+            progress: ProgressBar::new(steps as u64).with_style(style),
+            left_out: BTreeMap::new(),
+        }
+    }
+
+    /// Measures quorum calls of all systems by turns, as often as there are rounds, on each of `variants`: servers, and
+    /// what they are called. The systems have a summary for each variant.
+    pub(super) fn by_turns<const N: usize>(
+        &mut self,
+        variants: [(&str, &Servers); N],
+        payload: usize,
+        load: Load,
+        duration: u64,
+    ) -> Result<Vec<(System, [Summary; N])>, Error> {
+        let mut rounds = System::ALL.map(|system| (system, [const { Vec::new() }; N]));
+        for _ in 0..self.args.rounds {
+            for (system, rounds) in &mut rounds {
+                for ((name, servers), rounds) in variants.iter().zip(rounds) {
+                    let n = servers.grpc.len();
+                    let what = format!("n={n}{name}, {payload} B, {load}, {}", system.name());
+                    let setup = Setup {
+                        duration,
+                        ..servers.setup(&self.args.setup)
+                    };
+                    let run = quorum_calls(setup, *system, n, payload, load);
+                    rounds.extend(self.run::<Measured>(*system, what, &run)?);
+                }
+            }
+        }
+        let summaries = rounds.into_iter().filter_map(|(system, rounds)| {
+            let summaries: Option<Vec<_>> = rounds.into_iter().map(Summary::of).collect();
+            Some((system, summaries?.try_into().ok()?))
+        });
+        Ok(summaries.collect())
+    }
+
+    /// Measures the memory of calls that wait.
+    pub(super) fn memory(&mut self, job: &Memory) -> Result<Option<Waiting>, Error> {
+        let what = format!("{} calls that wait, {}", job.calls, job.system.name());
+        self.run(job.system, what, job)
+    }
+
+    fn run<T: serde::de::DeserializeOwned>(
+        &mut self,
+        system: System,
+        what: String,
+        job: &impl Job,
+    ) -> Result<Option<T>, Error> {
+        if self.progress.is_hidden() {
+            eprintln!(
+                "{}/{} {what}",
+                self.progress.position() + 1,
+                self.progress.length().unwrap_or(0)
+            );
+        }
+        self.progress.set_message(what);
+        let measured = if self.left_out.contains_key(&system) {
+            None
+        } else {
+            match process::run(job) {
+                Ok(measured) => Some(measured),
+                Err(Error::Measurement(why)) if !self.args.setup.remotes.is_empty() => {
+                    self.left_out.insert(system, why);
+                    None
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        self.progress.inc(1);
+        Ok(measured)
+    }
+
+    /// Why systems were left out.
+    pub(super) fn finish(self) -> Vec<String> {
+        self.progress.finish_and_clear();
+        let left_out = self.left_out.into_iter();
+        left_out
+            .map(|(system, why)| format!("{} is left out: {why}", system.name()))
+            .collect()
+    }
+}
+
+/// Calls to `n` servers, until a majority has replied.
+pub(super) fn quorum_calls(
+    setup: Setup,
+    system: System,
+    n: usize,
+    payload: usize,
+    load: Load,
+) -> Run {
+    Run {
+        setup,
+        system,
+        call: Call::Quorum,
+        n: n as u16,
+        quorum: Some(majority(n) as u16),
+        payload,
+        concurrency: match load {
+            Load::Concurrency(concurrency) => concurrency,
+            Load::Rate(_) => 1,
+        },
+        rate: match load {
+            Load::Concurrency(_) => None,
+            Load::Rate(rate) => Some(rate),
+        },
+        slow: 0,
+        json: false,
+    }
+}
+
+impl std::fmt::Display for Load {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Concurrency(1) => f.write_str("1 call in flight"),
+            Self::Concurrency(concurrency) => write!(f, "{concurrency} calls in flight"),
+            Self::Rate(rate) => write!(f, "{rate} calls per second"),
+        }
+    }
+}

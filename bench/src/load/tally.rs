@@ -1,0 +1,109 @@
+//! What became of calls.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+/// The latencies of calls, in nanoseconds, to three digits.
+pub(crate) fn histogram() -> Histogram<u64> {
+    // A minute is beyond what any call takes here; what takes longer is counted as such.
+    Histogram::new_with_bounds(1, 60_000_000_000, 3)
+        .unwrap_or_else(|error| unreachable!("the bounds are valid: {error}"))
+}
+
+/// The calls that one task, or a few of them, made.
+///
+/// Each task has its own, since one for all would be what is measured at several hundred thousand calls per second. The
+/// lock is contended only once, at the end, when it is read beside tasks that may never come to their own end.
+#[derive(Clone)]
+pub(crate) struct Tally(Arc<Mutex<Calls>>);
+
+/// Calls that have ended.
+pub(crate) struct Calls {
+    /// Of those that succeeded.
+    pub(crate) latencies: Histogram<u64>,
+    pub(crate) errors: u64,
+    /// What the first of the errors was.
+    pub(crate) error: Option<String>,
+}
+
+impl Tally {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Calls::new())))
+    }
+
+    pub(crate) fn take(&self, latency: Duration, outcome: Result<(), String>) {
+        let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match outcome {
+            Ok(()) => {
+                let nanoseconds = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);
+                calls.latencies.saturating_record(nanoseconds);
+            }
+            Err(error) => {
+                calls.errors += 1;
+                calls.error.get_or_insert(error);
+            }
+        }
+    }
+
+    /// Whether a call has ended.
+    pub(crate) fn has_calls(&self) -> bool {
+        let calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.errors > 0 || !calls.latencies.is_empty()
+    }
+
+    /// The calls of all tallies.
+    pub(crate) fn sum(tallies: &[Self]) -> Calls {
+        let mut sum = Calls::new();
+        for tally in tallies {
+            let calls = tally.0.lock().unwrap_or_else(PoisonError::into_inner);
+            // All have the same bounds.
+            let _ = sum.latencies.add(&calls.latencies);
+            sum.errors += calls.errors;
+            sum.error = sum.error.or_else(|| calls.error.clone());
+        }
+        sum
+    }
+}
+
+impl Calls {
+    fn new() -> Self {
+        Self {
+            latencies: histogram(),
+            errors: 0,
+            error: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_calls_of_all_tasks_are_summed() {
+        let tallies = [Tally::new(), Tally::new(), Tally::new()];
+        for (tally, milliseconds) in tallies.iter().zip([1, 2, 3]) {
+            tally.take(Duration::from_millis(milliseconds), Ok(()));
+        }
+        tallies[1].take(Duration::ZERO, Err("first".to_string()));
+        tallies[1].take(Duration::ZERO, Err("second".to_string()));
+        let sum = Tally::sum(&tallies);
+        assert_eq!(sum.latencies.len(), 3);
+        assert!(
+            sum.latencies
+                .equivalent(sum.latencies.value_at_quantile(0.5), 2_000_000)
+        );
+        assert_eq!((sum.errors, sum.error.as_deref()), (2, Some("first")));
+    }
+
+    #[test]
+    fn a_latency_beyond_the_bounds_counts_as_the_longest() {
+        let tally = Tally::new();
+        tally.take(Duration::from_secs(3600), Ok(()));
+        let sum = Tally::sum(&[tally]);
+        assert_eq!(sum.latencies.len(), 1);
+        assert!(sum.latencies.max() >= 60_000_000_000);
+    }
+}

@@ -1,0 +1,140 @@
+//! The client's memory while many calls wait for replies.
+
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
+
+use crate::args::{Call, Memory, majority};
+use crate::client::{Client, Load};
+use crate::error::Error;
+use crate::load::{Tally, runtime};
+use crate::proto::Payload;
+use crate::servers::Servers;
+use crate::{payload, report, usage};
+
+/// What servers take for a reply that is not to come, in milliseconds.
+const NEVER: u64 = 3_600_000;
+
+/// How long the client is to do nothing until all calls are taken to be under way.
+const QUIET: Duration = Duration::from_millis(150);
+
+/// How long to wait for that.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How many calls are started at once: of thousands, HTTP/2 servers think that they are an attack.
+const BURST: u32 = 100;
+
+/// The memory that calls take while they wait.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Waiting {
+    pub(crate) calls: u32,
+    pub(crate) n: usize,
+    /// By how much the client has grown, in bytes per call and node: what the kernel tells.
+    pub(crate) resident: f64,
+    /// How much more the client has allocated, in bytes per call and node, if that is counted.
+    pub(crate) allocated: Option<f64>,
+    /// The most memory that the client has had, in bytes.
+    pub(crate) peak_memory: Option<u64>,
+}
+
+/// Measures one system, and shows what was measured. A process can do so but once: it does not shrink again.
+pub(crate) fn run(args: &Memory) -> Result<(), Error> {
+    let n = usize::from(args.n);
+    let servers = Servers::start_with(&args.setup, n, |_| NEVER)?;
+    let runtime = runtime(&args.setup)?;
+    let waiting = runtime.block_on(measure(args, &servers))?;
+    runtime.shutdown_background();
+    report::waiting(args.system, &waiting, args.json);
+    Ok(())
+}
+
+async fn measure(args: &Memory, servers: &Servers) -> Result<Waiting, Error> {
+    let n = servers.grpc.len();
+    let client = Client::connect(args.system, servers, majority(n)).await?;
+    let tally = Tally::new();
+    let many = Many {
+        calls: args.calls,
+        payload: payload::of(args.payload),
+        tally: tally.clone(),
+    };
+    quiet().await;
+    let (resident, allocated) = (
+        usage::memory().ok_or(Error::NoProc)?,
+        usage::allocated().unwrap_or(0),
+    );
+    let started = client.put_under(many, Call::Quorum);
+    // It ends, unless it panics, which is seen by itself.
+    let _ = started.await;
+    quiet().await;
+    let per_call = |after: u64, before: u64| {
+        after.saturating_sub(before) as f64 / (f64::from(args.calls) * n as f64)
+    };
+    let waiting = Waiting {
+        calls: args.calls,
+        n,
+        resident: per_call(usage::memory().ok_or(Error::NoProc)?, resident),
+        allocated: usage::allocated().map(|bytes| per_call(bytes, allocated)),
+        peak_memory: usage::peak_memory(),
+    };
+    let ended = Tally::sum(&[tally]);
+    let count = ended.errors + ended.latencies.len();
+    if count > 0 {
+        return Err(Error::Ended {
+            system: args.system.name(),
+            calls: args.calls,
+            ended: count,
+            error: ended.error.unwrap_or_else(|| {
+                "they were answered; the servers need a --delay that is long enough".to_string()
+            }),
+        });
+    }
+    Ok(waiting)
+}
+
+/// Waits until this process has nothing to do.
+async fn quiet() {
+    let start = Instant::now();
+    let mut before = usage::cpu();
+    while start.elapsed() < PATIENCE {
+        tokio::time::sleep(QUIET).await;
+        let after = usage::cpu();
+        let used = after.zip(before).map(|(after, before)| after - before);
+        // Looking takes a little itself.
+        if used.is_none_or(|used| used < QUIET / 100) {
+            return;
+        }
+        before = after;
+    }
+}
+
+/// Calls that end only if something is wrong.
+struct Many {
+    calls: u32,
+    payload: Payload,
+    tally: Tally,
+}
+
+impl Load for Many {
+    type Output = JoinHandle<()>;
+
+    fn of<C, F>(self, call: C) -> JoinHandle<()>
+    where
+        C: Fn(&Payload) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        tokio::spawn(async move {
+            for number in 1..=self.calls {
+                let call = call(&self.payload);
+                let tally = self.tally.clone();
+                tokio::spawn(async move {
+                    let outcome = call.await;
+                    tally.take(Duration::ZERO, outcome);
+                });
+                if number.is_multiple_of(BURST) {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            }
+        })
+    }
+}
