@@ -1,4 +1,9 @@
 //! The parts of a call in instructions: `cargo bench -p gorums-bench --bench instructions`.
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    reason = "the macros of iai-callgrind make all public that they write"
+)]
 
 mod subjects;
 
