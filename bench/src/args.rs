@@ -45,6 +45,10 @@ pub(crate) struct Server {
     #[arg(long, value_name = "MS", default_value_t = 0)]
     pub(crate) delay: u64,
 
+    /// Replicas to serve, each with addresses of its own; with several, give port 0
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) replicas: u16,
+
     /// Threads of the server
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: u16,
@@ -64,6 +68,11 @@ pub(crate) struct Setup {
     /// Processes of the same servers, if they run on this machine: their processor time is measured
     #[arg(long, value_name = "PID,...", value_delimiter = ',')]
     pub(crate) pids: Vec<u32>,
+
+    /// Start one process for all replicas that are alike, in place of one for each: with more processes than cores, what
+    /// is measured is how they are scheduled
+    #[arg(long, conflicts_with = "remotes")]
+    pub(crate) one_process: bool,
 
     /// How long to measure, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..))]

@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use gorums_runtime::{Context, Router, Server as GrpcServer, StreamLimits};
+use tokio::task::JoinSet;
 use tonic::{Request, Response, Status};
 
 use crate::args::{Server, Setup};
@@ -78,27 +79,37 @@ pub(crate) fn run(args: &Server) -> Result<(), Error> {
         .build()
         .map_err(Error::Runtime)?;
     runtime.block_on(async {
-        let delay = Duration::from_millis(args.delay);
-        let echo = Echo { delay };
-        // The hand-written client calls what its users would run: the server that tonic generates.
-        let plain = PlainServer::new(echo).max_decoding_message_size(usize::MAX);
-        let router = Router::new()
-            .add_replica(BenchReplicaServer::new(echo).max_request_size(usize::MAX))
-            .add_service(plain)
-            // Slow servers may have all handlers wait that `memory` starts.
-            .stream_limits(StreamLimits::new().handlers(MOST_HANDLERS));
-        let server = GrpcServer::new(router).bind(&args.addr).await?;
-        let listener = tokio::net::TcpListener::bind(&args.tcp_addr).await;
-        let listener = listener.map_err(Error::Listen)?;
-        let tcp = listener.local_addr().map_err(Error::Listen)?;
-        println!("{} {tcp}", server.address());
+        let mut serving = JoinSet::new();
+        for _ in 0..args.replicas {
+            start(args, &mut serving).await?;
+        }
         tokio::select! {
-            served = server.serve() => Ok(served?),
-            served = tcp::serve(listener, delay) => served.map_err(Error::Listen),
+            Some(Ok(served)) = serving.join_next() => served,
             // Without a handler for the signal the process ends by it, which is as good.
             _ = tokio::signal::ctrl_c() => Ok(()),
         }
     })
+}
+
+/// Starts a replica, and tells where it is.
+async fn start(args: &Server, serving: &mut JoinSet<Result<(), Error>>) -> Result<(), Error> {
+    let delay = Duration::from_millis(args.delay);
+    let echo = Echo { delay };
+    // The hand-written client calls what its users would run: the server that tonic generates.
+    let plain = PlainServer::new(echo).max_decoding_message_size(usize::MAX);
+    let router = Router::new()
+        .add_replica(BenchReplicaServer::new(echo).max_request_size(usize::MAX))
+        .add_service(plain)
+        // Slow servers may have all handlers wait that `memory` starts.
+        .stream_limits(StreamLimits::new().handlers(MOST_HANDLERS));
+    let server = GrpcServer::new(router).bind(&args.addr).await?;
+    let listener = tokio::net::TcpListener::bind(&args.tcp_addr).await;
+    let listener = listener.map_err(Error::Listen)?;
+    let tcp = listener.local_addr().map_err(Error::Listen)?;
+    println!("{} {tcp}", server.address());
+    serving.spawn(async { Ok(server.serve().await?) });
+    serving.spawn(async move { tcp::serve(listener, delay).await.map_err(Error::Listen) });
+    Ok(())
 }
 
 /// Servers to call, which are ended when this is dropped if they were started here.
@@ -134,8 +145,9 @@ impl Servers {
         if servers.grpc.is_empty() {
             servers.tcp.clear();
             servers.pids.clear();
-            for number in 1..=n {
-                let started = servers.start_process(delay(number));
+            let delays: Vec<_> = (1..=n).map(delay).collect();
+            for alike in delays.chunk_by(|a, b| setup.one_process && a == b) {
+                let started = servers.start_process(alike[0], alike.len());
                 started.map_err(Error::Process)?;
             }
         }
@@ -152,23 +164,25 @@ impl Servers {
         }
     }
 
-    fn start_process(&mut self, delay: u64) -> io::Result<()> {
+    fn start_process(&mut self, delay: u64, replicas: usize) -> io::Result<()> {
         let mut process = Command::new(std::env::current_exe()?)
-            .args(["server", "--delay", &delay.to_string()])
+            .arg("server")
+            .args(["--delay", &delay.to_string()])
+            .args(["--replicas", &replicas.to_string()])
             .stdout(Stdio::piped())
             .spawn()?;
         let stdout = process.stdout.take();
         self.pids.push(process.id());
         self.processes.push(process);
-        let mut line = String::new();
-        if let Some(stdout) = stdout {
-            BufReader::new(stdout).read_line(&mut line)?;
+        let mut lines = BufReader::new(stdout.ok_or(io::ErrorKind::BrokenPipe)?).lines();
+        for _ in 0..replicas {
+            let line = lines.next().unwrap_or_else(|| Ok(String::new()))?;
+            let Some((grpc, tcp)) = line.split_once(' ') else {
+                return Err(io::Error::other("it does not say where it listens"));
+            };
+            self.grpc.push(grpc.to_string());
+            self.tcp.push(tcp.to_string());
         }
-        let Some((grpc, tcp)) = line.trim_end().split_once(' ') else {
-            return Err(io::Error::other("it does not say where it listens"));
-        };
-        self.grpc.push(grpc.to_string());
-        self.tcp.push(tcp.to_string());
         Ok(())
     }
 

@@ -114,6 +114,7 @@ mod tests {
             remotes: vec!["a:1".to_string(), "b:2".to_string()],
             tcp_remotes: vec!["a:3".to_string(), "b:4".to_string()],
             pids: vec![7, 8],
+            one_process: false,
             duration: 11,
             warmup: 12,
             threads: 0,
