@@ -1,6 +1,7 @@
 //! What is to be sent on a stream.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -195,8 +196,7 @@ impl Queue {
             }
             // Calls come in bursts: the first message is not sent before those that are about to follow it are here.
             if !state.items.is_empty() && !std::mem::replace(&mut state.yielded, true) {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
+                return pin!(tokio::task::yield_now()).poll(cx).map(|()| None);
             }
             let Some(first) = state.pop() else {
                 if state.closed {
