@@ -1,6 +1,6 @@
 //! The messages of a node stream, as they are sent.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 use prost::Message;
 use prost::encoding::{encode_varint, encoded_len_varint};
 use tonic::Status;
@@ -66,7 +66,7 @@ impl Head<'_> {
                 "the message has {len} bytes, and gRPC carries 4 GiB"
             ))
         })?;
-        let mut frame = BytesMut::with_capacity(PREFIX + len);
+        let mut frame = Vec::with_capacity(PREFIX + len);
         frame.put_u8(0);
         frame.put_u32(prefix);
         self.write(&mut frame);
@@ -75,7 +75,7 @@ impl Head<'_> {
             encode_varint(payload_len as u64, &mut frame);
             payload.encode_raw(&mut frame);
         }
-        Ok(frame.freeze())
+        Ok(frame.into())
     }
 
     fn len(&self) -> Result<usize, Status> {
@@ -102,7 +102,7 @@ impl Head<'_> {
         Ok(len)
     }
 
-    fn write(&self, frame: &mut BytesMut) {
+    fn write(&self, frame: &mut Vec<u8>) {
         if self.number != 0 {
             frame.put_u8(key::NUMBER);
             encode_varint(self.number, frame);
@@ -145,7 +145,7 @@ impl MethodName<'_> {
         }
     }
 
-    fn write(&self, frame: &mut BytesMut) {
+    fn write(&self, frame: &mut Vec<u8>) {
         match self {
             Self::Of(method) => {
                 frame.put_slice(method.service().as_bytes());
@@ -174,7 +174,7 @@ fn entry_len(key: &str, value: &[u8]) -> usize {
     field_len(key.len()) + field_len(value.len())
 }
 
-fn write_entry(key: &str, value: &[u8], frame: &mut BytesMut) {
+fn write_entry(key: &str, value: &[u8], frame: &mut Vec<u8>) {
     frame.put_u8(key::ENTRY);
     encode_varint(entry_len(key, value) as u64, frame);
     for (field, text) in [(key::ENTRY_KEY, key.as_bytes()), (key::ENTRY_VALUE, value)] {
