@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http_body::Frame;
 use tokio::sync::oneshot;
 use tonic::Status;
 
 use super::message_queue::MessageQueue;
 
-/// A body of one frame.
+/// A body of one frame. It does not tell its size, which would be sent as a header that gRPC has no use for.
 #[derive(Debug)]
 pub(super) struct FrameBody {
     frame: Option<Bytes>,
@@ -46,11 +46,6 @@ impl http_body::Body for FrameBody {
 
     fn is_end_stream(&self) -> bool {
         self.frame.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        let len = self.frame.as_ref().map_or(0, Bytes::len);
-        SizeHint::with_exact(len as u64)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use prost::Message;
 use tonic::Status;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
@@ -12,7 +12,7 @@ use super::compression::compress;
 use super::message_options::MessageOptions;
 
 /// The flag that tells whether the message is compressed, and its length in four bytes.
-const PREFIX: usize = 5;
+pub(super) const PREFIX: usize = 5;
 
 /// A message as it goes over the wire: with its length in front, and compressed if `options` want that and it makes
 /// the message smaller.
@@ -87,8 +87,12 @@ impl<R: Message + Default> Decoder for ReplyDecoder<R> {
     type Error = Status;
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<R>, Status> {
-        R::decode(buffer)
-            .map(Some)
-            .map_err(|error| Status::internal(format!("the reply does not decode: {error}")))
+        decode(buffer).map(Some)
     }
+}
+
+/// The reply that `message` is.
+pub(super) fn decode<R: Message + Default>(message: impl Buf) -> Result<R, Status> {
+    R::decode(message)
+        .map_err(|error| Status::internal(format!("the reply does not decode: {error}")))
 }

@@ -1,7 +1,9 @@
 //! What requests to a node go over.
 
 use tonic::Status;
+use tonic::body::Body;
 use tonic::transport::Channel;
+use tower::{Service, ServiceExt};
 
 use super::attempts::Attempts;
 use super::status;
@@ -21,6 +23,17 @@ impl Link {
 
     pub(crate) fn channel(&self) -> Channel {
         self.channel.clone()
+    }
+
+    /// Sends `request` once the channel is ready for it, and waits for the head of the response.
+    pub(super) async fn exchange(
+        &mut self,
+        request: http::Request<Body>,
+    ) -> Result<http::Response<Body>, Status> {
+        let channel = self.channel.ready().await;
+        let channel = channel.map_err(|error| status::unavailable(error.into()))?;
+        let response = channel.call(request).await;
+        response.map_err(|error| Status::from_error(error.into()))
     }
 
     /// The status by the rules of this crate of a request that failed with `status`.

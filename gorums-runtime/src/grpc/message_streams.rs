@@ -1,7 +1,7 @@
 //! The streams of messages that a node is sent.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures::stream;
@@ -13,9 +13,9 @@ use tracing::Span;
 
 use super::body::{HandedOver, MessageBody};
 use super::codec::ReplyCodec;
+use super::head::Head;
 use super::link::Link;
 use super::message_queue::{Message, MessageQueue, Queued};
-use super::request::Head;
 use crate::Node;
 use crate::deadline::Deadline;
 use crate::node::WeakNode;
@@ -49,7 +49,7 @@ pub(crate) struct SentMessage {
 impl MessageStreams {
     /// Sends `frame` on the node's stream of the method in `head`, which is opened if it is not open: behind the
     /// messages that were sent there before.
-    pub(super) fn send(node: &Node, head: Head, frame: Bytes) -> SentMessage {
+    pub(super) fn send(node: &Node, head: Arc<Head>, frame: Bytes) -> SentMessage {
         let (receipt, sent) = oneshot::channel();
         let message = Message {
             frame,
@@ -60,13 +60,13 @@ impl MessageStreams {
         };
         let (streams, tasks) = (node.message_streams(), node.tasks());
         let mut open = streams.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let queued = match open.get(head.path()) {
+        let queued = match open.get(head.path().as_str()) {
             Some(Open(queue)) => queue.push(message),
             None => Err(message),
         };
         let queued = queued.unwrap_or_else(|message| {
             let (queue, queued) = MessageQueue::with(message);
-            open.insert(head.path().to_owned(), Open(queue.clone()));
+            open.insert(head.path().to_string(), Open(queue.clone()));
             let stream = Running {
                 queue,
                 node: node.downgrade(),
@@ -90,7 +90,7 @@ struct Running {
 
 impl Running {
     /// Opens the stream, sends what is queued, and takes in how it ends.
-    async fn run(self, link: Link, head: Head) {
+    async fn run(self, link: Link, head: Arc<Head>) {
         let start = Instant::now();
         let status = match self.answer(link, head).await {
             // The node was dropped, and the stream with it.
@@ -117,7 +117,7 @@ impl Running {
     }
 
     /// What the server answers when it wants no more messages, or there are no more.
-    async fn answer(&self, link: Link, head: Head) -> Result<(), Status> {
+    async fn answer(&self, link: Link, head: Arc<Head>) -> Result<(), Status> {
         let body = Body::new(MessageBody::new(self.queue.clone()));
         let (mut client, request, path) =
             head.open(link.channel(), body, stream::pending()).await?;

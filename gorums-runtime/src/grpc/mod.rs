@@ -10,12 +10,14 @@ mod compression;
 mod connection_options;
 mod endpoint;
 mod framed;
+mod head;
 mod link;
 mod message_options;
 mod message_queue;
 mod message_streams;
 mod request;
 pub(crate) mod status;
+mod unary;
 
 pub use backoff::Backoff;
 

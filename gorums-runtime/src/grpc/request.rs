@@ -7,18 +7,15 @@ use futures::{Stream, TryFutureExt, TryStreamExt};
 use http::uri::PathAndQuery;
 use prost::Message;
 use tonic::body::Body;
-use tonic::client::Grpc;
 use tonic::metadata::MetadataMap;
-use tonic::transport::Channel;
 use tonic::{Request, Status};
 
 use super::body::{FrameBody, Receipt};
 use super::codec::{ReplyCodec, frame};
-use super::framed::Framed;
+use super::head::Head;
 use super::link::Link;
-use super::message_options::MessageOptions;
 use super::message_streams::{MessageStreams, SentMessage};
-use super::status;
+use super::unary;
 use crate::deadline::Deadline;
 use crate::fan_out::PerNode;
 use crate::{Configuration, Method, Node};
@@ -26,9 +23,9 @@ use crate::{Configuration, Method, Node};
 /// What the requests of one call have in common.
 #[derive(Clone, Debug)]
 pub(crate) struct Envelope {
-    path: PathAndQuery,
-    metadata: MetadataMap,
-    deadline: Deadline,
+    pub(super) path: PathAndQuery,
+    pub(super) metadata: MetadataMap,
+    pub(super) deadline: Deadline,
 }
 
 impl Envelope {
@@ -56,16 +53,10 @@ impl Envelope {
 
     /// A request with `message` in it for `node` and all others of its manager. It is encoded here and not again.
     pub(crate) fn seal(&self, message: &impl Message, node: &Node) -> EncodedRequest {
-        let options = Arc::clone(node.message_options());
-        let mut envelope = self.clone();
-        if !options.metadata.is_empty() {
-            let mut headers = options.metadata.clone();
-            headers.extend(envelope.metadata.into_headers());
-            envelope.metadata = MetadataMap::from_headers(headers);
-        }
+        let options = node.message_options();
         EncodedRequest {
-            frame: frame(message, &options),
-            head: Head { envelope, options },
+            frame: frame(message, options),
+            head: Arc::new(Head::new(self, Arc::clone(options))),
         }
     }
 
@@ -94,7 +85,7 @@ impl Envelope {
 /// A request in the form in which it is sent, to any number of nodes.
 #[derive(Clone, Debug)]
 pub(crate) struct EncodedRequest {
-    head: Head,
+    head: Arc<Head>,
     frame: Result<Bytes, Status>,
 }
 
@@ -105,13 +96,7 @@ impl EncodedRequest {
     where
         R: Message + Default + 'static,
     {
-        let deadline = self.head.deadline();
-        let (mut client, request, path) = self.open(link.channel(), None).await?;
-        client
-            .unary(request, path, ReplyCodec::<R>::default())
-            .await
-            .map(tonic::Response::into_inner)
-            .map_err(|status| link.normalise(status, deadline))
+        self.exchange(link, None).await
     }
 
     /// Sends the request to one node, which answers with a stream of replies. Dropping the stream withdraws the
@@ -126,7 +111,8 @@ impl EncodedRequest {
         let deadline = self.head.deadline();
         let channel = link.channel();
         let replies = async move {
-            let (mut client, request, path) = self.open(channel, None).await?;
+            let body = Body::new(FrameBody::new(self.frame?, None));
+            let (mut client, request, path) = self.head.open(channel, body, ()).await?;
             client
                 .server_streaming(request, path, ReplyCodec::<R>::default())
                 .await
@@ -140,16 +126,7 @@ impl EncodedRequest {
     /// Sends the request to one node and discards its reply. `receipt` tells when a connection has taken the
     /// request. An error may be of before that or of after.
     pub(crate) async fn send_one_way(self, link: Link, receipt: Receipt) -> Result<(), Status> {
-        let deadline = self.head.deadline();
-        let outcome = async {
-            let (mut client, request, path) = self.open(link.channel(), Some(receipt)).await?;
-            let reply = ReplyCodec::<()>::default();
-            client.unary(request, path, reply).await
-        };
-        outcome
-            .await
-            .map(drop)
-            .map_err(|status| link.normalise(status, deadline))
+        self.exchange(link, Some(receipt)).await
     }
 
     /// Sends the request as a message on the node's stream of its method.
@@ -157,56 +134,16 @@ impl EncodedRequest {
         Ok(MessageStreams::send(node, self.head, self.frame?))
     }
 
-    /// A client that sends this request once the channel is ready for it, with what it takes besides.
-    async fn open(
-        self,
-        channel: Channel,
-        receipt: Option<Receipt>,
-    ) -> Result<(Grpc<Framed>, Request<()>, PathAndQuery), Status> {
+    async fn exchange<R>(self, mut link: Link, receipt: Option<Receipt>) -> Result<R, Status>
+    where
+        R: Message + Default + 'static,
+    {
         let body = Body::new(FrameBody::new(self.frame?, receipt));
-        self.head.open(channel, body, ()).await
-    }
-}
-
-/// What a request has besides its body.
-#[derive(Clone, Debug)]
-pub(super) struct Head {
-    envelope: Envelope,
-    options: Arc<MessageOptions>,
-}
-
-impl Head {
-    pub(super) fn path(&self) -> &str {
-        self.envelope.path.as_str()
-    }
-
-    pub(super) fn deadline(&self) -> Deadline {
-        self.envelope.deadline
-    }
-
-    /// A client that sends `body` once the channel is ready for it, with what it takes besides: a request that says
-    /// `unsent` where tonic would make the body of it, and the path.
-    pub(super) async fn open<T>(
-        self,
-        channel: Channel,
-        body: Body,
-        unsent: T,
-    ) -> Result<(Grpc<Framed>, Request<T>, PathAndQuery), Status> {
-        let Envelope { path, metadata, .. } = self.envelope;
-        let mut client = Grpc::new(Framed::new(channel, body))
-            .max_decoding_message_size(self.options.max_reply_size);
-        if let Some(encoding) = self.options.send_compressed {
-            // This only announces the encoding: the frame is compressed already.
-            client = client.send_compressed(encoding);
-        }
-        for encoding in &self.options.accept_compressed {
-            client = client.accept_compressed(*encoding);
-        }
-        client
-            .ready()
-            .await
-            .map_err(|error| status::unavailable(error.into()))?;
-        let request = Request::from_parts(metadata, Default::default(), unsent);
-        Ok((client, request, path))
+        let request = self.head.request(body);
+        let reply = match link.exchange(request).await {
+            Ok(response) => unary::reply(response, &self.head).await,
+            Err(status) => Err(status),
+        };
+        reply.map_err(|status| link.normalise(status, self.head.deadline()))
     }
 }

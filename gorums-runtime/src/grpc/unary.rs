@@ -1,0 +1,156 @@
+//! The replies of calls that have one each.
+//!
+//! tonic reads every response as a stream of messages, by way of a buffer of 8 KiB, boxes and a state machine. Most
+//! replies are one frame, which is decoded here where it is.
+
+use std::convert::Infallible;
+use std::future::{Ready, poll_fn, ready};
+use std::pin::pin;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use http::StatusCode;
+use http_body::Body as _;
+use prost::Message;
+use tonic::body::Body;
+use tonic::metadata::MetadataMap;
+use tonic::{Code, Request, Status};
+
+use super::codec::{PREFIX, ReplyCodec, decode};
+use super::head::{ENCODING, Head};
+
+/// The header that tells how a call ended. It comes before the body only where there is no reply.
+const STATUS: &str = "grpc-status";
+
+/// The reply that `response` brings to a request with `head`.
+pub(super) async fn reply<R>(response: http::Response<Body>, head: &Head) -> Result<R, Status>
+where
+    R: Message + Default + 'static,
+{
+    let headers = response.headers();
+    let is_plain = response.status() == StatusCode::OK
+        && !headers.contains_key(STATUS)
+        && !headers.contains_key(ENCODING);
+    if !is_plain {
+        return read_by_tonic(response, head).await;
+    }
+    let (parts, body) = response.into_parts();
+    let mut body = pin!(body);
+    let mut received = Received::default();
+    while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+        let trailers = match frame?.into_data() {
+            Ok(data) => {
+                received.push(data, head.max_reply_size())?;
+                continue;
+            }
+            Err(frame) => frame.into_trailers().unwrap_or_default(),
+        };
+        match Status::from_header_map(&trailers) {
+            Some(status) if status.code() == Code::Ok => return decode(received.message()?),
+            Some(mut status) => {
+                let mut metadata = std::mem::take(status.metadata_mut()).into_headers();
+                metadata.extend(parts.headers);
+                *status.metadata_mut() = MetadataMap::from_headers(metadata);
+                return Err(status);
+            }
+            None => break,
+        }
+    }
+    Err(Status::unknown(
+        "the response ended without a status, as if something had cut it off on the way",
+    ))
+}
+
+/// What has arrived of a message, with the prefix that tells its length.
+#[derive(Default)]
+struct Received {
+    first: Bytes,
+    /// All of it, if it is more than the first frame.
+    joined: BytesMut,
+}
+
+impl Received {
+    fn push(&mut self, data: Bytes, limit: usize) -> Result<(), Status> {
+        if self.bytes().is_empty() {
+            self.first = data;
+        } else {
+            if self.joined.is_empty() {
+                self.joined.reserve(PREFIX + self.len().unwrap_or(0));
+                self.joined.extend_from_slice(&self.first);
+            }
+            self.joined.extend_from_slice(&data);
+        }
+        match self.len() {
+            Some(len) if len > limit => Err(Status::out_of_range(format!(
+                "the reply has {len} bytes, and the limit is {limit}"
+            ))),
+            Some(len) if self.bytes().len() - PREFIX > len => Err(Status::internal(
+                "the response has more in it than one reply",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        if self.joined.is_empty() {
+            &self.first
+        } else {
+            &self.joined
+        }
+    }
+
+    /// How many bytes the message has, once its prefix has arrived.
+    fn len(&self) -> Option<usize> {
+        let [_, length @ ..] = *self.bytes().first_chunk::<PREFIX>()?;
+        Some(u32::from_be_bytes(length) as usize)
+    }
+
+    /// The message, once there is no more to come.
+    fn message(self) -> Result<Bytes, Status> {
+        let len = self.len();
+        let mut bytes = match self.joined.is_empty() {
+            true => self.first,
+            false => self.joined.freeze(),
+        };
+        match (bytes.first(), len) {
+            (Some(0), Some(len)) if bytes.len() == PREFIX + len => Ok(bytes.split_off(PREFIX)),
+            (Some(1..), _) => Err(Status::internal(
+                "the reply is compressed, and the response does not say how",
+            )),
+            _ => Err(Status::internal("the response ended before the reply did")),
+        }
+    }
+}
+
+/// The reply as tonic reads it: one that is compressed, a status without a reply, or what is no gRPC at all.
+async fn read_by_tonic<R>(response: http::Response<Body>, head: &Head) -> Result<R, Status>
+where
+    R: Message + Default + 'static,
+{
+    let mut client = head.client(Answered(Some(response)));
+    client
+        .unary(
+            Request::new(()),
+            head.path().clone(),
+            ReplyCodec::<R>::default(),
+        )
+        .await
+        .map(tonic::Response::into_inner)
+}
+
+/// A service that has answered already.
+struct Answered(Option<http::Response<Body>>);
+
+impl tower::Service<http::Request<Body>> for Answered {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<http::Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: http::Request<Body>) -> Self::Future {
+        ready(Ok(self.0.take().unwrap_or_default()))
+    }
+}
