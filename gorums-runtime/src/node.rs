@@ -111,6 +111,10 @@ impl Node {
 
     /// The gRPC channel to the node, for use with any tonic client. The client's own settings hold for its metadata,
     /// the sizes of its messages and their compression, not those of the manager.
+    ///
+    /// Node streams, and calls with streams of messages, take it, too. Over plain gRPC the calls with one reply each have
+    /// a connection of their own, which is faster, unless the manager has an option that only a channel has: TLS,
+    /// `keep_alive` or `endpoint`. The channel then connects when it is first used.
     pub fn channel(&self) -> Channel {
         self.0.link.channel()
     }

@@ -202,7 +202,7 @@ async fn nodes_compress_their_replies_only_if_that_is_accepted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_user_agent_is_put_in_front_of_tonics() {
+async fn the_user_agent_is_put_in_front_of_our_own() {
     let (recorder, register) = recorded(Recorder::default(), |builder| {
         builder.user_agent("storage/1")
     })
@@ -210,7 +210,7 @@ async fn the_user_agent_is_put_in_front_of_tonics() {
     register.write(state("", 1)).await.expect("a reply");
     let seen = recorder.last();
     let seen = seen.header("user-agent").expect("a user agent");
-    assert!(seen.starts_with("storage/1 tonic/"), "{seen}");
+    assert!(seen.starts_with("storage/1 gorums-rs/"), "{seen}");
 }
 
 #[tokio::test]

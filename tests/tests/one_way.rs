@@ -98,9 +98,9 @@ async fn the_deadline_of_a_multicast_holds_while_connecting() {
 async fn dropping_a_multicast_withdraws_what_is_not_sent_and_detaching_does_not() {
     on_both(async |transport| {
         let mut cluster = Cluster::answering(transport, 3);
-        let manager = cluster.network.manager(3).connect().await.expect("all up");
-        let caller = Caller::new(manager.configuration(), ());
-        // No connection gets to run, and to take a request, before the test waits.
+        let manager = cluster.network.manager(3).connect_lazy().await;
+        let caller = Caller::new(manager.expect("a manager").configuration(), ());
+        // No connection is made, and takes a request, before the test waits.
         drop(multicast(&caller, state("dropped", 1)));
         settle().await;
         assert_eq!(cluster.past_events(), []);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use http::HeaderValue;
 use http::uri::Authority;
 use hyper_util::rt::TokioIo;
 use tonic::Status;
@@ -14,17 +15,12 @@ use tonic::transport::Channel;
 use super::attempted::Attempted;
 use super::attempts::{Attempts, ConnectionTasks};
 use super::connection_options::{ConnectionOptions, KeepAlive};
+use super::direct::{self, Direct, REMEMBERED_RESETS};
 use super::link::Link;
 use super::status;
-use crate::NodeSpec;
 use crate::connector::{BoxedConnection, Connector};
 use crate::tasks::Tasks;
-
-/// How many withdrawn RPCs a connection remembers, so that their late replies are ignored.
-///
-/// A reply to an RPC that is forgotten counts as a protocol error of the server. HTTP/2's default is 50, which a
-/// burst of withdrawn calls exceeds at once.
-const REMEMBERED_RESETS: usize = 16_384;
+use crate::{NodeSpec, Transport};
 
 /// Where and how to connect to a node.
 #[derive(Clone, Debug)]
@@ -32,6 +28,7 @@ pub(crate) struct Endpoint {
     dial: Dial,
     attempts: Attempts,
     endpoint: tonic::transport::Endpoint,
+    direct: Option<Direct>,
 }
 
 impl Endpoint {
@@ -68,7 +65,7 @@ impl Endpoint {
         }
         // The connection is to end with its manager, whatever else was adjusted.
         let endpoint = endpoint.executor(ConnectionTasks {
-            tasks,
+            tasks: tasks.clone(),
             attempts: attempts.clone(),
         });
         let dial = Dial {
@@ -76,25 +73,31 @@ impl Endpoint {
             timeout: options.connect_timeout,
             connector: options.connector.clone(),
         };
+        let direct = direct_connection(endpoint.uri(), options, &dial, &attempts, tasks);
         Ok(Self {
             dial,
             attempts,
             endpoint,
+            direct,
         })
     }
 
     /// The link, once it is connected.
-    pub(crate) async fn connect(&self) -> Result<Link, Status> {
+    pub(crate) async fn connect(&self, transport: Transport) -> Result<Link, Status> {
+        if let (Transport::Grpc, Some(direct)) = (transport, &self.direct) {
+            direct.ready().await?;
+            return Ok(self.connect_lazy());
+        }
         let channel = self.endpoint.connect_with_connector(self.service()).await;
         channel
-            .map(|channel| Link::new(channel, self.attempts.clone()))
+            .map(|channel| Link::new(channel, self.direct.clone(), self.attempts.clone()))
             .map_err(|error| status::unavailable(error.into()))
     }
 
     /// The link, which connects when it is first used.
     pub(crate) fn connect_lazy(&self) -> Link {
         let channel = self.endpoint.connect_with_connector_lazy(self.service());
-        Link::new(channel, self.attempts.clone())
+        Link::new(channel, self.direct.clone(), self.attempts.clone())
     }
 
     fn service(
@@ -114,6 +117,40 @@ impl Endpoint {
             Box::pin(async move { attempts.connect(|| dial.once()).await.map(TokioIo::new) })
         })
     }
+}
+
+/// The connection that calls use in place of a channel. None if there is an option that only a channel has: TLS,
+/// pings, and the user's own adjustments.
+fn direct_connection(
+    origin: &http::Uri,
+    options: &ConnectionOptions,
+    dial: &Dial,
+    attempts: &Attempts,
+    tasks: Tasks,
+) -> Option<Direct> {
+    #[cfg(feature = "_tls-any")]
+    if options.tls.is_some() {
+        return None;
+    }
+    if options.keep_alive.is_some() || options.adjustment.is_some() {
+        return None;
+    }
+    let ours = concat!("gorums-rs/", env!("CARGO_PKG_VERSION"));
+    let user_agent = match &options.user_agent {
+        Some(theirs) => HeaderValue::try_from(format!("{theirs} {ours}")).ok()?,
+        None => HeaderValue::from_static(ours),
+    };
+    let (dial, attempts) = (dial.clone(), attempts.clone());
+    let connect = move || {
+        let (dial, attempts, tasks) = (dial.clone(), attempts.clone(), tasks.clone());
+        async move {
+            let connection = attempts.connect(|| dial.once()).await?;
+            attempts.begin_http2();
+            direct::shake_hands(connection, &tasks).await
+        }
+        .boxed()
+    };
+    Some(Direct::new(origin.clone(), user_agent, connect))
 }
 
 /// The node's address as it was given, which is also what TLS takes the server's name from. If that cannot be part of

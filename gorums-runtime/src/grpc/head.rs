@@ -74,8 +74,8 @@ impl Head {
         self.options.max_reply_size
     }
 
-    /// A request with `body`, as the channel sends it.
-    pub(super) fn request(&self, body: Body) -> http::Request<Body> {
+    /// A request with `body`, without the origin that the connection has.
+    pub(super) fn request<B>(&self, body: B) -> http::Request<B> {
         let mut request = http::Request::new(body);
         *request.method_mut() = Method::POST;
         *request.uri_mut() = Uri::from(self.path.clone());

@@ -8,6 +8,7 @@ mod codec;
 #[cfg(any(feature = "gzip", feature = "zstd"))]
 mod compression;
 mod connection_options;
+mod direct;
 mod endpoint;
 mod framed;
 mod head;

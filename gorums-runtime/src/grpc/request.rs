@@ -15,7 +15,6 @@ use super::codec::{ReplyCodec, frame};
 use super::head::Head;
 use super::link::Link;
 use super::message_streams::{MessageStreams, SentMessage};
-use super::unary;
 use crate::deadline::Deadline;
 use crate::fan_out::PerNode;
 use crate::{Configuration, Method, Node};
@@ -134,16 +133,11 @@ impl EncodedRequest {
         Ok(MessageStreams::send(node, self.head, self.frame?))
     }
 
-    async fn exchange<R>(self, mut link: Link, receipt: Option<Receipt>) -> Result<R, Status>
+    async fn exchange<R>(self, link: Link, receipt: Option<Receipt>) -> Result<R, Status>
     where
         R: Message + Default + 'static,
     {
-        let body = Body::new(FrameBody::new(self.frame?, receipt));
-        let request = self.head.request(body);
-        let reply = match link.exchange(request).await {
-            Ok(response) => unary::reply(response, &self.head).await,
-            Err(status) => Err(status),
-        };
+        let reply = link.exchange(&self.head, self.frame?, receipt).await;
         reply.map_err(|status| link.normalise(status, self.head.deadline()))
     }
 }

@@ -10,7 +10,6 @@ use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
-use http_body::Body as _;
 use prost::Message;
 use tonic::body::Body;
 use tonic::metadata::MetadataMap;
@@ -23,16 +22,17 @@ use super::head::{ENCODING, Head};
 const STATUS: &str = "grpc-status";
 
 /// The reply that `response` brings to a request with `head`.
-pub(super) async fn reply<R>(response: http::Response<Body>, head: &Head) -> Result<R, Status>
+pub(super) async fn reply<R, B>(response: http::Response<B>, head: &Head) -> Result<R, Status>
 where
     R: Message + Default + 'static,
+    B: http_body::Body<Data = Bytes, Error = Status> + Send + 'static,
 {
     let headers = response.headers();
     let is_plain = response.status() == StatusCode::OK
         && !headers.contains_key(STATUS)
         && !headers.contains_key(ENCODING);
     if !is_plain {
-        return read_by_tonic(response, head).await;
+        return read_by_tonic(response.map(Body::new), head).await;
     }
     let (parts, body) = response.into_parts();
     let mut body = pin!(body);

@@ -97,7 +97,7 @@ impl Dialer {
 
     /// The node, once it is connected to.
     pub(super) async fn connect(&self, destination: Destination) -> Result<Node, NodeError> {
-        match destination.endpoint.connect().await {
+        match destination.endpoint.connect(self.shared.transport).await {
             Ok(link) => Ok(self.node(destination, link)),
             Err(status) => {
                 let NodeSpec { id, address } = destination.spec;

@@ -94,8 +94,9 @@ impl ManagerBuilder {
         self
     }
 
-    /// Puts `user_agent`, such as `name/1`, in front of tonic's own `user-agent`, which is sent alone by default. It
-    /// is of visible ASCII characters and spaces, or the manager cannot be made.
+    /// Puts `user_agent`, such as `name/1`, in front of the `user-agent` that is sent alone by default: that of this crate,
+    /// or tonic's where a call takes the node's [channel](crate::Node::channel). It is of visible ASCII characters and
+    /// spaces, or the manager cannot be made.
     pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
         self.connection.user_agent = Some(user_agent.into());
         self
