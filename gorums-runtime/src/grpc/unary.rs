@@ -154,3 +154,36 @@ impl tower::Service<http::Request<Body>> for Answered {
         ready(Ok(self.0.take().unwrap_or_default()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The message that `frames` are, of at most four bytes.
+    fn received(frames: &[&'static [u8]]) -> Result<Bytes, Code> {
+        let mut received = Received::default();
+        for frame in frames {
+            let pushed = received.push(Bytes::from_static(frame), 4);
+            pushed.map_err(|status| status.code())?;
+        }
+        received.message().map_err(|status| status.code())
+    }
+
+    #[test]
+    fn a_message_is_put_together_of_any_frames() {
+        let message = Ok(Bytes::from_static(b"abc"));
+        assert_eq!(received(&[b"\0\0\0\0\x03abc"]), message);
+        assert_eq!(received(&[b"\0\0\0", b"\0\x03a", b"", b"bc"]), message);
+        assert_eq!(received(&[b"", b"\0\0\0\0\0"]), Ok(Bytes::new()));
+    }
+
+    #[test]
+    fn what_is_no_message_is_an_error() {
+        assert_eq!(received(&[]), Err(Code::Internal));
+        assert_eq!(received(&[b"\0\0\0\0"]), Err(Code::Internal));
+        assert_eq!(received(&[b"\0\0\0\0\x03", b"ab"]), Err(Code::Internal));
+        assert_eq!(received(&[b"\0\0\0\0\x01", b"ab"]), Err(Code::Internal));
+        assert_eq!(received(&[b"\x01\0\0\0\x01a"]), Err(Code::Internal));
+        assert_eq!(received(&[b"\0\0\0\0\x05"]), Err(Code::OutOfRange));
+    }
+}
