@@ -21,6 +21,7 @@ use http::header::USER_AGENT;
 use http::{HeaderValue, Uri};
 use http_body::Frame;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::JoinSet;
 use tonic::{ConnectError, Status};
 
 use super::body::Receipt;
@@ -44,6 +45,7 @@ struct Inner {
     origin: Uri,
     user_agent: HeaderValue,
     connect: Box<dyn Fn() -> BoxFuture<'static, Connected> + Send + Sync>,
+    tasks: Tasks,
     state: Mutex<State>,
 }
 
@@ -74,16 +76,18 @@ impl From<h2::Error> for ConnectionError {
 }
 
 impl Direct {
-    /// A connection to `origin` that `connect` makes.
+    /// A connection to `origin` that `connect` makes, for calls among `tasks`.
     pub(super) fn new(
         origin: Uri,
         user_agent: HeaderValue,
         connect: impl Fn() -> BoxFuture<'static, Connected> + Send + Sync + 'static,
+        tasks: Tasks,
     ) -> Self {
         Self(Arc::new(Inner {
             origin,
             user_agent,
             connect: Box::new(connect),
+            tasks,
             state: Mutex::new(State::Idle),
         }))
     }
@@ -92,11 +96,33 @@ impl Direct {
     /// connection has taken it.
     pub(super) async fn exchange(
         &self,
+        request: http::Request<()>,
+        frame: Bytes,
+        receipt: Option<Receipt>,
+    ) -> Result<http::Response<ResponseBody>, Status> {
+        if let Some(connection) = self.connected() {
+            return self.send(connection, request, frame, receipt).await;
+        }
+        // It is sent once there is a connection, also when its caller does not look at it in the meantime.
+        let direct = self.clone();
+        let mut sending = JoinSet::new();
+        let send = async move {
+            let connection = direct.ready().await?;
+            direct.send(connection, request, frame, receipt).await
+        };
+        sending.spawn_on(send, self.0.tasks.runtime());
+        let sent = sending.join_next().await;
+        sent.and_then(Result::ok)
+            .unwrap_or_else(|| Err(Status::unavailable("the manager's runtime has ended")))
+    }
+
+    async fn send(
+        &self,
+        mut connection: SendRequest<Bytes>,
         mut request: http::Request<()>,
         frame: Bytes,
         receipt: Option<Receipt>,
     ) -> Result<http::Response<ResponseBody>, Status> {
-        let mut connection = self.ready().await?;
         let mut uri = self.0.origin.clone().into_parts();
         uri.path_and_query = request.uri().path_and_query().cloned();
         *request.uri_mut() =
@@ -118,24 +144,38 @@ impl Direct {
         Ok(response.map(ResponseBody))
     }
 
+    /// The connection, if there is one.
+    fn connected(&self) -> Option<SendRequest<Bytes>> {
+        let mut state = self.state();
+        let State::Connected(connection) = &*state else {
+            return None;
+        };
+        let mut connection = connection.clone();
+        // It is never pending: a clone has sent nothing.
+        if let Poll::Ready(Err(_)) = connection.poll_ready(&mut Context::from_waker(Waker::noop()))
+        {
+            *state = State::Idle;
+            return None;
+        }
+        Some(connection)
+    }
+
     /// The connection, once there is one.
     pub(super) async fn ready(&self) -> Result<SendRequest<Bytes>, Status> {
+        if let Some(connection) = self.connected() {
+            return Ok(connection);
+        }
         let attempt = {
             let mut state = self.state();
-            if let State::Connected(connection) = &*state {
-                let mut connection = connection.clone();
-                // It is never pending: a clone has sent nothing.
-                match connection.poll_ready(&mut Context::from_waker(Waker::noop())) {
-                    Poll::Ready(Err(_)) => *state = State::Idle,
-                    _ => return Ok(connection),
+            match &*state {
+                // Another call was faster.
+                State::Connected(connection) => return Ok(connection.clone()),
+                State::Connecting(attempt) => attempt.clone(),
+                State::Idle => {
+                    let attempt = (self.0.connect)().shared();
+                    *state = State::Connecting(attempt.clone());
+                    attempt
                 }
-            }
-            if let State::Connecting(attempt) = &*state {
-                attempt.clone()
-            } else {
-                let attempt = (self.0.connect)().shared();
-                *state = State::Connecting(attempt.clone());
-                attempt
             }
         };
         let outcome = attempt.clone().await;

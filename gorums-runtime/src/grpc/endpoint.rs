@@ -140,9 +140,9 @@ fn direct_connection(
         Some(theirs) => HeaderValue::try_from(format!("{theirs} {ours}")).ok()?,
         None => HeaderValue::from_static(ours),
     };
-    let (dial, attempts) = (dial.clone(), attempts.clone());
+    let (dial, attempts, connections) = (dial.clone(), attempts.clone(), tasks.clone());
     let connect = move || {
-        let (dial, attempts, tasks) = (dial.clone(), attempts.clone(), tasks.clone());
+        let (dial, attempts, tasks) = (dial.clone(), attempts.clone(), connections.clone());
         async move {
             let connection = attempts.connect(|| dial.once()).await?;
             attempts.begin_http2();
@@ -150,7 +150,7 @@ fn direct_connection(
         }
         .boxed()
     };
-    Some(Direct::new(origin.clone(), user_agent, connect))
+    Some(Direct::new(origin.clone(), user_agent, connect, tasks))
 }
 
 /// The node's address as it was given, which is also what TLS takes the server's name from. If that cannot be part of
