@@ -1,5 +1,6 @@
-//! Generates the code of `proto/bench.proto`.
+//! Generates the code of the protos.
 
 fn main() -> Result<(), gorums_build::Error> {
-    gorums_build::compile_protos("proto/bench.proto")
+    gorums_build::compile_protos("proto/bench.proto")?;
+    gorums_build::compile_protos("proto/storage.proto")
 }

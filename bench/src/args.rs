@@ -260,6 +260,10 @@ pub(crate) enum Call {
     Multicast,
     /// A one-way call to the first node
     Unicast,
+    /// A quorum call that reads, of the service `proto.Storage`: that of the storage example of Gorums, also in Go
+    StorageRead,
+    /// A quorum call of that service that writes a value of as many bytes as the payload has
+    StorageWrite,
 }
 
 impl Call {
@@ -272,6 +276,8 @@ impl Call {
             Self::Rpc => "call to one node",
             Self::Multicast => "multicast",
             Self::Unicast => "unicast",
+            Self::StorageRead => "storage read",
+            Self::StorageWrite => "storage write",
         }
     }
 }

@@ -29,6 +29,15 @@ mod proto {
     gorums_runtime::include_proto!("bench");
 }
 
+/// The same for the storage example of Gorums, whose servers run elsewhere.
+#[allow(
+    unreachable_pub,
+    reason = "generated code does not know how private its module is"
+)]
+mod storage {
+    gorums_runtime::include_proto!("proto");
+}
+
 /// Counts what is allocated.
 #[cfg(feature = "allocations")]
 #[global_allocator]

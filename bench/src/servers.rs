@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use gorums_runtime::{Context, Router, Server as GrpcServer, StreamLimits};
@@ -13,6 +14,8 @@ use crate::error::Error;
 use crate::proto::Payload;
 use crate::proto::bench_gorums::{BenchReplica, BenchReplicaServer};
 use crate::proto::plain_server::{Plain, PlainServer};
+use crate::storage::storage_gorums::{StorageReplica, StorageReplicaServer};
+use crate::storage::{ReadRequest, ReadResponse, WriteRequest, WriteResponse};
 use crate::{tcp, usage};
 
 /// How many handlers of one client may wait at once.
@@ -71,6 +74,31 @@ impl Plain for Echo {
     }
 }
 
+/// Keeps the newest value, whatever the key.
+#[derive(Default)]
+struct Register(Mutex<WriteRequest>);
+
+impl StorageReplica for Register {
+    async fn read_qc(&self, _: &Context, _: ReadRequest) -> Result<ReadResponse, Status> {
+        let current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(ReadResponse {
+            ok: current.time.is_some(),
+            value: current.value.clone(),
+            time: current.time,
+        })
+    }
+
+    async fn write_qc(&self, _: &Context, written: WriteRequest) -> Result<WriteResponse, Status> {
+        let time = |request: &WriteRequest| request.time.map(|time| (time.seconds, time.nanos));
+        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = time(&written) > time(&current);
+        if new {
+            *current = written;
+        }
+        Ok(WriteResponse { new })
+    }
+}
+
 /// Runs a server until the process is interrupted.
 pub(crate) fn run(args: &Server) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -99,6 +127,7 @@ async fn start(args: &Server, serving: &mut JoinSet<Result<(), Error>>) -> Resul
     let plain = PlainServer::new(echo).max_decoding_message_size(usize::MAX);
     let router = Router::new()
         .add_replica(BenchReplicaServer::new(echo).max_request_size(usize::MAX))
+        .add_replica(StorageReplicaServer::new(Register::default()))
         .add_service(plain)
         // Slow servers may have all handlers wait that `memory` starts.
         .stream_limits(StreamLimits::new().handlers(MOST_HANDLERS));

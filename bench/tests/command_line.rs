@@ -87,6 +87,8 @@ fn every_type_of_call_is_measured_over_both_transports() {
         "rpc",
         "multicast",
         "unicast",
+        "storage-read",
+        "storage-write",
     ];
     for system in ["streams", "grpc"] {
         for call in calls {

@@ -1,6 +1,7 @@
-//! Calls by the code that is generated for `bench.proto`.
+//! Calls by the code that is generated.
 
 use std::future::IntoFuture;
+use std::time::SystemTime;
 
 use futures::{FutureExt, TryFutureExt};
 use gorums_runtime::{Correction, Manager, Replies, Transport};
@@ -11,6 +12,8 @@ use crate::error::Error;
 use crate::proto::Payload;
 use crate::proto::bench_gorums::{BenchConfiguration, BenchNode, BenchQuorumSpec};
 use crate::servers::Servers;
+use crate::storage::storage_gorums::{StorageConfiguration, StorageQuorumSpec};
+use crate::storage::{ReadRequest, ReadResponse, WriteRequest, WriteResponse};
 
 /// Decides by a number of replies.
 #[derive(Debug)]
@@ -49,11 +52,31 @@ impl BenchQuorumSpec for Count {
     }
 }
 
-/// The service on all servers, and on the first.
+impl StorageQuorumSpec for Count {
+    fn read_qc_qf(&self, replies: &mut Replies<ReadResponse>) -> Option<ReadResponse> {
+        if replies.len() < self.0 {
+            return None;
+        }
+        replies.take_max_by_key(|reply| reply.time.map(|time| (time.seconds, time.nanos)))
+    }
+
+    fn write_qc_qf(&self, replies: &mut Replies<WriteResponse>) -> Option<WriteResponse> {
+        if replies.len() < self.0 {
+            return None;
+        }
+        replies.take_latest()
+    }
+}
+
+/// The services on all servers, and on the first.
 pub(crate) struct Ours {
     bench: BenchConfiguration<Count>,
     first: BenchNode,
+    storage: StorageConfiguration<Count>,
 }
+
+/// The key that is read and written.
+const KEY: &str = "gorums-bench";
 
 impl Ours {
     pub(crate) async fn connect(
@@ -73,11 +96,20 @@ impl Ours {
         let bench = BenchConfiguration::new(manager.configuration(), Count(quorum));
         let first = bench.nodes().next();
         let first = first.ok_or(gorums_runtime::ManagerError::NoNodes)?;
-        Ok(Self { bench, first })
+        let storage = StorageConfiguration::new(manager.configuration(), Count(quorum));
+        Ok(Self {
+            bench,
+            first,
+            storage,
+        })
     }
 
     pub(crate) fn put_under<L: Load>(self, load: L, call: Call) -> L::Output {
-        let Self { bench, first } = self;
+        let Self {
+            bench,
+            first,
+            storage,
+        } = self;
         match call {
             Call::Quorum => load.of(move |payload| {
                 let call = bench.echo(payload.clone()).into_future();
@@ -106,6 +138,19 @@ impl Ours {
             Call::Unicast => load.of(move |payload| {
                 let call = first.unicast(payload.clone());
                 call.map(|sent| sent.map_err(text))
+            }),
+            Call::StorageRead => load.of(move |_| {
+                let key = KEY.to_string();
+                let call = storage.read_qc(ReadRequest { key }).into_future();
+                call.map_ok(drop).map_err(text)
+            }),
+            Call::StorageWrite => load.of(move |payload| {
+                let call = storage.write_qc(WriteRequest {
+                    key: KEY.to_string(),
+                    value: "v".repeat(payload.data.len()),
+                    time: Some(SystemTime::now().into()),
+                });
+                call.into_future().map_ok(drop).map_err(text)
             }),
         }
     }
