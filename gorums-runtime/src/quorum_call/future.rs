@@ -86,7 +86,7 @@ impl<M: Decide<Q>, Q> State<M, Q> {
         if matches!(self, Self::Ready(_)) {
             self.start()?;
         }
-        // What runs is polled in place: it is large, and moving it would cost as much as routing a reply.
+        // What runs is polled in place, for it is large.
         let Self::Running(running, span) = self else {
             panic!("a quorum call was polled after it ended");
         };

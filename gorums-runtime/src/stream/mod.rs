@@ -3,6 +3,7 @@
 mod calls;
 mod cancellations;
 mod deframer;
+mod ending;
 mod fan_out;
 mod frame;
 mod inbox;

@@ -8,14 +8,15 @@ use futures::StreamExt;
 use http::header::{CONTENT_TYPE, TE};
 use http::{HeaderValue, Method, Request, Uri, Version};
 use tokio::time::Instant;
+use tonic::Status;
 use tonic::body::Body;
-use tonic::{Code, Status};
 use tower::{Service, ServiceExt};
 
 use super::PATH;
 use super::calls::Calls;
 use super::cancellations::Cancellations;
 use super::deframer::Received;
+use super::ending::{Ending, Lesson, broken};
 use super::frame::{CANCEL, END, Head};
 use super::inbox::Delivery;
 use super::message::StreamMessage;
@@ -359,22 +360,6 @@ impl Inner {
     }
 }
 
-/// How a stream ended.
-struct Ending {
-    status: Status,
-    lesson: Lesson,
-}
-
-/// What the end of a stream says of the next one.
-enum Lesson {
-    /// Nothing: no stream was opened.
-    None,
-    /// Streams to the node work: the next may be opened at once.
-    Works,
-    /// The node takes no streams: the next must wait.
-    Fails,
-}
-
 /// The task that opens streams for as long as there is something to send.
 struct Running {
     link: Arc<Inner>,
@@ -403,24 +388,6 @@ impl Drop for Running {
                 status: Status::unavailable("the manager is closed"),
                 lesson: Lesson::None,
             });
-        }
-    }
-}
-
-/// The status of what was on a stream that `status` ended. What the node refuses for good is told as it is.
-fn broken(status: Status) -> Status {
-    match status.code() {
-        Code::Unimplemented => Status::unimplemented(
-            "the node has no node streams (the method stream.Gorums/NodeStream); \
-             if it is a plain gRPC server, call it with Transport::Grpc",
-        ),
-        Code::Unauthenticated | Code::PermissionDenied | Code::InvalidArgument => status,
-        Code::Unavailable => status,
-        code => {
-            let message = format!("the node ended the stream: {code:?}: {}", status.message());
-            let mut unavailable = Status::unavailable(message);
-            unavailable.set_source(Arc::new(status));
-            unavailable
         }
     }
 }

@@ -194,7 +194,9 @@ impl Queue {
             if state.stream != stream {
                 return Poll::Ready(None);
             }
-            // Calls come in bursts: the first message is not sent before those that are about to follow it are here.
+            // Calls come in bursts: the first message is not sent before those that are about to follow it are here. The
+            // yield is tokio's, which lasts until the worker has nothing else to do: with one that another worker takes up
+            // at once a tenth fewer calls are made per second (64 in flight).
             if !state.items.is_empty() && !std::mem::replace(&mut state.yielded, true) {
                 return pin!(tokio::task::yield_now()).poll(cx).map(|()| None);
             }
