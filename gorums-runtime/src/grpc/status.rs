@@ -21,10 +21,14 @@ pub(crate) fn unavailable(error: Box<dyn Error + Send + Sync>) -> Status {
 
 /// Why a call failed, by the headers or the trailers of its response; none if it did not, or they do not tell.
 pub(crate) fn failure(headers: &HeaderMap) -> Option<Status> {
+    of_headers(headers).filter(|status| status.code() != Code::Ok)
+}
+
+/// How a call ended, by the headers or the trailers of its response, if they tell.
+pub(super) fn of_headers(headers: &HeaderMap) -> Option<Status> {
     headers.get(Status::GRPC_STATUS)?;
     let metadata = MetadataMap::from_headers(headers.clone());
-    let details = metadata.get_bin(DETAILS).map(MetadataValue::to_bytes);
-    let status = match details {
+    match metadata.get_bin(DETAILS).map(MetadataValue::to_bytes) {
         // tonic panics at what is not base64.
         Some(Err(_)) => {
             let mut headers = metadata.into_headers();
@@ -32,8 +36,7 @@ pub(crate) fn failure(headers: &HeaderMap) -> Option<Status> {
             Status::from_header_map(&headers)
         }
         _ => Status::from_header_map(headers),
-    };
-    status.filter(|status| status.code() != Code::Ok)
+    }
 }
 
 /// What the status of an HTTP response stands for that has none of gRPC, by [gRPC's own table][table]; none if it is
@@ -108,4 +111,29 @@ pub(crate) fn root_cause(error: &(dyn Error + 'static)) -> String {
 
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn details_that_are_not_base64_are_left_out_of_a_status() {
+        let mut headers = HeaderMap::new();
+        headers.insert(Status::GRPC_STATUS, HeaderValue::from_static("5"));
+        headers.insert(DETAILS, HeaderValue::from_static("%%%"));
+        let status = failure(&headers).expect("the call failed");
+        assert_eq!(status.code(), Code::NotFound);
+        assert!(status.details().is_empty());
+    }
+
+    #[test]
+    fn a_call_that_ended_well_or_has_not_ended_did_not_fail() {
+        let mut headers = HeaderMap::new();
+        assert!(failure(&headers).is_none());
+        headers.insert(Status::GRPC_STATUS, HeaderValue::from_static("0"));
+        assert!(failure(&headers).is_none());
+    }
 }

@@ -17,6 +17,7 @@ use tonic::{Code, Request, Status};
 
 use super::codec::{PREFIX, ReplyCodec, decode};
 use super::head::{ENCODING, Head};
+use super::status;
 
 /// The header that tells how a call ended. It comes before the body only where there is no reply.
 const STATUS: &str = "grpc-status";
@@ -28,6 +29,9 @@ where
     B: http_body::Body<Data = Bytes, Error = Status> + Send + 'static,
 {
     let headers = response.headers();
+    if let Some(status) = status::failure(headers) {
+        return Err(status);
+    }
     let is_plain = response.status() == StatusCode::OK
         && !headers.contains_key(STATUS)
         && !headers.contains_key(ENCODING);
@@ -45,7 +49,7 @@ where
             }
             Err(frame) => frame.into_trailers().unwrap_or_default(),
         };
-        match Status::from_header_map(&trailers) {
+        match status::of_headers(&trailers) {
             Some(status) if status.code() == Code::Ok => return decode(received.message()?),
             Some(mut status) => {
                 let mut metadata = std::mem::take(status.metadata_mut()).into_headers();
