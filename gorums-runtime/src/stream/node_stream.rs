@@ -1,7 +1,6 @@
 //! The stream to one node.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt;
@@ -53,9 +52,6 @@ struct Inner {
     tasks: Tasks,
     cancellations: Cancellations,
     driving: Mutex<Driving>,
-    /// Whether there is a stream and none has failed, so that a message need only be queued. It is unset before the queue
-    /// is looked into for the last time: a message that is queued later finds it so.
-    works: AtomicBool,
 }
 
 /// Whether there is a stream, and when there may be the next.
@@ -86,7 +82,6 @@ impl NodeStream {
             tasks,
             cancellations: Cancellations::new(),
             driving: Mutex::default(),
-            works: AtomicBool::new(false),
         }))
     }
 
@@ -148,9 +143,6 @@ impl Drop for NodeStream {
 impl Inner {
     /// An error while it is too early to open the stream after it could not be.
     fn check(&self) -> Result<(), Status> {
-        if self.works.load(Ordering::Acquire) {
-            return Ok(());
-        }
         match &self.lock().failed {
             Some((status, until)) if Instant::now() < *until => Err(status.clone()),
             _ => Ok(()),
@@ -165,14 +157,9 @@ impl Inner {
 
     /// Has the stream opened unless it is.
     fn drive(self: &Arc<Self>) {
-        if self.works.load(Ordering::Acquire) {
-            return;
-        }
         let mut driving = self.lock();
         if !driving.running {
             driving.running = true;
-            self.works
-                .store(driving.failed.is_none(), Ordering::Release);
             drop(driving);
             let running = Running {
                 link: Arc::clone(self),
@@ -326,7 +313,6 @@ impl Inner {
     /// Fails what was on the stream that has ended. Returns whether there is more to send by now.
     fn break_off(&self, ending: &Ending) -> bool {
         let mut driving = self.lock();
-        self.works.store(false, Ordering::Release);
         match ending.lesson {
             Lesson::None => {}
             Lesson::Works => {
@@ -343,8 +329,6 @@ impl Inner {
         let stream = self.queue.fail(&ending.status);
         let more = !self.queue.is_empty();
         driving.running = more;
-        self.works
-            .store(more && driving.failed.is_none(), Ordering::Release);
         drop(driving);
         self.calls.lose(self.id, stream, &ending.status);
         for call in self.stragglers.lose(stream) {
