@@ -139,10 +139,20 @@ async fn no_more_handlers_of_a_stream_run_at_once_than_the_limit_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_is_not_read_from_beyond_the_backlog_and_loses_nothing() {
+async fn a_client_is_not_read_from_beyond_the_requests_of_a_backlog_and_loses_nothing() {
+    its_backlog_fills_up(StreamLimits::new().backlog(10, usize::MAX)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_is_not_read_from_beyond_the_bytes_of_a_backlog_whatever_they_are_of() {
+    its_backlog_fills_up(StreamLimits::new().backlog(usize::MAX, 100_000)).await;
+}
+
+/// Makes many small calls with large metadata, of which the first takes long.
+async fn its_backlog_fills_up(limits: StreamLimits) {
     const CALLS: u64 = 2000;
     let mut cluster = Cluster::start(0);
-    cluster.serve(1, StreamLimits::new().backlog(10, usize::MAX));
+    cluster.serve(1, limits);
     let builder = cluster.network.manager(1).queue_limit(10, 1024 * 1024);
     let numbered = connect(builder, Count(1)).await;
     let node = numbered.nodes().next().expect("a node");

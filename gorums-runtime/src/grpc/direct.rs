@@ -200,7 +200,7 @@ impl fmt::Debug for Direct {
     }
 }
 
-/// Begins HTTP/2 on `connection`, which is driven by one of `tasks`. The windows are those that a channel has.
+/// Begins HTTP/2 on `connection`, which is driven by one of `tasks`. The windows and limits are those that a channel has.
 pub(super) async fn shake_hands(
     connection: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     tasks: &Tasks,
@@ -208,6 +208,8 @@ pub(super) async fn shake_hands(
     let (requests, connection) = h2::client::Builder::new()
         .initial_window_size(2 << 20)
         .initial_connection_window_size(5 << 20)
+        .max_header_list_size(16 << 10)
+        .max_send_buffer_size(1 << 20)
         .initial_max_send_streams(STREAMS_AT_FIRST)
         .max_concurrent_reset_streams(REMEMBERED_RESETS)
         .max_local_error_reset_streams(None)

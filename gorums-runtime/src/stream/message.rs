@@ -93,9 +93,11 @@ impl StreamMessage {
         self.bytes.get(self.method.clone()).unwrap_or_default()
     }
 
-    /// How many bytes the application's message has.
-    pub(crate) fn payload_len(&self) -> usize {
-        self.payload.len()
+    /// About how many bytes of memory it keeps.
+    pub(crate) fn size(&self) -> usize {
+        let entries = self.extras.iter().flat_map(|extras| &extras.entries);
+        let size_of = |entry: &Entry| size_of::<Entry>() + entry.key.len() + entry.value.len();
+        self.bytes.len() + entries.map(size_of).sum::<usize>()
     }
 
     /// The application's message.
@@ -227,7 +229,7 @@ mod tests {
             decode(b"\x2a\x01a\x12\x03p.S\x08\x07\x2a\x02bc\x30\x01\x3a\x01x\x08\x85\x01");
         let message = message.expect("it is well-formed");
         assert_eq!((message.number(), message.method()), (133, &b"p.S"[..]));
-        assert_eq!(message.payload_len(), 2);
+        assert_eq!(message.size(), 22);
         assert_eq!(message.into_payload(), "bc");
     }
 
@@ -247,7 +249,7 @@ mod tests {
         }
         let beginning = StreamMessage::decode_beginning(Bytes::from_static(&whole[..10]));
         assert_eq!((beginning.number(), beginning.method()), (7, &b"p.S"[..]));
-        assert_eq!(beginning.payload_len(), 0);
+        assert!(beginning.into_payload().is_empty());
         let endless = b"\x2a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01";
         decode(endless).expect_err("nothing is as long");
     }

@@ -164,6 +164,7 @@ impl Session {
         let mut requests = backlog.requests.iter();
         requests.try_for_each(|request| self.fail(request, &status))
     }
+
     /// Takes in what the client says.
     fn sort(&self, received: Received, work: &mut Work) -> Result<(), Status> {
         match received {
@@ -270,13 +271,13 @@ impl Backlog {
     }
 
     fn push(&mut self, request: StreamMessage) {
-        self.bytes += request.payload_len();
+        self.bytes += request.size();
         self.requests.push_back(request);
     }
 
     fn pop(&mut self) -> Option<StreamMessage> {
         let request = self.requests.pop_front()?;
-        self.bytes -= request.payload_len();
+        self.bytes -= request.size();
         Some(request)
     }
 
@@ -285,7 +286,7 @@ impl Backlog {
         let mut requests = self.requests.iter();
         let index = requests.position(|request| request.number() == number);
         if let Some(request) = index.and_then(|index| self.requests.remove(index)) {
-            self.bytes -= request.payload_len();
+            self.bytes -= request.size();
         }
     }
 }
