@@ -1,5 +1,6 @@
 //! What the caller may say of a call.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tonic::metadata::MetadataMap;
@@ -22,7 +23,8 @@ use crate::deadline::Deadline;
 #[must_use = "options do nothing until a call has them"]
 pub struct CallOptions {
     pub(crate) timeout: Option<Duration>,
-    pub(crate) metadata: MetadataMap,
+    /// None if there is none: most calls have none, and an empty map is as dear as one with an entry.
+    pub(crate) metadata: Option<Arc<MetadataMap>>,
     pub(crate) cancel_rest: bool,
 }
 
@@ -41,7 +43,7 @@ impl CallOptions {
 
     /// Sends `metadata` along with the request, in place of what was set before.
     pub fn metadata(mut self, metadata: MetadataMap) -> Self {
-        self.metadata = metadata;
+        self.metadata = (!metadata.is_empty()).then(|| Arc::new(metadata));
         self
     }
 

@@ -106,6 +106,11 @@ impl Tasks {
         self.closed.cancel();
     }
 
+    /// Whether all tasks are ended: the manager is closed, or the node was removed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.close.is_set()
+    }
+
     /// Cancelled when all tasks are ended: the manager closes, or the node is removed.
     pub(crate) fn closed(&self) -> &CancellationToken {
         &self.closed

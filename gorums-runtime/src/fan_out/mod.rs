@@ -78,7 +78,7 @@ impl<R: 'static> FanOut<R> {
     }
 
     /// Lets the requests go on without their caller.
-    pub(crate) fn let_go(self) {
+    pub(crate) fn let_go(&mut self) {
         match self {
             Self::Grpc(fan_out) => fan_out.let_go(),
             Self::Stream(fan_out) => fan_out.let_go(),

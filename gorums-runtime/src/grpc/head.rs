@@ -39,7 +39,9 @@ pub(super) struct Head {
 impl Head {
     pub(super) fn new(envelope: &Envelope, options: Arc<MessageOptions>) -> Self {
         let mut headers = options.metadata.clone();
-        headers.extend(envelope.metadata.clone().into_headers());
+        if let Some(metadata) = envelope.metadata() {
+            headers.extend(metadata.clone().into_headers());
+        }
         for name in NOT_IN_REQUESTS {
             headers.remove(name);
         }
@@ -54,7 +56,7 @@ impl Head {
             insert(&mut headers, ACCEPT_ENCODING, accepted + "identity");
         }
         Self {
-            path: envelope.path.clone(),
+            path: PathAndQuery::from_static(envelope.path),
             headers,
             deadline: envelope.deadline,
             options,

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::{Stream, TryFutureExt, TryStreamExt};
-use http::uri::PathAndQuery;
 use prost::Message;
 use tonic::body::Body;
 use tonic::metadata::MetadataMap;
@@ -22,32 +21,35 @@ use crate::{Configuration, Method, Node};
 /// What the requests of one call have in common.
 #[derive(Clone, Debug)]
 pub(crate) struct Envelope {
-    pub(super) path: PathAndQuery,
-    pub(super) metadata: MetadataMap,
+    pub(super) path: &'static str,
+    metadata: Option<Arc<MetadataMap>>,
     pub(super) deadline: Deadline,
 }
 
 impl Envelope {
     /// The envelope of a call of `M`.
-    pub(crate) fn new<M: Method>(metadata: MetadataMap, deadline: Deadline) -> Self {
-        let mut request = Request::new(());
-        *request.metadata_mut() = metadata;
+    pub(crate) fn new<M: Method>(
+        mut metadata: Option<Arc<MetadataMap>>,
+        deadline: Deadline,
+    ) -> Self {
         // A stream of messages outlives the call that opens it.
         let timeout = deadline.grpc_timeout();
         if let Some(timeout) = timeout.filter(|_| !M::DESCRIPTOR.streams_requests()) {
+            let mut request = Request::new(());
+            *request.metadata_mut() = metadata.map(Arc::unwrap_or_clone).unwrap_or_default();
             request.set_timeout(timeout);
+            metadata = Some(Arc::new(request.into_parts().0));
         }
-        let (metadata, ..) = request.into_parts();
         Self {
-            path: PathAndQuery::from_static(M::DESCRIPTOR.path()),
+            path: M::DESCRIPTOR.path(),
             metadata,
             deadline,
         }
     }
 
     /// What is sent along with the request, the deadline included.
-    pub(crate) fn metadata(&self) -> &MetadataMap {
-        &self.metadata
+    pub(crate) fn metadata(&self) -> Option<&MetadataMap> {
+        self.metadata.as_deref()
     }
 
     /// A request with `message` in it for `node` and all others of its manager. It is encoded here and not again.

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use futures::{FutureExt, StreamExt};
 use smallvec::SmallVec;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::{Decided, QuorumCall, QuorumCallError, QuorumCallErrorKind};
 use crate::deadline::{Alarm, Deadline};
@@ -15,7 +15,7 @@ use crate::fan_out::{FanOut, USUAL_NODES};
 use crate::guard::{Panicked, guard};
 use crate::node_error::NodeError;
 use crate::telemetry::{CallSpan, Outcome};
-use crate::{Decide, NodeId, Replies, Transport};
+use crate::{Configuration, Decide, NodeId, Replies, Transport};
 
 /// The future of a [`QuorumCall`].
 #[must_use = "a call does nothing until it is awaited"]
@@ -91,14 +91,12 @@ impl<M: Decide<Q>, Q> State<M, Q> {
             panic!("a quorum call was polled after it ended");
         };
         let end = ready!(span.in_scope(|| running.poll(cx)));
-        let Self::Running(running, mut span) = std::mem::replace(self, Self::Ended) else {
-            unreachable!("it was running just now");
-        };
         let outcome = span.in_scope(|| running.end(end));
         span.end(match &outcome {
             Ok(_) => Outcome::Decided,
             Err(error) => error.kind().into(),
         });
+        *self = Self::Ended;
         Poll::Ready(outcome)
     }
 
@@ -139,6 +137,7 @@ type Nodes = SmallVec<[NodeId; USUAL_NODES]>;
 
 /// A call that was sent, and what has come back of it.
 struct Running<M: Decide<Q>, Q> {
+    configuration: Configuration,
     spec: Arc<Q>,
     request: M::Request,
     fan_out: FanOut<M::Reply>,
@@ -147,7 +146,6 @@ struct Running<M: Decide<Q>, Q> {
     errors: Vec<NodeError>,
     deadline: Deadline,
     alarm: Alarm,
-    closed: CancellationToken,
     /// None over node streams, which end with the manager themselves.
     closing: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     cancel_rest: bool,
@@ -167,7 +165,7 @@ impl<M: Decide<Q>, Q> Running<M, Q> {
         } = call;
         let deadline = options.deadline();
         let cancel_rest = options.cancel_rest;
-        let closed = configuration.tasks().closed().clone();
+        let tasks = configuration.tasks();
         let not_sent = |kind| {
             Err(QuorumCallError::new(
                 M::DESCRIPTOR.full_name(),
@@ -176,7 +174,7 @@ impl<M: Decide<Q>, Q> Running<M, Q> {
                 Vec::new(),
             ))
         };
-        if closed.is_cancelled() {
+        if tasks.is_closed() {
             return not_sent(QuorumCallErrorKind::Closed);
         }
         if deadline.has_passed() {
@@ -202,8 +200,8 @@ impl<M: Decide<Q>, Q> Running<M, Q> {
             deadline,
             alarm: deadline.alarm(),
             closing: (configuration.transport() == Transport::Grpc)
-                .then(|| Box::pin(closed.clone().cancelled_owned())),
-            closed,
+                .then(|| Box::pin(tasks.closed().clone().cancelled_owned())),
+            configuration,
             cancel_rest,
         })
     }
@@ -247,7 +245,7 @@ impl<M: Decide<Q>, Q> Running<M, Q> {
     /// Why a call ends that the nodes which are left cannot bring to a decision. The nodes know of the deadline, too,
     /// and their connections end with the manager: their errors may arrive before the call's own alarm.
     fn undecided(&self) -> QuorumCallErrorKind {
-        if self.closed.is_cancelled() {
+        if self.configuration.tasks().is_closed() {
             return QuorumCallErrorKind::Closed;
         }
         let late = |error: &NodeError| error.code() == tonic::Code::DeadlineExceeded;
@@ -257,13 +255,13 @@ impl<M: Decide<Q>, Q> Running<M, Q> {
         QuorumCallErrorKind::Incomplete
     }
 
-    fn end(mut self, end: End<M::Output>) -> Result<(M::Output, Nodes), QuorumCallError> {
+    fn end(&mut self, end: End<M::Output>) -> Result<(M::Output, Nodes), QuorumCallError> {
         match end {
             Ok(value) => {
                 if !self.cancel_rest {
                     self.fan_out.let_go();
                 }
-                Ok((value, self.nodes))
+                Ok((value, std::mem::take(&mut self.nodes)))
             }
             Err(kind) => {
                 if kind == QuorumCallErrorKind::DeadlineExceeded {
@@ -277,7 +275,7 @@ impl<M: Decide<Q>, Q> Running<M, Q> {
                     M::DESCRIPTOR.full_name(),
                     kind,
                     self.replies.arrived(),
-                    self.errors,
+                    std::mem::take(&mut self.errors),
                 ))
             }
         }

@@ -46,7 +46,7 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
         configuration: &Configuration,
         request: &M::Request,
         mut per_node: Option<PerNode<M::Request>>,
-        metadata: &MetadataMap,
+        metadata: Option<&MetadataMap>,
         deadline: Deadline,
     ) -> Self {
         let mut call = Self::new::<M>(configuration.clone(), deadline);
@@ -79,7 +79,7 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
     pub(crate) async fn exchange<M: Method<Reply = R>>(
         node: &Node,
         request: &M::Request,
-        metadata: &MetadataMap,
+        metadata: Option<&MetadataMap>,
     ) -> Result<R, Status> {
         // The caller waits until the deadline, and then drops this.
         let call = Self::new::<M>(Configuration::of_one(node), Deadline::none());
@@ -115,11 +115,15 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
         }
     }
 
-    fn head<'a>(&self, method: &'a MethodDescriptor, metadata: &'a MetadataMap) -> Head<'a> {
+    fn head<'a>(
+        &self,
+        method: &'a MethodDescriptor,
+        metadata: Option<&'a MetadataMap>,
+    ) -> Head<'a> {
         Head {
             number: self.number(),
             method: Some(MethodName::Of(method)),
-            metadata: Some(metadata),
+            metadata,
             ..Head::default()
         }
     }
@@ -211,7 +215,7 @@ impl<R> StreamFanOut<R> {
     }
 
     /// Lets the call go on without its caller, within the nodes' bounds. Late replies are ignored, but observed.
-    pub(crate) fn let_go(mut self) {
+    pub(crate) fn let_go(&mut self) {
         let Some(registration) = self.registration.take() else {
             return;
         };

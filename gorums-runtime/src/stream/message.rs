@@ -9,6 +9,8 @@ use prost::{DecodeError, Message};
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
+use super::frame::key;
+
 /// A request or a reply that was received: a `stream.Message`.
 ///
 /// Most have a number, a method and a payload and nothing else. They are read where they lie: taking messages apart is a
@@ -136,30 +138,23 @@ impl StreamMessage {
     fn read(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
         let mut rest = bytes;
         while !rest.is_empty() {
-            let (tag, wire_type) = encoding::decode_key(&mut rest)?;
-            let expected = match tag {
-                1 => WireType::Varint,
-                2..=5 => WireType::LengthDelimited,
-                _ => wire_type,
-            };
-            encoding::check_wire_type(expected, wire_type)?;
-            match tag {
-                1 => self.number = encoding::decode_varint(&mut rest)?,
-                2..=5 => {
-                    let field = field(&mut rest)?;
-                    let end = bytes.len() - rest.len();
-                    let range = end - field.len()..end;
-                    match tag {
-                        2 => self.method = range,
-                        3 => {
-                            let status = &mut self.extras().status;
-                            status.get_or_insert_default().merge(field)?;
-                        }
-                        4 => self.extras().entries.push(Entry::decode(field)?),
-                        _ => self.payload = range,
-                    }
+            let field = rest;
+            match u8::try_from(varint(&mut rest)?) {
+                Ok(key::NUMBER) => self.number = varint(&mut rest)?,
+                Ok(key::METHOD) => self.method = range(bytes, &mut rest)?,
+                Ok(key::PAYLOAD) => self.payload = range(bytes, &mut rest)?,
+                Ok(key::STATUS) => {
+                    let status = &bytes[range(bytes, &mut rest)?];
+                    self.extras().status.get_or_insert_default().merge(status)?;
                 }
-                _ => encoding::skip_field(wire_type, tag, &mut rest, DecodeContext::default())?,
+                Ok(key::ENTRY) => {
+                    let entry = Entry::decode(&bytes[range(bytes, &mut rest)?])?;
+                    self.extras().entries.push(entry);
+                }
+                _ => {
+                    rest = field;
+                    skip(&mut rest)?;
+                }
             }
         }
         Ok(())
@@ -170,24 +165,45 @@ impl StreamMessage {
     }
 }
 
-/// Takes the bytes of a field off `rest`, which begins with their number.
-fn field<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
+/// Takes a number off `rest`. Most have one byte.
+fn varint(rest: &mut &[u8]) -> Result<u64, DecodeError> {
+    match **rest {
+        [byte @ ..0x80, ref after @ ..] => {
+            *rest = after;
+            Ok(byte.into())
+        }
+        _ => encoding::decode_varint(rest),
+    }
+}
+
+/// Takes the bytes of a field off `rest`, the end of `bytes`, which begins with their number. Returns where they are.
+fn range(bytes: &[u8], rest: &mut &[u8]) -> Result<Range<usize>, DecodeError> {
     let mut after = *rest;
-    let len = encoding::decode_varint(&mut after)?;
-    match usize::try_from(len)
-        .ok()
-        .and_then(|len| after.split_at_checked(len))
-    {
-        Some((field, next)) => {
+    let len = varint(&mut after)?;
+    let start = bytes.len() - after.len();
+    match usize::try_from(len).ok().and_then(|len| after.get(len..)) {
+        Some(next) => {
             *rest = next;
-            Ok(field)
+            Ok(start..bytes.len() - next.len())
         }
         // prost has the words for it.
         None => {
             encoding::skip_field(WireType::LengthDelimited, 1, rest, DecodeContext::default())?;
-            Ok(&[])
+            Ok(start..start)
         }
     }
+}
+
+/// Takes a field off `rest` that this version does not know.
+fn skip(rest: &mut &[u8]) -> Result<(), DecodeError> {
+    let (tag, wire_type) = encoding::decode_key(rest)?;
+    let expected = match tag {
+        1 => WireType::Varint,
+        2..=5 => WireType::LengthDelimited,
+        _ => wire_type,
+    };
+    encoding::check_wire_type(expected, wire_type)?;
+    encoding::skip_field(wire_type, tag, rest, DecodeContext::default())
 }
 
 impl RpcStatus {

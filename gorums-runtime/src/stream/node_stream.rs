@@ -1,6 +1,7 @@
 //! The stream to one node.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt;
@@ -51,15 +52,17 @@ struct Inner {
     backoff: Backoff,
     tasks: Tasks,
     cancellations: Cancellations,
-    driving: Mutex<Driving>,
+    failures: Mutex<Failures>,
+    /// Whether there are any, for a look that takes no lock.
+    fails: AtomicBool,
 }
 
-/// Whether there is a stream, and when there may be the next.
+/// The streams that could not be opened since the last that could.
 #[derive(Default)]
-struct Driving {
-    running: bool,
-    failures: u32,
-    failed: Option<(Status, Instant)>,
+struct Failures {
+    count: u32,
+    /// Why the last could not be, and when the next may be.
+    last: Option<(Status, Instant)>,
 }
 
 impl NodeStream {
@@ -81,7 +84,8 @@ impl NodeStream {
             backoff: shared.backoff,
             tasks,
             cancellations: Cancellations::new(),
-            driving: Mutex::default(),
+            failures: Mutex::default(),
+            fails: AtomicBool::new(false),
         }))
     }
 
@@ -93,8 +97,10 @@ impl NodeStream {
     /// Puts a message on the stream, unless the queue is full.
     pub(crate) fn send(&self, item: Item) -> Result<(), Status> {
         self.0.check()?;
-        self.0.queue.push(item).map_err(|_| self.0.full())?;
-        self.0.drive();
+        let is_first = self.0.queue.push(item).map_err(|_| self.0.full())?;
+        if is_first {
+            self.0.drive();
+        }
         Ok(())
     }
 
@@ -106,8 +112,9 @@ impl NodeStream {
     /// Puts a message on the stream once there is room in the queue.
     pub(crate) async fn send_when_room(&self, item: Item) -> Result<(), Status> {
         self.0.check()?;
-        self.0.queue.push_when_room(item).await;
-        self.0.drive();
+        if self.0.queue.push_when_room(item).await {
+            self.0.drive();
+        }
         Ok(())
     }
 
@@ -143,7 +150,10 @@ impl Drop for NodeStream {
 impl Inner {
     /// An error while it is too early to open the stream after it could not be.
     fn check(&self) -> Result<(), Status> {
-        match &self.lock().failed {
+        if !self.fails.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        match &self.lock().last {
             Some((status, until)) if Instant::now() < *until => Err(status.clone()),
             _ => Ok(()),
         }
@@ -155,18 +165,13 @@ impl Inner {
         )
     }
 
-    /// Has the stream opened unless it is.
+    /// Has the stream opened.
     fn drive(self: &Arc<Self>) {
-        let mut driving = self.lock();
-        if !driving.running {
-            driving.running = true;
-            drop(driving);
-            let running = Running {
-                link: Arc::clone(self),
-                ended: false,
-            };
-            self.tasks.spawn(running.run());
-        }
+        let running = Running {
+            link: Arc::clone(self),
+            ended: false,
+        };
+        self.tasks.spawn(running.run());
     }
 
     /// Opens the stream and takes replies in until it ends.
@@ -310,41 +315,38 @@ impl Inner {
         }
     }
 
-    /// Fails what was on the stream that has ended. Returns whether there is more to send by now.
-    fn break_off(&self, ending: &Ending) -> bool {
-        let mut driving = self.lock();
+    /// Fails what was on the stream that has ended. What is sent from now on opens the next.
+    fn break_off(&self, ending: &Ending) {
         match ending.lesson {
             Lesson::None => {}
             Lesson::Works => {
-                driving.failures = 0;
-                driving.failed = None;
+                *self.lock() = Failures::default();
+                self.fails.store(false, Ordering::Release);
             }
             Lesson::Fails => {
-                driving.failures = driving.failures.saturating_add(1);
-                let until = Instant::now() + self.backoff.delay(driving.failures);
-                driving.failed = Some((ending.status.clone(), until));
+                let mut failures = self.lock();
+                failures.count = failures.count.saturating_add(1);
+                let until = Instant::now() + self.backoff.delay(failures.count);
+                failures.last = Some((ending.status.clone(), until));
+                self.fails.store(true, Ordering::Release);
             }
         }
         self.cancellations.close();
         let stream = self.queue.fail(&ending.status);
-        let more = !self.queue.is_empty();
-        driving.running = more;
-        drop(driving);
         self.calls.lose(self.id, stream, &ending.status);
         for call in self.stragglers.lose(stream) {
             if let Some(node) = self.node.upgrade() {
                 node.fail(call.sent, ending.status.clone());
             }
         }
-        more
     }
 
-    fn lock(&self) -> MutexGuard<'_, Driving> {
-        self.driving.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Failures> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The task that opens streams for as long as there is something to send.
+/// The task that opens a stream, and goes on until it ends.
 struct Running {
     link: Arc<Inner>,
     ended: bool,
@@ -352,16 +354,15 @@ struct Running {
 
 impl Running {
     async fn run(mut self) {
-        while !self.ended {
-            let ending = match self.link.check() {
-                Ok(()) => self.link.stream().await,
-                Err(status) => Ending {
-                    status,
-                    lesson: Lesson::None,
-                },
-            };
-            self.ended = !self.link.break_off(&ending);
-        }
+        let ending = match self.link.check() {
+            Ok(()) => self.link.stream().await,
+            Err(status) => Ending {
+                status,
+                lesson: Lesson::None,
+            },
+        };
+        self.ended = true;
+        self.link.break_off(&ending);
     }
 }
 

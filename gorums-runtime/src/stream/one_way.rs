@@ -22,7 +22,7 @@ impl OneWayMessage {
         let head = Head {
             number: node.stream().calls().one_way(),
             method: Some(MethodName::Of(&M::DESCRIPTOR)),
-            metadata: Some(envelope.metadata()),
+            metadata: envelope.metadata(),
             ..Head::default()
         };
         let checked = node

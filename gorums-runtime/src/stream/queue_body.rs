@@ -8,19 +8,25 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::Frame;
 
-use super::queue::Queue;
+use super::queue::{Item, Queue};
 
 /// The messages of a queue, from when they are there.
 #[derive(Debug)]
 pub(crate) struct QueueBody {
     queue: Arc<Queue>,
     stream: u64,
+    /// Empty between bursts.
+    taken: Vec<Item>,
 }
 
 impl QueueBody {
     /// The messages of `queue` for `stream`.
     pub(crate) fn new(queue: Arc<Queue>, stream: u64) -> Self {
-        Self { queue, stream }
+        Self {
+            queue,
+            stream,
+            taken: Vec::new(),
+        }
     }
 }
 
@@ -29,10 +35,15 @@ impl http_body::Body for QueueBody {
     type Error = Infallible;
 
     fn poll_frame(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let burst = self.queue.poll_burst(self.stream, cx);
+        let Self {
+            queue,
+            stream,
+            taken,
+        } = &mut *self;
+        let burst = queue.poll_burst(*stream, taken, cx);
         burst.map(|burst| burst.map(|burst| Ok(Frame::data(burst))))
     }
 }

@@ -239,7 +239,7 @@ impl Session {
 
     fn send(&self, frame: Bytes) -> Result<(), Status> {
         let item = Item::other(frame);
-        self.queue.push(item).map_err(|_| {
+        self.queue.push(item).map(drop).map_err(|_| {
             Status::resource_exhausted("the client does not read its replies, or not fast enough")
         })
     }
