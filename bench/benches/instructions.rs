@@ -9,6 +9,7 @@ mod subjects;
 
 use std::hint::black_box;
 
+use gorums_runtime::bench::Encoded;
 use iai_callgrind::{library_benchmark, library_benchmark_group, main};
 use prost::bytes::Bytes;
 
@@ -21,19 +22,15 @@ use subjects::{envelope, quorum_function};
 /// How many calls are counted at once, so that what happens once in a while has its share.
 const CALLS: usize = 100;
 
-fn received(bytes: usize) -> Bytes {
-    envelope::encoded(&envelope::request(bytes))
-}
-
 #[library_benchmark]
 #[benches::bytes(args = [16, 1024], setup = envelope::request)]
-fn encode_envelope(request: Payload) -> (Payload, Bytes) {
+fn encode_envelope(request: Payload) -> (Payload, Encoded) {
     let message = envelope::encoded(black_box(&request));
     (request, message)
 }
 
 #[library_benchmark]
-#[benches::bytes(args = [16, 1024], setup = received)]
+#[benches::bytes(args = [16, 1024], setup = envelope::received)]
 fn decode_envelope(message: Bytes) -> Bytes {
     black_box(envelope::decoded(message))
 }

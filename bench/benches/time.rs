@@ -22,7 +22,7 @@ fn encode_envelope(bencher: Bencher<'_, '_>, bytes: usize) {
 
 #[divan::bench(args = [16, 1024, 65536])]
 fn decode_envelope(bencher: Bencher<'_, '_>, bytes: usize) {
-    let message = envelope::encoded(&envelope::request(bytes));
+    let message = envelope::received(bytes);
     bencher.bench(|| envelope::decoded(message.clone()));
 }
 

@@ -1,13 +1,13 @@
 //! The messages of node streams.
 
 use gorums_runtime::MethodDescriptor;
-use gorums_runtime::bench::{decode, encode};
+use gorums_runtime::bench::{Encoded, decode, encode};
 use prost::bytes::Bytes;
 
 use super::payload;
 use super::proto::Payload;
 
-pub(super) const METHOD: MethodDescriptor =
+pub(super) static METHOD: MethodDescriptor =
     MethodDescriptor::new("bench.Bench", "Echo", "/bench.Bench/Echo");
 
 /// A request of this many bytes.
@@ -16,8 +16,13 @@ pub(crate) fn request(bytes: usize) -> Payload {
 }
 
 /// The request as it is sent.
-pub(crate) fn encoded(request: &Payload) -> Bytes {
+pub(crate) fn encoded(request: &Payload) -> Encoded {
     encode(12_345, &METHOD, request).expect("it is small")
+}
+
+/// A request of this many bytes, as it is received.
+pub(crate) fn received(bytes: usize) -> Bytes {
+    Bytes::copy_from_slice(encoded(&request(bytes)).as_ref())
 }
 
 /// The payload of what was received.

@@ -75,6 +75,10 @@ impl<M: Decide<Q>, Q> fmt::Debug for WithNodesFuture<M, Q> {
     }
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "to box what runs would be one more allocation for each call"
+)]
 enum State<M: Decide<Q>, Q> {
     Ready(QuorumCall<M, Q>),
     Running(Running<M, Q>, CallSpan),

@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use tonic::Status;
 
 use super::Context;
+use crate::MethodDescriptor;
 use crate::guard::Panicked;
 
 /// A handler whose caller waits for it. When the caller gives up, the handler is told by its context, and goes on
@@ -26,24 +27,28 @@ impl<T: Send + 'static> Attended<T> {
         handler: impl Future<Output = Result<T, Status>> + Send + 'static,
     ) -> Self {
         Self {
-            handler: Some(guarded(context.clone(), handler).boxed()),
+            handler: Some(guarded(context.method(), handler).boxed()),
             context,
         }
     }
 }
 
 /// A handler whose panic is its status.
-pub(super) async fn guarded<T>(
-    context: Context,
-    handler: impl Future<Output = Result<T, Status>>,
-) -> Result<T, Status> {
+pub(super) fn guarded<T, F>(
+    method: &'static MethodDescriptor,
+    handler: F,
+) -> impl Future<Output = Result<T, Status>> + use<T, F>
+where
+    F: Future<Output = Result<T, Status>>,
+{
     // What a panic leaves behind in the replica is guarded by the replica's own locks.
-    let outcome = AssertUnwindSafe(handler).catch_unwind().await;
-    outcome.unwrap_or_else(|payload| {
-        let Panicked(message) = Panicked::with(&*payload);
-        let method = context.method().full_name();
-        let status = format!("the handler of {method} panicked: {message}");
-        Err(Status::internal(status))
+    AssertUnwindSafe(handler).catch_unwind().map(|outcome| {
+        outcome.unwrap_or_else(|payload| {
+            let Panicked(message) = Panicked::with(&*payload);
+            let method = method.full_name();
+            let status = format!("the handler of {method} panicked: {message}");
+            Err(Status::internal(status))
+        })
     })
 }
 

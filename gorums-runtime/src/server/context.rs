@@ -46,7 +46,7 @@ pub struct Context(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    method: MethodDescriptor,
+    method: &'static MethodDescriptor,
     peer: Arc<Peer>,
     /// What the request of a call on a node stream says besides the headers of its stream.
     entries: Vec<Entry>,
@@ -60,7 +60,7 @@ struct Inner {
 
 impl Context {
     /// The context of a call of `method` by `request`, and the message that the request carries.
-    pub(super) fn of<T>(method: MethodDescriptor, request: Request<T>) -> (Self, T) {
+    pub(super) fn of<T>(method: &'static MethodDescriptor, request: Request<T>) -> (Self, T) {
         let (peer, message) = Peer::of(request);
         let timeout = peer.metadata.get(GRPC_TIMEOUT);
         let context = Self(Arc::new(Inner {
@@ -77,7 +77,7 @@ impl Context {
 
     /// The context of a call of `method` on a node stream of `peer`, whose request has these `entries`.
     pub(super) fn on_stream(
-        method: MethodDescriptor,
+        method: &'static MethodDescriptor,
         peer: Arc<Peer>,
         entries: Vec<Entry>,
     ) -> Self {
@@ -112,8 +112,8 @@ impl Context {
     }
 
     /// The method that is called.
-    pub fn method(&self) -> &MethodDescriptor {
-        &self.0.method
+    pub fn method(&self) -> &'static MethodDescriptor {
+        self.0.method
     }
 
     /// The metadata that the caller sent along.

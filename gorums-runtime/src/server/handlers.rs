@@ -25,14 +25,14 @@ pub(super) type Answer = dyn Fn(http::Request<Body>, MessageOptions) -> BoxFutur
 /// What the handlers of a service are taken apart into.
 type Parts = (
     HashMap<&'static str, Arc<Answer>>,
-    Vec<(MethodDescriptor, Arc<Answering>)>,
+    Vec<(&'static MethodDescriptor, Arc<Answering>)>,
 );
 
 /// The functions of a replica `T` that handle the methods of a service. Made by generated code.
 pub struct Handlers<T> {
     replica: Arc<T>,
     by_path: HashMap<&'static str, Arc<Answer>>,
-    on_stream: Vec<(MethodDescriptor, Arc<Answering>)>,
+    on_stream: Vec<(&'static MethodDescriptor, Arc<Answering>)>,
 }
 
 impl<T: Send + Sync + 'static> Handlers<T> {
@@ -89,7 +89,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
                     while let Some(request) = requests.message().await? {
                         let handling = handler(Arc::clone(&replica), context.clone(), request);
                         // A request that makes its handler panic does not lose those after it.
-                        let _ = guarded(context.clone(), handling.map(Ok)).await;
+                        let _ = guarded(&M::DESCRIPTOR, handling.map(Ok)).await;
                     }
                     Ok(M::Reply::default())
                 }
@@ -116,7 +116,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
             .answered_by::<M>(move |request, messages| {
                 let (replica, handler) = (Arc::clone(&replica), handler.clone());
                 let service = tower::service_fn(move |request: Request<M::Request>| {
-                    let (context, request) = Context::of(M::DESCRIPTOR, request);
+                    let (context, request) = Context::of(&M::DESCRIPTOR, request);
                     let start =
                         |sink| handler(Arc::clone(&replica), context.clone(), request, sink);
                     let replies = ReplyStream::start(context.clone(), start);
@@ -151,7 +151,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         self.answered_by::<M>(move |request, messages| {
             let (replica, handler) = (Arc::clone(&replica), handler.clone());
             let service = tower::service_fn(move |request: Request<Streaming<M::Request>>| {
-                let (context, requests) = Context::of(M::DESCRIPTOR, request);
+                let (context, requests) = Context::of(&M::DESCRIPTOR, request);
                 let start = |sink| handler(Arc::clone(&replica), context.clone(), requests, sink);
                 let replies = ReplyStream::start(context.clone(), start);
                 std::future::ready(Ok(Response::new(replies)))
@@ -166,7 +166,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
     }
 
     fn streamed<M: Method>(mut self, answering: Arc<Answering>) -> Self {
-        self.on_stream.push((M::DESCRIPTOR, answering));
+        self.on_stream.push((&M::DESCRIPTOR, answering));
         self
     }
 
@@ -193,7 +193,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         self.answered_by::<M>(move |request, messages| {
             let (replica, handler) = (Arc::clone(&replica), handler.clone());
             let service = tower::service_fn(move |request: Request<M::Request>| {
-                let (context, request) = Context::of(M::DESCRIPTOR, request);
+                let (context, request) = Context::of(&M::DESCRIPTOR, request);
                 let handling = handler(Arc::clone(&replica), context.clone(), request);
                 Attended::new(context, handling).map(|reply| reply.map(Response::new))
             });
@@ -211,7 +211,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         self.answered_by::<M>(move |request, messages| {
             let (replica, handler) = (Arc::clone(&replica), handler.clone());
             let service = tower::service_fn(move |request: Request<Streaming<M::Request>>| {
-                let (context, requests) = Context::of(M::DESCRIPTOR, request);
+                let (context, requests) = Context::of(&M::DESCRIPTOR, request);
                 let handling = handler(Arc::clone(&replica), context.clone(), requests);
                 Attended::new(context, handling).map(|reply| reply.map(Response::new))
             });

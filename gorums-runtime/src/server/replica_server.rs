@@ -49,7 +49,7 @@ pub trait Serve<T>: ServiceName {
 /// ```
 pub struct ReplicaServer<S> {
     answers: Arc<HashMap<&'static str, Arc<Answer>>>,
-    on_stream: Arc<[(MethodDescriptor, Arc<Answering>)]>,
+    on_stream: Arc<[(&'static MethodDescriptor, Arc<Answering>)]>,
     messages: MessageOptions,
     _service: PhantomData<fn() -> S>,
 }
@@ -80,7 +80,7 @@ impl<S> ReplicaServer<S> {
     }
 
     /// The methods that node streams have.
-    pub(super) fn on_stream(&self) -> &[(MethodDescriptor, Arc<Answering>)] {
+    pub(super) fn on_stream(&self) -> &[(&'static MethodDescriptor, Arc<Answering>)] {
         &self.on_stream
     }
 

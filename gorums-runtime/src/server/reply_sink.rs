@@ -103,7 +103,7 @@ impl<T: Send + 'static> ReplyStream<T> {
     {
         let (sender, replies) = mpsc::channel(ReplySink::<T>::CAPACITY);
         let handler = handle(ReplySink(To::Response(sender.clone())));
-        let handler = guarded(context.clone(), handler);
+        let handler = guarded(context.method(), handler);
         // In a task of its own the handler does not depend on how fast its caller reads.
         tokio::spawn(async move {
             if let Err(status) = handler.await {

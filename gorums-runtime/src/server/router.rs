@@ -49,7 +49,7 @@ impl Router {
     /// When a service of the same name was added before.
     pub fn add_replica<S: ServiceName>(mut self, replica: ReplicaServer<S>) -> Self {
         for (method, answering) in replica.on_stream() {
-            self.streams.add(*method, Arc::clone(answering));
+            self.streams.add(method, Arc::clone(answering));
         }
         self.add_service(replica)
     }

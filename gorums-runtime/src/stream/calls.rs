@@ -181,8 +181,8 @@ mod tests {
     use crate::MethodDescriptor;
 
     fn inbox() -> Arc<Inbox> {
-        let method = MethodDescriptor::new("p.S", "M", "/p.S/M");
-        Arc::new(Inbox::new(method, [NodeId::new(1)]))
+        static METHOD: MethodDescriptor = MethodDescriptor::new("p.S", "M", "/p.S/M");
+        Arc::new(Inbox::new(&METHOD, [NodeId::new(1)]))
     }
 
     #[test]

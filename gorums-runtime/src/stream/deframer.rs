@@ -146,7 +146,7 @@ fn decode(message: Bytes) -> Received {
 
 #[cfg(test)]
 mod tests {
-    use super::super::frame::{Head, MethodName};
+    use super::super::head::{Head, MethodName};
     use super::*;
 
     const MOST: usize = 2000;
@@ -158,7 +158,8 @@ mod tests {
             method: Some(MethodName::Received(b"p.S.M")),
             ..Head::default()
         };
-        head.with(&vec![7; bytes]).expect("it is small")
+        let frame = head.with(&vec![7; bytes]).expect("it is small");
+        Bytes::copy_from_slice(frame.as_slice())
     }
 
     /// What comes out of `bytes` that come in pieces of `piece` bytes.

@@ -14,9 +14,10 @@ use tonic::Status;
 use tonic::metadata::MetadataMap;
 
 use super::calls::{Calls, Registration};
-use super::frame::{Head, MethodName};
+use super::frame::Frame;
+use super::head::{Head, MethodName};
 use super::inbox::{Event, Inbox};
-use super::queue::Item;
+use super::pending::Owner;
 use super::stragglers::Straggler;
 use crate::deadline::Deadline;
 use crate::fan_out::{PerNode, USUAL_NODES};
@@ -53,20 +54,26 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
         let head = call.head(&M::DESCRIPTOR, metadata);
         let mut shared = None;
         for (index, node) in configuration.nodes().enumerate() {
+            let own;
             let frame = match &mut per_node {
-                None => shared
-                    .get_or_insert_with(|| encode(&head, request, node))
-                    .clone(),
+                None => shared.get_or_insert_with(|| encode(&head, request, node)),
                 Some(per_node) => match per_node(request, node.id()) {
-                    Some(request) => encode(&head, &request, node),
+                    Some(request) => {
+                        own = encode(&head, &request, node);
+                        &own
+                    }
                     None => {
                         call.skip(index);
                         continue;
                     }
                 },
             };
-            let item = call.item(index, node, frame);
-            let sent = item.and_then(|item| node.stream().send(item));
+            let sent = match frame {
+                Ok(frame) => call
+                    .owner(index, node)
+                    .and_then(|owner| node.stream().send(frame, owner)),
+                Err(status) => Err(status.clone()),
+            };
             if let Err(status) = sent {
                 call.inbox.refuse(index, status);
             }
@@ -84,8 +91,9 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
         // The caller waits until the deadline, and then drops this.
         let call = Self::new::<M>(Configuration::of_one(node), Deadline::none());
         let head = call.head(&M::DESCRIPTOR, metadata);
-        let item = call.item(0, node, encode(&head, request, node))?;
-        node.stream().send_when_room(item).await?;
+        let frame = encode(&head, request, node)?;
+        let owner = call.owner(0, node)?;
+        node.stream().send_when_room(&frame, owner).await?;
         let (_, event) = std::future::poll_fn(|cx| call.inbox.poll_next(cx)).await;
         match event {
             Event::Reply { payload, .. } => decode(payload, node),
@@ -96,7 +104,7 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
 
     /// A call that has its number, and is not sent.
     fn new<M: Method<Reply = R>>(configuration: Configuration, deadline: Deadline) -> Self {
-        let inbox = Arc::new(Inbox::new(M::DESCRIPTOR, configuration.node_ids()));
+        let inbox = Arc::new(Inbox::new(&M::DESCRIPTOR, configuration.node_ids()));
         let calls = configuration
             .nodes()
             .next()
@@ -128,14 +136,14 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
         }
     }
 
-    /// The message for the node at `index`.
-    fn item(&self, index: usize, node: &Node, frame: Frame) -> Result<Item, Status> {
+    /// The owner of the message for the node at `index`.
+    fn owner(&self, index: usize, node: &Node) -> Result<Owner, Status> {
         let registration = self.registration.as_ref().ok_or_else(Calls::full)?;
         if !registration.is_among(node.stream().calls()) {
             let text = "the node belongs to another manager than the first of its configuration";
             return Err(Status::failed_precondition(text));
         }
-        Ok(Item::request(frame?, Arc::clone(&self.inbox), index))
+        Ok(Owner::Call(Arc::clone(&self.inbox), index))
     }
 
     /// Leaves the node at `index` out.
@@ -178,10 +186,7 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
     }
 }
 
-/// A request in the form in which it is sent, or why it cannot be.
-type Frame = Result<Bytes, Status>;
-
-fn encode(head: &Head<'_>, request: &impl Message, node: &Node) -> Frame {
+fn encode(head: &Head<'_>, request: &impl Message, node: &Node) -> Result<Frame, Status> {
     node.message_options()
         .check_request_size(request.encoded_len())?;
     head.with(request)

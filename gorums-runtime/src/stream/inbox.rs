@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use tokio::time::Instant;
 use tonic::Status;
 
-use super::frame::END;
+use super::head::END;
 use super::message::StreamMessage;
 use crate::fan_out::USUAL_NODES;
 use crate::{MethodDescriptor, NodeId};
@@ -21,7 +21,7 @@ const UNREAD: usize = 16_384;
 /// The replies to one call that its caller has not looked at yet, and which nodes are still to reply.
 #[derive(Debug)]
 pub(crate) struct Inbox {
-    method: MethodDescriptor,
+    method: &'static MethodDescriptor,
     withdrawn: AtomicBool,
     asked: SmallVec<[Asked; USUAL_NODES]>,
     state: Mutex<State>,
@@ -75,7 +75,10 @@ pub(crate) enum Delivery {
 
 impl Inbox {
     /// The inbox of a call of `method` that goes to `nodes`.
-    pub(crate) fn new(method: MethodDescriptor, nodes: impl IntoIterator<Item = NodeId>) -> Self {
+    pub(crate) fn new(
+        method: &'static MethodDescriptor,
+        nodes: impl IntoIterator<Item = NodeId>,
+    ) -> Self {
         Self {
             method,
             withdrawn: AtomicBool::new(false),
@@ -276,6 +279,9 @@ mod tests {
 
     use super::*;
 
+    static UNARY: MethodDescriptor = MethodDescriptor::new("p.S", "M", "/p.S/M");
+    static STREAMING: MethodDescriptor = UNARY.with_reply_stream();
+
     fn poll(inbox: &Inbox) -> Option<(usize, Event)> {
         let mut cx = Context::from_waker(Waker::noop());
         match inbox.poll_next(&mut cx) {
@@ -291,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_node_answers_once_unless_the_method_streams() {
-        let method = MethodDescriptor::new("p.S", "M", "/p.S/M");
+        let method = &UNARY;
         let nodes = [1, 2].map(NodeId::new);
         let inbox = Inbox::new(method, nodes);
         assert!(matches!(
@@ -313,7 +319,7 @@ mod tests {
 
     #[test]
     fn events_are_read_in_the_order_in_which_they_came() {
-        let method = MethodDescriptor::new("p.S", "M", "/p.S/M").with_reply_stream();
+        let method = &STREAMING;
         let node = NodeId::new(1);
         let inbox = Inbox::new(method, [node]);
         inbox.sent(0, 0);
@@ -341,7 +347,7 @@ mod tests {
 
     #[test]
     fn replies_that_are_left_unread_fail_the_call_on_their_node() {
-        let method = MethodDescriptor::new("p.S", "M", "/p.S/M").with_reply_stream();
+        let method = &STREAMING;
         let node = NodeId::new(1);
         let inbox = Inbox::new(method, [node]);
         inbox.sent(0, 0);
@@ -364,7 +370,7 @@ mod tests {
 
     #[test]
     fn only_what_was_on_the_stream_that_broke_is_lost() {
-        let method = MethodDescriptor::new("p.S", "M", "/p.S/M");
+        let method = &UNARY;
         let node = NodeId::new(1);
         let inbox = Inbox::new(method, [node]);
         inbox.sent(0, 7);

@@ -6,11 +6,13 @@ mod deframer;
 mod ending;
 mod fan_out;
 mod frame;
+mod head;
 mod inbox;
 mod message;
 mod messages;
 mod node_stream;
 mod one_way;
+mod pending;
 mod queue;
 mod queue_body;
 mod stragglers;
@@ -18,14 +20,16 @@ mod stragglers;
 pub(crate) use calls::Calls;
 pub(crate) use deframer::Received;
 pub(crate) use fan_out::StreamFanOut;
-pub(crate) use frame::{CANCEL, END, Head, MethodName};
+pub(crate) use frame::Frame;
+pub(crate) use head::{CANCEL, END, Head, MethodName};
 #[cfg(feature = "_bench")]
 pub(crate) use inbox::Inbox;
 pub(crate) use message::{Entry, RpcStatus, StreamMessage, add_entries};
 pub(crate) use messages::Messages;
 pub(crate) use node_stream::{EXTENSIONS, NodeStream};
 pub(crate) use one_way::OneWayMessage;
-pub(crate) use queue::{Capacity, Item, Queue};
+pub(crate) use pending::Owner;
+pub(crate) use queue::{Capacity, Queue};
 pub(crate) use queue_body::QueueBody;
 
 /// The service that streams are calls of, and its only method.

@@ -17,11 +17,13 @@ use super::calls::Calls;
 use super::cancellations::Cancellations;
 use super::deframer::Received;
 use super::ending::{Ending, Lesson, broken};
-use super::frame::{CANCEL, END, Head};
+use super::frame::Frame;
+use super::head::{CANCEL, END, Head};
 use super::inbox::Delivery;
 use super::message::StreamMessage;
 use super::messages::Messages;
-use super::queue::{Item, Queue};
+use super::pending::Owner;
+use super::queue::Queue;
 use super::queue_body::QueueBody;
 use super::stragglers::{Straggler, Stragglers};
 use crate::NodeId;
@@ -95,9 +97,10 @@ impl NodeStream {
     }
 
     /// Puts a message on the stream, unless the queue is full.
-    pub(crate) fn send(&self, item: Item) -> Result<(), Status> {
+    pub(crate) fn send(&self, frame: &Frame, owner: Owner) -> Result<(), Status> {
         self.0.check()?;
-        let is_first = self.0.queue.push(item).map_err(|_| self.0.full())?;
+        let is_first = self.0.queue.push(frame, owner);
+        let is_first = is_first.map_err(|_| self.0.full())?;
         if is_first {
             self.0.drive();
         }
@@ -110,9 +113,9 @@ impl NodeStream {
     }
 
     /// Puts a message on the stream once there is room in the queue.
-    pub(crate) async fn send_when_room(&self, item: Item) -> Result<(), Status> {
+    pub(crate) async fn send_when_room(&self, frame: &Frame, owner: Owner) -> Result<(), Status> {
         self.0.check()?;
-        if self.0.queue.push_when_room(item).await {
+        if self.0.queue.push_when_room(frame, owner).await {
             self.0.drive();
         }
         Ok(())
@@ -311,7 +314,7 @@ impl Inner {
         };
         // There is nothing in it that could be too large.
         if let Ok(frame) = cancel.alone() {
-            self.queue.push_notice(stream, frame);
+            self.queue.push_notice(stream, &frame);
         }
     }
 

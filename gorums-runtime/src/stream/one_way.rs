@@ -1,11 +1,11 @@
 //! One-way messages on the streams to nodes.
 
-use bytes::Bytes;
 use prost::Message;
 use tonic::Status;
 
-use super::frame::{Head, MethodName};
-use super::queue::{Item, Withdrawal};
+use super::frame::Frame;
+use super::head::{Head, MethodName};
+use super::pending::{Owner, Withdrawal};
 use crate::fan_out::PerNode;
 use crate::grpc::{Envelope, HandedOver, Receipt};
 use crate::{Configuration, Method, Node};
@@ -13,7 +13,7 @@ use crate::{Configuration, Method, Node};
 /// A one-way message in the form in which it is sent, to any number of nodes.
 #[derive(Clone, Debug)]
 pub(crate) struct OneWayMessage {
-    frame: Result<Bytes, Status>,
+    frame: Result<Frame, Status>,
 }
 
 impl OneWayMessage {
@@ -56,7 +56,10 @@ impl OneWayMessage {
 
     /// Whether the queue to `node` has room for the message.
     pub(crate) fn has_room(&self, node: &Node) -> bool {
-        let bytes = self.frame.as_ref().map_or(0, Bytes::len);
+        let bytes = self
+            .frame
+            .as_ref()
+            .map_or(0, |frame| frame.as_slice().len());
         node.stream().has_room(bytes)
     }
 
@@ -66,8 +69,8 @@ impl OneWayMessage {
         let (receipt, taken) = Receipt::new();
         let withdrawal = Withdrawal::default();
         let _withdraw = WithdrawOnDrop(withdrawal.clone(), node.clone());
-        let item = Item::one_way(self.frame?, withdrawal, receipt);
-        node.stream().send_when_room(item).await?;
+        let owner = Owner::OneWay(withdrawal, receipt);
+        node.stream().send_when_room(&self.frame?, owner).await?;
         let given_up = |_| Err(Status::unavailable("the stream to the node has ended"));
         taken.await.unwrap_or_else(given_up)
     }

@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::Frame;
 
-use super::queue::{Item, Queue};
+use super::pending::Burst;
+use super::queue::Queue;
 
 /// The messages of a queue, from when they are there.
 #[derive(Debug)]
@@ -16,7 +17,7 @@ pub(crate) struct QueueBody {
     queue: Arc<Queue>,
     stream: u64,
     /// Empty between bursts.
-    taken: Vec<Item>,
+    burst: Burst,
 }
 
 impl QueueBody {
@@ -25,7 +26,7 @@ impl QueueBody {
         Self {
             queue,
             stream,
-            taken: Vec::new(),
+            burst: Burst::default(),
         }
     }
 }
@@ -41,9 +42,9 @@ impl http_body::Body for QueueBody {
         let Self {
             queue,
             stream,
-            taken,
+            burst,
         } = &mut *self;
-        let burst = queue.poll_burst(*stream, taken, cx);
-        burst.map(|burst| burst.map(|burst| Ok(Frame::data(burst))))
+        let bytes = queue.poll_burst(*stream, burst, cx);
+        bytes.map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
     }
 }

@@ -1,5 +1,6 @@
 //! How the calls of a method are answered on a stream.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,73 +12,89 @@ use tonic::Status;
 use crate::server::Context;
 use crate::server::attended::guarded;
 use crate::server::reply_sink::ReplySink;
-use crate::stream::{END, Head, Item, MethodName, Queue, RpcStatus};
+use crate::stream::{END, Frame, Head, MethodName, Owner, Queue, RpcStatus};
 use crate::{Method, MethodDescriptor};
 
-/// What answers the calls of one method: given a call and the bytes of its request, it gives the last message to send
-/// back, if any.
+/// What answers the calls of one method, given a call and the bytes of its request. An error ends the stream.
 pub(in crate::server) type Answering =
-    dyn Fn(Context, Bytes, ReplyTo) -> BoxFuture<'static, Option<Bytes>> + Send + Sync;
+    dyn Fn(Context, Bytes, ReplyTo) -> BoxFuture<'static, Result<(), Status>> + Send + Sync;
 
 /// Where the replies to a call go.
 #[derive(Clone, Debug)]
 pub(in crate::server) struct ReplyTo {
     pub(super) number: u64,
-    pub(super) method: MethodDescriptor,
+    pub(super) method: &'static MethodDescriptor,
     pub(super) queue: Arc<Queue>,
     /// Whether the client knows the extensions of the protocol.
     pub(super) extended: bool,
 }
 
 impl ReplyTo {
-    /// A reply. One that cannot be sent is an error instead.
-    pub(in crate::server) fn reply(&self, reply: &impl Message) -> Bytes {
-        self.head()
-            .with(reply)
-            .unwrap_or_else(|status| self.failure(&status))
+    /// Sends the only reply, or how the call failed. A reply that cannot be sent is an error instead.
+    fn answer(&self, outcome: Result<impl Message, Status>) -> Result<(), Status> {
+        match outcome.and_then(|reply| self.head().with(&reply)) {
+            Ok(frame) => reply(&self.queue, &frame),
+            Err(status) => self.fail(&status),
+        }
     }
 
-    /// What tells that the call failed.
-    pub(in crate::server) fn failure(&self, status: &Status) -> Bytes {
+    /// Tells that the call failed.
+    fn fail(&self, status: &Status) -> Result<(), Status> {
         let status = RpcStatus::of(status);
-        self.framed(Head {
+        self.tell(Head {
             status: Some(&status),
             ..self.head()
         })
     }
 
-    /// What tells that there are no more replies, for clients that understand it. Others learn of failures only.
-    pub(in crate::server) fn end(&self, outcome: Result<(), Status>) -> Option<Bytes> {
-        let status = outcome.err().map(|status| RpcStatus::of(&status));
-        (self.extended || status.is_some()).then(|| {
-            self.framed(Head {
+    /// Tells that there are no more replies, if the client understands it. Others learn of failures only.
+    fn end(&self, outcome: Result<(), Status>) -> Result<(), Status> {
+        if self.extended {
+            let status = outcome.err().map(|status| RpcStatus::of(&status));
+            self.tell(Head {
                 status: status.as_ref(),
-                entry: self.extended.then_some((END, "")),
+                entry: Some((END, "")),
                 ..self.head()
             })
-        })
+        } else {
+            outcome.or_else(|status| self.fail(&status))
+        }
     }
 
     /// Sends one of several replies, once there is room for it.
     pub(in crate::server) async fn send(&self, reply: &impl Message) -> Result<(), Status> {
         let frame = self.head().with(reply)?;
-        let item = Item::other(frame);
-        self.queue.push_with_patience(item).await;
+        self.queue.push_with_patience(&frame, Owner::Nobody).await;
         Ok(())
     }
 
     fn head(&self) -> Head<'_> {
         Head {
             number: self.number,
-            method: Some(MethodName::Of(&self.method)),
+            method: Some(MethodName::Of(self.method)),
             ..Head::default()
         }
     }
 
-    fn framed(&self, head: Head<'_>) -> Bytes {
-        // Only what a handler says in its status could be too large, and then there is nothing to tell it by.
-        head.alone().unwrap_or_default()
+    fn tell(&self, head: Head<'_>) -> Result<(), Status> {
+        match head.alone() {
+            Ok(frame) => reply(&self.queue, &frame),
+            // What a handler says in its status is too large, and there is nothing to tell it by.
+            Err(_) => Ok(()),
+        }
     }
+}
+
+/// Sends a message that does not wait for room.
+///
+/// # Errors
+///
+/// When there is none: the stream must end, for it would lack a reply.
+pub(super) fn reply(queue: &Queue, frame: &Frame) -> Result<(), Status> {
+    let sent = queue.push(frame, Owner::Nobody);
+    sent.map(drop).map_err(|_| {
+        Status::resource_exhausted("the client does not read its replies, or not fast enough")
+    })
 }
 
 /// Answers calls with one reply.
@@ -87,19 +104,16 @@ pub(in crate::server) fn with_one<M: Method, Fut>(
 where
     Fut: Future<Output = Result<M::Reply, Status>> + Send + 'static,
 {
-    Arc::new(move |context, payload, to| {
-        let handling = decode::<M>(payload).map(|request| handler(context.clone(), request));
-        async move {
-            let outcome = match handling {
-                Ok(handling) => guarded(context, handling).await,
-                Err(status) => Err(status),
+    Arc::new(move |context, payload, to| match decode::<M>(payload) {
+        Ok(request) => {
+            let handling = guarded(to.method, handler(context.clone(), request));
+            let answer = move |outcome| match context.is_abandoned() {
+                true => Ok(()),
+                false => to.answer(outcome),
             };
-            Some(match outcome {
-                Ok(reply) => to.reply(&reply),
-                Err(status) => to.failure(&status),
-            })
+            handling.map(answer).boxed()
         }
-        .boxed()
+        Err(status) => ready(to.fail(&status)).boxed(),
     })
 }
 
@@ -110,19 +124,13 @@ pub(in crate::server) fn with_nothing<M: Method, Fut>(
 where
     Fut: Future<Output = ()> + Send + 'static,
 {
-    Arc::new(move |context, payload, to| {
-        let handling = decode::<M>(payload).map(|request| handler(context.clone(), request));
-        async move {
-            match handling {
-                Ok(handling) => {
-                    // There is nobody to tell of a panic.
-                    let _ = guarded(context, handling.map(Ok)).await;
-                    None
-                }
-                Err(status) => Some(to.failure(&status)),
-            }
+    Arc::new(move |context, payload, to| match decode::<M>(payload) {
+        Ok(request) => {
+            let handling = handler(context, request).map(Ok);
+            // There is nobody to tell of a panic.
+            guarded(to.method, handling).map(|_| Ok(())).boxed()
         }
-        .boxed()
+        Err(status) => ready(to.fail(&status)).boxed(),
     })
 }
 
@@ -138,13 +146,16 @@ where
         let handling = decode::<M>(payload).map(|request| handler(context.clone(), request, sink));
         async move {
             let outcome = match handling {
-                Ok(handling) => guarded(context, handling).await,
+                Ok(handling) => guarded(to.method, handling).await,
                 Err(status) => Err(status),
             };
             if outcome.is_ok() {
                 emptied.await;
             }
-            to.end(outcome)
+            match context.is_abandoned() {
+                true => Ok(()),
+                false => to.end(outcome),
+            }
         }
         .boxed()
     })

@@ -2,6 +2,7 @@
 
 mod answering;
 mod limits;
+mod methods;
 mod peers;
 mod reply_body;
 mod service;

@@ -1,6 +1,5 @@
 //! The service that node streams are calls of.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Ready;
@@ -16,6 +15,7 @@ use tonic::{Request, Status};
 
 use super::answering::Answering;
 use super::limits::StreamLimits;
+use super::methods::Methods;
 use super::peers::Peers;
 use super::reply_body::{End, ReplyBody};
 use super::session::Session;
@@ -38,14 +38,14 @@ pub(in crate::server) struct NodeStreams {
     stop: CancellationToken,
 }
 
-/// The methods by their full names with dots.
-pub(super) type Methods = HashMap<Vec<u8>, (MethodDescriptor, Arc<Answering>)>;
-
 impl NodeStreams {
     /// Adds a method.
-    pub(in crate::server) fn add(&mut self, method: MethodDescriptor, answering: Arc<Answering>) {
-        let name = format!("{}.{}", method.service(), method.name());
-        Arc::make_mut(&mut self.methods).insert(name.into_bytes(), (method, answering));
+    pub(in crate::server) fn add(
+        &mut self,
+        method: &'static MethodDescriptor,
+        answering: Arc<Answering>,
+    ) {
+        Arc::make_mut(&mut self.methods).insert(method, answering);
     }
 
     /// Whether there is no method.

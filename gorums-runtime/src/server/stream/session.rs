@@ -6,21 +6,20 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{self, Poll};
 
-use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
-use super::answering::ReplyTo;
+use super::answering::{ReplyTo, reply};
 use super::limits::StreamLimits;
+use super::methods::Methods;
 use super::reply_body::End;
-use super::service::Methods;
 use crate::server::Context;
 use crate::server::peer::Peer;
 use crate::stream::{
-    CANCEL, Head, Item, Messages, MethodName, Queue, Received, RpcStatus, StreamMessage,
+    CANCEL, Head, Messages, MethodName, Queue, Received, RpcStatus, StreamMessage,
 };
 
 /// The bit that is set in the numbers of a server's calls, and clear in those of a client's.
@@ -51,17 +50,17 @@ pub(super) struct Session {
 struct Begun {
     number: u64,
     context: Context,
-    handling: BoxFuture<'static, Option<Bytes>>,
+    handling: BoxFuture<'static, Result<(), Status>>,
 }
 
 /// What happens next on a stream.
 enum Event {
-    /// The handler whose turn it is has returned, with this reply.
-    Replied(Option<Bytes>),
+    /// The handler whose turn it is has returned.
+    Replied(Result<(), Status>),
     /// It goes on beside the others.
     Released,
     /// One of the others has returned.
-    Ended(u64, Option<Bytes>),
+    Ended(u64, Result<(), Status>),
     /// The client has said something; none when it says no more.
     Received(Option<Result<Received, Status>>),
     /// The server shuts down.
@@ -118,18 +117,18 @@ impl Session {
                 }
             });
             let outcome = match next.await {
-                Event::Replied(reply) => match work.current.take() {
-                    Some(replied) => self.reply(&replied.context, reply),
-                    None => Ok(()),
-                },
+                Event::Replied(outcome) => {
+                    work.current = None;
+                    outcome
+                }
                 Event::Released => {
                     work.release();
                     Ok(())
                 }
-                Event::Ended(number, reply) => match work.contexts.remove(&number) {
-                    Some(context) => self.reply(&context, reply),
-                    None => Ok(()),
-                },
+                Event::Ended(number, outcome) => {
+                    work.contexts.remove(&number);
+                    outcome
+                }
                 Event::Received(Some(Ok(received))) => self.sort(received, work),
                 Event::Received(Some(Err(status))) => Err(status),
                 Event::Received(None) => {
@@ -200,13 +199,13 @@ impl Session {
             return None;
         };
         let number = request.number();
-        let context = Context::on_stream(*method, Arc::clone(&self.peer), request.take_entries());
+        let context = Context::on_stream(method, Arc::clone(&self.peer), request.take_entries());
         if method.is_concurrent() {
             context.release();
         }
         let to = ReplyTo {
             number,
-            method: *method,
+            method,
             queue: Arc::clone(&self.queue),
             extended: self.extended,
         };
@@ -215,14 +214,6 @@ impl Session {
             handling: answering(context.clone(), request.into_payload(), to),
             context,
         })
-    }
-
-    /// Sends a reply, unless its call was withdrawn. An error when the client does not read.
-    fn reply(&self, context: &Context, reply: Option<Bytes>) -> Result<(), Status> {
-        match reply {
-            Some(frame) if !context.is_abandoned() => self.send(frame),
-            _ => Ok(()),
-        }
     }
 
     /// Answers a request with an error.
@@ -234,14 +225,7 @@ impl Session {
             status: Some(&status),
             ..Head::default()
         };
-        self.send(head.alone()?)
-    }
-
-    fn send(&self, frame: Bytes) -> Result<(), Status> {
-        let item = Item::other(frame);
-        self.queue.push(item).map(drop).map_err(|_| {
-            Status::resource_exhausted("the client does not read its replies, or not fast enough")
-        })
+        reply(&self.queue, &head.alone()?)
     }
 }
 
@@ -253,7 +237,7 @@ struct Work {
     /// The one whose turn it is.
     current: Option<Begun>,
     /// Those whose turn is over.
-    released: JoinSet<(u64, Option<Bytes>)>,
+    released: JoinSet<(u64, Result<(), Status>)>,
     /// What these know of their calls.
     contexts: HashMap<u64, Context>,
 }
@@ -304,8 +288,8 @@ impl Work {
             handling, context, ..
         }) = &mut self.current
         {
-            if let Poll::Ready(reply) = handling.poll_unpin(cx) {
-                return Poll::Ready(Event::Replied(reply));
+            if let Poll::Ready(outcome) = handling.poll_unpin(cx) {
+                return Poll::Ready(Event::Replied(outcome));
             }
             let may_release = self.released.len() + 1 < limits.handlers;
             if may_release && context.poll_released(cx).is_ready() {
@@ -314,8 +298,8 @@ impl Work {
         }
         while let Poll::Ready(Some(ended)) = self.released.poll_join_next(cx) {
             // One that was aborted has nothing to say.
-            if let Ok((number, reply)) = ended {
-                return Poll::Ready(Event::Ended(number, reply));
+            if let Ok((number, outcome)) = ended {
+                return Poll::Ready(Event::Ended(number, outcome));
             }
         }
         match open && self.backlog.has_room(limits) {
@@ -335,7 +319,7 @@ impl Work {
             let number = begun.number;
             self.contexts.insert(number, begun.context);
             self.released
-                .spawn(begun.handling.map(move |reply| (number, reply)));
+                .spawn(begun.handling.map(move |outcome| (number, outcome)));
         }
     }
 
