@@ -15,7 +15,7 @@ pub(crate) enum Frame {
 
 /// Memory for a small message, which the next one of the same thread uses again.
 ///
-/// Calls and handlers make many, and drop them at once: to allocate each would take a tenth of a server's instructions.
+/// Calls and handlers make many, and drop them at once: to allocate each would take a tenth more of a server's instructions.
 #[derive(Clone, Debug)]
 pub(crate) struct Scratch(Vec<u8>);
 

@@ -13,12 +13,12 @@ use crate::MethodDescriptor;
 const PREFIX: usize = 5;
 
 /// The keys of the fields of a `stream.Message`, and of its entries: all but the number are of variable length.
-pub(super) mod key {
-    pub(in crate::stream) const NUMBER: u8 = 1 << 3;
-    pub(in crate::stream) const METHOD: u8 = 2 << 3 | 2;
-    pub(in crate::stream) const STATUS: u8 = 3 << 3 | 2;
-    pub(in crate::stream) const ENTRY: u8 = 4 << 3 | 2;
-    pub(in crate::stream) const PAYLOAD: u8 = 5 << 3 | 2;
+mod key {
+    pub(super) const NUMBER: u8 = 1 << 3;
+    pub(super) const METHOD: u8 = 2 << 3 | 2;
+    pub(super) const STATUS: u8 = 3 << 3 | 2;
+    pub(super) const ENTRY: u8 = 4 << 3 | 2;
+    pub(super) const PAYLOAD: u8 = 5 << 3 | 2;
     pub(super) const ENTRY_KEY: u8 = 1 << 3 | 2;
     pub(super) const ENTRY_VALUE: u8 = 2 << 3 | 2;
 }
@@ -157,8 +157,8 @@ impl MethodName<'_> {
     }
 }
 
-/// Appends `value` in the encoding of Protocol Buffers. prost's own goes through `BufMut`, which takes three times the
-/// instructions.
+/// Appends `value` in the encoding of Protocol Buffers. For a call's number prost's own takes 73
+/// instructions, for it asks for room byte by byte.
 fn put_varint(mut value: u64, frame: &mut Vec<u8>) {
     while value >= 0x80 {
         frame.push(value as u8 | 0x80);

