@@ -23,7 +23,7 @@ use crate::deadline::Deadline;
 #[must_use = "options do nothing until a call has them"]
 pub struct CallOptions {
     pub(crate) timeout: Option<Duration>,
-    /// None if there is none: most calls have none, and an empty map is as dear as one with an entry.
+    /// None if there is none: most calls have none, and an empty map takes time, too.
     pub(crate) metadata: Option<Arc<MetadataMap>>,
     pub(crate) cancel_rest: bool,
 }

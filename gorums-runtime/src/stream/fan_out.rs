@@ -93,7 +93,7 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
         let head = call.head(&M::DESCRIPTOR, metadata);
         let frame = encode(&head, request, node)?;
         let owner = call.owner(0, node)?;
-        node.stream().send_when_room(&frame, owner).await?;
+        node.stream().send_when_room(frame, owner).await?;
         let (_, event) = std::future::poll_fn(|cx| call.inbox.poll_next(cx)).await;
         match event {
             Event::Reply { payload, .. } => decode(payload, node),

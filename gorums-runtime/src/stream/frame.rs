@@ -40,6 +40,17 @@ impl Frame {
         }
     }
 
+    /// The same, in no more memory than it needs while it waits.
+    pub(super) fn set_aside(self) -> Self {
+        match self {
+            // A copy has as much as there are bytes.
+            Self::Small(scratch) if scratch.0.capacity() >= Self::SMALL => {
+                Self::Small(scratch.clone())
+            }
+            frame => frame,
+        }
+    }
+
     /// All of its bytes.
     pub(crate) fn as_slice(&self) -> &[u8] {
         match self {
@@ -66,5 +77,37 @@ impl Drop for Scratch {
             bytes.clear();
             let _ = SPARE.try_with(|spare| spare.set(bytes));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn small() -> Frame {
+        Frame::written(3, |bytes| bytes.extend_from_slice(b"abc"))
+    }
+
+    fn memory(frame: &Frame) -> (*const u8, usize) {
+        match frame {
+            Frame::Small(Scratch(bytes)) => (bytes.as_ptr(), bytes.capacity()),
+            Frame::Large(bytes) => (bytes.as_ptr(), bytes.len()),
+        }
+    }
+
+    #[test]
+    fn a_small_message_lies_where_the_one_before_did() {
+        let first = memory(&small());
+        assert_eq!(memory(&small()), first);
+    }
+
+    #[test]
+    fn a_small_message_that_waits_has_no_more_memory_than_it_needs() {
+        let message = small();
+        let spare = memory(&message);
+        let waiting = message.set_aside();
+        assert_eq!(waiting.as_slice(), b"abc");
+        assert_eq!(memory(&waiting).1, 3);
+        assert_eq!(memory(&small()), spare);
     }
 }

@@ -113,7 +113,7 @@ impl NodeStream {
     }
 
     /// Puts a message on the stream once there is room in the queue.
-    pub(crate) async fn send_when_room(&self, frame: &Frame, owner: Owner) -> Result<(), Status> {
+    pub(crate) async fn send_when_room(&self, frame: Frame, owner: Owner) -> Result<(), Status> {
         self.0.check()?;
         if self.0.queue.push_when_room(frame, owner).await {
             self.0.drive();

@@ -70,7 +70,7 @@ impl OneWayMessage {
         let withdrawal = Withdrawal::default();
         let _withdraw = WithdrawOnDrop(withdrawal.clone(), node.clone());
         let owner = Owner::OneWay(withdrawal, receipt);
-        node.stream().send_when_room(&self.frame?, owner).await?;
+        node.stream().send_when_room(self.frame?, owner).await?;
         let given_up = |_| Err(Status::unavailable("the stream to the node has ended"));
         taken.await.unwrap_or_else(given_up)
     }

@@ -26,6 +26,8 @@ pub(super) struct Pending {
     messages: VecDeque<Message>,
     /// The bytes of those that are not apart, in the same order.
     together: BytesMut,
+    /// Whether they have taken more memory than is kept for those to come.
+    has_grown: bool,
     bytes: usize,
 }
 
@@ -65,6 +67,7 @@ impl Pending {
         Self {
             messages: VecDeque::new(),
             together: BytesMut::with_capacity(PLACE),
+            has_grown: false,
             bytes: 0,
         }
     }
@@ -85,6 +88,7 @@ impl Pending {
             Frame::Large(bytes) => Some(bytes.clone()),
             Frame::Small(_) => {
                 self.together.extend_from_slice(frame.as_slice());
+                self.has_grown |= self.together.capacity() > 2 * BURST;
                 None
             }
         };
@@ -104,6 +108,10 @@ impl Pending {
         }
         self.bytes -= bytes;
         burst.together = self.together.split_to(together).freeze();
+        if self.has_grown && self.together.is_empty() {
+            self.together = BytesMut::with_capacity(PLACE);
+            self.has_grown = false;
+        }
     }
 
     /// Removes the messages that were withdrawn.
@@ -278,6 +286,19 @@ mod tests {
             pending.push(&frame("message"), Owner::Nobody);
             assert_eq!(sent(&mut pending), "message");
         }
+        assert!(pending.together.capacity() <= PLACE);
+    }
+
+    #[test]
+    fn memory_for_many_messages_is_not_kept_once_they_are_sent() {
+        let mut pending = Pending::new();
+        for _ in 0..100 * BURST / PLACE {
+            pending.push(&frame(&"a".repeat(Frame::SMALL)), Owner::Nobody);
+        }
+        while pending.len() > 0 {
+            sent(&mut pending);
+        }
+        pending.push(&frame("a"), Owner::Nobody);
         assert!(pending.together.capacity() <= PLACE);
     }
 }

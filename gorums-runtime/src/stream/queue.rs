@@ -68,18 +68,19 @@ impl Queue {
 
     /// Adds a message once there is room for it, and those that waited before have theirs. Returns whether it is the first
     /// for its stream, which must be opened.
-    pub(crate) async fn push_when_room(&self, frame: &Frame, owner: Owner) -> bool {
-        let owner = match self.push(frame, owner) {
+    pub(crate) async fn push_when_room(&self, frame: Frame, owner: Owner) -> bool {
+        let owner = match self.push(&frame, owner) {
             Ok(is_first) => return is_first,
             Err(owner) => owner,
         };
+        let frame = frame.set_aside();
         let _in_line = InLine::stand(self);
         let _first = self.line.lock().await;
         self.push_when_within(self.capacity, frame, owner).await
     }
 
     /// Adds a message once the queue is a quarter full at most, so that those who cannot wait find room.
-    pub(crate) async fn push_with_patience(&self, frame: &Frame, owner: Owner) {
+    pub(crate) async fn push_with_patience(&self, frame: Frame, owner: Owner) {
         let Capacity { messages, bytes } = self.capacity;
         let quarter = Capacity {
             messages: messages.div_ceil(4),
@@ -88,14 +89,20 @@ impl Queue {
         self.push_when_within(quarter, frame, owner).await;
     }
 
-    async fn push_when_within(&self, capacity: Capacity, frame: &Frame, mut owner: Owner) -> bool {
+    async fn push_when_within(
+        &self,
+        capacity: Capacity,
+        mut frame: Frame,
+        mut owner: Owner,
+    ) -> bool {
         loop {
             let room = self.room.notified();
-            let pushed = self.lock().push_within(capacity, frame, owner);
+            let pushed = self.lock().push_within(capacity, &frame, owner);
             match pushed {
                 Ok(is_first) => return is_first,
                 Err(back) => owner = back,
             }
+            frame = frame.set_aside();
             room.await;
         }
     }

@@ -64,7 +64,7 @@ impl ReplyTo {
     /// Sends one of several replies, once there is room for it.
     pub(in crate::server) async fn send(&self, reply: &impl Message) -> Result<(), Status> {
         let frame = self.head().with(reply)?;
-        self.queue.push_with_patience(&frame, Owner::Nobody).await;
+        self.queue.push_with_patience(frame, Owner::Nobody).await;
         Ok(())
     }
 
