@@ -76,8 +76,8 @@ impl<R: 'static> GrpcFanOut<R> {
 
     /// Lets the RPCs that are in flight go on without their caller, within their nodes' bounds.
     pub(super) fn let_go(&mut self) {
-        let in_flight = std::mem::take(&mut self.in_flight).into_iter();
-        for (node, rpc) in in_flight.filter_map(|in_flight| in_flight.0) {
+        let in_flight = self.in_flight.iter_mut();
+        for (node, rpc) in in_flight.filter_map(|in_flight| in_flight.0.take()) {
             let call = rpc.finish(node.clone(), self.sent, self.deadline);
             node.stragglers().push(call);
         }
