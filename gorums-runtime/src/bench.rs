@@ -1,6 +1,5 @@
 //! Parts of the hot path, one by one, for this repository's benchmarks. Not for use: it changes with what it measures.
 
-use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use bytes::Bytes;
@@ -8,7 +7,8 @@ use prost::Message;
 use tokio::time::Instant;
 use tonic::Status;
 
-use crate::stream::{Calls, Frame, Head, Inbox, MethodName, StreamMessage};
+use crate::observations::Observations;
+use crate::stream::{Calls, Frame, Head, MethodName, StreamMessage, StreamNumber};
 use crate::{MethodDescriptor, NodeId};
 
 /// How many bytes gRPC puts before a message.
@@ -44,15 +44,26 @@ impl AsRef<[u8]> for Encoded {
 
 /// The payload of a message that [`encode`] made, as it is taken out of what is received; none if it is not such a
 /// message.
-pub fn decode(message: Bytes) -> Option<Bytes> {
-    let message = message.get(PREFIX..).map(|body| message.slice_ref(body))?;
-    let message = StreamMessage::decode(message);
-    message.ok().map(StreamMessage::into_payload)
+pub fn decode(message: &Bytes) -> Option<Bytes> {
+    let message = StreamMessage::decode(message.get(PREFIX..)?, message);
+    message.ok().map(|message| message.payload().share())
 }
 
 /// The calls of a manager that wait for replies.
-#[derive(Debug, Default)]
-pub struct Routing(Calls);
+#[derive(Debug)]
+pub struct Routing {
+    calls: Calls,
+    observations: Observations,
+}
+
+impl Default for Routing {
+    fn default() -> Self {
+        Self {
+            calls: Calls::default(),
+            observations: Observations::new(),
+        }
+    }
+}
 
 impl Routing {
     /// Has a call of `method` wait for the replies of the nodes 1 to `n`, reads and delivers one with `payload` from each
@@ -64,27 +75,33 @@ impl Routing {
         payload: &impl Message,
     ) -> usize {
         let nodes = (1..=n).map(NodeId::new);
-        let inbox = Arc::new(Inbox::new(method, nodes.clone()));
-        let Ok(call) = self.0.register(Arc::clone(&inbox)) else {
-            return 0;
-        };
-        let Ok(reply) = encode(call.number(), method, payload) else {
-            return 0;
-        };
-        let reply = Bytes::copy_from_slice(&reply.as_ref()[PREFIX..]);
+        let ids: Vec<NodeId> = nodes.clone().collect();
         let came = Instant::now();
-        for (index, _) in nodes.clone().enumerate() {
-            inbox.sent(index, 1);
-        }
-        for node in nodes {
-            if let Ok(message) = StreamMessage::decode(reply.clone())
-                && let Some(inbox) = self.0.get(message.number())
-            {
-                inbox.deliver(node, message, came);
+        let Ok(call) = self.calls.register(method, ids.into_iter(), came) else {
+            return 0;
+        };
+        let number = call.number();
+        let got = encode(number, method, payload).map_or(0, |reply| {
+            let reply = Bytes::copy_from_slice(&reply.as_ref()[PREFIX..]);
+            for (index, _) in nodes.clone().enumerate() {
+                if let Some(mut inbox) = self.calls.open(number) {
+                    inbox.sent(index, StreamNumber::FIRST);
+                }
             }
-        }
-        let mut cx = Context::from_waker(Waker::noop());
-        std::iter::from_fn(|| inbox.poll_next(&mut cx).is_ready().then_some(())).count()
+            for node in nodes {
+                if let Ok(message) = StreamMessage::decode(&reply, &reply) {
+                    self.calls.deliver(node, &self.observations, message, came);
+                }
+            }
+            let mut cx = Context::from_waker(Waker::noop());
+            let mut next = || {
+                let polled = self.calls.open(number)?.poll_next(&mut cx);
+                polled.is_ready().then_some(())
+            };
+            std::iter::from_fn(&mut next).count()
+        });
+        self.calls.release(call);
+        got
     }
 }
 
@@ -99,10 +116,10 @@ mod tests {
         let request = "request".to_string();
         let message = encode(1, &READ, &request).expect("it is small");
         let message = Bytes::copy_from_slice(message.as_ref());
-        assert_eq!(decode(message), Some(request.encode_to_vec().into()));
-        assert_eq!(decode(Bytes::from_static(b"less")), None);
+        assert_eq!(decode(&message), Some(request.encode_to_vec().into()));
+        assert_eq!(decode(&Bytes::from_static(b"less")), None);
         let routing = Routing::default();
         assert_eq!(routing.route(&READ, 9, &request), 9);
-        assert_eq!(routing.0.len(), 0);
+        assert_eq!(routing.calls.len(), 0);
     }
 }

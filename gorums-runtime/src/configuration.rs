@@ -216,8 +216,8 @@ impl Configuration {
 
     /// The errors of all nodes of the manager from now on.
     pub(crate) fn reported(&self) -> NodeErrors {
-        // There is at least one node, and the nodes of one manager report to one place.
-        self.0.nodes[0].reports().listen(&self.0.tasks)
+        // The nodes of one manager report to one place.
+        self.any_node().reports().listen(&self.0.tasks)
     }
 
     /// The configuration of one node.
@@ -231,10 +231,13 @@ impl Configuration {
 
     /// How calls travel to the nodes, which are those of one manager.
     pub(crate) fn transport(&self) -> Transport {
-        self.0
-            .nodes
-            .first()
-            .map_or_else(Transport::default, Node::transport)
+        self.any_node().transport()
+    }
+
+    /// One of the nodes, to ask for what they have in common.
+    pub(crate) fn any_node(&self) -> &Node {
+        // There is at least one.
+        &self.0.nodes[0]
     }
 
     /// The background work of the nodes' manager.

@@ -38,7 +38,7 @@ struct Inner {
     one_way_room: Arc<Semaphore>,
     stream: NodeStream,
     message_streams: MessageStreams,
-    observations: Observations,
+    observations: Arc<Observations>,
     removed: AtomicBool,
     tasks: Tasks,
 }
@@ -72,6 +72,7 @@ impl Node {
         shared: Shared,
         tasks: Tasks,
     ) -> Self {
+        let observations = Arc::new(Observations::new());
         Self(Arc::new_cyclic(|node| Inner {
             id,
             address,
@@ -81,6 +82,7 @@ impl Node {
                 WeakNode(node.clone()),
                 link.clone(),
                 &shared,
+                Arc::clone(&observations),
                 tasks.clone(),
             ),
             link,
@@ -88,7 +90,7 @@ impl Node {
             one_way_room: Arc::new(Semaphore::new(shared.limits.one_way)),
             message_streams: MessageStreams::default(),
             shared,
-            observations: Observations::new(),
+            observations,
             removed: AtomicBool::new(false),
             tasks,
         }))
@@ -152,17 +154,18 @@ impl Node {
         sent: Instant,
         outcome: Result<T, Status>,
     ) -> Result<T, Status> {
-        let outcome = outcome.map_err(|status| self.fail(sent, status));
-        if outcome.is_ok() {
-            self.answered(sent.elapsed());
+        match outcome {
+            Ok(reply) => {
+                let latency = sent.elapsed();
+                // Streams measure it themselves.
+                if self.transport() == Transport::Grpc {
+                    self.0.observations.measure(latency);
+                }
+                telemetry::replied(self, || latency);
+                Ok(reply)
+            }
+            Err(status) => Err(self.fail(sent, status)),
         }
-        outcome
-    }
-
-    /// Takes in that a call with one reply was answered after so long.
-    pub(crate) fn answered(&self, latency: Duration) {
-        self.0.observations.measure(latency);
-        telemetry::replied(self, latency);
     }
 
     /// Takes in that a call that was sent at `sent` failed, and reports it, with the status that is returned.

@@ -11,6 +11,7 @@ const WEIGHT: f64 = 0.2;
 
 /// What calls have shown of one node: how fast it answers, and how it failed last.
 #[derive(Debug)]
+#[repr(align(128))]
 pub(crate) struct Observations {
     /// In nanoseconds.
     latency: AtomicU64,

@@ -202,8 +202,13 @@ impl From<&NodeError> for Outcome {
     }
 }
 
-/// Tells that a node has sent a reply.
-pub(crate) fn replied(node: &Node, duration: Duration) {
+/// Whether a subscriber may want to know of replies.
+pub(crate) fn shows_replies() -> bool {
+    tracing::enabled!(target: TARGET, Level::TRACE)
+}
+
+/// Tells that a node has sent a reply, after so long.
+pub(crate) fn replied(node: &Node, duration: impl FnOnce() -> Duration) {
     tracing::event!(
         target: TARGET,
         Level::TRACE,
@@ -211,7 +216,7 @@ pub(crate) fn replied(node: &Node, duration: Duration) {
             gorums.node.id = node.id().get(),
             server.address = host(node),
             server.port = node.socket_address().port(),
-            duration = ?duration,
+            duration = ?duration(),
         },
         "reply"
     );

@@ -27,5 +27,5 @@ pub(crate) fn received(bytes: usize) -> Bytes {
 
 /// The payload of what was received.
 pub(crate) fn decoded(message: Bytes) -> Bytes {
-    decode(message).expect("it is a message")
+    decode(&message).expect("it is a message")
 }

@@ -120,8 +120,9 @@ impl<M: Method> Running<M> {
         } = call;
         let deadline = options.deadline();
         let mut span = CallSpan::responses(M::DESCRIPTOR, &configuration, &options);
-        let fan_out =
-            guard(|| FanOut::new::<M>(&configuration, &request, per_node, options, deadline));
+        let fan_out = guard(|| {
+            FanOut::new::<M>(configuration.clone(), &request, per_node, options, deadline)
+        });
         let fan_out = fan_out.map_err(|panicked| {
             span.end(Outcome::Panicked);
             let nodes = configuration.nodes();
@@ -144,13 +145,10 @@ impl<M: Method> Running<M> {
         let next = self.span.in_scope(|| self.fan_out.poll_next_unpin(cx));
         match next {
             Poll::Ready(Some((node, outcome))) => {
-                let outcome = outcome.map_err(|status| {
-                    // The nodes know of the deadline, too: their errors may come before the alarm.
-                    self.late |=
-                        status.code() == Code::DeadlineExceeded && self.deadline.has_passed();
-                    NodeError::new(&node, status)
-                });
-                return Poll::Ready(Ok(Some((node.id(), outcome))));
+                // The nodes know of the deadline, too: their errors may come before the alarm.
+                let late = |error: &NodeError| error.code() == Code::DeadlineExceeded;
+                self.late |= outcome.as_ref().is_err_and(late) && self.deadline.has_passed();
+                return Poll::Ready(Ok(Some((node, outcome))));
             }
             Poll::Ready(None) => {
                 self.span.end(match self.late {
@@ -164,10 +162,7 @@ impl<M: Method> Running<M> {
         ready!(self.alarm.poll_unpin(cx));
         let late = self.span.in_scope(|| self.fan_out.withdraw_late());
         self.span.end(Outcome::DeadlineExceeded);
-        let late = late.into_iter();
-        Poll::Ready(Err(late
-            .map(|node| NodeError::new(&node, Deadline::exceeded()))
-            .collect()))
+        Poll::Ready(Err(late))
     }
 }
 

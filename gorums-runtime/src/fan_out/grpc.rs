@@ -12,13 +12,14 @@ use tonic::Status;
 use super::PerNode;
 use crate::deadline::Deadline;
 use crate::grpc::Envelope;
-use crate::{Configuration, Method, Node, telemetry};
+use crate::{Configuration, Method, Node, NodeError, NodeId, telemetry};
 
 /// The RPCs of one call that are in flight. A stream of the nodes' replies and errors, in order of arrival.
 ///
 /// Each RPC waits for its own node only. They make progress while the stream is polled; dropping it withdraws
 /// them.
 pub(crate) struct GrpcFanOut<R> {
+    configuration: Configuration,
     in_flight: FuturesUnordered<InFlight<R>>,
     sent: Instant,
     deadline: Deadline,
@@ -28,7 +29,7 @@ impl<R: prost::Message + Default + 'static> GrpcFanOut<R> {
     /// Sends the requests in `envelope` to the nodes of `configuration`, in its order, skipping those for which
     /// `per_node` gives none.
     pub(super) fn new<M: Method<Reply = R>>(
-        configuration: &Configuration,
+        configuration: Configuration,
         request: &M::Request,
         per_node: Option<PerNode<M::Request>>,
         envelope: &Envelope,
@@ -36,7 +37,7 @@ impl<R: prost::Message + Default + 'static> GrpcFanOut<R> {
     ) -> Self {
         let sent = Instant::now();
         let in_flight = envelope
-            .address(configuration, request, per_node)
+            .address(&configuration, request, per_node)
             .into_iter()
             .map(|(node, request)| {
                 let rpc = if M::DESCRIPTOR.streams_replies() {
@@ -49,6 +50,7 @@ impl<R: prost::Message + Default + 'static> GrpcFanOut<R> {
             })
             .collect();
         Self {
+            configuration,
             in_flight,
             sent,
             deadline,
@@ -57,21 +59,24 @@ impl<R: prost::Message + Default + 'static> GrpcFanOut<R> {
 }
 
 impl<R: 'static> GrpcFanOut<R> {
+    /// The nodes that the requests go to.
+    pub(super) fn configuration(&self) -> &Configuration {
+        &self.configuration
+    }
+
     /// How many nodes may still reply.
     pub(super) fn len(&self) -> usize {
         self.in_flight.len()
     }
 
-    /// Withdraws the RPCs that are in flight because the deadline has passed, and returns their nodes.
-    pub(super) fn withdraw_late(&mut self) -> Vec<Node> {
-        let late: Vec<Node> = std::mem::take(&mut self.in_flight)
-            .into_iter()
-            .filter_map(|in_flight| in_flight.0.map(|(node, _)| node))
-            .collect();
-        for node in &late {
-            node.fail(self.sent, Deadline::exceeded());
-        }
-        late
+    /// Withdraws the RPCs that are in flight because the deadline has passed, and returns their nodes' errors.
+    pub(super) fn withdraw_late(&mut self) -> Vec<NodeError> {
+        let late = std::mem::take(&mut self.in_flight).into_iter();
+        let late = late.filter_map(|in_flight| in_flight.0).map(|(node, _)| {
+            let status = node.fail(self.sent, Deadline::exceeded());
+            NodeError::new(&node, status)
+        });
+        late.collect()
     }
 
     /// Lets the RPCs that are in flight go on without their caller, within their nodes' bounds.
@@ -85,7 +90,7 @@ impl<R: 'static> GrpcFanOut<R> {
 }
 
 impl<R> Stream for GrpcFanOut<R> {
-    type Item = (Node, Result<R, Status>);
+    type Item = (NodeId, Result<R, NodeError>);
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
@@ -93,11 +98,15 @@ impl<R> Stream for GrpcFanOut<R> {
                 return Poll::Ready(None);
             };
             match event {
-                Event::Last(node, outcome) => return Poll::Ready(Some((node, outcome))),
+                Event::Last(node, outcome) => {
+                    let outcome = outcome.map_err(|status| NodeError::new(&node, status));
+                    return Poll::Ready(Some((node.id(), outcome)));
+                }
                 Event::Next(node, reply, rest) => {
-                    let rest = InFlight(Some((node.clone(), Rpc::Streaming(rest))));
-                    self.in_flight.push(rest);
-                    return Poll::Ready(Some((node, Ok(reply))));
+                    let id = node.id();
+                    self.in_flight
+                        .push(InFlight(Some((node, Rpc::Streaming(rest)))));
+                    return Poll::Ready(Some((id, Ok(reply))));
                 }
                 Event::End => {}
             }
@@ -123,7 +132,7 @@ fn observed_each<R>(
 ) -> impl Stream<Item = Result<R, Status>> {
     replies.map(move |reply| match reply {
         Ok(reply) => {
-            telemetry::replied(&node, sent.elapsed());
+            telemetry::replied(&node, || sent.elapsed());
             Ok(reply)
         }
         Err(status) => Err(node.fail(sent, status)),

@@ -7,13 +7,12 @@ use std::task::{Context, Poll};
 
 use futures::{Stream, StreamExt};
 use prost::Message;
-use tonic::Status;
 
 use crate::deadline::Deadline;
 use crate::grpc::Envelope;
 use crate::options::CallOptions;
 use crate::stream::StreamFanOut;
-use crate::{Configuration, Method, Node, NodeId, Transport};
+use crate::{Configuration, Method, NodeError, NodeId, Transport};
 use grpc::GrpcFanOut;
 
 /// For how many nodes a call needs no memory of its own: a call then allocates as often for nine nodes as for three.
@@ -34,7 +33,7 @@ impl<R: Message + Default + 'static> FanOut<R> {
     /// Addresses `request` to the nodes of `configuration`, in its order, skipping those for which `per_node`
     /// gives none.
     pub(crate) fn new<M: Method<Reply = R>>(
-        configuration: &Configuration,
+        configuration: Configuration,
         request: &M::Request,
         per_node: Option<PerNode<M::Request>>,
         options: CallOptions,
@@ -61,6 +60,14 @@ impl<R: Message + Default + 'static> FanOut<R> {
 }
 
 impl<R: 'static> FanOut<R> {
+    /// The nodes that the requests go to.
+    pub(crate) fn configuration(&self) -> &Configuration {
+        match self {
+            Self::Grpc(fan_out) => fan_out.configuration(),
+            Self::Stream(fan_out) => fan_out.configuration(),
+        }
+    }
+
     /// How many nodes may still reply.
     pub(crate) fn len(&self) -> usize {
         match self {
@@ -69,8 +76,9 @@ impl<R: 'static> FanOut<R> {
         }
     }
 
-    /// Withdraws the requests because the deadline has passed, and returns the nodes that have not replied.
-    pub(crate) fn withdraw_late(&mut self) -> Vec<Node> {
+    /// Withdraws the requests because the deadline has passed, and returns the errors of the nodes that have
+    /// not replied.
+    pub(crate) fn withdraw_late(&mut self) -> Vec<NodeError> {
         match self {
             Self::Grpc(fan_out) => fan_out.withdraw_late(),
             Self::Stream(fan_out) => fan_out.withdraw_late(),
@@ -87,7 +95,7 @@ impl<R: 'static> FanOut<R> {
 }
 
 impl<R: Message + Default + 'static> Stream for FanOut<R> {
-    type Item = (Node, Result<R, Status>);
+    type Item = (NodeId, Result<R, NodeError>);
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         match &mut *self {

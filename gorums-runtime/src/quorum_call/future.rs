@@ -15,7 +15,7 @@ use crate::fan_out::{FanOut, USUAL_NODES};
 use crate::guard::{Panicked, guard};
 use crate::node_error::NodeError;
 use crate::telemetry::{CallSpan, Outcome};
-use crate::{Configuration, Decide, NodeId, Replies, Transport};
+use crate::{Decide, NodeId, Replies, Transport};
 
 /// The future of a [`QuorumCall`].
 #[must_use = "a call does nothing until it is awaited"]
@@ -141,7 +141,6 @@ type Nodes = SmallVec<[NodeId; USUAL_NODES]>;
 
 /// A call that was sent, and what has come back of it.
 struct Running<M: Decide<Q>, Q> {
-    configuration: Configuration,
     spec: Arc<Q>,
     request: M::Request,
     fan_out: FanOut<M::Reply>,
@@ -169,7 +168,6 @@ impl<M: Decide<Q>, Q> Running<M, Q> {
         } = call;
         let deadline = options.deadline();
         let cancel_rest = options.cancel_rest;
-        let tasks = configuration.tasks();
         let not_sent = |kind| {
             Err(QuorumCallError::new(
                 M::DESCRIPTOR.full_name(),
@@ -178,22 +176,24 @@ impl<M: Decide<Q>, Q> Running<M, Q> {
                 Vec::new(),
             ))
         };
-        if tasks.is_closed() {
+        if configuration.tasks().is_closed() {
             return not_sent(QuorumCallErrorKind::Closed);
         }
         if deadline.has_passed() {
             return not_sent(QuorumCallErrorKind::DeadlineExceeded);
         }
-        let fan_out =
-            match guard(|| FanOut::new::<M>(&configuration, &request, per_node, options, deadline))
-            {
-                Ok(fan_out) => fan_out,
-                Err(Panicked(message)) => return not_sent(QuorumCallErrorKind::Panicked(message)),
-            };
+        let sent = guard(|| FanOut::new::<M>(configuration, &request, per_node, options, deadline));
+        let fan_out = match sent {
+            Ok(fan_out) => fan_out,
+            Err(Panicked(message)) => return not_sent(QuorumCallErrorKind::Panicked(message)),
+        };
         let replies = Replies::to_come(fan_out.len());
         if !M::reachable(&spec, &replies, fan_out.len()) {
             return not_sent(QuorumCallErrorKind::Incomplete);
         }
+        let nodes = fan_out.configuration();
+        let closing = (nodes.transport() == Transport::Grpc)
+            .then(|| Box::pin(nodes.tasks().closed().clone().cancelled_owned()));
         Ok(Self {
             spec,
             request,
@@ -203,9 +203,7 @@ impl<M: Decide<Q>, Q> Running<M, Q> {
             errors: Vec::new(),
             deadline,
             alarm: deadline.alarm(),
-            closing: (configuration.transport() == Transport::Grpc)
-                .then(|| Box::pin(tasks.closed().clone().cancelled_owned())),
-            configuration,
+            closing,
             cancel_rest,
         })
     }
@@ -215,10 +213,10 @@ impl<M: Decide<Q>, Q> Running<M, Q> {
         while let Poll::Ready(next) = self.fan_out.poll_next_unpin(cx) {
             match next {
                 Some((node, Ok(reply))) => {
-                    if !self.nodes.contains(&node.id()) {
-                        self.nodes.push(node.id());
+                    if !self.nodes.contains(&node) {
+                        self.nodes.push(node);
                     }
-                    self.replies.push(node.id(), reply);
+                    self.replies.push(node, reply);
                     let decision =
                         guard(|| M::decide(&self.spec, &self.request, &mut self.replies));
                     let decision =
@@ -227,8 +225,8 @@ impl<M: Decide<Q>, Q> Running<M, Q> {
                         return Poll::Ready(end);
                     }
                 }
-                Some((node, Err(status))) => {
-                    self.errors.push(NodeError::new(&node, status));
+                Some((_, Err(error))) => {
+                    self.errors.push(error);
                     if !M::reachable(&self.spec, &self.replies, self.fan_out.len()) {
                         return Poll::Ready(Err(self.undecided()));
                     }
@@ -249,7 +247,7 @@ impl<M: Decide<Q>, Q> Running<M, Q> {
     /// Why a call ends that the nodes which are left cannot bring to a decision. The nodes know of the deadline, too,
     /// and their connections end with the manager: their errors may arrive before the call's own alarm.
     fn undecided(&self) -> QuorumCallErrorKind {
-        if self.configuration.tasks().is_closed() {
+        if self.fan_out.configuration().tasks().is_closed() {
             return QuorumCallErrorKind::Closed;
         }
         let late = |error: &NodeError| error.code() == tonic::Code::DeadlineExceeded;
@@ -269,11 +267,7 @@ impl<M: Decide<Q>, Q> Running<M, Q> {
             }
             Err(kind) => {
                 if kind == QuorumCallErrorKind::DeadlineExceeded {
-                    let late = self.fan_out.withdraw_late();
-                    let errors = late
-                        .iter()
-                        .map(|node| NodeError::new(node, Deadline::exceeded()));
-                    self.errors.extend(errors);
+                    self.errors.extend(self.fan_out.withdraw_late());
                 }
                 Err(QuorumCallError::new(
                     M::DESCRIPTOR.full_name(),

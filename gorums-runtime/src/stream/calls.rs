@@ -1,13 +1,20 @@
 //! The calls that wait for replies.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::time::Instant;
 use tonic::Status;
 
-use super::inbox::Inbox;
-use crate::NodeId;
+use super::free_places::FreePlaces;
+use super::inbox::{Delivery, Inbox};
+use super::message::StreamMessage;
+use super::places::Places;
+use super::stream_number::StreamNumber;
+use crate::observations::Observations;
+use crate::{MethodDescriptor, NodeId};
 
 /// How many bits of a call's number say where it is in the table. The rest say how often its place was taken before, so
 /// that a late reply is not mistaken for that of another call.
@@ -16,66 +23,83 @@ const PLACE_BITS: u32 = 24;
 /// The numbers of calls without replies: they have no place in the table.
 const ONE_WAY: u64 = 1 << 62;
 
+/// How many places keep the memory of their calls for those to come.
+const KEPT: usize = 1024;
+
 /// The calls of one manager that wait for replies. A call has one number on the streams to all nodes.
 ///
-/// A call is in the table for as long as it lives: when it ends, in whatever way, nothing of it is left.
+/// A call is in the table from when it is registered until it is released. Replies find it without a lock that all calls
+/// have in common.
 #[derive(Clone, Default)]
 pub(crate) struct Calls(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    places: Mutex<Places>,
+    places: Places<Place>,
+    free: FreePlaces,
     one_way: AtomicU64,
     ignored: AtomicU64,
 }
 
-#[derive(Default)]
-struct Places {
-    places: Vec<Place>,
-    free: Vec<usize>,
-}
+/// A place for one call after the other, in memory that no other shares a line of cache with.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Place(Mutex<Taken>);
 
-#[derive(Default)]
-struct Place {
+#[derive(Debug)]
+struct Taken {
     /// How often the place was taken.
     round: u64,
-    call: Option<Arc<Inbox>>,
+    inbox: Inbox,
 }
 
-/// A call's place in the table, which it leaves when this is dropped.
-pub(crate) struct Registration {
-    calls: Calls,
-    number: u64,
-}
+/// A call's place in the table.
+#[derive(Debug)]
+#[must_use = "a call that is not released keeps its place"]
+pub(crate) struct Registration(u64);
+
+/// The inbox of a call, locked.
+pub(crate) struct Opened<'a>(MutexGuard<'a, Taken>);
 
 impl Calls {
-    /// Gives a call a number.
-    pub(crate) fn register(&self, inbox: Arc<Inbox>) -> Result<Registration, Status> {
-        let mut places = self.lock();
-        let index = match places.free.pop() {
+    /// Gives a call of `method` that goes to `nodes` a number, and an inbox.
+    pub(crate) fn register(
+        &self,
+        method: &'static MethodDescriptor,
+        nodes: impl ExactSizeIterator<Item = NodeId>,
+        sent: Instant,
+    ) -> Result<Registration, Status> {
+        let index = match self.0.free.pop() {
             Some(index) => index,
-            // Place 0 is not used, so that the first call has the number 1.
-            None if places.places.len() + 1 < 1 << PLACE_BITS => {
-                places.places.push(Place::default());
-                places.places.len() - 1
-            }
-            None => return Err(Self::full()),
+            None => self.0.places.grow(most()).ok_or_else(Self::full)?,
         };
-        let place = &mut places.places[index];
-        place.call = Some(inbox);
-        let number = place.round << PLACE_BITS | (index as u64 + 1);
-        drop(places);
-        Ok(Registration {
-            calls: self.clone(),
-            number,
-        })
+        let mut place = self.place(index).ok_or_else(Self::full)?;
+        place.inbox.begin(method, nodes, sent);
+        // Place 0 is not used, so that the first call has the number 1.
+        Ok(Registration(place.round << PLACE_BITS | (index as u64 + 1)))
+    }
+
+    /// Takes a call out of the table: nothing of it is left.
+    pub(crate) fn release(&self, Registration(number): Registration) {
+        let Some((index, round)) = place_of(number) else {
+            return;
+        };
+        let Some(mut place) = self.place(index) else {
+            return;
+        };
+        let reader = place.inbox.end(index < KEPT);
+        // Bits 62 and 63 are those of other numbers.
+        place.round = (round + 1) & ((1 << (62 - PLACE_BITS)) - 1);
+        drop(place);
+        self.0.free.push(index);
+        drop(reader);
     }
 
     /// The status of a call that cannot be given a number.
     pub(crate) fn full() -> Status {
-        let most = (1u32 << PLACE_BITS) - 1;
         Status::resource_exhausted(format!(
-            "{most} calls of this manager wait for replies; let some of them end first"
+            "{} calls of this manager wait for replies; let some of them end first",
+            most()
         ))
     }
 
@@ -84,33 +108,46 @@ impl Calls {
         ONE_WAY | self.0.one_way.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The call with this number, if it waits for replies.
-    pub(crate) fn get(&self, number: u64) -> Option<Arc<Inbox>> {
-        let places = self.lock();
+    /// The inbox of a call with this number, if it waits for replies.
+    pub(crate) fn open(&self, number: u64) -> Option<Opened<'_>> {
         let (index, round) = place_of(number)?;
-        let place = places.places.get(index)?;
-        place.call.clone().filter(|_| place.round == round)
+        let place = self.place(index)?;
+        (place.round == round && place.inbox.is_used()).then_some(Opened(place))
+    }
+
+    /// Takes a reply to the call that it names, which `came` of `node`, whose latency is among `observations`.
+    pub(crate) fn deliver<'a>(
+        &self,
+        node: NodeId,
+        observations: &Observations,
+        message: StreamMessage<'a>,
+        came: Instant,
+    ) -> Delivery<'a> {
+        let Some(mut inbox) = self.open(message.number()) else {
+            return Delivery::Ignored(message);
+        };
+        let (delivery, reader) = inbox.deliver(node, observations, message, came);
+        // The reader would wait for the lock if it were woken with it.
+        drop(inbox);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        delivery
     }
 
     /// Fails all calls whose request to `node` was put on `stream`, which has broken.
-    pub(crate) fn lose(&self, node: NodeId, stream: u64, status: &Status) {
-        let calls: Vec<_> = {
-            let places = self.lock();
-            places
-                .places
-                .iter()
-                .filter_map(|place| place.call.clone())
-                .collect()
-        };
-        for call in calls {
-            call.lose(node, stream, status);
+    pub(crate) fn lose(&self, node: NodeId, stream: StreamNumber, status: &Status) {
+        for place in self.0.places.iter() {
+            let reader = place.lock().inbox.lose(node, stream, status);
+            if let Some(reader) = reader {
+                reader.wake();
+            }
         }
     }
 
     /// How many calls wait for replies.
     pub(crate) fn len(&self) -> usize {
-        let places = self.lock();
-        places.places.len() - places.free.len()
+        self.0.places.len().saturating_sub(self.0.free.len())
     }
 
     /// Notes that a message was received that no call waits for.
@@ -123,9 +160,25 @@ impl Calls {
         self.0.ignored.load(Ordering::Relaxed)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Places> {
-        self.0.places.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether both are handles to one table.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
+
+    fn place(&self, index: usize) -> Option<MutexGuard<'_, Taken>> {
+        self.0.places.get(index).map(Place::lock)
+    }
+}
+
+impl Place {
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many calls there may be.
+fn most() -> usize {
+    (1 << PLACE_BITS) - 1
 }
 
 /// The place that a number stands for, and how often it was taken before.
@@ -138,31 +191,30 @@ fn place_of(number: u64) -> Option<(usize, u64)> {
 impl Registration {
     /// The call's number.
     pub(crate) fn number(&self) -> u64 {
-        self.number
-    }
-
-    /// Whether the call is in this table.
-    pub(crate) fn is_among(&self, calls: &Calls) -> bool {
-        Arc::ptr_eq(&self.calls.0, &calls.0)
+        self.0
     }
 }
 
-impl Drop for Registration {
-    fn drop(&mut self) {
-        let Some((index, round)) = place_of(self.number) else {
-            return;
-        };
-        let mut places = self.calls.lock();
-        let Some(place) = places.places.get_mut(index) else {
-            return;
-        };
-        let inbox = place.call.take();
-        // Bits 62 and 63 are those of other numbers.
-        place.round = (round + 1) & ((1 << (62 - PLACE_BITS)) - 1);
-        places.free.push(index);
-        drop(places);
-        // Replies that nobody has read are dropped without the lock.
-        drop(inbox);
+impl Default for Taken {
+    fn default() -> Self {
+        Self {
+            round: 0,
+            inbox: Inbox::unused(),
+        }
+    }
+}
+
+impl Deref for Opened<'_> {
+    type Target = Inbox;
+
+    fn deref(&self) -> &Inbox {
+        &self.0.inbox
+    }
+}
+
+impl DerefMut for Opened<'_> {
+    fn deref_mut(&mut self) -> &mut Inbox {
+        &mut self.0.inbox
     }
 }
 
@@ -178,18 +230,18 @@ impl fmt::Debug for Calls {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::MethodDescriptor;
 
-    fn inbox() -> Arc<Inbox> {
+    fn register(calls: &Calls) -> Registration {
         static METHOD: MethodDescriptor = MethodDescriptor::new("p.S", "M", "/p.S/M");
-        Arc::new(Inbox::new(&METHOD, [NodeId::new(1)]))
+        let nodes = [NodeId::new(1)].into_iter();
+        let registered = calls.register(&METHOD, nodes, Instant::now());
+        registered.expect("there is room")
     }
 
     #[test]
     fn the_first_call_has_the_number_1_and_calls_at_once_have_different_ones() {
         let calls = Calls::default();
-        let first = calls.register(inbox()).expect("room");
-        let second = calls.register(inbox()).expect("room");
+        let (first, second) = (register(&calls), register(&calls));
         assert_eq!((first.number(), second.number()), (1, 2));
         assert_eq!(calls.len(), 2);
     }
@@ -197,23 +249,37 @@ mod tests {
     #[test]
     fn a_call_that_has_ended_leaves_nothing_and_its_number_is_not_used_again() {
         let calls = Calls::default();
-        let ended = calls.register(inbox()).expect("room").number();
+        let call = register(&calls);
+        let ended = call.number();
+        calls.release(call);
         assert_eq!(calls.len(), 0);
-        assert!(calls.get(ended).is_none());
-        let next = calls.register(inbox()).expect("room");
+        assert!(calls.open(ended).is_none());
+        let next = register(&calls);
         assert_ne!(next.number(), ended);
-        assert!(calls.get(ended).is_none());
-        assert!(calls.get(next.number()).is_some());
+        assert!(calls.open(ended).is_none());
+        assert!(calls.open(next.number()).is_some());
     }
 
     #[test]
     fn numbers_that_stand_for_no_call_are_not_found() {
         let calls = Calls::default();
-        let call = calls.register(inbox()).expect("room");
+        let call = register(&calls);
         for number in [0, 2, 1 << PLACE_BITS, u64::MAX, call.number() | 1 << 63] {
-            assert!(calls.get(number).is_none(), "{number:#x}");
+            assert!(calls.open(number).is_none(), "{number:#x}");
         }
         assert_ne!(calls.one_way(), calls.one_way());
-        assert!(calls.get(calls.one_way()).is_none());
+        assert!(calls.open(calls.one_way()).is_none());
+    }
+
+    #[test]
+    fn many_calls_at_once_are_found_by_their_numbers() {
+        let calls = Calls::default();
+        let many: Vec<_> = (0..3 * KEPT).map(|_| register(&calls)).collect();
+        assert_eq!(calls.len(), many.len());
+        for call in &many {
+            assert!(calls.open(call.number()).is_some());
+        }
+        many.into_iter().for_each(|call| calls.release(call));
+        assert_eq!(calls.len(), 0);
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::stream_number::StreamNumber;
+
 /// How many calls are remembered until it is known whether the node understands. It takes in more on a stream only once
 /// it has told that.
 const MOST: usize = 16_384;
@@ -15,7 +17,7 @@ enum Node {
     /// The node has not said anything yet. It is to be told of these calls.
     Silent(Vec<u64>),
     /// It does on this stream.
-    Understands(u64),
+    Understands(StreamNumber),
     DoesNot,
 }
 
@@ -26,7 +28,7 @@ impl Cancellations {
 
     /// The stream on which the node is to be told now that nobody waits for a call. If it may have to be later, that is
     /// noted.
-    pub(crate) fn are_told(&self, number: u64) -> Option<u64> {
+    pub(crate) fn are_told(&self, number: u64) -> Option<StreamNumber> {
         match &mut *self.lock() {
             Node::Silent(numbers) => {
                 if numbers.len() < MOST {
@@ -40,7 +42,7 @@ impl Cancellations {
     }
 
     /// Notes whether the node understands on `stream`. Returns the calls that it is to be told of now.
-    pub(crate) fn open(&self, stream: u64, understands: bool) -> Vec<u64> {
+    pub(crate) fn open(&self, stream: StreamNumber, understands: bool) -> Vec<u64> {
         let now = match understands {
             true => Node::Understands(stream),
             false => Node::DoesNot,
@@ -69,18 +71,19 @@ mod tests {
     fn a_node_is_told_of_the_calls_of_its_stream_once_it_understands() {
         let cancellations = Cancellations::new();
         assert_eq!(cancellations.are_told(1), None);
-        assert_eq!(cancellations.open(7, true), [1]);
-        assert_eq!(cancellations.are_told(2), Some(7));
+        let stream = StreamNumber::FIRST;
+        assert_eq!(cancellations.open(stream, true), [1]);
+        assert_eq!(cancellations.are_told(2), Some(stream));
         cancellations.close();
         assert_eq!(cancellations.are_told(3), None);
-        assert_eq!(cancellations.open(8, true), [3]);
+        assert_eq!(cancellations.open(stream.next(), true), [3]);
     }
 
     #[test]
     fn a_node_that_does_not_understand_is_told_nothing() {
         let cancellations = Cancellations::new();
         assert_eq!(cancellations.are_told(1), None);
-        assert!(cancellations.open(7, false).is_empty());
+        assert!(cancellations.open(StreamNumber::FIRST, false).is_empty());
         assert_eq!(cancellations.are_told(2), None);
     }
 
@@ -90,6 +93,6 @@ mod tests {
         for number in 0..2 * MOST as u64 {
             assert_eq!(cancellations.are_told(number), None);
         }
-        assert_eq!(cancellations.open(7, true).len(), MOST);
+        assert_eq!(cancellations.open(StreamNumber::FIRST, true).len(), MOST);
     }
 }

@@ -1,6 +1,8 @@
 //! Messages out of the bytes that they travel in.
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use std::ops::Range;
+
+use bytes::{BufMut, Bytes, BytesMut};
 use prost::DecodeError;
 use tonic::Status;
 
@@ -20,23 +22,36 @@ const AHEAD: usize = 1024 * 1024;
 pub(super) struct Deframer {
     /// How many bytes a message may have.
     most: usize,
-    /// What has come and is not looked at.
+    /// What has come.
     bytes: Bytes,
+    /// How many of them are looked at.
+    read: usize,
     /// The beginning of a message whose rest has not come.
     begun: BytesMut,
+    /// The message that was begun, or its beginning, while it is looked at.
+    gathered: Bytes,
     /// How many bytes of a message that is too large are still to come.
     skipped: usize,
 }
 
 /// A message that was received.
 #[derive(Debug)]
-pub(crate) enum Received {
+pub(crate) enum Received<'a> {
     /// One that can be read.
-    Message(StreamMessage),
+    Message(StreamMessage<'a>),
     /// One that cannot. The next one can all the same.
     Malformed(DecodeError),
     /// One that is larger than it may be: what could be told without reading it all.
-    TooLarge(StreamMessage, Status),
+    TooLarge(StreamMessage<'a>, Status),
+}
+
+/// Where the next message is.
+enum Next {
+    /// Among the bytes that have come.
+    InPlace(Range<usize>),
+    Gathered,
+    /// Its beginning is gathered, and it has so many bytes.
+    TooLarge(usize),
 }
 
 impl Deframer {
@@ -45,7 +60,9 @@ impl Deframer {
         Self {
             most,
             bytes: Bytes::new(),
+            read: 0,
             begun: BytesMut::new(),
+            gathered: Bytes::new(),
             skipped: 0,
         }
     }
@@ -62,25 +79,48 @@ impl Deframer {
     }
 
     /// The next message, if all of it has come. An error ends the stream: where the next message begins is not known.
-    pub(super) fn next(&mut self) -> Result<Option<Received>, Status> {
-        let skipped = self.skipped.min(self.bytes.len());
-        self.bytes.advance(skipped);
-        self.skipped -= skipped;
-        if self.bytes.is_empty() {
+    pub(super) fn next(&mut self) -> Result<Option<Received<'_>>, Status> {
+        let Some(next) = self.find()? else {
+            // Whoever reads into this memory can do so again.
+            self.bytes = Bytes::new();
+            self.gathered = Bytes::new();
+            self.read = 0;
+            return Ok(None);
+        };
+        Ok(Some(match next {
+            Next::InPlace(range) => decode(&self.bytes[range], &self.bytes),
+            Next::Gathered => decode(&self.gathered, &self.gathered),
+            Next::TooLarge(len) => {
+                let text = format!("the message has {len} bytes, and {} are taken", self.most);
+                let beginning = StreamMessage::decode_beginning(&self.gathered);
+                Received::TooLarge(beginning, Status::out_of_range(text))
+            }
+        }))
+    }
+
+    fn find(&mut self) -> Result<Option<Next>, Status> {
+        if self.skipped > 0 {
+            let skipped = self.skipped.min(self.bytes.len() - self.read);
+            self.read += skipped;
+            self.skipped -= skipped;
+        }
+        let rest = &self.bytes[self.read..];
+        if rest.is_empty() {
             return Ok(None);
         }
-        if self.begun.is_empty() && self.bytes.len() >= PREFIX {
-            let len = length(&self.bytes)?;
-            if len <= self.most && len <= self.bytes.len() - PREFIX {
-                self.bytes.advance(PREFIX);
-                return Ok(Some(decode(self.bytes.split_to(len))));
+        if self.begun.is_empty() && rest.len() >= PREFIX {
+            let len = length(rest)?;
+            if len <= self.most && len <= rest.len() - PREFIX {
+                let begin = self.read + PREFIX;
+                self.read = begin + len;
+                return Ok(Some(Next::InPlace(begin..self.read)));
             }
         }
-        self.begin()
+        self.find_begun()
     }
 
     /// Goes on with a message that comes in pieces, or is too large.
-    fn begin(&mut self) -> Result<Option<Received>, Status> {
+    fn find_begun(&mut self) -> Result<Option<Next>, Status> {
         if !self.gather(PREFIX) {
             return Ok(None);
         }
@@ -91,7 +131,8 @@ impl Deframer {
                 return Ok(None);
             }
             self.skipped = len - gist;
-            return Ok(Some(self.too_large(len)));
+            self.gathered = self.begun.split().freeze().slice(PREFIX..);
+            return Ok(Some(Next::TooLarge(len)));
         }
         let whole = PREFIX + len;
         self.begun
@@ -99,25 +140,18 @@ impl Deframer {
         if !self.gather(whole) {
             return Ok(None);
         }
-        let message = self.begun.split().freeze();
-        Ok(Some(decode(message.slice(PREFIX..))))
+        self.gathered = self.begun.split().freeze().slice(PREFIX..);
+        Ok(Some(Next::Gathered))
     }
 
     /// Gathers up to `len` bytes of the message that has begun. Whether they are there.
     fn gather(&mut self, len: usize) -> bool {
         let missing = len.saturating_sub(self.begun.len());
-        let piece = self.bytes.split_to(missing.min(self.bytes.len()));
+        let rest = &self.bytes[self.read..];
+        let piece = &rest[..missing.min(rest.len())];
         self.begun.put(piece);
+        self.read += piece.len();
         self.begun.len() >= len
-    }
-
-    fn too_large(&mut self, len: usize) -> Received {
-        let gist = self.begun.split().freeze().slice(PREFIX..);
-        let text = format!("the message has {len} bytes, and {} are taken", self.most);
-        Received::TooLarge(
-            StreamMessage::decode_beginning(gist),
-            Status::out_of_range(text),
-        )
     }
 }
 
@@ -137,8 +171,8 @@ fn length(prefix: &[u8]) -> Result<usize, Status> {
     }
 }
 
-fn decode(message: Bytes) -> Received {
-    match StreamMessage::decode(message) {
+fn decode<'a>(message: &'a [u8], source: &'a Bytes) -> Received<'a> {
+    match StreamMessage::decode(message, source) {
         Ok(message) => Received::Message(message),
         Err(error) => Received::Malformed(error),
     }
@@ -146,6 +180,8 @@ fn decode(message: Bytes) -> Received {
 
 #[cfg(test)]
 mod tests {
+    use tonic::Code;
+
     use super::super::head::{Head, MethodName};
     use super::*;
 
@@ -162,35 +198,39 @@ mod tests {
         Bytes::copy_from_slice(frame.as_slice())
     }
 
-    /// What comes out of `bytes` that come in pieces of `piece` bytes.
-    fn received(bytes: &[u8], piece: usize) -> Vec<Received> {
+    /// What a message tells of itself: its number and method, and why it is not taken.
+    type Told = (u64, Vec<u8>, Option<Code>);
+
+    /// What comes out of `bytes` that come in pieces of `piece` bytes; none of a message that cannot be read.
+    fn received(bytes: &[u8], piece: usize) -> Vec<Option<Told>> {
         let mut deframer = Deframer::new(MOST);
         let mut received = Vec::new();
         for piece in bytes.chunks(piece) {
             deframer.push(Bytes::copy_from_slice(piece));
             while let Some(next) = deframer.next().expect("it is not compressed") {
-                received.push(next);
+                let told = |message: &StreamMessage<'_>, code| {
+                    Some((message.number(), message.method().to_vec(), code))
+                };
+                received.push(match next {
+                    Received::Message(message) => told(&message, None),
+                    Received::TooLarge(message, status) => told(&message, Some(status.code())),
+                    Received::Malformed(_) => None,
+                });
             }
         }
         assert!(deframer.is_between_messages());
         received
     }
 
+    fn told(number: u64) -> Option<Told> {
+        Some((number, b"p.S.M".to_vec(), None))
+    }
+
     #[test]
     fn messages_are_the_same_however_their_bytes_are_cut() {
         let frames = [framed(1, 3), framed(2, 0), framed(3, 1500), framed(4, 1)].concat();
         for piece in 1..=frames.len() {
-            let received = received(&frames, piece);
-            assert_eq!(received.len(), 4);
-            for (number, message) in (1..).zip(received) {
-                let Received::Message(message) = message else {
-                    panic!("{message:?}");
-                };
-                assert_eq!(
-                    (message.number(), message.method()),
-                    (number, &b"p.S.M"[..])
-                );
-            }
+            assert_eq!(received(&frames, piece), [1, 2, 3, 4].map(told));
         }
     }
 
@@ -198,18 +238,8 @@ mod tests {
     fn a_message_that_is_too_large_is_told_of_and_the_next_one_is_read() {
         let frames = [framed(1, 3), framed(2, 9000), framed(3, 3)].concat();
         for piece in [1, 5, 6, 100, 1029, 4096, frames.len()] {
-            let received = received(&frames, piece);
-            let [
-                Received::Message(first),
-                Received::TooLarge(large, status),
-                Received::Message(last),
-            ] = &received[..]
-            else {
-                panic!("{received:?}");
-            };
-            let numbers = [first, large, last].map(StreamMessage::number);
-            assert_eq!((numbers, large.method()), ([1, 2, 3], &b"p.S.M"[..]));
-            assert_eq!(status.code(), tonic::Code::OutOfRange);
+            let large = Some((2, b"p.S.M".to_vec(), Some(Code::OutOfRange)));
+            assert_eq!(received(&frames, piece), [told(1), large, told(3)]);
         }
     }
 
@@ -219,18 +249,14 @@ mod tests {
         frame.put_u8(0);
         frame.put_u32(5000);
         frame.put_bytes(0xff, 5000);
-        let received = received(&frame, 777);
-        assert!(matches!(&received[..], [Received::TooLarge(large, _)] if large.number() == 0));
+        let told = Some((0, Vec::new(), Some(Code::OutOfRange)));
+        assert_eq!(received(&frame, 777), [told]);
     }
 
     #[test]
     fn a_message_that_cannot_be_read_does_not_hide_the_next_one() {
         let frames = [&[0, 0, 0, 0, 3, 0xff, 0xff, 0xff][..], &framed(2, 0)].concat();
-        let received = received(&frames, 4);
-        assert!(matches!(
-            received[..],
-            [Received::Malformed(_), Received::Message(_)]
-        ));
+        assert_eq!(received(&frames, 4), [None, told(2)]);
     }
 
     #[test]
@@ -249,5 +275,14 @@ mod tests {
         assert!(deframer.next().expect("it is a beginning").is_none());
         assert!(deframer.begun.capacity() < 2 * AHEAD);
         assert!(!deframer.is_between_messages());
+    }
+
+    #[test]
+    fn bytes_that_are_looked_at_are_not_kept() {
+        let mut deframer = Deframer::new(MOST);
+        let bytes = framed(1, 3);
+        deframer.push(bytes.clone());
+        while deframer.next().expect("it is a message").is_some() {}
+        assert!(bytes.is_unique());
     }
 }

@@ -2,7 +2,6 @@
 
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -13,15 +12,15 @@ use tokio::time::Instant;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
-use super::calls::{Calls, Registration};
+use super::calls::{Calls, Opened, Registration};
 use super::frame::Frame;
 use super::head::{Head, MethodName};
-use super::inbox::{Event, Inbox};
+use super::inbox::Event;
 use super::pending::Owner;
 use super::stragglers::Straggler;
 use crate::deadline::Deadline;
 use crate::fan_out::{PerNode, USUAL_NODES};
-use crate::{Configuration, Method, MethodDescriptor, Node, telemetry};
+use crate::{Configuration, Method, MethodDescriptor, Node, NodeError, NodeId, telemetry};
 
 /// A call on the streams to the nodes of a configuration. A stream of the nodes' replies and errors, in order of
 /// arrival.
@@ -29,9 +28,10 @@ use crate::{Configuration, Method, MethodDescriptor, Node, telemetry};
 /// Dropping it withdraws the call from the nodes that have not replied.
 pub(crate) struct StreamFanOut<R> {
     configuration: Configuration,
-    inbox: Arc<Inbox>,
-    /// None once the call is withdrawn, or if there was no number for it.
+    /// None once the call is withdrawn or let go, or if there was no number for it.
     registration: Option<Registration>,
+    /// The nodes that the request could not be put on the streams to, by their indices.
+    refused: Vec<(usize, Status)>,
     /// How many nodes may still reply.
     open: usize,
     sent: Instant,
@@ -44,16 +44,17 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
     /// Sends `request` to the nodes of `configuration`, in its order, or what `per_node` makes of it for each, if it
     /// makes one. A node whose queue is full fails at once.
     pub(crate) fn send<M: Method<Reply = R>>(
-        configuration: &Configuration,
+        configuration: Configuration,
         request: &M::Request,
         mut per_node: Option<PerNode<M::Request>>,
         metadata: Option<&MetadataMap>,
         deadline: Deadline,
     ) -> Self {
-        let mut call = Self::new::<M>(configuration.clone(), deadline);
+        let mut call = Self::new::<M>(configuration, deadline);
         let head = call.head(&M::DESCRIPTOR, metadata);
         let mut shared = None;
-        for (index, node) in configuration.nodes().enumerate() {
+        let (mut refused, mut skipped) = (Vec::new(), 0);
+        for (index, node) in call.configuration.nodes().enumerate() {
             let own;
             let frame = match &mut per_node {
                 None => shared.get_or_insert_with(|| encode(&head, request, node)),
@@ -63,7 +64,7 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
                         &own
                     }
                     None => {
-                        call.skip(index);
+                        skipped += 1;
                         continue;
                     }
                 },
@@ -75,9 +76,13 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
                 Err(status) => Err(status.clone()),
             };
             if let Err(status) = sent {
-                call.inbox.refuse(index, status);
+                refused.push((index, status));
             }
         }
+        // They are told in their order, from the end.
+        refused.reverse();
+        call.refused = refused;
+        call.open -= skipped;
         call
     }
 
@@ -89,12 +94,12 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
         metadata: Option<&MetadataMap>,
     ) -> Result<R, Status> {
         // The caller waits until the deadline, and then drops this.
-        let call = Self::new::<M>(Configuration::of_one(node), Deadline::none());
+        let mut call = Self::new::<M>(Configuration::of_one(node), Deadline::none());
         let head = call.head(&M::DESCRIPTOR, metadata);
         let frame = encode(&head, request, node)?;
         let owner = call.owner(0, node)?;
         node.stream().send_when_room(frame, owner).await?;
-        let (_, event) = std::future::poll_fn(|cx| call.inbox.poll_next(cx)).await;
+        let (_, event) = std::future::poll_fn(|cx| call.poll_event(cx)).await;
         match event {
             Event::Reply { payload, .. } => decode(payload, node),
             Event::Failed(status) => Err(status),
@@ -104,19 +109,16 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
 
     /// A call that has its number, and is not sent.
     fn new<M: Method<Reply = R>>(configuration: Configuration, deadline: Deadline) -> Self {
-        let inbox = Arc::new(Inbox::new(&M::DESCRIPTOR, configuration.node_ids()));
-        let calls = configuration
-            .nodes()
-            .next()
-            .map(|node| node.stream().calls());
+        let sent = Instant::now();
+        let nodes = configuration.node_ids();
         // Without a number each node refuses the call.
-        let registration = calls.and_then(|calls| calls.register(Arc::clone(&inbox)).ok());
+        let registration = calls(&configuration).register(&M::DESCRIPTOR, nodes, sent);
         Self {
             open: configuration.size(),
             configuration,
-            inbox,
-            registration,
-            sent: Instant::now(),
+            registration: registration.ok(),
+            refused: Vec::new(),
+            sent,
             deadline,
             streams_replies: M::DESCRIPTOR.streams_replies(),
             _reply: PhantomData,
@@ -137,52 +139,63 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
     }
 
     /// The owner of the message for the node at `index`.
-    fn owner(&self, index: usize, node: &Node) -> Result<Owner, Status> {
-        let registration = self.registration.as_ref().ok_or_else(Calls::full)?;
-        if !registration.is_among(node.stream().calls()) {
+    fn owner<'a>(&'a self, index: usize, node: &Node) -> Result<Owner<'a>, Status> {
+        let calls = self.calls();
+        if self.registration.is_none() {
+            return Err(Calls::full());
+        }
+        if !calls.is(node.stream().calls()) {
             let text = "the node belongs to another manager than the first of its configuration";
             return Err(Status::failed_precondition(text));
         }
-        Ok(Owner::Call(Arc::clone(&self.inbox), index))
+        Ok(Owner::Call {
+            calls,
+            number: self.number(),
+            index,
+        })
     }
 
-    /// Leaves the node at `index` out.
-    fn skip(&mut self, index: usize) {
-        self.inbox.close(index);
-        self.open -= 1;
+    /// What happens next, and at which node's index.
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<(usize, Event)> {
+        if let Some((index, status)) = self.refused.pop() {
+            return Poll::Ready((index, Event::Failed(status)));
+        }
+        match self.inbox() {
+            Some(mut inbox) => inbox.poll_next(cx),
+            None => Poll::Pending,
+        }
     }
 
-    fn take(&mut self, index: usize, event: Event) -> Option<(Node, Result<R, Status>)> {
-        let node = self.configuration.nodes().nth(index)?.clone();
-        match event {
-            Event::Reply { payload, came } => {
-                let reply = decode(payload, &node);
+    fn take(&mut self, index: usize, event: Event) -> Option<(NodeId, Result<R, NodeError>)> {
+        let node = self.configuration.nodes().nth(index)?;
+        let outcome = match event {
+            Event::Reply { payload, latency } => {
+                let reply = decode(payload, node);
                 if !self.streams_replies || reply.is_err() {
                     self.open -= 1;
                 }
                 if self.streams_replies && reply.is_err() {
-                    self.inbox.close(index);
+                    if let Some(mut inbox) = self.inbox() {
+                        inbox.close(index);
+                    }
                     node.stream().cancel(self.number());
                 }
-                let reply = match reply {
-                    Ok(reply) => {
-                        self.observe(&node, came);
-                        Ok(reply)
-                    }
-                    Err(status) => Err(node.fail(self.sent, status)),
-                };
-                Some((node, reply))
+                if reply.is_ok() {
+                    telemetry::replied(node, || latency);
+                }
+                reply
             }
             Event::End => {
                 self.open -= 1;
-                None
+                return None;
             }
             Event::Failed(status) => {
                 self.open -= 1;
-                let status = node.fail(self.sent, status);
-                Some((node, Err(status)))
+                Err(status)
             }
-        }
+        };
+        let outcome = outcome.map_err(|status| NodeError::new(node, node.fail(self.sent, status)));
+        Some((node.id(), outcome))
     }
 }
 
@@ -193,8 +206,7 @@ fn encode(head: &Head<'_>, request: &impl Message, node: &Node) -> Result<Frame,
 }
 
 fn decode<R: Message + Default>(payload: Bytes, node: &Node) -> Result<R, Status> {
-    let most = node.message_options().max_reply_size;
-    let bytes = payload.len();
+    let (bytes, most) = (payload.len(), node.message_options().max_reply_size);
     if bytes > most {
         let text = format!("the reply has {bytes} bytes, and {most} are taken");
         return Err(Status::out_of_range(text));
@@ -204,19 +216,25 @@ fn decode<R: Message + Default>(payload: Bytes, node: &Node) -> Result<R, Status
 }
 
 impl<R> StreamFanOut<R> {
+    /// The nodes that the call goes to.
+    pub(crate) fn configuration(&self) -> &Configuration {
+        &self.configuration
+    }
+
     /// How many nodes may still reply.
     pub(crate) fn len(&self) -> usize {
         self.open
     }
 
-    /// Withdraws the call because its deadline has passed, and returns the nodes that have not replied.
-    pub(crate) fn withdraw_late(&mut self) -> Vec<Node> {
-        let late = self.withdraw();
+    /// Withdraws the call because its deadline has passed, and returns the errors of the nodes that have not replied.
+    pub(crate) fn withdraw_late(&mut self) -> Vec<NodeError> {
         self.open = 0;
-        for node in &late {
-            node.fail(self.sent, Deadline::exceeded());
-        }
-        late
+        let late = self.withdraw();
+        let late = late.iter().map(|node| {
+            let status = node.fail(self.sent, Deadline::exceeded());
+            NodeError::new(node, status)
+        });
+        late.collect()
     }
 
     /// Lets the call go on without its caller, within the nodes' bounds. Late replies are ignored, but observed.
@@ -227,53 +245,61 @@ impl<R> StreamFanOut<R> {
         let (sent, number) = (self.sent, registration.number());
         let node = |index| self.configuration.nodes().nth(index);
         let mut withdrawn = SmallVec::<[_; USUAL_NODES]>::new();
-        self.inbox.let_go(|index, stream| {
-            let Some(node) = node(index) else { return };
-            let oldest = node.stream().let_go(Straggler {
-                number,
-                stream,
-                sent,
-                deadline: self.deadline,
-                streams_replies: self.streams_replies,
-            });
-            withdrawn.extend(oldest.map(|oldest| (node, oldest)));
-        });
+        let calls = self.calls();
+        if let Some(mut inbox) = calls.open(number) {
+            while let Some((index, event)) = inbox.next_unread() {
+                match (event, node(index)) {
+                    (Event::Failed(status), Some(node)) => drop(node.fail(sent, status)),
+                    (Event::Reply { latency, .. }, Some(node)) => {
+                        telemetry::replied(node, || latency);
+                    }
+                    _ => {}
+                }
+            }
+            // While the inbox is open no reply comes that would find the call neither here nor there.
+            for (index, stream) in inbox.outstanding() {
+                let Some(node) = node(index) else { continue };
+                let oldest = node.stream().let_go(Straggler {
+                    number,
+                    stream,
+                    sent,
+                    deadline: self.deadline,
+                    streams_replies: self.streams_replies,
+                });
+                withdrawn.extend(oldest.map(|oldest| (node, oldest)));
+            }
+            inbox.close_all();
+        }
+        calls.release(registration);
         for (node, number) in withdrawn {
             node.stream().cancel(number);
         }
-        while let Some((index, event)) = self.inbox.next_unread() {
-            match (event, node(index)) {
-                (Event::Failed(status), Some(node)) => drop(node.fail(sent, status)),
-                (Event::Reply { came, .. }, Some(node)) => self.observe(node, came),
-                _ => {}
-            }
-        }
     }
 
-    /// Takes in that a reply came of `node`.
-    fn observe(&self, node: &Node, came: Instant) {
-        let latency = came.saturating_duration_since(self.sent);
-        if self.streams_replies {
-            telemetry::replied(node, latency);
-        } else {
-            node.answered(latency);
-        }
-    }
-
-    fn withdraw(&mut self) -> Vec<Node> {
+    fn withdraw(&mut self) -> SmallVec<[Node; USUAL_NODES]> {
         let Some(registration) = self.registration.take() else {
-            return Vec::new();
+            return SmallVec::new();
         };
-        self.inbox.withdraw();
-        let outstanding = self.inbox.outstanding();
-        let nodes = outstanding.into_iter();
-        let nodes: Vec<_> = nodes
-            .filter_map(|index| self.configuration.nodes().nth(index).cloned())
-            .collect();
-        for node in &nodes {
-            node.stream().cancel(registration.number());
+        let (calls, number) = (self.calls(), registration.number());
+        let nodes = |index| self.configuration.nodes().nth(index).cloned();
+        let late = calls.open(number).map(|inbox| {
+            let outstanding = inbox.outstanding();
+            outstanding.filter_map(|(index, _)| nodes(index)).collect()
+        });
+        calls.release(registration);
+        let late: SmallVec<[Node; USUAL_NODES]> = late.unwrap_or_default();
+        for node in &late {
+            node.stream().cancel(number);
         }
-        nodes
+        late
+    }
+
+    fn inbox(&self) -> Option<Opened<'_>> {
+        self.calls().open(self.registration.as_ref()?.number())
+    }
+
+    fn calls(&self) -> &Calls {
+        calls(&self.configuration)
     }
 
     fn number(&self) -> u64 {
@@ -281,15 +307,20 @@ impl<R> StreamFanOut<R> {
     }
 }
 
+/// The calls that the nodes of a configuration, which are those of one manager, have in common.
+fn calls(configuration: &Configuration) -> &Calls {
+    configuration.any_node().stream().calls()
+}
+
 // Nothing in it is pinned.
 impl<R> Unpin for StreamFanOut<R> {}
 
 impl<R: Message + Default + 'static> Stream for StreamFanOut<R> {
-    type Item = (Node, Result<R, Status>);
+    type Item = (NodeId, Result<R, NodeError>);
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         while self.open > 0 {
-            let (index, event) = ready!(self.inbox.poll_next(cx));
+            let (index, event) = ready!(self.poll_event(cx));
             if let Some(outcome) = self.take(index, event) {
                 return Poll::Ready(Some(outcome));
             }

@@ -13,14 +13,14 @@ use crate::MethodDescriptor;
 const PREFIX: usize = 5;
 
 /// The keys of the fields of a `stream.Message`, and of its entries: all but the number are of variable length.
-mod key {
-    pub(super) const NUMBER: u8 = 1 << 3;
-    pub(super) const METHOD: u8 = 2 << 3 | 2;
-    pub(super) const STATUS: u8 = 3 << 3 | 2;
-    pub(super) const ENTRY: u8 = 4 << 3 | 2;
-    pub(super) const PAYLOAD: u8 = 5 << 3 | 2;
-    pub(super) const ENTRY_KEY: u8 = 1 << 3 | 2;
-    pub(super) const ENTRY_VALUE: u8 = 2 << 3 | 2;
+pub(super) mod key {
+    pub(crate) const NUMBER: u8 = 1 << 3;
+    pub(crate) const METHOD: u8 = 2 << 3 | 2;
+    pub(crate) const STATUS: u8 = 3 << 3 | 2;
+    pub(crate) const ENTRY: u8 = 4 << 3 | 2;
+    pub(crate) const PAYLOAD: u8 = 5 << 3 | 2;
+    pub(crate) const ENTRY_KEY: u8 = 1 << 3 | 2;
+    pub(crate) const ENTRY_VALUE: u8 = 2 << 3 | 2;
 }
 
 /// The entry of a message that ends a stream of replies.
@@ -255,7 +255,7 @@ mod tests {
         };
         let frame = head.with(&payload).expect("it is small");
         let bytes = Bytes::copy_from_slice(message(&frame));
-        let mut read = StreamMessage::decode(bytes).expect("it is well-formed");
+        let mut read = StreamMessage::decode(&bytes, &bytes).expect("it is well-formed");
         assert_eq!(read.number(), head.number);
         assert_eq!(read.method(), b"proto.Storage.ReadQC");
         assert_eq!(
@@ -265,7 +265,7 @@ mod tests {
         assert!(read.has(END) && read.has("trace") && !read.has(CANCEL));
         let mut back = MetadataMap::new();
         super::super::message::add_entries(&mut back, &read.take_entries());
-        assert_eq!(Entry::decode(read.into_payload()), Ok(payload));
+        assert_eq!(Entry::decode(read.payload().bytes()), Ok(payload));
         assert_eq!(back.get("trace"), metadata.get("trace"));
         assert_eq!(back.get_bin("raw-bin"), metadata.get_bin("raw-bin"));
     }

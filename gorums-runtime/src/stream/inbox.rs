@@ -1,210 +1,286 @@
 //! What has come back of one call.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
 use tokio::time::Instant;
 use tonic::Status;
 
 use super::head::END;
 use super::message::StreamMessage;
+use super::payload::Payload;
+use super::stream_number::StreamNumber;
 use crate::fan_out::USUAL_NODES;
+use crate::observations::Observations;
 use crate::{MethodDescriptor, NodeId};
 
 /// How many replies of one streaming call may wait for their reader. The stream between two peers is all calls', so
 /// that it cannot wait for one of them.
 const UNREAD: usize = 16_384;
 
-/// The replies to one call that its caller has not looked at yet, and which nodes are still to reply.
+/// How many bytes a small reply has, at most.
+const SMALL: u16 = 512;
+
+/// For how many replies, and for how many bytes of them, the memory is kept for the next call.
+const KEPT: usize = 64;
+const KEPT_BYTES: usize = 8 * 1024;
+
+/// The replies to one call that its caller has not looked at yet, and which nodes are still to reply. Calls that follow
+/// each other use its memory again.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     method: &'static MethodDescriptor,
-    withdrawn: AtomicBool,
-    asked: SmallVec<[Asked; USUAL_NODES]>,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    events: Events,
+    sent: Instant,
     reader: Option<Waker>,
-}
-
-/// What has come of a call and is not read, in order of arrival.
-#[derive(Debug, Default)]
-struct Events {
-    events: SmallVec<[(usize, Event); USUAL_NODES]>,
-    /// How many of them are read.
-    read: usize,
+    asked: SmallVec<[Asked; USUAL_NODES]>,
+    unread: VecDeque<Unread>,
+    /// The bytes of the small replies among them, in the same order. Were these shared with the others that have come at
+    /// once, callers that run beside each other would count their uses in the same place.
+    small: BytesMut,
+    /// What else has come, in the same order.
+    other: VecDeque<Other>,
 }
 
 /// A node that the call goes to.
 #[derive(Debug)]
 struct Asked {
     node: NodeId,
-    /// The stream that the request was put on, while there is more to come on it; else [`NOWHERE`](Self::NOWHERE).
-    ///
-    /// It is set before the request can be answered, and taken back with the inbox locked.
-    stream: AtomicU64,
+    /// The stream that the request was put on, while there is more to come on it.
+    stream: Option<StreamNumber>,
 }
 
 /// What comes of a call on one node.
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// A reply; the only one, unless the method streams.
-    Reply { payload: Bytes, came: Instant },
+    /// A reply; the only one, unless the method streams. It came so long after the request was sent.
+    Reply { payload: Bytes, latency: Duration },
     /// There are no more replies.
     End,
     /// The call failed on the node.
     Failed(Status),
 }
 
+/// What has come of the node at an index, and is not read.
+#[derive(Debug)]
+struct Unread {
+    index: u32,
+    what: What,
+    /// How long it took, in nanoseconds.
+    latency: u64,
+}
+
+#[derive(Debug)]
+enum What {
+    /// A reply of so many bytes, among the small ones.
+    Small(u16),
+    Other,
+    End,
+}
+
+/// What is not in every call.
+#[derive(Debug)]
+enum Other {
+    Large(Bytes),
+    Failed(Status),
+}
+
 /// What became of a message that was received.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Delivery {
+pub(crate) enum Delivery<'a> {
     /// Its call has it.
     Taken,
     /// Its call does not wait for it.
-    Ignored(StreamMessage),
+    Ignored(StreamMessage<'a>),
     /// There is no room for it: the call has failed on the node, and is to be withdrawn there.
     Overflow,
 }
 
 impl Inbox {
-    /// The inbox of a call of `method` that goes to `nodes`.
-    pub(crate) fn new(
-        method: &'static MethodDescriptor,
-        nodes: impl IntoIterator<Item = NodeId>,
-    ) -> Self {
+    /// An inbox that no call has.
+    pub(super) fn unused() -> Self {
+        static NONE: MethodDescriptor = MethodDescriptor::new("", "", "");
         Self {
-            method,
-            withdrawn: AtomicBool::new(false),
-            asked: nodes.into_iter().map(Asked::new).collect(),
-            state: Mutex::default(),
+            method: &NONE,
+            sent: Instant::now(),
+            reader: None,
+            asked: SmallVec::new(),
+            unread: VecDeque::new(),
+            small: BytesMut::new(),
+            other: VecDeque::new(),
         }
+    }
+
+    /// Makes it the inbox of a call of `method` that goes to `nodes`.
+    pub(super) fn begin(
+        &mut self,
+        method: &'static MethodDescriptor,
+        nodes: impl ExactSizeIterator<Item = NodeId>,
+        sent: Instant,
+    ) {
+        self.method = method;
+        self.sent = sent;
+        self.unread.reserve(nodes.len());
+        let asked = |node| Asked { node, stream: None };
+        self.asked.extend(nodes.map(asked));
+    }
+
+    /// Makes it an inbox that no call has. Returns the reader, which is to be dropped without a lock.
+    pub(super) fn end(&mut self, keep_memory: bool) -> Option<Waker> {
+        let reader = self.reader.take();
+        if keep_memory && self.unread.capacity() <= KEPT && self.small.capacity() <= KEPT_BYTES {
+            self.asked.clear();
+            self.unread.clear();
+            self.small.clear();
+            self.other.clear();
+        } else {
+            *self = Self::unused();
+        }
+        reader
+    }
+
+    /// Whether it is that of a call.
+    pub(super) fn is_used(&self) -> bool {
+        !self.asked.is_empty()
     }
 
     /// Notes that the request for the node at `index` was put on a stream.
-    pub(crate) fn sent(&self, index: usize, stream: u64) {
-        if let Some(asked) = self.asked.get(index) {
-            asked.stream.store(stream, Ordering::Release);
+    pub(crate) fn sent(&mut self, index: usize, stream: StreamNumber) {
+        if let Some(asked) = self.asked.get_mut(index) {
+            asked.stream = Some(stream);
         }
     }
 
-    /// Takes in a reply that `came` of `node`.
-    pub(crate) fn deliver(&self, node: NodeId, message: StreamMessage, came: Instant) -> Delivery {
-        let mut state = self.lock();
-        let waits = |asked: &Asked| asked.node == node && asked.stream().is_some();
+    /// Takes in a reply that `came` of `node`, whose latency is among `observations`. Also returns the reader to wake.
+    pub(super) fn deliver<'a>(
+        &mut self,
+        node: NodeId,
+        observations: &Observations,
+        message: StreamMessage<'a>,
+        came: Instant,
+    ) -> (Delivery<'a>, Option<Waker>) {
+        let waits = |asked: &Asked| asked.node == node && asked.stream.is_some();
         let Some(index) = self.asked.iter().position(waits) else {
-            return Delivery::Ignored(message);
+            return (Delivery::Ignored(message), None);
         };
         let streams = self.method.streams_replies();
         let mut delivery = Delivery::Taken;
-        let event = if let Some(status) = message.failure() {
-            Event::Failed(status)
+        let failed = if let Some(status) = message.failure() {
+            Some(status)
         } else if !self.is_of_method(message.method()) {
             let method = self.method.full_name();
-            Event::Failed(Status::internal(format!(
+            Some(Status::internal(format!(
                 "the node answered {method} with a reply of another method"
             )))
-        } else if streams && message.has(END) {
-            Event::End
-        } else if streams && state.events.len() >= UNREAD {
+        } else if streams && self.unread.len() >= UNREAD {
             delivery = Delivery::Overflow;
-            Event::Failed(Status::resource_exhausted(format!(
+            Some(Status::resource_exhausted(format!(
                 "the caller left {UNREAD} replies unread"
             )))
         } else {
-            let payload = message.into_payload();
-            Event::Reply { payload, came }
+            None
         };
-        if !streams || !matches!(event, Event::Reply { .. }) {
-            self.asked[index].end();
-        }
-        state.push(index, event);
-        delivery
+        let latency = came.saturating_duration_since(self.sent);
+        let what = if let Some(status) = failed {
+            self.asked[index].stream = None;
+            self.set_aside(Other::Failed(status))
+        } else if streams && message.has(END) {
+            self.asked[index].stream = None;
+            What::End
+        } else {
+            if !streams {
+                self.asked[index].stream = None;
+                observations.measure(latency);
+            }
+            self.keep(message.payload())
+        };
+        (delivery, self.push(index, what, latency))
     }
 
-    /// Fails the call on the node at `index`, whose request cannot be sent.
-    pub(crate) fn refuse(&self, index: usize, status: Status) {
-        let mut state = self.lock();
-        if let Some(asked) = self.asked.get(index) {
-            asked.end();
-            state.push(index, Event::Failed(status));
+    /// Fails the call on `node` if its request was put on `stream`, which has broken. Returns the reader to wake.
+    pub(super) fn lose(
+        &mut self,
+        node: NodeId,
+        stream: StreamNumber,
+        status: &Status,
+    ) -> Option<Waker> {
+        let lost = |asked: &Asked| asked.node == node && asked.stream == Some(stream);
+        let index = self.asked.iter().position(lost)?;
+        self.asked[index].stream = None;
+        let what = self.set_aside(Other::Failed(status.clone()));
+        self.push(index, what, Duration::ZERO)
+    }
+
+    /// Takes nothing more of the node at `index`.
+    pub(crate) fn close(&mut self, index: usize) {
+        if let Some(asked) = self.asked.get_mut(index) {
+            asked.stream = None;
         }
     }
 
-    /// Fails the call on `node` if its request was put on `stream`, which has broken.
-    pub(crate) fn lose(&self, node: NodeId, stream: u64, status: &Status) {
-        let mut state = self.lock();
-        let lost = |asked: &Asked| asked.node == node && asked.stream() == Some(stream);
-        if let Some(index) = self.asked.iter().position(lost) {
-            self.asked[index].end();
-            state.push(index, Event::Failed(status.clone()));
-        }
-    }
-
-    /// Takes nothing, or no more, of the node at `index`.
-    pub(crate) fn close(&self, index: usize) {
-        let _state = self.lock();
-        if let Some(asked) = self.asked.get(index) {
-            asked.end();
-        }
+    /// Takes nothing more of any node.
+    pub(crate) fn close_all(&mut self) {
+        self.asked.iter_mut().for_each(|asked| asked.stream = None);
     }
 
     /// What happens next, and at which node's index.
-    pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<(usize, Event)> {
-        let mut state = self.lock();
-        if let Some(event) = state.events.pop() {
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<(usize, Event)> {
+        if let Some(event) = self.next_unread() {
             return Poll::Ready(event);
         }
-        match &mut state.reader {
+        match &mut self.reader {
             Some(reader) => reader.clone_from(cx.waker()),
-            None => state.reader = Some(cx.waker().clone()),
+            None => self.reader = Some(cx.waker().clone()),
         }
         Poll::Pending
     }
 
-    /// Lets the call go on without its caller: nothing more is taken in.
-    ///
-    /// `goes_on` is told of each node that has not replied, and of the stream that its request was put on, before that
-    /// node's reply can come here and be missed.
-    pub(crate) fn let_go(&self, mut goes_on: impl FnMut(usize, u64)) {
-        let _state = self.lock();
-        for (index, asked) in self.asked.iter().enumerate() {
-            if let Some(stream) = asked.stream() {
-                asked.end();
-                goes_on(index, stream);
+    /// What has happened and was not read, and at which node's index.
+    pub(crate) fn next_unread(&mut self) -> Option<(usize, Event)> {
+        let Unread {
+            index,
+            what,
+            latency,
+        } = self.unread.pop_front()?;
+        let latency = Duration::from_nanos(latency);
+        let event = match what {
+            What::Small(len) => Event::Reply {
+                payload: self.small.split_to(len.into()).freeze(),
+                latency,
+            },
+            What::Other => match self.other.pop_front()? {
+                Other::Large(payload) => Event::Reply { payload, latency },
+                Other::Failed(status) => Event::Failed(status),
+            },
+            What::End => Event::End,
+        };
+        Some((index as usize, event))
+    }
+
+    /// The indices of the nodes whose requests were sent, and that have not replied, with the streams that the requests
+    /// were put on.
+    pub(crate) fn outstanding(&self) -> impl Iterator<Item = (usize, StreamNumber)> {
+        let asked = self.asked.iter().enumerate();
+        asked.filter_map(|(index, asked)| Some((index, asked.stream?)))
+    }
+
+    /// Keeps a reply until it is read.
+    fn keep(&mut self, payload: Payload<'_>) -> What {
+        let bytes = payload.bytes();
+        match u16::try_from(bytes.len()) {
+            Ok(len) if len <= SMALL => {
+                self.small.extend_from_slice(bytes);
+                What::Small(len)
             }
+            _ => self.set_aside(Other::Large(payload.share())),
         }
     }
 
-    /// What has happened and was not read, and at which node's index.
-    pub(crate) fn next_unread(&self) -> Option<(usize, Event)> {
-        self.lock().events.pop()
-    }
-
-    /// The indices of the nodes whose requests were sent, and that have not replied.
-    pub(crate) fn outstanding(&self) -> Vec<usize> {
-        let _state = self.lock();
-        let asked = self.asked.iter().enumerate();
-        asked
-            .filter(|(_, asked)| asked.stream().is_some())
-            .map(|(index, _)| index)
-            .collect()
-    }
-
-    /// Notes that nobody waits for the call: a request that is still on its way out need not be sent.
-    pub(crate) fn withdraw(&self) {
-        self.withdrawn.store(true, Ordering::Release);
-    }
-
-    /// Whether nobody waits for the call.
-    pub(crate) fn is_withdrawn(&self) -> bool {
-        self.withdrawn.load(Ordering::Acquire)
+    fn set_aside(&mut self, other: Other) -> What {
+        self.other.push_back(other);
+        What::Other
     }
 
     /// Whether a reply names this call's method.
@@ -215,61 +291,14 @@ impl Inbox {
             .is_some_and(|rest| rest == method.as_bytes())
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Asked {
-    /// No stream has this number.
-    const NOWHERE: u64 = u64::MAX;
-
-    fn new(node: NodeId) -> Self {
-        Self {
-            node,
-            stream: AtomicU64::new(Self::NOWHERE),
-        }
-    }
-
-    /// The stream on which there is more to come.
-    fn stream(&self) -> Option<u64> {
-        let stream = self.stream.load(Ordering::Acquire);
-        (stream != Self::NOWHERE).then_some(stream)
-    }
-
-    /// Notes that there is no more to come.
-    fn end(&self) {
-        self.stream.store(Self::NOWHERE, Ordering::Release);
-    }
-}
-
-impl State {
-    fn push(&mut self, index: usize, event: Event) {
-        self.events.events.push((index, event));
-        if let Some(reader) = self.reader.take() {
-            reader.wake();
-        }
-    }
-}
-
-impl Events {
-    fn len(&self) -> usize {
-        self.events.len() - self.read
-    }
-
-    fn pop(&mut self) -> Option<(usize, Event)> {
-        let (index, event) = self.events.get_mut(self.read)?;
-        let event = (*index, std::mem::replace(event, Event::End));
-        self.read += 1;
-        if self.read == self.events.len() {
-            self.events.clear();
-            self.read = 0;
-        } else if self.read >= USUAL_NODES && 2 * self.read >= self.events.len() {
-            // A reader that never catches up does not keep what it has read.
-            self.events.drain(..self.read);
-            self.read = 0;
-        }
-        Some(event)
+    fn push(&mut self, index: usize, what: What, latency: Duration) -> Option<Waker> {
+        self.unread.push_back(Unread {
+            // There are no more nodes than a u32 counts: each has an id of that size.
+            index: index as u32,
+            what,
+            latency: u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX),
+        });
+        self.reader.take()
     }
 }
 
@@ -282,64 +311,63 @@ mod tests {
     static UNARY: MethodDescriptor = MethodDescriptor::new("p.S", "M", "/p.S/M");
     static STREAMING: MethodDescriptor = UNARY.with_reply_stream();
 
-    fn poll(inbox: &Inbox) -> Option<(usize, Event)> {
-        let mut cx = Context::from_waker(Waker::noop());
-        match inbox.poll_next(&mut cx) {
-            Poll::Ready(event) => Some(event),
-            Poll::Pending => None,
-        }
+    /// The inbox of a call to the node 1, which was sent on the second stream.
+    fn sent(method: &'static MethodDescriptor) -> Inbox {
+        let mut inbox = Inbox::unused();
+        inbox.begin(method, [NodeId::new(1)].into_iter(), Instant::now());
+        inbox.sent(0, StreamNumber::FIRST.next());
+        inbox
     }
 
-    fn reply(number: u8) -> StreamMessage {
-        let bytes = [b"\x12\x05p.S.M\x2a\x01", &[number][..]].concat();
-        StreamMessage::decode(bytes.into()).expect("it is well-formed")
+    /// What happens next at the node: the last byte of its reply, or none if the call failed there.
+    fn poll(inbox: &mut Inbox) -> Poll<Option<u8>> {
+        let mut cx = Context::from_waker(Waker::noop());
+        inbox.poll_next(&mut cx).map(|(index, event)| match event {
+            Event::Reply { payload, .. } if index == 0 => payload.last().copied(),
+            _ => None,
+        })
+    }
+
+    /// Delivers a reply of the node 1. Whether it is taken.
+    fn deliver(inbox: &mut Inbox, number: u8) -> Option<bool> {
+        let bytes = Bytes::from([b"\x12\x05p.S.M\x2a\x01", &[number][..]].concat());
+        let reply = StreamMessage::decode(&bytes, &bytes).expect("it is well-formed");
+        let (node, observations) = (NodeId::new(1), Observations::new());
+        let (delivery, _) = inbox.deliver(node, &observations, reply, Instant::now());
+        match delivery {
+            Delivery::Taken => Some(true),
+            Delivery::Ignored(_) => Some(false),
+            Delivery::Overflow => None,
+        }
     }
 
     #[test]
     fn a_node_answers_once_unless_the_method_streams() {
-        let method = &UNARY;
+        let mut inbox = Inbox::unused();
         let nodes = [1, 2].map(NodeId::new);
-        let inbox = Inbox::new(method, nodes);
-        assert!(matches!(
-            inbox.deliver(nodes[0], reply(1), Instant::now()),
-            Delivery::Ignored(_)
-        ));
-        inbox.sent(0, 0);
-        assert_eq!(
-            inbox.deliver(nodes[0], reply(1), Instant::now()),
-            Delivery::Taken
-        );
-        assert!(matches!(
-            inbox.deliver(nodes[0], reply(2), Instant::now()),
-            Delivery::Ignored(_)
-        ));
-        assert!(matches!(poll(&inbox), Some((0, Event::Reply { .. }))));
-        assert!(poll(&inbox).is_none());
+        inbox.begin(&UNARY, nodes.into_iter(), Instant::now());
+        assert_eq!(deliver(&mut inbox, 1), Some(false));
+        inbox.sent(0, StreamNumber::FIRST);
+        assert_eq!(deliver(&mut inbox, 1), Some(true));
+        assert_eq!(deliver(&mut inbox, 2), Some(false));
+        assert_eq!(poll(&mut inbox), Poll::Ready(Some(1)));
+        assert!(poll(&mut inbox).is_pending());
     }
 
     #[test]
     fn events_are_read_in_the_order_in_which_they_came() {
-        let method = &STREAMING;
-        let node = NodeId::new(1);
-        let inbox = Inbox::new(method, [node]);
-        inbox.sent(0, 0);
+        let mut inbox = sent(&STREAMING);
         let mut next = 0;
         for number in 0..200 {
-            assert_eq!(
-                inbox.deliver(node, reply(number), Instant::now()),
-                Delivery::Taken
-            );
+            assert_eq!(deliver(&mut inbox, number), Some(true));
             // The reader falls behind by one reply in two.
             if number % 2 == 0 {
-                let Some((0, Event::Reply { payload, .. })) = poll(&inbox) else {
-                    panic!("a reply is there");
-                };
-                assert_eq!(*payload, [next]);
+                assert_eq!(poll(&mut inbox), Poll::Ready(Some(next)));
                 next += 1;
             }
         }
-        while let Some((_, Event::Reply { payload, .. })) = poll(&inbox) {
-            assert_eq!(*payload, [next]);
+        while let Poll::Ready(reply) = poll(&mut inbox) {
+            assert_eq!(reply, Some(next));
             next += 1;
         }
         assert_eq!(next, 200);
@@ -347,36 +375,39 @@ mod tests {
 
     #[test]
     fn replies_that_are_left_unread_fail_the_call_on_their_node() {
-        let method = &STREAMING;
-        let node = NodeId::new(1);
-        let inbox = Inbox::new(method, [node]);
-        inbox.sent(0, 0);
+        let mut inbox = sent(&STREAMING);
         for _ in 0..UNREAD {
-            assert_eq!(
-                inbox.deliver(node, reply(0), Instant::now()),
-                Delivery::Taken
-            );
+            assert_eq!(deliver(&mut inbox, 0), Some(true));
         }
-        assert_eq!(
-            inbox.deliver(node, reply(0), Instant::now()),
-            Delivery::Overflow
-        );
-        assert!(matches!(
-            inbox.deliver(node, reply(0), Instant::now()),
-            Delivery::Ignored(_)
-        ));
-        assert!(inbox.outstanding().is_empty());
+        assert_eq!(deliver(&mut inbox, 0), None);
+        assert_eq!(deliver(&mut inbox, 0), Some(false));
+        assert_eq!(inbox.outstanding().count(), 0);
+        inbox.end(true);
+        assert_eq!(inbox.unread.capacity(), 0);
     }
 
     #[test]
     fn only_what_was_on_the_stream_that_broke_is_lost() {
-        let method = &UNARY;
-        let node = NodeId::new(1);
-        let inbox = Inbox::new(method, [node]);
-        inbox.sent(0, 7);
-        inbox.lose(node, 6, &Status::unavailable("broken"));
-        assert!(poll(&inbox).is_none());
-        inbox.lose(node, 7, &Status::unavailable("broken"));
-        assert!(matches!(poll(&inbox), Some((0, Event::Failed(_)))));
+        let (mut inbox, node) = (sent(&UNARY), NodeId::new(1));
+        inbox.lose(node, StreamNumber::FIRST, &Status::unavailable("broken"));
+        assert!(poll(&mut inbox).is_pending());
+        inbox.lose(
+            node,
+            StreamNumber::FIRST.next(),
+            &Status::unavailable("broken"),
+        );
+        assert_eq!(poll(&mut inbox), Poll::Ready(None));
+    }
+
+    #[test]
+    fn nothing_of_a_call_is_left_to_the_next() {
+        let mut inbox = sent(&UNARY);
+        assert!(poll(&mut inbox).is_pending());
+        deliver(&mut inbox, 1);
+        inbox.end(true);
+        assert_eq!(deliver(&mut inbox, 1), Some(false));
+        inbox.begin(&UNARY, [NodeId::new(1)].into_iter(), Instant::now());
+        assert!(poll(&mut inbox).is_pending());
+        assert_eq!(inbox.outstanding().count(), 0);
     }
 }

@@ -1,24 +1,24 @@
 //! What a message of a node stream is.
 
-use std::ops::Range;
-
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use prost::encoding::{self, DecodeContext, WireType};
 use prost::{DecodeError, Message};
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
+use super::head::key;
+use super::payload::Payload;
+
 /// A request or a reply that was received: a `stream.Message`.
 ///
-/// Most have a number, a method and a payload and nothing else. They are read where they lie: taking messages apart is a
-/// tenth of a client's instructions for a quorum call, and a seventh with prost's own decoder and its copies of the fields.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct StreamMessage {
-    bytes: Bytes,
+/// Most have a number, a method and a payload and nothing else. They are read where they lie.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct StreamMessage<'a> {
     number: u64,
-    method: Range<usize>,
-    payload: Range<usize>,
+    method: &'a [u8],
+    payload: Payload<'a>,
+    source: &'a Bytes,
     extras: Option<Box<Extras>>,
 }
 
@@ -52,35 +52,36 @@ pub(crate) struct RpcStatus {
     details: Vec<Bytes>,
 }
 
-impl StreamMessage {
-    /// Reads a message.
-    pub(crate) fn decode(bytes: Bytes) -> Result<Self, DecodeError> {
-        let mut message = Self::default();
-        message.read(&bytes)?;
-        message.bytes = bytes;
+impl<'a> StreamMessage<'a> {
+    /// Reads the message that is all of `bytes`, which are a part of `source`.
+    pub(crate) fn decode(bytes: &'a [u8], source: &'a Bytes) -> Result<Self, DecodeError> {
+        let mut message = Self::empty(source);
+        message.read(bytes)?;
         Ok(message)
     }
 
-    /// Reads what there is of a message whose end is missing.
-    pub(crate) fn decode_beginning(bytes: Bytes) -> Self {
-        let mut message = Self::default();
+    /// Reads what there is in `bytes` of a message whose end is missing.
+    pub(crate) fn decode_beginning(bytes: &'a Bytes) -> Self {
+        let mut message = Self::empty(bytes);
         // It ends somewhere within a field.
-        let _ = message.read(&bytes);
-        message.bytes = bytes;
+        let _ = message.read(bytes);
         message
     }
 
-    /// What tells that the call with this number failed.
-    pub(crate) fn failure_of(number: u64, status: &Status) -> Self {
-        let extras = Extras {
-            status: Some(RpcStatus::of(status)),
-            entries: Vec::new(),
-        };
+    fn empty(source: &'a Bytes) -> Self {
         Self {
-            number,
-            extras: Some(Box::new(extras)),
-            ..Self::default()
+            number: 0,
+            method: &[],
+            payload: Payload::of(&[], source),
+            source,
+            extras: None,
         }
+    }
+
+    /// The same message, now failed with `status`.
+    pub(crate) fn failed(mut self, status: &Status) -> Self {
+        self.extras().status = Some(RpcStatus::of(status));
+        self
     }
 
     /// The call's number, which its replies carry back.
@@ -89,22 +90,13 @@ impl StreamMessage {
     }
 
     /// The method's full name with dots.
-    pub(crate) fn method(&self) -> &[u8] {
-        self.bytes.get(self.method.clone()).unwrap_or_default()
-    }
-
-    /// About how many bytes of memory it keeps.
-    pub(crate) fn size(&self) -> usize {
-        let entries = self.extras.iter().flat_map(|extras| &extras.entries);
-        let size_of = |entry: &Entry| size_of::<Entry>() + entry.key.len() + entry.value.len();
-        self.bytes.len() + entries.map(size_of).sum::<usize>()
+    pub(crate) fn method(&self) -> &'a [u8] {
+        self.method
     }
 
     /// The application's message.
-    pub(crate) fn into_payload(mut self) -> Bytes {
-        self.bytes.truncate(self.payload.end);
-        self.bytes.advance(self.payload.start);
-        self.bytes
+    pub(crate) fn payload(&self) -> Payload<'a> {
+        self.payload
     }
 
     /// Takes the metadata of this message out.
@@ -132,34 +124,31 @@ impl StreamMessage {
         })
     }
 
-    /// Reads the fields in `bytes`, as far as they can be. Of a field that is there twice the last counts.
-    fn read(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let (tag, wire_type) = encoding::decode_key(&mut rest)?;
-            let expected = match tag {
-                1 => WireType::Varint,
-                2..=5 => WireType::LengthDelimited,
-                _ => wire_type,
-            };
-            encoding::check_wire_type(expected, wire_type)?;
-            match tag {
-                1 => self.number = encoding::decode_varint(&mut rest)?,
-                2..=5 => {
+    /// Reads the fields in `rest`, as far as they can be. Of a field that is there twice the last counts.
+    ///
+    /// Taking messages apart is what both ends do most: with prost's own decoder, and its copies of the fields, it is a
+    /// seventh of a client's instructions for a quorum call.
+    fn read(&mut self, mut rest: &'a [u8]) -> Result<(), DecodeError> {
+        while let [key, after @ ..] = rest {
+            match *key {
+                key::NUMBER => {
+                    rest = after;
+                    self.number = varint(&mut rest)?;
+                }
+                key::METHOD | key::STATUS | key::ENTRY | key::PAYLOAD => {
+                    rest = after;
                     let field = field(&mut rest)?;
-                    let end = bytes.len() - rest.len();
-                    let range = end - field.len()..end;
-                    match tag {
-                        2 => self.method = range,
-                        3 => {
+                    match *key {
+                        key::METHOD => self.method = field,
+                        key::PAYLOAD => self.payload = Payload::of(field, self.source),
+                        key::STATUS => {
                             let status = &mut self.extras().status;
                             status.get_or_insert_default().merge(field)?;
                         }
-                        4 => self.extras().entries.push(Entry::decode(field)?),
-                        _ => self.payload = range,
+                        _ => self.extras().entries.push(Entry::decode(field)?),
                     }
                 }
-                _ => encoding::skip_field(wire_type, tag, &mut rest, DecodeContext::default())?,
+                _ => skip(&mut rest)?,
             }
         }
         Ok(())
@@ -170,14 +159,24 @@ impl StreamMessage {
     }
 }
 
+/// Takes a number off `rest`.
+fn varint(rest: &mut &[u8]) -> Result<u64, DecodeError> {
+    match *rest {
+        [byte @ 0..0x80, after @ ..] => {
+            let number = u64::from(*byte);
+            *rest = after;
+            Ok(number)
+        }
+        _ => encoding::decode_varint(rest),
+    }
+}
+
 /// Takes the bytes of a field off `rest`, which begins with their number.
 fn field<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
     let mut after = *rest;
-    let len = encoding::decode_varint(&mut after)?;
-    match usize::try_from(len)
-        .ok()
-        .and_then(|len| after.split_at_checked(len))
-    {
+    let len = varint(&mut after)?;
+    let split = usize::try_from(len).ok();
+    match split.and_then(|len| after.split_at_checked(len)) {
         Some((field, next)) => {
             *rest = next;
             Ok(field)
@@ -188,6 +187,18 @@ fn field<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
             Ok(&[])
         }
     }
+}
+
+/// Takes a field off `rest`, with its key, that a message does not have.
+fn skip(rest: &mut &[u8]) -> Result<(), DecodeError> {
+    let (tag, wire_type) = encoding::decode_key(rest)?;
+    let expected = match tag {
+        1 => WireType::Varint,
+        2..=5 => WireType::LengthDelimited,
+        _ => wire_type,
+    };
+    encoding::check_wire_type(expected, wire_type)?;
+    encoding::skip_field(wire_type, tag, rest, DecodeContext::default())
 }
 
 impl RpcStatus {
@@ -217,40 +228,43 @@ pub(crate) fn add_entries(metadata: &mut MetadataMap, entries: &[Entry]) {
 mod tests {
     use super::*;
 
-    fn decode(bytes: &'static [u8]) -> Result<StreamMessage, DecodeError> {
-        StreamMessage::decode(Bytes::from_static(bytes))
+    fn decode(bytes: &Bytes) -> Result<StreamMessage<'_>, DecodeError> {
+        StreamMessage::decode(bytes, bytes)
     }
 
     #[test]
     fn fields_may_come_in_any_order_and_more_than_once() {
-        let message = decode(b"\x2a\x01a\x0a0skipped").expect_err("a number is no string");
+        let bytes = Bytes::from_static(b"\x2a\x01a\x0a0skipped");
+        let message = decode(&bytes).expect_err("a number is no string");
         assert!(message.to_string().contains("wire type"), "{message}");
-        let message =
-            decode(b"\x2a\x01a\x12\x03p.S\x08\x07\x2a\x02bc\x30\x01\x3a\x01x\x08\x85\x01");
-        let message = message.expect("it is well-formed");
+        let bytes = Bytes::from_static(
+            b"\x2a\x01a\x12\x03p.S\x08\x07\x2a\x02bc\x30\x01\x3a\x01x\x08\x85\x01",
+        );
+        let message = decode(&bytes).expect("it is well-formed");
         assert_eq!((message.number(), message.method()), (133, &b"p.S"[..]));
-        assert_eq!(message.size(), 22);
-        assert_eq!(message.into_payload(), "bc");
+        assert_eq!(message.payload().bytes(), b"bc");
     }
 
     #[test]
     fn what_is_missing_is_empty() {
-        let message = decode(b"").expect("it is well-formed");
+        let bytes = Bytes::new();
+        let message = decode(&bytes).expect("it is well-formed");
         assert_eq!((message.number(), message.method()), (0, &b""[..]));
         assert!(message.failure().is_none() && !message.has(""));
-        assert!(message.into_payload().is_empty());
+        assert!(message.payload().bytes().is_empty());
     }
 
     #[test]
     fn what_ends_too_early_cannot_be_read_but_its_beginning_can() {
-        let whole = b"\x08\x07\x12\x03p.S\x2a\x05abcde";
+        let whole = Bytes::from_static(b"\x08\x07\x12\x03p.S\x2a\x05abcde");
         for end in [1, 3, 5, 8, 12] {
-            decode(&whole[..end]).expect_err("its end is missing");
+            decode(&whole.slice(..end)).expect_err("its end is missing");
         }
-        let beginning = StreamMessage::decode_beginning(Bytes::from_static(&whole[..10]));
+        let beginning = whole.slice(..10);
+        let beginning = StreamMessage::decode_beginning(&beginning);
         assert_eq!((beginning.number(), beginning.method()), (7, &b"p.S"[..]));
-        assert!(beginning.into_payload().is_empty());
-        let endless = b"\x2a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01";
-        decode(endless).expect_err("nothing is as long");
+        assert!(beginning.payload().bytes().is_empty());
+        let endless = Bytes::from_static(b"\x2a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01");
+        decode(&endless).expect_err("nothing is as long");
     }
 }

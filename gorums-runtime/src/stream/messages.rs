@@ -3,7 +3,6 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::Stream;
 use http_body::Body as _;
 use tokio::time::Instant;
 use tonic::Status;
@@ -37,18 +36,33 @@ impl Messages {
         self.came
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Received>, Status>> {
+    /// The next message of those that have come.
+    ///
+    /// # Errors
+    ///
+    /// When the stream cannot go on.
+    pub(crate) fn next(&mut self) -> Result<Option<Received<'_>>, Status> {
+        let Self { body, deframer, .. } = self;
+        deframer.next().inspect_err(|_| *body = None)
+    }
+
+    /// Ready once more has come: false if there is no more. Only once [`next`](Self::next) has none.
+    pub(crate) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Status>> {
+        let more = ready!(self.poll_bytes(cx));
+        if !matches!(more, Ok(true)) {
+            self.body = None;
+        }
+        Poll::Ready(more)
+    }
+
+    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Status>> {
         loop {
-            if let Some(received) = self.deframer.next()? {
-                return Poll::Ready(Ok(Some(received)));
-            }
             let Some(body) = &mut self.body else {
-                return Poll::Ready(Ok(None));
+                return Poll::Ready(Ok(false));
             };
             let Some(frame) = ready!(Pin::new(body).poll_frame(cx)?) else {
-                self.body = None;
                 return Poll::Ready(match self.deframer.is_between_messages() {
-                    true => Ok(None),
+                    true => Ok(false),
                     false => Err(Status::internal(
                         "the stream ended in the middle of a message",
                     )),
@@ -58,6 +72,7 @@ impl Messages {
                 Ok(bytes) => {
                     self.came = Instant::now();
                     self.deframer.push(bytes);
+                    return Poll::Ready(Ok(true));
                 }
                 Err(frame) => {
                     if let Some(status) = frame.trailers_ref().and_then(status::failure) {
@@ -66,20 +81,5 @@ impl Messages {
                 }
             }
         }
-    }
-}
-
-impl Stream for Messages {
-    type Item = Result<Received, Status>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.body.is_none() {
-            return Poll::Ready(None);
-        }
-        let received = ready!(self.poll(cx));
-        if received.is_err() {
-            self.body = None;
-        }
-        Poll::Ready(received.transpose())
     }
 }

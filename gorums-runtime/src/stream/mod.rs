@@ -6,31 +6,36 @@ mod deframer;
 mod ending;
 mod fan_out;
 mod frame;
+mod free_places;
 mod head;
 mod inbox;
 mod message;
 mod messages;
 mod node_stream;
 mod one_way;
+mod payload;
 mod pending;
+mod places;
 mod queue;
 mod queue_body;
 mod stragglers;
+mod stream_number;
 
 pub(crate) use calls::Calls;
 pub(crate) use deframer::Received;
 pub(crate) use fan_out::StreamFanOut;
 pub(crate) use frame::Frame;
 pub(crate) use head::{CANCEL, END, Head, MethodName};
-#[cfg(feature = "_bench")]
-pub(crate) use inbox::Inbox;
 pub(crate) use message::{Entry, RpcStatus, StreamMessage, add_entries};
 pub(crate) use messages::Messages;
 pub(crate) use node_stream::{EXTENSIONS, NodeStream};
 pub(crate) use one_way::OneWayMessage;
+pub(crate) use payload::Payload;
 pub(crate) use pending::Owner;
 pub(crate) use queue::{Capacity, Queue};
 pub(crate) use queue_body::QueueBody;
+#[cfg(feature = "_bench")]
+pub(crate) use stream_number::StreamNumber;
 
 /// The service that streams are calls of, and its only method.
 pub(crate) const SERVICE: &str = "stream.Gorums";

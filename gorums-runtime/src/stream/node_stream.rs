@@ -1,10 +1,10 @@
 //! The stream to one node.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::StreamExt;
 use http::header::{CONTENT_TYPE, TE};
 use http::{HeaderValue, Method, Request, Uri, Version};
 use tokio::time::Instant;
@@ -26,10 +26,12 @@ use super::pending::Owner;
 use super::queue::Queue;
 use super::queue_body::QueueBody;
 use super::stragglers::{Straggler, Stragglers};
+use super::stream_number::StreamNumber;
 use crate::NodeId;
 use crate::deadline::Deadline;
 use crate::grpc::{Backoff, Link, MessageOptions, status};
 use crate::node::{Shared, WeakNode};
+use crate::observations::Observations;
 use crate::tasks::Tasks;
 use crate::telemetry;
 
@@ -54,6 +56,7 @@ struct Inner {
     backoff: Backoff,
     tasks: Tasks,
     cancellations: Cancellations,
+    observations: Arc<Observations>,
     failures: Mutex<Failures>,
     /// Whether there are any, for a look that takes no lock.
     fails: AtomicBool,
@@ -73,6 +76,7 @@ impl NodeStream {
         node: WeakNode,
         link: Link,
         shared: &Shared,
+        observations: Arc<Observations>,
         tasks: Tasks,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -86,6 +90,7 @@ impl NodeStream {
             backoff: shared.backoff,
             tasks,
             cancellations: Cancellations::new(),
+            observations,
             failures: Mutex::default(),
             fails: AtomicBool::new(false),
         }))
@@ -97,7 +102,7 @@ impl NodeStream {
     }
 
     /// Puts a message on the stream, unless the queue is full.
-    pub(crate) fn send(&self, frame: &Frame, owner: Owner) -> Result<(), Status> {
+    pub(crate) fn send(&self, frame: &Frame, owner: Owner<'_>) -> Result<(), Status> {
         self.0.check()?;
         let is_first = self.0.queue.push(frame, owner);
         let is_first = is_first.map_err(|_| self.0.full())?;
@@ -113,7 +118,11 @@ impl NodeStream {
     }
 
     /// Puts a message on the stream once there is room in the queue.
-    pub(crate) async fn send_when_room(&self, frame: Frame, owner: Owner) -> Result<(), Status> {
+    pub(crate) async fn send_when_room(
+        &self,
+        frame: Frame,
+        owner: Owner<'_>,
+    ) -> Result<(), Status> {
         self.0.check()?;
         if self.0.queue.push_when_room(frame, owner).await {
             self.0.drive();
@@ -121,9 +130,9 @@ impl NodeStream {
         Ok(())
     }
 
-    /// Notes that a message was withdrawn that may be in the queue.
-    pub(crate) fn note_withdrawn(&self) {
-        self.0.queue.note_withdrawn();
+    /// Withdraws the message with this number, if it is in the queue.
+    pub(crate) fn withdraw(&self, number: u64) {
+        self.0.queue.withdraw(number);
     }
 
     /// Observes a call that goes on without its caller. Returns the call that is to be withdrawn in its stead.
@@ -186,20 +195,13 @@ impl Inner {
         };
         let (opened, mut was_of_use) = (Instant::now(), false);
         let status = loop {
-            match messages.next().await {
-                Some(Ok(Received::Message(message))) => {
-                    was_of_use = true;
-                    self.deliver(message, messages.came());
-                }
-                Some(Ok(Received::TooLarge(message, status))) => {
-                    let number = message.number();
-                    self.deliver(StreamMessage::failure_of(number, &status), messages.came());
-                    // A node that streams its replies would go on.
-                    self.cancel(number);
-                }
-                Some(Ok(Received::Malformed(_))) => self.calls.ignore(),
-                Some(Err(status)) => break broken(self.link.normalise(status, Deadline::none())),
-                None => break Status::unavailable("the node ended the stream"),
+            match poll_fn(|cx| messages.poll_more(cx)).await {
+                Ok(true) => {}
+                Ok(false) => break Status::unavailable("the node ended the stream"),
+                Err(status) => break self.broken(status),
+            }
+            if let Err(status) = self.take_in(&mut messages, &mut was_of_use) {
+                break self.broken(status);
             }
         };
         // One-way calls are not answered: a stream that only they were on was of use if it lasted.
@@ -210,7 +212,32 @@ impl Inner {
         Ending { status, lesson }
     }
 
-    async fn open(&self, stream: u64) -> Result<Messages, Ending> {
+    /// Takes in the messages that have come. Notes whether the stream is of use: there was a reply among them.
+    fn take_in(&self, messages: &mut Messages, of_use: &mut bool) -> Result<(), Status> {
+        let came = messages.came();
+        while let Some(received) = messages.next()? {
+            match received {
+                Received::Message(message) => {
+                    *of_use = true;
+                    self.deliver(message, came);
+                }
+                Received::TooLarge(message, status) => {
+                    let number = message.number();
+                    self.deliver(message.failed(&status), came);
+                    // A node that streams its replies would go on.
+                    self.cancel(number);
+                }
+                Received::Malformed(_) => self.calls.ignore(),
+            }
+        }
+        Ok(())
+    }
+
+    fn broken(&self, status: Status) -> Status {
+        broken(self.link.normalise(status, Deadline::none()))
+    }
+
+    async fn open(&self, stream: StreamNumber) -> Result<Messages, Ending> {
         let mut channel = self.link.channel();
         let channel = channel.ready().await.map_err(|error| Ending {
             status: status::unavailable(error.into()),
@@ -249,16 +276,15 @@ impl Inner {
                 true => Lesson::None,
                 false => Lesson::Fails,
             },
-            status: broken(self.link.normalise(status, Deadline::none())),
+            status: self.broken(status),
         }
     }
 
-    fn deliver(&self, message: StreamMessage, came: Instant) {
+    fn deliver(&self, message: StreamMessage<'_>, came: Instant) {
         let number = message.number();
-        let delivery = match self.calls.get(number) {
-            Some(call) => call.deliver(self.id, message, came),
-            None => Delivery::Ignored(message),
-        };
+        let delivery = self
+            .calls
+            .deliver(self.id, &self.observations, message, came);
         match delivery {
             Delivery::Taken => {}
             Delivery::Ignored(message) => {
@@ -270,19 +296,23 @@ impl Inner {
     }
 
     /// Takes in what a message that nobody waits for shows of the node.
-    fn observe(&self, message: &StreamMessage, came: Instant) {
+    fn observe(&self, message: &StreamMessage<'_>, came: Instant) {
         let failure = message.failure();
         let is_last = failure.is_some() || message.has(END);
         let Some(call) = self.stragglers.answered(message.number(), is_last) else {
             return;
         };
-        let Some(node) = self.node.upgrade() else {
-            return;
-        };
-        match failure {
-            Some(status) => drop(node.fail(call.sent, status)),
-            None if call.streams_replies => telemetry::replied(&node, came - call.sent),
-            None => node.answered(came - call.sent),
+        let latency = came.saturating_duration_since(call.sent);
+        if failure.is_none() && !call.streams_replies {
+            self.observations.measure(latency);
+        }
+        if (failure.is_some() || telemetry::shows_replies())
+            && let Some(node) = self.node.upgrade()
+        {
+            match failure {
+                Some(status) => drop(node.fail(call.sent, status)),
+                None => telemetry::replied(&node, || latency),
+            }
         }
     }
 
@@ -300,13 +330,13 @@ impl Inner {
 
     /// Tells the node that nobody waits for a call any more, if it understands that.
     fn cancel(&self, number: u64) {
-        self.queue.note_withdrawn();
+        self.queue.withdraw(number);
         if let Some(stream) = self.cancellations.are_told(number) {
             self.tell_cancelled(stream, number);
         }
     }
 
-    fn tell_cancelled(&self, stream: u64, number: u64) {
+    fn tell_cancelled(&self, stream: StreamNumber, number: u64) {
         let cancel = Head {
             number,
             entry: Some((CANCEL, "")),

@@ -5,7 +5,7 @@ use tonic::Status;
 
 use super::frame::Frame;
 use super::head::{Head, MethodName};
-use super::pending::{Owner, Withdrawal};
+use super::pending::Owner;
 use crate::fan_out::PerNode;
 use crate::grpc::{Envelope, HandedOver, Receipt};
 use crate::{Configuration, Method, Node};
@@ -13,14 +13,16 @@ use crate::{Configuration, Method, Node};
 /// A one-way message in the form in which it is sent, to any number of nodes.
 #[derive(Clone, Debug)]
 pub(crate) struct OneWayMessage {
+    number: u64,
     frame: Result<Frame, Status>,
 }
 
 impl OneWayMessage {
     /// The message for `node`, and all others of its manager.
     pub(crate) fn to<M: Method>(node: &Node, request: &M::Request, envelope: &Envelope) -> Self {
+        let number = node.stream().calls().one_way();
         let head = Head {
-            number: node.stream().calls().one_way(),
+            number,
             method: Some(MethodName::Of(&M::DESCRIPTOR)),
             metadata: envelope.metadata(),
             ..Head::default()
@@ -29,6 +31,7 @@ impl OneWayMessage {
             .message_options()
             .check_request_size(request.encoded_len());
         Self {
+            number,
             frame: checked.and_then(|()| head.with(request)),
         }
     }
@@ -67,21 +70,30 @@ impl OneWayMessage {
     /// Dropping the future withdraws it before.
     pub(crate) async fn send(self, node: Node) -> HandedOver {
         let (receipt, taken) = Receipt::new();
-        let withdrawal = Withdrawal::default();
-        let _withdraw = WithdrawOnDrop(withdrawal.clone(), node.clone());
-        let owner = Owner::OneWay(withdrawal, receipt);
+        let owner = Owner::OneWay(self.number, receipt);
+        let mut withdraw = WithdrawOnDrop {
+            node: &node,
+            number: Some(self.number),
+        };
         node.stream().send_when_room(self.frame?, owner).await?;
         let given_up = |_| Err(Status::unavailable("the stream to the node has ended"));
-        taken.await.unwrap_or_else(given_up)
+        let handed_over = taken.await.unwrap_or_else(given_up);
+        withdraw.number = None;
+        handed_over
     }
 }
 
-/// A message that was sent is not withdrawn any more by this.
-struct WithdrawOnDrop(Withdrawal, Node);
+/// Withdraws a message when it is dropped.
+struct WithdrawOnDrop<'a> {
+    node: &'a Node,
+    /// None once the message is no longer in the queue.
+    number: Option<u64>,
+}
 
-impl Drop for WithdrawOnDrop {
+impl Drop for WithdrawOnDrop<'_> {
     fn drop(&mut self) {
-        self.0.withdraw();
-        self.1.stream().note_withdrawn();
+        if let Some(number) = self.number {
+            self.node.stream().withdraw(number);
+        }
     }
 }

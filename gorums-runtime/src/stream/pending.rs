@@ -1,13 +1,12 @@
 //! Messages that wait to be sent.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::{HashSet, VecDeque};
 
 use bytes::{Bytes, BytesMut};
 
+use super::calls::Calls;
 use super::frame::Frame;
-use super::inbox::Inbox;
+use super::stream_number::StreamNumber;
 use crate::grpc::Receipt;
 
 /// How many bytes are handed to HTTP/2 at once, at most, unless one message has more. A frame for each message would
@@ -17,58 +16,64 @@ const BURST: usize = 32 * 1024;
 /// How many bytes of small messages lie in one place.
 const PLACE: usize = 2 * Frame::SMALL;
 
-/// For how many messages the memory that they pass through is kept.
+/// For how many receipts the memory that they pass through is kept.
 const KEPT: usize = 1024;
 
 /// The messages that wait to be sent to one peer, in the order in which they are.
 #[derive(Debug)]
 pub(super) struct Pending {
     messages: VecDeque<Message>,
-    /// The bytes of those that are not apart, in the same order.
-    together: BytesMut,
-    /// Whether they have taken more memory than is kept for those to come.
+    /// The bytes of the small ones, in the same order.
+    small: BytesMut,
+    /// The bytes of the others, in the same order.
+    large: VecDeque<Bytes>,
+    /// Whether the small ones have taken more memory than is kept for those to come.
     has_grown: bool,
     bytes: usize,
+    /// The numbers of withdrawn messages that may be among them.
+    withdrawn: HashSet<u64>,
 }
 
 /// A message that waits to be sent.
 #[derive(Debug)]
 struct Message {
-    owner: Owner,
+    number: u64,
     len: usize,
-    /// Its bytes, if they do not lie together with those of others.
-    apart: Option<Bytes>,
+    receipt: Option<Receipt>,
 }
 
 /// Who waits for a message to be sent.
 #[derive(Debug)]
-pub(crate) enum Owner {
-    /// A call that waits for replies: it is the request for the node at this index.
-    Call(Arc<Inbox>, usize),
-    /// A one-way call, and somebody may wait until it is sent.
-    OneWay(Withdrawal, Receipt),
+pub(crate) enum Owner<'a> {
+    /// A call that waits for replies: it is the request for the node at `index`.
+    Call {
+        calls: &'a Calls,
+        number: u64,
+        index: usize,
+    },
+    /// A one-way call with this number, and somebody who waits until it is sent.
+    OneWay(u64, Receipt),
     /// Nobody: it is a reply, or of the protocol itself.
     Nobody,
 }
 
-/// Says whether a one-way call is withdrawn, so that it need not be sent any more.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Withdrawal(Arc<AtomicBool>);
-
 /// Messages that are sent at once.
 #[derive(Debug, Default)]
 pub(crate) struct Burst {
-    messages: Vec<Message>,
-    together: Bytes,
+    /// Their bytes, those of small ones that follow each other in one piece.
+    pieces: Vec<Bytes>,
+    receipts: Vec<Receipt>,
 }
 
 impl Pending {
     pub(super) fn new() -> Self {
         Self {
             messages: VecDeque::new(),
-            together: BytesMut::with_capacity(PLACE),
+            small: BytesMut::with_capacity(PLACE),
+            large: VecDeque::new(),
             has_grown: false,
             bytes: 0,
+            withdrawn: HashSet::new(),
         }
     }
 
@@ -82,136 +87,179 @@ impl Pending {
         self.bytes
     }
 
-    pub(super) fn push(&mut self, frame: &Frame, owner: Owner) {
+    pub(super) fn push(&mut self, frame: &Frame, owner: Owner<'_>) {
         let len = frame.as_slice().len();
-        let apart = match frame {
-            Frame::Large(bytes) => Some(bytes.clone()),
+        match frame {
+            Frame::Large(bytes) => self.large.push_back(bytes.clone()),
             Frame::Small(_) => {
-                self.together.extend_from_slice(frame.as_slice());
-                self.has_grown |= self.together.capacity() > 2 * BURST;
-                None
+                self.small.extend_from_slice(frame.as_slice());
+                self.has_grown |= self.small.capacity() > 2 * BURST;
             }
-        };
+        }
         self.bytes += len;
-        self.messages.push_back(Message { owner, len, apart });
+        self.messages.push_back(Message {
+            number: owner.number(),
+            len,
+            receipt: owner.into_receipt(),
+        });
     }
 
-    /// Takes as many messages as are sent at once.
+    /// Takes as many messages as are sent at once, but not those that were withdrawn.
     pub(super) fn take(&mut self, burst: &mut Burst) {
-        let (mut bytes, mut together) = (0, 0);
+        let (mut bytes, mut run) = (0, 0);
         while let Some(next) = self.messages.front()
             && (bytes == 0 || bytes + next.len <= BURST)
+            && let Some(message) = self.messages.pop_front()
         {
-            bytes += next.len;
-            together += next.len_together();
-            burst.messages.extend(self.messages.pop_front());
+            bytes += message.len;
+            let withdrawn = self.has_withdrawn(message.number);
+            if message.is_small() && !withdrawn {
+                run += message.len;
+            } else {
+                self.take_run(&mut run, burst);
+                let own = self.take_bytes(&message);
+                if !withdrawn {
+                    burst.pieces.extend(own);
+                }
+            }
+            if !withdrawn {
+                burst.receipts.extend(message.receipt);
+            }
         }
+        self.take_run(&mut run, burst);
         self.bytes -= bytes;
-        burst.together = self.together.split_to(together).freeze();
-        if self.has_grown && self.together.is_empty() {
-            self.together = BytesMut::with_capacity(PLACE);
+        if self.messages.is_empty() {
+            self.withdrawn.clear();
+        }
+        if self.has_grown && self.small.is_empty() {
+            self.small = BytesMut::with_capacity(PLACE);
             self.has_grown = false;
         }
     }
 
-    /// Removes the messages that were withdrawn.
-    pub(super) fn purge(&mut self) {
-        let mut before = std::mem::replace(&mut self.together, BytesMut::with_capacity(PLACE));
-        self.messages.retain(|message| {
-            let bytes = before.split_to(message.len_together());
-            let keep = !message.owner.has_withdrawn();
-            if keep {
-                self.together.extend_from_slice(&bytes);
-            }
-            keep
-        });
-        self.bytes = self.messages.iter().map(|message| message.len).sum();
+    /// Takes the next `run` bytes of small messages.
+    fn take_run(&mut self, run: &mut usize, burst: &mut Burst) {
+        if *run > 0 {
+            burst.pieces.push(self.small.split_to(*run).freeze());
+            *run = 0;
+        }
     }
 
-    /// Removes all messages, and returns who waits for them.
-    pub(super) fn clear(&mut self) -> impl Iterator<Item = Owner> + use<> {
+    /// Takes the bytes of the next message.
+    fn take_bytes(&mut self, message: &Message) -> Option<Bytes> {
+        match message.is_small() {
+            true => Some(self.small.split_to(message.len).freeze()),
+            false => self.large.pop_front(),
+        }
+    }
+
+    /// Withdraws the message with this number, if it is here.
+    pub(super) fn withdraw(&mut self, number: u64) {
+        if !self.messages.is_empty() {
+            self.withdrawn.insert(number);
+            // Those that are sent already are not kept in mind for ever.
+            if self.withdrawn.len() > self.messages.len() {
+                self.purge();
+            }
+        }
+    }
+
+    /// Removes the messages that were withdrawn, if that makes much room: a queue that nobody reads is not gone through
+    /// for each message.
+    pub(super) fn make_room(&mut self) {
+        if 2 * self.withdrawn.len() >= self.messages.len() {
+            self.purge();
+        }
+    }
+
+    fn purge(&mut self) {
+        let mut before = std::mem::replace(self, Self::new());
+        while let Some(message) = before.messages.pop_front() {
+            let bytes = before.take_bytes(&message).unwrap_or_default();
+            if before.has_withdrawn(message.number) {
+                continue;
+            }
+            self.bytes += bytes.len();
+            match message.is_small() {
+                true => self.small.extend_from_slice(&bytes),
+                false => self.large.push_back(bytes),
+            }
+            self.messages.push_back(message);
+        }
+        self.has_grown = self.small.capacity() > 2 * BURST;
+    }
+
+    fn has_withdrawn(&self, number: u64) -> bool {
+        !self.withdrawn.is_empty() && self.withdrawn.contains(&number)
+    }
+
+    /// Removes all messages. Returns the receipts of those who wait for them.
+    pub(super) fn clear(&mut self) -> impl Iterator<Item = Receipt> + use<> {
         let all = std::mem::replace(self, Self::new());
-        all.messages.into_iter().map(|message| message.owner)
+        all.messages
+            .into_iter()
+            .filter_map(|message| message.receipt)
     }
 }
 
 impl Message {
-    /// Whether it is sent, with the others.
-    fn goes_as_it_lies(&self) -> bool {
-        self.apart.is_none() && !self.owner.has_withdrawn()
-    }
-
-    /// How many bytes it has among those of others.
-    fn len_together(&self) -> usize {
-        match self.apart {
-            Some(_) => 0,
-            None => self.len,
-        }
+    /// Whether its bytes lie together with those of others.
+    fn is_small(&self) -> bool {
+        self.len <= Frame::SMALL
     }
 }
 
-impl Owner {
-    /// Whether the message need not be sent any more.
-    fn has_withdrawn(&self) -> bool {
+impl Owner<'_> {
+    /// The number that the message is withdrawn by; 0 if it never is.
+    fn number(&self) -> u64 {
         match self {
-            Self::Call(call, _) => call.is_withdrawn(),
-            Self::OneWay(withdrawal, _) => withdrawal.0.load(Ordering::Acquire),
-            Self::Nobody => false,
+            Self::Call { number, .. } | Self::OneWay(number, _) => *number,
+            Self::Nobody => 0,
         }
     }
 
-    /// Tells who waits that the message is sent, unless it was withdrawn.
-    fn note_sent(&self) {
-        if let Self::OneWay(_, receipt) = self
-            && !self.has_withdrawn()
+    /// Notes that the message is put on a stream.
+    pub(super) fn note_sent(&self, stream: StreamNumber) {
+        if let Self::Call {
+            calls,
+            number,
+            index,
+        } = self
+            && let Some(mut inbox) = calls.open(*number)
         {
-            receipt.sign(Ok(()));
+            inbox.sent(*index, stream);
         }
     }
-}
 
-impl Withdrawal {
-    pub(crate) fn withdraw(&self) {
-        self.0.store(true, Ordering::Release);
+    fn into_receipt(self) -> Option<Receipt> {
+        match self {
+            Self::OneWay(_, receipt) => Some(receipt),
+            Self::Call { .. } | Self::Nobody => None,
+        }
     }
 }
 
 impl Burst {
-    /// Sends the messages but those that were withdrawn, which leaves none. Returns their bytes.
+    /// Sends the messages, which leaves none. Returns their bytes.
     pub(super) fn send(&mut self) -> Bytes {
-        let mut together = std::mem::take(&mut self.together);
-        let bytes = match &self.messages[..] {
-            all if all.iter().all(Message::goes_as_it_lies) => together,
-            [one] if one.owner.has_withdrawn() => Bytes::new(),
-            [
-                Message {
-                    apart: Some(bytes), ..
-                },
-            ] => bytes.clone(),
-            several => {
-                let len = several.iter().map(|message| message.len).sum();
-                let mut joined = Vec::with_capacity(len);
-                for message in several {
-                    let own = together.split_to(message.len_together());
-                    if !message.owner.has_withdrawn() {
-                        joined.extend_from_slice(message.apart.as_ref().unwrap_or(&own));
-                    }
-                }
-                joined.into()
-            }
-        };
-        for message in self.messages.drain(..) {
-            message.owner.note_sent();
+        for receipt in self.receipts.drain(..) {
+            receipt.sign(Ok(()));
         }
-        self.messages.shrink_to(KEPT);
-        bytes
+        self.receipts.shrink_to(KEPT);
+        if let [_] = &self.pieces[..]
+            && let Some(bytes) = self.pieces.pop()
+        {
+            return bytes;
+        }
+        let joined = self.pieces.concat().into();
+        self.pieces.clear();
+        joined
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{MethodDescriptor, NodeId};
 
     const LARGE: usize = 2 * Frame::SMALL;
 
@@ -223,11 +271,6 @@ mod tests {
         let mut burst = Burst::default();
         pending.take(&mut burst);
         burst.send()
-    }
-
-    fn call() -> Arc<Inbox> {
-        static METHOD: MethodDescriptor = MethodDescriptor::new("p.S", "M", "/p.S/M");
-        Arc::new(Inbox::new(&METHOD, [NodeId::new(1)]))
     }
 
     #[test]
@@ -261,22 +304,55 @@ mod tests {
     #[test]
     fn what_is_withdrawn_is_neither_sent_nor_kept() {
         let mut pending = Pending::new();
-        let calls = [call(), call(), call()];
         let large = "b".repeat(LARGE);
-        for (call, text) in calls.iter().zip(["a", &large, "c"]) {
-            pending.push(&frame(text), Owner::Call(Arc::clone(call), 0));
+        let texts = ["a", &large, "c", "d", &large, "e"];
+        let calls = Calls::default();
+        for (number, text) in (1..).zip(texts) {
+            let owner = Owner::Call {
+                calls: &calls,
+                number,
+                index: 0,
+            };
+            pending.push(&frame(text), owner);
         }
-        calls[1].withdraw();
-        pending.purge();
-        assert_eq!((pending.len(), pending.bytes()), (2, 2));
-        calls[0].withdraw();
-        assert_eq!(sent(&mut pending), "c");
-        let withdrawal = Withdrawal::default();
-        let (receipt, taken) = Receipt::new();
-        pending.push(&frame(&large), Owner::OneWay(withdrawal.clone(), receipt));
-        withdrawal.withdraw();
-        assert!(sent(&mut pending).is_empty());
-        taken.blocking_recv().expect_err("it was not sent");
+        for number in [2, 4, 7] {
+            pending.withdraw(number);
+        }
+        pending.make_room();
+        assert_eq!((pending.len(), pending.bytes()), (4, 3 + LARGE));
+        for number in [1, 5] {
+            pending.withdraw(number);
+        }
+        assert_eq!(sent(&mut pending), "ce");
+        assert_eq!((pending.len(), pending.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn a_one_way_message_that_is_withdrawn_is_not_sent_and_others_are() {
+        let mut pending = Pending::new();
+        let receipts = [1, 2].map(|number| {
+            let (receipt, taken) = Receipt::new();
+            pending.push(&frame("abc"), Owner::OneWay(number, receipt));
+            taken
+        });
+        pending.withdraw(1);
+        assert_eq!(sent(&mut pending), "abc");
+        let [withdrawn, other] = receipts.map(tokio::sync::oneshot::Receiver::blocking_recv);
+        withdrawn.expect_err("it was not sent");
+        other.expect("it was sent").expect("nothing has failed");
+    }
+
+    #[test]
+    fn the_numbers_of_messages_that_are_sent_already_are_not_kept_for_ever() {
+        let mut pending = Pending::new();
+        pending.push(&frame("a"), Owner::Nobody);
+        for number in 1..1000 {
+            pending.withdraw(number);
+        }
+        assert!(pending.withdrawn.len() <= pending.len());
+        assert_eq!(sent(&mut pending), "a");
+        pending.withdraw(1);
+        assert!(pending.withdrawn.is_empty());
     }
 
     #[test]
@@ -286,7 +362,7 @@ mod tests {
             pending.push(&frame("message"), Owner::Nobody);
             assert_eq!(sent(&mut pending), "message");
         }
-        assert!(pending.together.capacity() <= PLACE);
+        assert!(pending.small.capacity() <= PLACE);
     }
 
     #[test]
@@ -299,6 +375,6 @@ mod tests {
             sent(&mut pending);
         }
         pending.push(&frame("a"), Owner::Nobody);
-        assert!(pending.together.capacity() <= PLACE);
+        assert!(pending.small.capacity() <= PLACE);
     }
 }

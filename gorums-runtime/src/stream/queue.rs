@@ -10,6 +10,7 @@ use tonic::Status;
 
 use super::frame::Frame;
 use super::pending::{Burst, Owner, Pending};
+use super::stream_number::StreamNumber;
 
 /// How much may wait to be sent.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +21,7 @@ pub(crate) struct Capacity {
 
 /// The messages that wait to be sent to one peer, in the order in which they are.
 #[derive(Debug)]
+#[repr(align(128))]
 pub(crate) struct Queue {
     capacity: Capacity,
     state: Mutex<State>,
@@ -31,12 +33,10 @@ pub(crate) struct Queue {
 #[derive(Debug)]
 struct State {
     pending: Pending,
-    /// At most how many messages are of calls that were withdrawn.
-    withdrawn: usize,
     /// How many messages stand in line for room. Until they have it there is none for those that come later.
     in_line: usize,
     /// Which stream takes the messages: streams to one peer follow each other.
-    stream: u64,
+    stream: StreamNumber,
     /// Whether there was a message for it.
     begun: bool,
     /// Whether there is no more to come.
@@ -58,7 +58,7 @@ impl Queue {
 
     /// Adds a message of `owner`, or gives that back if there is no room for it. Returns whether it is the first for its stream, which
     /// must be opened.
-    pub(crate) fn push(&self, frame: &Frame, owner: Owner) -> Result<bool, Owner> {
+    pub(crate) fn push<'a>(&self, frame: &Frame, owner: Owner<'a>) -> Result<bool, Owner<'a>> {
         let mut state = self.lock();
         match state.in_line {
             0 => state.push_within(self.capacity, frame, owner),
@@ -68,7 +68,7 @@ impl Queue {
 
     /// Adds a message once there is room for it, and those that waited before have theirs. Returns whether it is the first
     /// for its stream, which must be opened.
-    pub(crate) async fn push_when_room(&self, frame: Frame, owner: Owner) -> bool {
+    pub(crate) async fn push_when_room(&self, frame: Frame, owner: Owner<'_>) -> bool {
         let owner = match self.push(&frame, owner) {
             Ok(is_first) => return is_first,
             Err(owner) => owner,
@@ -80,7 +80,7 @@ impl Queue {
     }
 
     /// Adds a message once the queue is a quarter full at most, so that those who cannot wait find room.
-    pub(crate) async fn push_with_patience(&self, frame: Frame, owner: Owner) {
+    pub(crate) async fn push_with_patience(&self, frame: Frame, owner: Owner<'_>) {
         let Capacity { messages, bytes } = self.capacity;
         let quarter = Capacity {
             messages: messages.div_ceil(4),
@@ -93,7 +93,7 @@ impl Queue {
         &self,
         capacity: Capacity,
         mut frame: Frame,
-        mut owner: Owner,
+        mut owner: Owner<'_>,
     ) -> bool {
         loop {
             let room = self.room.notified();
@@ -108,16 +108,16 @@ impl Queue {
     }
 
     /// Adds a small message of the protocol itself that is for `stream`, unless that is over, if there is any room for it.
-    pub(crate) fn push_notice(&self, stream: u64, frame: &Frame) {
+    pub(crate) fn push_notice(&self, stream: StreamNumber, frame: &Frame) {
         let mut state = self.lock();
         if state.stream == stream && state.pending.len() < 2 * self.capacity.messages {
             state.push(frame, Owner::Nobody);
         }
     }
 
-    /// Notes that a message was withdrawn that may be here.
-    pub(crate) fn note_withdrawn(&self) {
-        self.lock().withdrawn += 1;
+    /// Withdraws the message with this number, if it is here.
+    pub(crate) fn withdraw(&self, number: u64) {
+        self.lock().pending.withdraw(number);
     }
 
     /// Ends the stream that takes the messages once it has taken those that are here.
@@ -128,7 +128,7 @@ impl Queue {
     }
 
     /// The stream that takes the messages.
-    pub(crate) fn stream(&self) -> u64 {
+    pub(crate) fn stream(&self) -> StreamNumber {
         self.lock().stream
     }
 
@@ -140,20 +140,17 @@ impl Queue {
 
     /// Fails what waits to be sent on a stream that has broken. What is added from now on is for the next one. Returns
     /// the stream.
-    pub(crate) fn fail(&self, status: &Status) -> u64 {
-        let (stream, owners) = {
+    pub(crate) fn fail(&self, status: &Status) -> StreamNumber {
+        let (stream, receipts) = {
             let mut state = self.lock();
             let stream = state.stream;
-            state.stream += 1;
+            state.stream = stream.next();
             state.begun = false;
-            state.withdrawn = 0;
             state.sender = None;
             (stream, state.pending.clear())
         };
-        for owner in owners {
-            if let Owner::OneWay(_, receipt) = owner {
-                receipt.sign(Err(status.clone()));
-            }
+        for receipt in receipts {
+            receipt.sign(Err(status.clone()));
         }
         self.room.notify_waiters();
         stream
@@ -162,7 +159,7 @@ impl Queue {
     /// The next bytes for `stream`; none when it is over. The messages in them pass through `burst`, which is empty.
     pub(crate) fn poll_burst(
         &self,
-        stream: u64,
+        stream: StreamNumber,
         burst: &mut Burst,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Bytes>> {
@@ -203,9 +200,8 @@ impl State {
     fn new() -> Self {
         Self {
             pending: Pending::new(),
-            withdrawn: 0,
             in_line: 0,
-            stream: 0,
+            stream: StreamNumber::FIRST,
             begun: false,
             closed: false,
             sender: None,
@@ -214,18 +210,16 @@ impl State {
     }
 
     /// Returns whether the message is the first for its stream.
-    fn push_within(
+    fn push_within<'a>(
         &mut self,
         capacity: Capacity,
         frame: &Frame,
-        owner: Owner,
-    ) -> Result<bool, Owner> {
+        owner: Owner<'a>,
+    ) -> Result<bool, Owner<'a>> {
         if !self.make_room(capacity, frame.as_slice().len()) {
             return Err(owner);
         }
-        if let Owner::Call(call, index) = &owner {
-            call.sent(*index, self.stream);
-        }
+        owner.note_sent(self.stream);
         self.push(frame, owner);
         Ok(!std::mem::replace(&mut self.begun, true))
     }
@@ -235,7 +229,7 @@ impl State {
         if self.has_room(capacity, bytes) {
             return true;
         }
-        self.purge();
+        self.pending.make_room();
         self.has_room(capacity, bytes)
     }
 
@@ -246,13 +240,18 @@ impl State {
         fits || self.pending.len() == 0
     }
 
-    fn push(&mut self, frame: &Frame, owner: Owner) {
+    fn push(&mut self, frame: &Frame, owner: Owner<'_>) {
         self.pending.push(frame, owner);
         self.wake();
     }
 
     /// Takes the next messages for `stream`, as many as are sent at once. Whether there are any, or the stream is over.
-    fn poll_take(&mut self, stream: u64, burst: &mut Burst, cx: &mut Context<'_>) -> Poll<bool> {
+    fn poll_take(
+        &mut self,
+        stream: StreamNumber,
+        burst: &mut Burst,
+        cx: &mut Context<'_>,
+    ) -> Poll<bool> {
         if self.stream != stream {
             return Poll::Ready(false);
         }
@@ -272,15 +271,6 @@ impl State {
         }
         self.pending.take(burst);
         Poll::Ready(true)
-    }
-
-    /// Removes the messages of calls that were withdrawn, if that makes much room: a queue that nobody reads is not
-    /// gone through for each message.
-    fn purge(&mut self) {
-        if 2 * self.withdrawn >= self.pending.len() {
-            self.withdrawn = 0;
-            self.pending.purge();
-        }
     }
 
     fn wake(&mut self) {

@@ -10,19 +10,20 @@ use http_body::Frame;
 
 use super::pending::Burst;
 use super::queue::Queue;
+use super::stream_number::StreamNumber;
 
 /// The messages of a queue, from when they are there.
 #[derive(Debug)]
 pub(crate) struct QueueBody {
     queue: Arc<Queue>,
-    stream: u64,
+    stream: StreamNumber,
     /// Empty between bursts.
     burst: Burst,
 }
 
 impl QueueBody {
     /// The messages of `queue` for `stream`.
-    pub(crate) fn new(queue: Arc<Queue>, stream: u64) -> Self {
+    pub(crate) fn new(queue: Arc<Queue>, stream: StreamNumber) -> Self {
         Self {
             queue,
             stream,

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::stream_number::StreamNumber;
 use crate::deadline::Deadline;
 
 /// For how many calls the memory is kept when the last of them has ended.
@@ -17,6 +18,7 @@ const KEPT: usize = 1024;
 /// Nobody waits for them. They are remembered so that it shows how the node deals with them: how fast it answers, and how
 /// it fails. At most `limit` of them are unfinished: beyond it, each new one takes the place of the oldest.
 #[derive(Debug)]
+#[repr(align(128))]
 pub(super) struct Stragglers {
     limit: usize,
     state: Mutex<State>,
@@ -38,7 +40,7 @@ struct State {
 pub(crate) struct Straggler {
     pub(super) number: u64,
     /// The stream that its request was put on.
-    pub(super) stream: u64,
+    pub(super) stream: StreamNumber,
     pub(super) sent: Instant,
     pub(super) deadline: Deadline,
     /// Whether it is answered with several replies.
@@ -114,7 +116,7 @@ impl Stragglers {
     }
 
     /// The calls whose requests were put on a stream that has ended. They no longer go on.
-    pub(super) fn lose(&self, stream: u64) -> Vec<Straggler> {
+    pub(super) fn lose(&self, stream: StreamNumber) -> Vec<Straggler> {
         self.remove_if(&mut self.lock(), |call| call.stream == stream)
     }
 
@@ -170,7 +172,10 @@ mod tests {
     fn call(number: u64, timeout: Option<Duration>) -> Straggler {
         Straggler {
             number,
-            stream: number % 2,
+            stream: match number % 2 {
+                1 => StreamNumber::FIRST,
+                _ => StreamNumber::FIRST.next(),
+            },
             sent: Instant::now(),
             deadline: Deadline::after(timeout),
             streams_replies: false,
@@ -211,7 +216,10 @@ mod tests {
         for number in 1..=4 {
             stragglers.push(call(number, None));
         }
-        assert_eq!(numbers(Some(stragglers.lose(1))), Some(vec![1, 3]));
+        assert_eq!(
+            numbers(Some(stragglers.lose(StreamNumber::FIRST))),
+            Some(vec![1, 3])
+        );
         assert!(stragglers.answered(2, true).is_some());
     }
 

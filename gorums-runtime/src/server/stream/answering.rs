@@ -3,21 +3,20 @@
 use std::future::ready;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures::FutureExt;
-use futures::future::BoxFuture;
 use prost::Message;
 use tonic::Status;
 
+use super::handling::Handling;
 use crate::server::Context;
 use crate::server::attended::guarded;
 use crate::server::reply_sink::ReplySink;
-use crate::stream::{END, Frame, Head, MethodName, Owner, Queue, RpcStatus};
+use crate::stream::{END, Frame, Head, MethodName, Owner, Payload, Queue, RpcStatus};
 use crate::{Method, MethodDescriptor};
 
-/// What answers the calls of one method, given a call and the bytes of its request. An error ends the stream.
+/// What answers the calls of one method, given a call and its request: it begins to handle it.
 pub(in crate::server) type Answering =
-    dyn Fn(Context, Bytes, ReplyTo) -> BoxFuture<'static, Result<(), Status>> + Send + Sync;
+    dyn Fn(Context, Payload<'_>, ReplyTo, &mut Handling) + Send + Sync;
 
 /// Where the replies to a call go.
 #[derive(Clone, Debug)]
@@ -104,17 +103,18 @@ pub(in crate::server) fn with_one<M: Method, Fut>(
 where
     Fut: Future<Output = Result<M::Reply, Status>> + Send + 'static,
 {
-    Arc::new(move |context, payload, to| match decode::<M>(payload) {
-        Ok(request) => {
-            let handling = guarded(to.method, handler(context.clone(), request));
-            let answer = move |outcome| match context.is_abandoned() {
-                true => Ok(()),
-                false => to.answer(outcome),
-            };
-            handling.map(answer).boxed()
-        }
-        Err(status) => ready(to.fail(&status)).boxed(),
-    })
+    Arc::new(
+        move |context, payload, to, begun| match decode::<M>(payload) {
+            Ok(request) => {
+                let handling = guarded(to.method, handler(context.clone(), request));
+                begun.set(handling.map(move |outcome| match context.is_abandoned() {
+                    true => Ok(()),
+                    false => to.answer(outcome),
+                }));
+            }
+            Err(status) => begun.set(ready(to.fail(&status))),
+        },
+    )
 }
 
 /// Answers calls with nothing, unless their request is malformed.
@@ -124,14 +124,16 @@ pub(in crate::server) fn with_nothing<M: Method, Fut>(
 where
     Fut: Future<Output = ()> + Send + 'static,
 {
-    Arc::new(move |context, payload, to| match decode::<M>(payload) {
-        Ok(request) => {
-            let handling = handler(context, request).map(Ok);
-            // There is nobody to tell of a panic.
-            guarded(to.method, handling).map(|_| Ok(())).boxed()
-        }
-        Err(status) => ready(to.fail(&status)).boxed(),
-    })
+    Arc::new(
+        move |context, payload, to, begun| match decode::<M>(payload) {
+            Ok(request) => {
+                let handling = handler(context, request).map(Ok);
+                // There is nobody to tell of a panic.
+                begun.set(guarded(to.method, handling).map(|_| Ok(())));
+            }
+            Err(status) => begun.set(ready(to.fail(&status))),
+        },
+    )
 }
 
 /// Answers calls with streams of replies.
@@ -141,10 +143,10 @@ pub(in crate::server) fn with_many<M: Method, Fut>(
 where
     Fut: Future<Output = Result<(), Status>> + Send + 'static,
 {
-    Arc::new(move |context, payload, to| {
+    Arc::new(move |context, payload, to, begun| {
         let (sink, emptied) = ReplySink::on_stream(context.clone(), to.clone());
         let handling = decode::<M>(payload).map(|request| handler(context.clone(), request, sink));
-        async move {
+        begun.set(async move {
             let outcome = match handling {
                 Ok(handling) => guarded(to.method, handling).await,
                 Err(status) => Err(status),
@@ -156,12 +158,11 @@ where
                 true => Ok(()),
                 false => to.end(outcome),
             }
-        }
-        .boxed()
+        });
     })
 }
 
-fn decode<M: Method>(payload: Bytes) -> Result<M::Request, Status> {
-    M::Request::decode(payload)
+fn decode<M: Method>(payload: Payload<'_>) -> Result<M::Request, Status> {
+    M::Request::decode(payload.share())
         .map_err(|error| Status::invalid_argument(format!("the request does not decode: {error}")))
 }

@@ -35,12 +35,20 @@ impl Methods {
         }
     }
 
-    /// The method with this full name, with dots.
-    pub(super) fn get(&self, name: &[u8]) -> Option<(&'static MethodDescriptor, &Answering)> {
+    /// The index of the method with this full name, with dots, which is perhaps at `guess`.
+    pub(super) fn index(&self, name: &[u8], guess: usize) -> Option<usize> {
+        match self.0.get(guess) {
+            Some(entry) if *entry.name == *name => Some(guess),
+            _ => self.find(name).ok(),
+        }
+    }
+
+    /// The method at an index that a name has.
+    pub(super) fn at(&self, index: usize) -> (&'static MethodDescriptor, &Answering) {
         let Entry {
             method, answering, ..
-        } = &self.0[self.find(name).ok()?];
-        Some((method, &**answering))
+        } = &self.0[index];
+        (method, &**answering)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -62,8 +70,6 @@ impl Methods {
 
 #[cfg(test)]
 mod tests {
-    use futures::FutureExt;
-
     use super::*;
 
     static METHODS: [MethodDescriptor; 4] = [
@@ -78,16 +84,19 @@ mod tests {
         let mut methods = Methods::default();
         assert!(methods.is_empty());
         for method in METHODS.iter().chain(&METHODS) {
-            methods.insert(method, Arc::new(|_, _, _| async { Ok(()) }.boxed()));
+            methods.insert(method, Arc::new(|_, _, _, _| ()));
         }
         assert_eq!(methods.len(), METHODS.len());
         for method in &METHODS {
             let name = method.full_name().replace('/', ".");
-            let (found, _) = methods.get(name.as_bytes()).expect("it was added");
-            assert_eq!(found, method);
+            for guess in 0..=METHODS.len() {
+                let index = methods.index(name.as_bytes(), guess);
+                let (found, _) = methods.at(index.expect("it was added"));
+                assert_eq!(found, method);
+            }
         }
         for name in ["", "p.S", "p.S.Rea", "p.S.Reads", "q.S.Read", "p.S.Zbort"] {
-            assert!(methods.get(name.as_bytes()).is_none(), "{name}");
+            assert_eq!(methods.index(name.as_bytes(), 0), None, "{name}");
         }
     }
 }

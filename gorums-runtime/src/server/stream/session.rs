@@ -4,29 +4,30 @@ use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{self, Poll};
+use std::task::{self, Poll, ready};
 
-use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt};
+use bytes::Bytes;
+use futures::FutureExt;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
 use super::answering::{ReplyTo, reply};
+use super::handling::Handling;
 use super::limits::StreamLimits;
 use super::methods::Methods;
 use super::reply_body::End;
 use crate::server::Context;
 use crate::server::peer::Peer;
 use crate::stream::{
-    CANCEL, Head, Messages, MethodName, Queue, Received, RpcStatus, StreamMessage,
+    CANCEL, Entry, Head, Messages, MethodName, Payload, Queue, Received, RpcStatus, StreamMessage,
 };
 
 /// The bit that is set in the numbers of a server's calls, and clear in those of a client's.
 const FROM_SERVER: u64 = 1 << 63;
 
-/// How many events of one stream are taken in before other tasks have their turn.
-const BATCH: u32 = 128;
+/// How many steps are made on one stream before other tasks have their turn. Most requests take two.
+const STEPS: u32 = 256;
 
 /// One node stream. Its requests are handled in the order in which they come: the next one when the handler of the one
 /// before has returned, or was released.
@@ -46,23 +47,12 @@ pub(super) struct Session {
     pub(super) stop: CancellationToken,
 }
 
-/// A call whose handler has begun.
-struct Begun {
-    number: u64,
-    context: Context,
-    handling: BoxFuture<'static, Result<(), Status>>,
-}
-
-/// What happens next on a stream.
-enum Event {
-    /// The handler whose turn it is has returned.
-    Replied(Result<(), Status>),
-    /// It goes on beside the others.
-    Released,
-    /// One of the others has returned.
-    Ended(u64, Result<(), Status>),
-    /// The client has said something; none when it says no more.
-    Received(Option<Result<Received, Status>>),
+/// Why the requests of a stream are left for a while.
+enum Pause {
+    /// There are no more, and all are handled.
+    Done,
+    /// Other tasks have their turn.
+    Yield,
     /// The server shuts down.
     Stopped,
     /// The client is gone.
@@ -73,7 +63,7 @@ impl Session {
     /// Handles the requests, to the end of the stream.
     pub(super) async fn run(self, mut requests: Messages) {
         let mut work = Work::default();
-        if let Some(status) = self.take_in(&mut requests, &mut work).await {
+        if let Err(status) = self.take_in(&mut requests, &mut work).await {
             // Nobody waits for what is left.
             work.abandon();
             if status.code() == Code::ResourceExhausted {
@@ -85,93 +75,100 @@ impl Session {
         self.queue.close();
     }
 
-    /// Takes requests in and has them handled, until there are no more and all are. Otherwise the status says why the
-    /// stream ends before.
-    async fn take_in(&self, requests: &mut Messages, work: &mut Work) -> Option<Status> {
+    /// Takes requests in and has them handled, until there are no more and all are.
+    ///
+    /// # Errors
+    ///
+    /// Why the stream ends before.
+    async fn take_in(&self, requests: &mut Messages, work: &mut Work) -> Result<(), Status> {
         let mut end = pin!(self.next_end(true));
-        let mut open = true;
-        let mut events = 0_u32;
+        let mut has_yielded = false;
         loop {
-            while work.current.is_none()
-                && work.released.len() < self.limits.handlers
-                && let Some(request) = work.backlog.pop()
-            {
-                work.current = self.begin(request);
-            }
-            if !open && work.is_done() {
-                return None;
-            }
-            // What has come is handled without a look at anything else, within bounds.
-            events = events.wrapping_add(1);
-            let look_up = events.is_multiple_of(BATCH);
-            if look_up {
-                tokio::task::yield_now().await;
-            }
-            let next = poll_fn(|cx| {
-                if look_up && let Poll::Ready(end) = end.as_mut().poll(cx) {
-                    return Poll::Ready(end);
+            let pause = poll_fn(|cx| {
+                // While there is always something to do, it is between the turns that the end is looked for.
+                if std::mem::take(&mut has_yielded)
+                    && let Poll::Ready(end) = end.as_mut().poll(cx)
+                {
+                    return Poll::Ready(Ok(end));
                 }
-                match work.poll(requests, open, &self.limits, cx) {
-                    Poll::Pending => end.as_mut().poll(cx),
+                match self.poll(requests, work, cx) {
+                    Poll::Pending => end.as_mut().poll(cx).map(Ok),
                     ready => ready,
                 }
             });
-            let outcome = match next.await {
-                Event::Replied(outcome) => {
-                    work.current = None;
-                    outcome
+            match pause.await? {
+                Pause::Done => return Ok(()),
+                Pause::Yield => {
+                    tokio::task::yield_now().await;
+                    has_yielded = true;
                 }
-                Event::Released => {
-                    work.release();
-                    Ok(())
-                }
-                Event::Ended(number, outcome) => {
-                    work.contexts.remove(&number);
-                    outcome
-                }
-                Event::Received(Some(Ok(received))) => self.sort(received, work),
-                Event::Received(Some(Err(status))) => Err(status),
-                Event::Received(None) => {
-                    open = false;
-                    Ok(())
-                }
-                Event::Stopped => {
-                    open = false;
+                Pause::Stopped => {
+                    work.closed = true;
                     end.set(self.next_end(false));
-                    self.refuse(std::mem::take(&mut work.backlog))
+                    self.refuse(std::mem::take(&mut work.backlog))?;
                 }
-                Event::Gone => Err(Status::cancelled("the client is gone")),
-            };
-            if let Err(status) = outcome {
-                return Some(status);
+                Pause::Gone => return Err(Status::cancelled("the client is gone")),
             }
         }
     }
 
     /// What ends the stream from outside, at last if the server is to stop.
-    async fn next_end(&self, may_stop: bool) -> Event {
+    async fn next_end(&self, may_stop: bool) -> Pause {
         tokio::select! {
             biased;
-            () = self.gone.cancelled() => Event::Gone,
-            () = self.stop.cancelled(), if may_stop => Event::Stopped,
+            () = self.gone.cancelled() => Pause::Gone,
+            () = self.stop.cancelled(), if may_stop => Pause::Stopped,
         }
+    }
+
+    /// Goes on with the handlers and the requests.
+    fn poll(
+        &self,
+        requests: &mut Messages,
+        work: &mut Work,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Result<Pause, Status>> {
+        for _ in 0..STEPS {
+            if let Poll::Ready(outcome) = work.poll_handlers(&self.limits, cx) {
+                outcome?;
+            } else if work.has_turn(&self.limits)
+                && let Some(waiting) = work.backlog.pop()
+            {
+                let payload = Payload::whole(&waiting.payload);
+                self.begin(waiting.request, payload, work);
+            } else if work.is_done() {
+                return Poll::Ready(Ok(Pause::Done));
+            } else if work.closed || !work.backlog.has_room(&self.limits) {
+                return Poll::Pending;
+            } else if let Some(received) = requests.next()? {
+                self.sort(received, work)?;
+            } else {
+                work.closed = !ready!(requests.poll_more(cx))?;
+            }
+        }
+        Poll::Ready(Ok(Pause::Yield))
     }
 
     /// Answers requests that have not begun when the server stops.
     fn refuse(&self, backlog: Backlog) -> Result<(), Status> {
         let status = Status::unavailable("the server is shutting down");
-        let mut requests = backlog.requests.iter();
-        requests.try_for_each(|request| self.fail(request, &status))
+        backlog.waiting.iter().try_for_each(|waiting| {
+            let (method, _) = self.methods.at(waiting.request.method);
+            self.fail(waiting.request.number, MethodName::Of(method), &status)
+        })
     }
 
     /// Takes in what the client says.
-    fn sort(&self, received: Received, work: &mut Work) -> Result<(), Status> {
+    fn sort(&self, received: Received<'_>, work: &mut Work) -> Result<(), Status> {
         match received {
             Received::Message(message) if self.is_cancel(&message) => work.cancel(message.number()),
             // No call of the server's waits for it.
             Received::Message(message) if self.is_reply(&message) => {}
-            Received::Message(message) => work.backlog.push(message),
-            Received::TooLarge(request, status) => self.fail(&request, &status)?,
+            Received::Message(message) => self.take(message, work)?,
+            Received::TooLarge(request, status) => {
+                let method = MethodName::Received(request.method());
+                self.fail(request.number(), method, &status)?;
+            }
             Received::Malformed(error) => {
                 let text = format!("a message of the stream does not decode: {error}");
                 return Err(Status::internal(text));
@@ -180,26 +177,51 @@ impl Session {
         Ok(())
     }
 
-    fn is_cancel(&self, request: &StreamMessage) -> bool {
+    fn is_cancel(&self, request: &StreamMessage<'_>) -> bool {
         self.extended && request.method().is_empty() && request.has(CANCEL)
     }
 
     /// Whether a message answers a call of the server's.
-    fn is_reply(&self, message: &StreamMessage) -> bool {
+    fn is_reply(&self, message: &StreamMessage<'_>) -> bool {
         self.accepts_calls && message.number() & FROM_SERVER != 0
     }
 
-    /// Begins to handle a request. One that no method takes is answered at once.
-    fn begin(&self, mut request: StreamMessage) -> Option<Begun> {
-        let Some((method, answering)) = self.methods.get(request.method()) else {
-            let name = String::from_utf8_lossy(request.method());
-            let status = Status::unimplemented(format!("there is no method {name:?} here"));
-            // If the client does not read, the next reply finds out, too.
-            let _ = self.fail(&request, &status);
-            return None;
+    /// Begins to handle a request, or has it wait for its turn. One that no method takes is answered at once.
+    fn take(&self, mut message: StreamMessage<'_>, work: &mut Work) -> Result<(), Status> {
+        let name = message.method();
+        // Most requests are of the same method as the one before.
+        let Some(method) = self.methods.index(name, work.last_method) else {
+            let text = String::from_utf8_lossy(name);
+            let status = Status::unimplemented(format!("there is no method {text:?} here"));
+            return self.fail(message.number(), MethodName::Received(name), &status);
         };
-        let number = request.number();
-        let context = Context::on_stream(method, Arc::clone(&self.peer), request.take_entries());
+        work.last_method = method;
+        let request = Request {
+            number: message.number(),
+            method,
+            entries: message.take_entries(),
+        };
+        let payload = message.payload();
+        if work.has_turn(&self.limits) && work.backlog.waiting.is_empty() {
+            self.begin(request, payload, work);
+        } else {
+            work.backlog.push(Waiting {
+                request,
+                payload: payload.share(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Begins to handle a request, whose turn it is.
+    fn begin(&self, request: Request, payload: Payload<'_>, work: &mut Work) {
+        let Request {
+            number,
+            method,
+            entries,
+        } = request;
+        let (method, answering) = self.methods.at(method);
+        let context = Context::on_stream(method, &self.peer, entries, work.context.take());
         if method.is_concurrent() {
             context.release();
         }
@@ -209,19 +231,16 @@ impl Session {
             queue: Arc::clone(&self.queue),
             extended: self.extended,
         };
-        Some(Begun {
-            number,
-            handling: answering(context.clone(), request.into_payload(), to),
-            context,
-        })
+        answering(context.clone(), payload, to, &mut work.handling);
+        work.current = Some(Begun { number, context });
     }
 
     /// Answers a request with an error.
-    fn fail(&self, request: &StreamMessage, status: &Status) -> Result<(), Status> {
+    fn fail(&self, number: u64, method: MethodName<'_>, status: &Status) -> Result<(), Status> {
         let status = RpcStatus::of(status);
         let head = Head {
-            number: request.number(),
-            method: Some(MethodName::Received(request.method())),
+            number,
+            method: Some(method),
             status: Some(&status),
             ..Head::default()
         };
@@ -236,90 +255,133 @@ struct Work {
     backlog: Backlog,
     /// The one whose turn it is.
     current: Option<Begun>,
+    /// Its handler, or the memory for the next one.
+    handling: Handling,
+    /// The memory for the next one's context.
+    context: Option<Context>,
     /// Those whose turn is over.
     released: JoinSet<(u64, Result<(), Status>)>,
     /// What these know of their calls.
     contexts: HashMap<u64, Context>,
+    /// The index of the last request's method.
+    last_method: usize,
+    /// Whether no more requests are taken.
+    closed: bool,
+}
+
+/// A call whose handler has begun.
+struct Begun {
+    number: u64,
+    context: Context,
+}
+
+/// What a request says besides its payload.
+struct Request {
+    number: u64,
+    /// The index of its method.
+    method: usize,
+    entries: Vec<Entry>,
+}
+
+/// A request that waits for its turn.
+struct Waiting {
+    request: Request,
+    payload: Bytes,
 }
 
 /// Requests that wait for their turn.
 #[derive(Default)]
 struct Backlog {
-    requests: VecDeque<StreamMessage>,
+    waiting: VecDeque<Waiting>,
     bytes: usize,
+}
+
+impl Waiting {
+    /// About how many bytes of memory it keeps.
+    fn size(&self) -> usize {
+        let entries = self.request.entries.iter();
+        let size_of = |entry: &Entry| size_of::<Entry>() + entry.key.len() + entry.value.len();
+        self.payload.len() + entries.map(size_of).sum::<usize>()
+    }
 }
 
 impl Backlog {
     fn has_room(&self, limits: &StreamLimits) -> bool {
-        self.requests.len() < limits.backlog && self.bytes < limits.backlog_bytes
+        self.waiting.len() < limits.backlog && self.bytes < limits.backlog_bytes
     }
 
-    fn push(&mut self, request: StreamMessage) {
-        self.bytes += request.size();
-        self.requests.push_back(request);
+    fn push(&mut self, waiting: Waiting) {
+        self.bytes += waiting.size();
+        self.waiting.push_back(waiting);
     }
 
-    fn pop(&mut self) -> Option<StreamMessage> {
-        let request = self.requests.pop_front()?;
-        self.bytes -= request.size();
-        Some(request)
+    fn pop(&mut self) -> Option<Waiting> {
+        let waiting = self.waiting.pop_front()?;
+        self.bytes -= waiting.size();
+        Some(waiting)
     }
 
     fn remove(&mut self, number: u64) {
         // Calls are mostly withdrawn in the order in which they were made: it is one of the first.
-        let mut requests = self.requests.iter();
-        let index = requests.position(|request| request.number() == number);
-        if let Some(request) = index.and_then(|index| self.requests.remove(index)) {
-            self.bytes -= request.size();
+        let mut waiting = self.waiting.iter();
+        let index = waiting.position(|waiting| waiting.request.number == number);
+        if let Some(waiting) = index.and_then(|index| self.waiting.remove(index)) {
+            self.bytes -= waiting.size();
         }
     }
 }
 
 impl Work {
-    /// What happens next with the handlers and the requests.
-    fn poll(
+    /// Ready when one of the handlers has returned, or the one whose turn it is was released.
+    fn poll_handlers(
         &mut self,
-        requests: &mut Messages,
-        open: bool,
         limits: &StreamLimits,
         cx: &mut task::Context<'_>,
-    ) -> Poll<Event> {
-        if let Some(Begun {
-            handling, context, ..
-        }) = &mut self.current
-        {
-            if let Poll::Ready(outcome) = handling.poll_unpin(cx) {
-                return Poll::Ready(Event::Replied(outcome));
+    ) -> Poll<Result<(), Status>> {
+        if let Some(begun) = &mut self.current {
+            if let Poll::Ready(outcome) = self.handling.poll_unpin(cx) {
+                let context = self.current.take().map(|begun| begun.context);
+                self.context = context.and_then(Context::recycle);
+                return Poll::Ready(outcome);
             }
             let may_release = self.released.len() + 1 < limits.handlers;
-            if may_release && context.poll_released(cx).is_ready() {
-                return Poll::Ready(Event::Released);
+            if may_release && begun.context.poll_released(cx).is_ready() {
+                self.release();
+                return Poll::Ready(Ok(()));
             }
         }
-        while let Poll::Ready(Some(ended)) = self.released.poll_join_next(cx) {
+        while !self.released.is_empty()
+            && let Poll::Ready(Some(ended)) = self.released.poll_join_next(cx)
+        {
             // One that was aborted has nothing to say.
             if let Ok((number, outcome)) = ended {
-                return Poll::Ready(Event::Ended(number, outcome));
+                self.contexts.remove(&number);
+                return Poll::Ready(outcome);
             }
         }
-        match open && self.backlog.has_room(limits) {
-            true => requests.poll_next_unpin(cx).map(Event::Received),
-            false => Poll::Pending,
-        }
+        Poll::Pending
     }
 
-    /// Whether nothing is left to be handled.
+    /// Whether a request may begin to be handled.
+    fn has_turn(&self, limits: &StreamLimits) -> bool {
+        self.current.is_none() && self.released.len() < limits.handlers
+    }
+
+    /// Whether nothing is left to be handled, and nothing comes.
     fn is_done(&self) -> bool {
-        self.current.is_none() && self.backlog.requests.is_empty() && self.released.is_empty()
+        self.closed
+            && self.current.is_none()
+            && self.backlog.waiting.is_empty()
+            && self.released.is_empty()
     }
 
     /// Lets the handler whose turn it is go on beside the others.
     fn release(&mut self) {
-        if let Some(begun) = self.current.take() {
-            let number = begun.number;
-            self.contexts.insert(number, begun.context);
+        if let Some(Begun { number, context }) = self.current.take() {
+            self.contexts.insert(number, context);
+            let handling = std::mem::take(&mut self.handling);
             self.released
-                .spawn(begun.handling.map(move |outcome| (number, outcome)));
+                .spawn(handling.map(move |outcome| (number, outcome)));
         }
     }
 
@@ -343,7 +405,7 @@ impl Work {
         self.released.detach_all();
         if let Some(begun) = self.current.take() {
             begun.context.abandon();
-            tokio::spawn(begun.handling);
+            tokio::spawn(std::mem::take(&mut self.handling));
         }
     }
 }
