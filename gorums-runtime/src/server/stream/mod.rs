@@ -1,6 +1,7 @@
 //! Node streams at the server.
 
 mod answering;
+mod backlog;
 mod handling;
 mod limits;
 mod methods;

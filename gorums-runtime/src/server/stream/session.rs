@@ -1,18 +1,18 @@
 //! One node stream, from its first request to its last.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{self, Poll, ready};
 
-use bytes::Bytes;
 use futures::FutureExt;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
 use super::answering::{ReplyTo, reply};
+use super::backlog::{Backlog, Callee, Request, Waiting};
 use super::handling::Handling;
 use super::limits::StreamLimits;
 use super::methods::Methods;
@@ -20,7 +20,7 @@ use super::reply_body::End;
 use crate::server::Context;
 use crate::server::peer::Peer;
 use crate::stream::{
-    CANCEL, Entry, Head, Messages, MethodName, Payload, Queue, Received, RpcStatus, StreamMessage,
+    CANCEL, Head, Messages, MethodName, Payload, Queue, Received, RpcStatus, StreamMessage,
 };
 
 /// The bit that is set in the numbers of a server's calls, and clear in those of a client's.
@@ -135,7 +135,7 @@ impl Session {
                 && let Some(waiting) = work.backlog.pop()
             {
                 let payload = Payload::whole(&waiting.payload);
-                self.begin(waiting.request, payload, work);
+                self.begin(waiting.request, payload, work)?;
             } else if work.is_done() {
                 return Poll::Ready(Ok(Pause::Done));
             } else if work.closed || !work.backlog.has_room(&self.limits) {
@@ -150,12 +150,16 @@ impl Session {
     }
 
     /// Answers requests that have not begun when the server stops.
-    fn refuse(&self, backlog: Backlog) -> Result<(), Status> {
+    fn refuse(&self, mut backlog: Backlog) -> Result<(), Status> {
         let status = Status::unavailable("the server is shutting down");
-        backlog.waiting.iter().try_for_each(|waiting| {
-            let (method, _) = self.methods.at(waiting.request.method);
-            self.fail(waiting.request.number, MethodName::Of(method), &status)
-        })
+        while let Some(Waiting { request, .. }) = backlog.pop() {
+            let method = match &request.callee {
+                Callee::Method(index) => MethodName::Of(self.methods.at(*index).0),
+                Callee::Unknown(name) => MethodName::Received(name),
+            };
+            self.fail(request.number, method, &status)?;
+        }
+        Ok(())
     }
 
     /// Takes in what the client says.
@@ -186,41 +190,49 @@ impl Session {
         self.accepts_calls && message.number() & FROM_SERVER != 0
     }
 
-    /// Begins to handle a request, or has it wait for its turn. One that no method takes is answered at once.
+    /// Begins to handle a request, or has it wait for its turn.
     fn take(&self, mut message: StreamMessage<'_>, work: &mut Work) -> Result<(), Status> {
         let name = message.method();
         // Most requests are of the same method as the one before.
-        let Some(method) = self.methods.index(name, work.last_method) else {
-            let text = String::from_utf8_lossy(name);
-            let status = Status::unimplemented(format!("there is no method {text:?} here"));
-            return self.fail(message.number(), MethodName::Received(name), &status);
+        let callee = match self.methods.index(name, work.last_method) {
+            Some(index) => {
+                work.last_method = index;
+                Callee::Method(index)
+            }
+            None => Callee::Unknown(name.into()),
         };
-        work.last_method = method;
         let request = Request {
             number: message.number(),
-            method,
+            callee,
             entries: message.take_entries(),
         };
         let payload = message.payload();
-        if work.has_turn(&self.limits) && work.backlog.waiting.is_empty() {
-            self.begin(request, payload, work);
-        } else {
-            work.backlog.push(Waiting {
-                request,
-                payload: payload.share(),
-            });
+        if work.has_turn(&self.limits) && work.backlog.is_empty() {
+            return self.begin(request, payload, work);
         }
+        work.backlog.push(Waiting {
+            request,
+            payload: payload.share(),
+        });
         Ok(())
     }
 
     /// Begins to handle a request, whose turn it is.
-    fn begin(&self, request: Request, payload: Payload<'_>, work: &mut Work) {
+    fn begin(&self, request: Request, payload: Payload<'_>, work: &mut Work) -> Result<(), Status> {
         let Request {
             number,
-            method,
+            callee,
             entries,
         } = request;
-        let (method, answering) = self.methods.at(method);
+        let index = match callee {
+            Callee::Method(index) => index,
+            Callee::Unknown(name) => {
+                let text = String::from_utf8_lossy(&name);
+                let status = Status::unimplemented(format!("there is no method {text:?} here"));
+                return self.fail(number, MethodName::Received(&name), &status);
+            }
+        };
+        let (method, answering) = self.methods.at(index);
         let context = Context::on_stream(method, &self.peer, entries, work.context.take());
         if method.is_concurrent() {
             context.release();
@@ -233,6 +245,7 @@ impl Session {
         };
         answering(context.clone(), payload, to, &mut work.handling);
         work.current = Some(Begun { number, context });
+        Ok(())
     }
 
     /// Answers a request with an error.
@@ -275,62 +288,6 @@ struct Begun {
     context: Context,
 }
 
-/// What a request says besides its payload.
-struct Request {
-    number: u64,
-    /// The index of its method.
-    method: usize,
-    entries: Vec<Entry>,
-}
-
-/// A request that waits for its turn.
-struct Waiting {
-    request: Request,
-    payload: Bytes,
-}
-
-/// Requests that wait for their turn.
-#[derive(Default)]
-struct Backlog {
-    waiting: VecDeque<Waiting>,
-    bytes: usize,
-}
-
-impl Waiting {
-    /// About how many bytes of memory it keeps.
-    fn size(&self) -> usize {
-        let entries = self.request.entries.iter();
-        let size_of = |entry: &Entry| size_of::<Entry>() + entry.key.len() + entry.value.len();
-        self.payload.len() + entries.map(size_of).sum::<usize>()
-    }
-}
-
-impl Backlog {
-    fn has_room(&self, limits: &StreamLimits) -> bool {
-        self.waiting.len() < limits.backlog && self.bytes < limits.backlog_bytes
-    }
-
-    fn push(&mut self, waiting: Waiting) {
-        self.bytes += waiting.size();
-        self.waiting.push_back(waiting);
-    }
-
-    fn pop(&mut self) -> Option<Waiting> {
-        let waiting = self.waiting.pop_front()?;
-        self.bytes -= waiting.size();
-        Some(waiting)
-    }
-
-    fn remove(&mut self, number: u64) {
-        // Calls are mostly withdrawn in the order in which they were made: it is one of the first.
-        let mut waiting = self.waiting.iter();
-        let index = waiting.position(|waiting| waiting.request.number == number);
-        if let Some(waiting) = index.and_then(|index| self.waiting.remove(index)) {
-            self.bytes -= waiting.size();
-        }
-    }
-}
-
 impl Work {
     /// Ready when one of the handlers has returned, or the one whose turn it is was released.
     fn poll_handlers(
@@ -369,10 +326,7 @@ impl Work {
 
     /// Whether nothing is left to be handled, and nothing comes.
     fn is_done(&self) -> bool {
-        self.closed
-            && self.current.is_none()
-            && self.backlog.waiting.is_empty()
-            && self.released.is_empty()
+        self.closed && self.current.is_none() && self.backlog.is_empty() && self.released.is_empty()
     }
 
     /// Lets the handler whose turn it is go on beside the others.
