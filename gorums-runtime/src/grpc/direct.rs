@@ -25,6 +25,7 @@ use tokio::task::JoinSet;
 use tonic::{ConnectError, Status};
 
 use super::body::Receipt;
+use super::connection_options::MAX_FRAME;
 use super::status;
 use crate::tasks::Tasks;
 
@@ -208,6 +209,7 @@ pub(super) async fn shake_hands(
     let (requests, connection) = h2::client::Builder::new()
         .initial_window_size(2 << 20)
         .initial_connection_window_size(5 << 20)
+        .max_frame_size(MAX_FRAME)
         .max_header_list_size(16 << 10)
         .max_send_buffer_size(1 << 20)
         .initial_max_send_streams(STREAMS_AT_FIRST)

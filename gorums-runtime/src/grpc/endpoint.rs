@@ -14,7 +14,7 @@ use tonic::transport::Channel;
 
 use super::attempted::Attempted;
 use super::attempts::{Attempts, ConnectionTasks};
-use super::connection_options::{ConnectionOptions, KeepAlive};
+use super::connection_options::{ConnectionOptions, KeepAlive, MAX_FRAME};
 use super::direct::{self, Direct, REMEMBERED_RESETS};
 use super::link::Link;
 use super::status;
@@ -45,6 +45,7 @@ impl Endpoint {
     ) -> Result<Self, tonic::transport::Error> {
         let attempts = Attempts::new(options.backoff, tasks.clone());
         let mut endpoint = Channel::builder(uri(node, address, options.scheme()))
+            .max_frame_size(MAX_FRAME)
             .http2_max_concurrent_reset_streams(REMEMBERED_RESETS)
             .http2_max_local_error_reset_streams(None);
         if let Some(KeepAlive { interval, timeout }) = options.keep_alive {

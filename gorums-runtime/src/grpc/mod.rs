@@ -23,7 +23,7 @@ mod unary;
 pub use backoff::Backoff;
 
 pub(crate) use body::{HandedOver, Receipt};
-pub(crate) use connection_options::{Adjustment, ConnectionOptions, KeepAlive};
+pub(crate) use connection_options::{Adjustment, ConnectionOptions, KeepAlive, MAX_FRAME};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use link::Link;
 pub(crate) use message_options::MessageOptions;

@@ -10,6 +10,7 @@ use tonic::transport::server::{Connected, TcpIncoming};
 use super::bound::BoundServer;
 use super::serving::serve;
 use super::{Router, ServerError};
+use crate::grpc::MAX_FRAME;
 
 /// How many calls a connection remembers that were withdrawn before their handler was started.
 ///
@@ -54,6 +55,7 @@ impl Server {
     /// A server of `services`: one [`ReplicaServer`](crate::ReplicaServer), or a [`Router`] of several services.
     pub fn new(services: impl Into<Router>) -> Self {
         let transport = tonic::transport::Server::builder()
+            .max_frame_size(MAX_FRAME)
             .http2_max_pending_accept_reset_streams(Some(REMEMBERED_RESETS))
             .max_concurrent_streams(CONCURRENT_CALLS);
         Self {

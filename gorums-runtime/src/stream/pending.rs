@@ -11,7 +11,7 @@ use crate::grpc::Receipt;
 
 /// How many bytes are handed to HTTP/2 at once, at most, unless one message has more. A frame for each message would
 /// have each flushed on its own.
-const BURST: usize = 32 * 1024;
+const BURST: usize = 64 * 1024;
 
 /// How many bytes of small messages lie in one place.
 const PLACE: usize = 2 * Frame::SMALL;
