@@ -20,7 +20,7 @@ const START: Duration = Duration::from_millis(60);
 const WAITING: Duration = Duration::from_millis(1_500);
 
 /// How many times as long a measurement takes whose 99th percentile is compared, which takes many calls.
-pub(super) const LONG: u64 = 2;
+pub(super) const LONG: u64 = 6;
 
 /// What is going to be measured.
 #[derive(Clone, Copy, Debug)]

@@ -105,7 +105,7 @@ impl Context {
     }
 
     /// What is left of the context of a call on a node stream that has been answered; none if somebody has kept it. To
-    /// allocate another for each call would take a fortieth more of a server's instructions.
+    /// allocate another for each call takes 200 instructions more, of a server's 3,400.
     pub(super) fn recycle(mut self) -> Option<Self> {
         let inner = Arc::get_mut(&mut self.0)?;
         inner.entries = Vec::new();

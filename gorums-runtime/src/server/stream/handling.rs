@@ -9,7 +9,7 @@ use tonic::Status;
 
 /// A handler under way, which sends its own replies. An error ends the stream.
 ///
-/// The next handler uses its memory again: to allocate it for each would take a fortieth more of a server's instructions.
+/// The next handler uses its memory again: to allocate it for each takes fifty instructions more, of a server's 3,400.
 #[derive(Default)]
 pub(in crate::server) struct Handling(Option<ReusableBoxFuture<'static, Result<(), Status>>>);
 
