@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn slow_replicas_waiting_calls_targets_and_notes_are_shown() {
         let text = shown();
-        assert!(text.contains("one replica of 3 slow by 10 ms, q = 2, 1000 calls per second"));
+        assert!(text.contains("one replica of 3 slow by 10 ms, q = 2, 970 calls per second"));
         assert!(text.contains("2.00 (2.00 - 2.00)"));
         let (_, waiting) = text.split_once("10000 calls that wait").expect("shown");
         assert_eq!(
