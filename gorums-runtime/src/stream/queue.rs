@@ -284,3 +284,47 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    const CAPACITY: Capacity = Capacity {
+        messages: 10,
+        bytes: 1000,
+    };
+
+    fn push(queue: &Queue, text: &str) {
+        let frame = Frame::written(text.len(), |bytes| bytes.extend_from_slice(text.as_bytes()));
+        queue.push(&frame, Owner::Nobody).expect("there is room");
+    }
+
+    /// What is sent when the stream looks for messages for the first time.
+    async fn sent_at_once(queue: &Queue) -> Option<Bytes> {
+        let mut burst = Burst::default();
+        poll_fn(
+            |cx| match queue.poll_burst(StreamNumber::FIRST, &mut burst, cx) {
+                Poll::Ready(bytes) => Poll::Ready(bytes),
+                Poll::Pending => Poll::Ready(None),
+            },
+        )
+        .await
+    }
+
+    #[tokio::test]
+    async fn a_message_waits_for_others_only_if_those_before_had_others() {
+        let queue = Queue::new(CAPACITY);
+        push(&queue, "a");
+        assert_eq!(sent_at_once(&queue).await.as_deref(), Some(&b"a"[..]));
+        push(&queue, "b");
+        push(&queue, "c");
+        assert_eq!(sent_at_once(&queue).await.as_deref(), Some(&b"bc"[..]));
+        assert_eq!(sent_at_once(&queue).await, None);
+        push(&queue, "d");
+        assert_eq!(sent_at_once(&queue).await, None);
+        push(&queue, "e");
+        assert_eq!(sent_at_once(&queue).await.as_deref(), Some(&b"de"[..]));
+    }
+}
