@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 use tonic::Status;
 
-use super::free_places::FreePlaces;
 use super::inbox::{Delivery, Inbox};
 use super::message::StreamMessage;
 use super::places::Places;
@@ -36,7 +35,8 @@ pub(crate) struct Calls(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     places: Places<Place>,
-    free: FreePlaces,
+    /// The places that are free. The one that was taken last is the next to be: its memory is in the processor's caches.
+    free: Mutex<Vec<usize>>,
     one_way: AtomicU64,
     ignored: AtomicU64,
 }
@@ -69,7 +69,8 @@ impl Calls {
         nodes: impl ExactSizeIterator<Item = NodeId>,
         sent: Instant,
     ) -> Result<Registration, Status> {
-        let index = match self.0.free.pop() {
+        let free = self.free().pop();
+        let index = match free {
             Some(index) => index,
             None => self.0.places.grow(most()).ok_or_else(Self::full)?,
         };
@@ -91,7 +92,7 @@ impl Calls {
         // Bits 62 and 63 are those of other numbers.
         place.round = (round + 1) & ((1 << (62 - PLACE_BITS)) - 1);
         drop(place);
-        self.0.free.push(index);
+        self.free().push(index);
         drop(reader);
     }
 
@@ -147,7 +148,7 @@ impl Calls {
 
     /// How many calls wait for replies.
     pub(crate) fn len(&self) -> usize {
-        self.0.places.len().saturating_sub(self.0.free.len())
+        self.0.places.len().saturating_sub(self.free().len())
     }
 
     /// Notes that a message was received that no call waits for.
@@ -163,6 +164,10 @@ impl Calls {
     /// Whether both are handles to one table.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    fn free(&self) -> MutexGuard<'_, Vec<usize>> {
+        self.0.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn place(&self, index: usize) -> Option<MutexGuard<'_, Taken>> {

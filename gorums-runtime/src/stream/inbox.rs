@@ -38,7 +38,7 @@ pub(crate) struct Inbox {
     asked: SmallVec<[Asked; USUAL_NODES]>,
     unread: VecDeque<Unread>,
     /// The bytes of the small replies among them, in the same order. Were these shared with the others that have come at
-    /// once, callers that run beside each other would count their uses in the same place.
+    /// once, each would keep all of them in memory.
     small: BytesMut,
     /// What else has come, in the same order.
     other: VecDeque<Other>,

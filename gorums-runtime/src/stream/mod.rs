@@ -6,7 +6,6 @@ mod deframer;
 mod ending;
 mod fan_out;
 mod frame;
-mod free_places;
 mod head;
 mod inbox;
 mod message;
