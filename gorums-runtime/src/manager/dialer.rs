@@ -9,7 +9,7 @@ use crate::grpc::{ConnectionOptions, Endpoint, Link, MessageOptions};
 use crate::node::{Limits, Shared};
 use crate::node_error::NodeError;
 use crate::node_errors::Reports;
-use crate::stream::Calls;
+use crate::stream::{Calls, ClientId};
 use crate::tasks::Tasks;
 use crate::{Node, NodeId, Transport};
 
@@ -42,10 +42,11 @@ impl Dialer {
         Self {
             shared: Shared {
                 limits,
+                calls: Calls::new(messages.reply_limit),
+                client: ClientId::random(),
                 messages: Arc::new(messages),
                 reports: Reports::new(),
                 transport,
-                calls: Calls::default(),
                 backoff: connection.backoff,
             },
             connection,
