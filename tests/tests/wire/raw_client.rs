@@ -14,6 +14,9 @@ use tonic::{Request, Status, Streaming};
 use crate::bytes::{BytesCodec, hex};
 use crate::soon;
 
+/// The headers of a client that knows the extensions.
+pub(crate) const EXTENDED: [(&str, &str); 1] = [("gorums-ext", "1")];
+
 /// A node stream to a replica.
 #[derive(Debug)]
 pub(crate) struct RawClient {

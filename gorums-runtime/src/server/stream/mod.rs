@@ -7,8 +7,10 @@ mod limits;
 mod methods;
 mod peers;
 mod reply_body;
+mod running;
 mod service;
 mod session;
+mod work;
 
 pub(super) use answering::{Answering, ReplyTo, with_many, with_nothing, with_one};
 pub use limits::StreamLimits;

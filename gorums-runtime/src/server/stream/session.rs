@@ -1,22 +1,19 @@
 //! One node stream, from its first request to its last.
 
-use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{self, Poll, ready};
 
-use futures::FutureExt;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
 use super::answering::{ReplyTo, reply};
 use super::backlog::{Backlog, Callee, Request, Waiting};
-use super::handling::Handling;
 use super::limits::StreamLimits;
 use super::methods::Methods;
 use super::reply_body::End;
+use super::work::Work;
 use crate::server::Context;
 use crate::server::peer::Peer;
 use crate::stream::{
@@ -138,7 +135,7 @@ impl Session {
                 self.begin(waiting.request, payload, work)?;
             } else if work.is_done() {
                 return Poll::Ready(Ok(Pause::Done));
-            } else if work.closed || !work.backlog.has_room(&self.limits) {
+            } else if work.closed || !work.backlog.make_room(&self.limits) {
                 return Poll::Pending;
             } else if let Some(received) = requests.next()? {
                 self.sort(received, work)?;
@@ -210,10 +207,7 @@ impl Session {
         if work.has_turn(&self.limits) && work.backlog.is_empty() {
             return self.begin(request, payload, work);
         }
-        work.backlog.push(Waiting {
-            request,
-            payload: payload.share(),
-        });
+        work.backlog.push(Waiting::new(request, payload));
         Ok(())
     }
 
@@ -233,7 +227,7 @@ impl Session {
             }
         };
         let (method, answering) = self.methods.at(index);
-        let context = Context::on_stream(method, &self.peer, entries, work.context.take());
+        let context = Context::on_stream(method, &self.peer, entries, work.spare_context());
         if method.is_concurrent() {
             context.release();
         }
@@ -243,8 +237,9 @@ impl Session {
             queue: Arc::clone(&self.queue),
             extended: self.extended,
         };
-        answering(context.clone(), payload, to, &mut work.handling);
-        work.current = Some(Begun { number, context });
+        work.begin(number, context, |context, handling| {
+            answering(context, payload, to, handling);
+        });
         Ok(())
     }
 
@@ -258,108 +253,5 @@ impl Session {
             ..Head::default()
         };
         reply(&self.queue, &head.alone()?)
-    }
-}
-
-/// The requests of a stream that are not answered yet.
-#[derive(Default)]
-struct Work {
-    /// Those that wait for their turn.
-    backlog: Backlog,
-    /// The one whose turn it is.
-    current: Option<Begun>,
-    /// Its handler, or the memory for the next one.
-    handling: Handling,
-    /// The memory for the next one's context.
-    context: Option<Context>,
-    /// Those whose turn is over.
-    released: JoinSet<(u64, Result<(), Status>)>,
-    /// What these know of their calls.
-    contexts: HashMap<u64, Context>,
-    /// The index of the last request's method.
-    last_method: usize,
-    /// Whether no more requests are taken.
-    closed: bool,
-}
-
-/// A call whose handler has begun.
-struct Begun {
-    number: u64,
-    context: Context,
-}
-
-impl Work {
-    /// Ready when one of the handlers has returned, or the one whose turn it is was released.
-    fn poll_handlers(
-        &mut self,
-        limits: &StreamLimits,
-        cx: &mut task::Context<'_>,
-    ) -> Poll<Result<(), Status>> {
-        if let Some(begun) = &mut self.current {
-            if let Poll::Ready(outcome) = self.handling.poll_unpin(cx) {
-                let context = self.current.take().map(|begun| begun.context);
-                self.context = context.and_then(Context::recycle);
-                return Poll::Ready(outcome);
-            }
-            let may_release = self.released.len() + 1 < limits.handlers;
-            if may_release && begun.context.poll_released(cx).is_ready() {
-                self.release();
-                return Poll::Ready(Ok(()));
-            }
-        }
-        while !self.released.is_empty()
-            && let Poll::Ready(Some(ended)) = self.released.poll_join_next(cx)
-        {
-            // One that was aborted has nothing to say.
-            if let Ok((number, outcome)) = ended {
-                self.contexts.remove(&number);
-                return Poll::Ready(outcome);
-            }
-        }
-        Poll::Pending
-    }
-
-    /// Whether a request may begin to be handled.
-    fn has_turn(&self, limits: &StreamLimits) -> bool {
-        self.current.is_none() && self.released.len() < limits.handlers
-    }
-
-    /// Whether nothing is left to be handled, and nothing comes.
-    fn is_done(&self) -> bool {
-        self.closed && self.current.is_none() && self.backlog.is_empty() && self.released.is_empty()
-    }
-
-    /// Lets the handler whose turn it is go on beside the others.
-    fn release(&mut self) {
-        if let Some(Begun { number, context }) = self.current.take() {
-            self.contexts.insert(number, context);
-            let handling = std::mem::take(&mut self.handling);
-            self.released
-                .spawn(handling.map(move |outcome| (number, outcome)));
-        }
-    }
-
-    /// Notes that the client has lost interest in a call.
-    fn cancel(&mut self, number: u64) {
-        let current = self.current.as_ref();
-        match current.filter(|begun| begun.number == number) {
-            Some(begun) => begun.context.abandon(),
-            None => match self.contexts.get(&number) {
-                Some(context) => context.abandon(),
-                None => self.backlog.remove(number),
-            },
-        }
-    }
-
-    /// Lets the handlers run to their ends without anybody waiting for them.
-    fn abandon(&mut self) {
-        for context in self.contexts.values() {
-            context.abandon();
-        }
-        self.released.detach_all();
-        if let Some(begun) = self.current.take() {
-            begun.context.abandon();
-            tokio::spawn(std::mem::take(&mut self.handling));
-        }
     }
 }
