@@ -1,10 +1,12 @@
 //! One node stream, from its first request to its last.
 
 use std::future::poll_fn;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{self, Poll, ready};
 
+use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
@@ -14,6 +16,7 @@ use super::limits::StreamLimits;
 use super::methods::Methods;
 use super::reply_body::End;
 use super::work::Work;
+use crate::guard::Panicked;
 use crate::server::Context;
 use crate::server::peer::Peer;
 use crate::stream::{
@@ -60,7 +63,13 @@ impl Session {
     /// Handles the requests, to the end of the stream.
     pub(super) async fn run(self, mut requests: Messages) {
         let mut work = Work::default();
-        if let Err(status) = self.take_in(&mut requests, &mut work).await {
+        // Whatever panics, the client hears of the end of its stream.
+        let taken_in = AssertUnwindSafe(self.take_in(&mut requests, &mut work)).catch_unwind();
+        let taken_in = taken_in.await.unwrap_or_else(|payload| {
+            let Panicked(message) = Panicked::with(&*payload);
+            Err(Status::internal(format!("the stream panicked: {message}")))
+        });
+        if let Err(status) = taken_in {
             // Nobody waits for what is left.
             work.abandon();
             if status.code() == Code::ResourceExhausted {
