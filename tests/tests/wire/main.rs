@@ -15,6 +15,7 @@ mod replica;
 mod server;
 mod server_extensions;
 mod server_headers;
+mod server_metadata;
 mod server_numbers;
 
 use std::time::Duration;

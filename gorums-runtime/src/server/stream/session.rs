@@ -199,6 +199,9 @@ impl Session {
     /// Begins to handle a request, or has it wait for its turn.
     fn take(&self, mut message: StreamMessage<'_>, work: &mut Work) -> Result<(), Status> {
         let name = message.method();
+        if let Some(excess) = message.excess() {
+            return self.fail(message.number(), MethodName::Received(name), &excess);
+        }
         // Most requests are of the same method as the one before.
         let callee = match self.methods.index(name, work.last_method) {
             Some(index) => {
