@@ -148,7 +148,7 @@ impl Queue {
             let stream = state.stream;
             state.stream = stream.next();
             state.begun = false;
-            state.sender = None;
+            state.wake();
             (stream, state.pending.clear())
         };
         for receipt in receipts {

@@ -2,9 +2,12 @@
 
 mod answering;
 mod backlog;
+mod clients;
 mod handling;
+mod keep_alive;
 mod limits;
 mod methods;
+mod opening;
 mod peers;
 mod reply_body;
 mod running;

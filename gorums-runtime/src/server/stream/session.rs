@@ -12,6 +12,7 @@ use tonic::{Code, Status};
 
 use super::answering::{ReplyTo, reply};
 use super::backlog::{Backlog, Callee, Request, Waiting};
+use super::clients::Membership;
 use super::limits::StreamLimits;
 use super::methods::Methods;
 use super::reply_body::End;
@@ -38,10 +39,12 @@ pub(super) struct Session {
     pub(super) extended: bool,
     /// Whether the client takes calls of the server's.
     pub(super) accepts_calls: bool,
+    /// The stream among those of its client, if that names itself.
+    pub(super) membership: Option<Arc<Membership>>,
     pub(super) queue: Arc<Queue>,
     /// What the client is told at the end.
     pub(super) end: End,
-    /// Cancelled when the client is gone.
+    /// Cancelled when the client is gone, or has opened a newer stream.
     pub(super) gone: CancellationToken,
     /// Cancelled when the server shuts down.
     pub(super) stop: CancellationToken,
@@ -55,7 +58,7 @@ enum Pause {
     Yield,
     /// The server shuts down.
     Stopped,
-    /// The client is gone.
+    /// The client is gone, or has opened a newer stream.
     Gone,
 }
 
@@ -64,21 +67,41 @@ impl Session {
     pub(super) async fn run(self, mut requests: Messages) {
         let mut work = Work::default();
         // Whatever panics, the client hears of the end of its stream.
-        let taken_in = AssertUnwindSafe(self.take_in(&mut requests, &mut work)).catch_unwind();
-        let taken_in = taken_in.await.unwrap_or_else(|payload| {
+        let outcome = AssertUnwindSafe(self.serve(&mut requests, &mut work)).catch_unwind();
+        let outcome = outcome.await.unwrap_or_else(|payload| {
             let Panicked(message) = Panicked::with(&*payload);
             Err(Status::internal(format!("the stream panicked: {message}")))
         });
-        if let Err(status) = taken_in {
+        if let Err(status) = outcome {
             // Nobody waits for what is left.
             work.abandon();
-            if status.code() == Code::ResourceExhausted {
-                // A client that does not read would have its replies kept for ever.
+            if matches!(status.code(), Code::ResourceExhausted | Code::Aborted) {
+                // A client that does not read, or has given the stream up, would have its replies kept for ever.
                 self.queue.fail(&status);
             }
             self.end.set(status);
         }
         self.queue.close();
+    }
+
+    /// Waits for the stream's turn, and handles the requests.
+    ///
+    /// # Errors
+    ///
+    /// Why the stream ends before the client ends it.
+    async fn serve(&self, requests: &mut Messages, work: &mut Work) -> Result<(), Status> {
+        if let Some(membership) = &self.membership {
+            // The requests are left unread meanwhile, so that HTTP/2 holds the client back.
+            tokio::select! {
+                biased;
+                end = self.next_end(true) => return Err(match end {
+                    Pause::Stopped => stopped(),
+                    _ => self.gone(),
+                }),
+                turn = Arc::clone(membership).turn() => work.turn = Some(turn),
+            }
+        }
+        self.take_in(requests, work).await
     }
 
     /// Takes requests in and has them handled, until there are no more and all are.
@@ -113,7 +136,7 @@ impl Session {
                     end.set(self.next_end(false));
                     self.refuse(std::mem::take(&mut work.backlog))?;
                 }
-                Pause::Gone => return Err(Status::cancelled("the client is gone")),
+                Pause::Gone => return Err(self.gone()),
             }
         }
     }
@@ -124,6 +147,16 @@ impl Session {
             biased;
             () = self.gone.cancelled() => Pause::Gone,
             () = self.stop.cancelled(), if may_stop => Pause::Stopped,
+        }
+    }
+
+    /// Why nobody waits for the stream any more.
+    fn gone(&self) -> Status {
+        match &self.membership {
+            Some(membership) if membership.is_superseded() => {
+                Status::aborted("a newer stream of the same client has taken this one's place")
+            }
+            _ => Status::cancelled("the client is gone"),
         }
     }
 
@@ -157,7 +190,7 @@ impl Session {
 
     /// Answers requests that have not begun when the server stops.
     fn refuse(&self, mut backlog: Backlog) -> Result<(), Status> {
-        let status = Status::unavailable("the server is shutting down");
+        let status = stopped();
         while let Some(Waiting { request, .. }) = backlog.pop() {
             let method = match &request.callee {
                 Callee::Method(index) => MethodName::Of(self.methods.at(*index).0),
@@ -266,4 +299,9 @@ impl Session {
         };
         reply(&self.queue, &head.alone()?)
     }
+}
+
+/// The status of what has not begun when the server shuts down.
+fn stopped() -> Status {
+    Status::unavailable("the server is shutting down")
 }

@@ -1,5 +1,6 @@
 //! The requests of a stream that are not answered yet.
 
+use std::future::poll_fn;
 use std::task::{self, Poll};
 
 use futures::FutureExt;
@@ -7,6 +8,7 @@ use tokio::task::JoinSet;
 use tonic::Status;
 
 use super::backlog::Backlog;
+use super::clients::Turn;
 use super::handling::Handling;
 use super::limits::StreamLimits;
 use super::running::{HandlerId, Running};
@@ -27,6 +29,8 @@ pub(super) struct Work {
     released: JoinSet<(HandlerId, Result<(), Status>)>,
     /// What these know of their calls.
     running: Running,
+    /// The turn of the stream among those of its client, if that names itself.
+    pub(super) turn: Option<Turn>,
     /// The index of the last request's method.
     pub(super) last_method: usize,
     /// Whether no more requests are taken.
@@ -129,7 +133,20 @@ impl Work {
         self.released.detach_all();
         if let Some(begun) = self.current.take() {
             begun.context.abandon();
-            tokio::spawn(std::mem::take(&mut self.handling));
+            tokio::spawn(finish(self.handling, begun.context, self.turn));
         }
     }
+}
+
+/// Lets a handler run to its end. The next stream of the client has its turn when the next request would have had.
+async fn finish(mut handling: Handling, context: Context, turn: Option<Turn>) {
+    let released = poll_fn(|cx| context.poll_released(cx));
+    tokio::select! {
+        biased;
+        _ = &mut handling => return,
+        () = released => {}
+    }
+    drop(turn);
+    // Nobody waits for its outcome.
+    let _ = handling.await;
 }
