@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use gorums_runtime::testing::Replicas;
-use gorums_runtime::{Manager, NodeId};
+use gorums_runtime::{Node, NodeId};
 use prost::bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
@@ -34,17 +34,18 @@ impl RawClient {
         replicas: &Replicas,
         headers: &[(&'static str, &str)],
     ) -> Result<Self, Status> {
-        Self::open_by(replicas.manager(), headers).await
+        let node = replicas.manager().node(NodeId::new(1));
+        Self::open_to(&node.expect("a replica"), headers).await
     }
 
-    /// A stream to the first node of a manager with these headers.
-    pub(crate) async fn open_by(
-        manager: &Manager,
+    /// A stream to a node with these headers.
+    pub(crate) async fn open_to(
+        node: &Node,
         headers: &[(&'static str, &str)],
     ) -> Result<Self, Status> {
         let (requests, sent) = mpsc::unbounded_channel();
         let sent = UnboundedReceiverStream::new(sent);
-        let opened = Self::open_with(manager, headers, sent).await?;
+        let opened = Self::open_with(node, headers, sent).await?;
         Ok(Self {
             requests: Some(requests),
             ..opened
@@ -53,12 +54,11 @@ impl RawClient {
 
     /// The same with these requests.
     pub(crate) async fn open_with(
-        manager: &Manager,
+        node: &Node,
         headers: &[(&'static str, &str)],
         requests: impl Stream<Item = Bytes> + Send + 'static,
     ) -> Result<Self, Status> {
-        let node = manager.node(NodeId::new(1));
-        let mut grpc = Grpc::new(node.expect("a replica").channel());
+        let mut grpc = Grpc::new(node.channel());
         grpc.ready().await.expect("a connection");
         let mut request = Request::new(requests);
         for (key, value) in headers {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::StreamExt;
-use gorums_runtime::{Manager, Transport};
+use gorums_runtime::{Manager, ManagerBuilder, Node, Router, Transport};
 use prost::bytes::Bytes;
 use tests::golden::proto::WriteRequest;
 use tests::golden::proto::storage_gorums::StorageReplicaServer;
@@ -25,7 +25,8 @@ struct Server {
     replica: Replica,
     events: Events,
     network: Network,
-    managers: Vec<Manager>,
+    /// The node on the connections that were made.
+    nodes: Vec<Node>,
 }
 
 impl Server {
@@ -37,17 +38,15 @@ impl Server {
             replica,
             events,
             network,
-            managers: Vec::new(),
+            nodes: Vec::new(),
         }
     }
 
     /// A stream on a connection of its own.
     async fn open(&mut self, client: &str, stream: &str) -> Result<RawClient, Status> {
-        let manager = self.network.manager(1).connect_lazy().await;
-        let manager = manager.expect("a manager");
-        let headers = [("gorums-client", client), ("gorums-stream", stream)];
-        let opened = RawClient::open_by(&manager, &headers).await;
-        self.managers.push(manager);
+        let node = node(self.network.manager(1)).await;
+        let opened = RawClient::open_to(&node, &named(client, stream)).await;
+        self.nodes.push(node);
         opened
     }
 
@@ -60,6 +59,18 @@ impl Server {
         settle().await;
         std::iter::from_fn(|| self.events.try_recv().ok()).collect()
     }
+}
+
+/// The last node of a manager.
+async fn node(builder: ManagerBuilder) -> Node {
+    let manager = builder.connect_lazy().await.expect("a manager");
+    let nodes = manager.configuration();
+    nodes.nodes().last().expect("a node").clone()
+}
+
+/// The headers of a client that names itself.
+fn named<'a>(client: &'a str, stream: &'a str) -> [(&'static str, &'a str); 2] {
+    [("gorums-client", client), ("gorums-stream", stream)]
 }
 
 fn read(number: u64, read: &str) -> Bytes {
@@ -203,7 +214,7 @@ async fn streams_of_other_clients_do_not_wait() {
         &[("gorums-client", ALICE)],
         &[("gorums-stream", "3")],
     ] {
-        let opened = RawClient::open_by(&server.managers[0], headers).await;
+        let opened = RawClient::open_to(&server.nodes[0], headers).await;
         let nameless = opened.expect("a stream");
         nameless.send(write("c"));
         assert_eq!(server.event().await, "unicast c");
@@ -228,8 +239,7 @@ async fn a_stream_that_waits_takes_no_more_than_its_window() {
             write(&"x".repeat(100_000))
         }
     });
-    let headers = [("gorums-client", ALICE), ("gorums-stream", "2")];
-    let newer = RawClient::open_with(&server.managers[0], &headers, requests).await;
+    let newer = RawClient::open_with(&server.nodes[0], &named(ALICE, "2"), requests).await;
     let newer = newer.expect("a stream");
     settle().await;
     let before = sent.load(Ordering::SeqCst);
@@ -303,4 +313,52 @@ async fn handlers_are_not_shown_the_name_of_their_client() {
     for secret in ["gorums-client", "gorums-stream", ALICE] {
         assert!(!metadata.contains(secret), "{metadata}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn servers_of_one_router_do_not_take_each_others_streams_for_older_ones() {
+    let (replica, _events) = Replica::new();
+    let router = Router::new().add_replica(StorageReplicaServer::new(replica));
+    let network = Network::new(Transport::NodeStream);
+    network.serve(1, router.clone());
+    network.serve(2, router);
+    let (first, second) = (
+        node(network.manager(1)).await,
+        node(network.manager(2)).await,
+    );
+    let first = RawClient::open_to(&first, &named(ALICE, "1")).await;
+    let second = RawClient::open_to(&second, &named(ALICE, "2")).await;
+    for client in [first, second] {
+        let mut client = client.expect("a stream");
+        client.send(read(1, "k"));
+        assert_eq!(client.reply().await, request(1, "ReadQC").bytes());
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_waits_ends_when_the_server_shuts_down() {
+    let (replica, mut events) = Replica::new();
+    let server = gorums_runtime::Server::new(StorageReplicaServer::new(replica.clone()));
+    let server = server
+        .bind("127.0.0.1:0")
+        .await
+        .expect("a free port")
+        .start();
+    let id = Network::id(1);
+    let manager = Manager::builder().node(id, server.address().to_string());
+    let node = node(manager).await;
+    let older = RawClient::open_to(&node, &named(ALICE, "1")).await;
+    let older = older.expect("a stream");
+    older.send(read(1, "hold"));
+    assert_eq!(soon(events.recv()).await.as_deref(), Some("holding"));
+    let newer = RawClient::open_to(&node, &named(ALICE, "2")).await;
+    let newer = newer.expect("a stream");
+    newer.send(write("b"));
+    older.end().await.expect_err("it is superseded");
+    let shutdown = tokio::spawn(server.shutdown());
+    let end = newer.end().await.expect_err("the server shuts down");
+    assert_eq!(end.code(), Code::Unavailable, "{end}");
+    replica.gate.open();
+    soon(shutdown).await.expect("no panic").expect("it stops");
+    assert!(events.try_recv().is_err(), "a request was handled");
 }

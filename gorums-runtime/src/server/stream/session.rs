@@ -27,6 +27,9 @@ use crate::stream::{
 /// The bit that is set in the numbers of a server's calls, and clear in those of a client's.
 const FROM_SERVER: u64 = 1 << 63;
 
+/// How many bytes of the name of an unknown method are shown to its caller.
+const NAME_SHOWN: usize = 256;
+
 /// How many steps are made on one stream before other tasks have their turn. Most requests take two.
 const STEPS: u32 = 256;
 
@@ -266,8 +269,7 @@ impl Session {
         let index = match callee {
             Callee::Method(index) => index,
             Callee::Unknown(name) => {
-                let text = String::from_utf8_lossy(&name);
-                let status = Status::unimplemented(format!("there is no method {text:?} here"));
+                let status = unknown(&name);
                 return self.fail(number, MethodName::Received(&name), &status);
             }
         };
@@ -304,4 +306,11 @@ impl Session {
 /// The status of what has not begun when the server shuts down.
 fn stopped() -> Status {
     Status::unavailable("the server is shutting down")
+}
+
+/// The status of a call of a method that there is not.
+fn unknown(name: &[u8]) -> Status {
+    // In a text a name can be several times as long.
+    let beginning = String::from_utf8_lossy(name.get(..NAME_SHOWN).unwrap_or(name));
+    Status::unimplemented(format!("there is no method {beginning:?} here"))
 }
