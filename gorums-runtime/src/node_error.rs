@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use tonic::{Code, Status};
 
+use crate::grpc;
+use crate::text::cut;
 use crate::{Node, NodeId, UnknownNode};
 
 /// Why a call failed on one node.
@@ -28,6 +30,17 @@ impl NodeError {
             address,
             status,
         }
+    }
+
+    /// How many bytes it has, besides its status's source.
+    pub(crate) fn size(&self) -> usize {
+        grpc::size(&self.status)
+    }
+
+    /// Keeps the code, and a part of the message.
+    pub(crate) fn shorten(&mut self) {
+        let message = cut(self.status.message().to_string(), LISTED);
+        self.status = Status::new(self.status.code(), message);
     }
 
     /// The node on which the call failed.
@@ -87,6 +100,9 @@ impl Error for NodeError {
     }
 }
 
+/// How many bytes of an error are listed with others, or kept of a message that is shortened.
+const LISTED: usize = 512;
+
 /// Node errors on one line.
 pub(crate) struct Listed<'a>(pub(crate) &'a [NodeError]);
 
@@ -96,7 +112,7 @@ impl fmt::Display for Listed<'_> {
             if at > 0 {
                 f.write_str("; ")?;
             }
-            error.fmt(f)?;
+            f.write_str(&cut(error.to_string(), LISTED))?;
         }
         Ok(())
     }

@@ -123,7 +123,12 @@ impl Network {
         self.connections.load(Ordering::SeqCst)
     }
 
-    async fn connect(self, address: SocketAddr) -> io::Result<DuplexStream> {
+    /// A connection to the replica at `address`.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such replica.
+    pub async fn connect(self, address: SocketAddr) -> io::Result<DuplexStream> {
         let number = match address {
             SocketAddr::V4(address) => address.ip().octets()[3],
             SocketAddr::V6(_) => return Err(io::ErrorKind::AddrNotAvailable.into()),

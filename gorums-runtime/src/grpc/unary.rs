@@ -15,6 +15,7 @@ use tonic::body::Body;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Request, Status};
 
+use super::checked::checked;
 use super::codec::{PREFIX, ReplyCodec, decode};
 use super::head::{ENCODING, Head};
 use super::status;
@@ -36,7 +37,8 @@ where
         && !headers.contains_key(STATUS)
         && !headers.contains_key(ENCODING);
     if !is_plain {
-        return read_by_tonic(response.map(Body::new), head).await;
+        let response = checked(response.map(Body::new), head.deadline(), ());
+        return read_by_tonic(response, head).await;
     }
     let (parts, body) = response.into_parts();
     let mut body = pin!(body);

@@ -9,6 +9,7 @@ use tonic::{Code, Status};
 
 use super::head::key;
 use super::payload::Payload;
+use crate::grpc::bounded;
 
 /// A request or a reply that was received: a `stream.Message`.
 ///
@@ -120,7 +121,7 @@ impl<'a> StreamMessage<'a> {
                 true => Bytes::new(),
                 false => status.encode_to_vec().into(),
             };
-            Status::with_details(code, status.message.clone(), details)
+            bounded(Status::with_details(code, status.message.clone(), details))
         })
     }
 
