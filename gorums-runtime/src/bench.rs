@@ -7,9 +7,9 @@ use prost::Message;
 use tokio::time::Instant;
 use tonic::Status;
 
+use crate::MethodDescriptor;
 use crate::observations::Observations;
-use crate::stream::{Calls, Frame, Head, MethodName, StreamMessage, StreamNumber};
-use crate::{MethodDescriptor, NodeId};
+use crate::stream::{Arrival, Calls, Frame, Head, MethodName, StreamMessage, StreamNumbers};
 
 /// How many bytes gRPC puts before a message.
 const PREFIX: usize = 5;
@@ -53,6 +53,7 @@ pub fn decode(message: &Bytes) -> Option<Bytes> {
 #[derive(Debug)]
 pub struct Routing {
     calls: Calls,
+    streams: StreamNumbers,
     observations: Observations,
 }
 
@@ -60,6 +61,7 @@ impl Default for Routing {
     fn default() -> Self {
         Self {
             calls: Calls::default(),
+            streams: StreamNumbers::default(),
             observations: Observations::new(),
         }
     }
@@ -74,23 +76,24 @@ impl Routing {
         n: u32,
         payload: &impl Message,
     ) -> usize {
-        let nodes = (1..=n).map(NodeId::new);
-        let ids: Vec<NodeId> = nodes.clone().collect();
-        let came = Instant::now();
-        let Ok(call) = self.calls.register(method, ids.into_iter(), came) else {
+        let at = Instant::now();
+        let Ok(call) = self.calls.register(method, n as usize, at) else {
             return 0;
         };
         let number = call.number();
-        let got = encode(number, method, payload).map_or(0, |reply| {
+        let streams: Vec<_> = (0..n).map(|_| self.streams.next()).collect();
+        let got = encode(number.get(), method, payload).map_or(0, |reply| {
             let reply = Bytes::copy_from_slice(&reply.as_ref()[PREFIX..]);
-            for (index, _) in nodes.clone().enumerate() {
+            for (index, stream) in streams.iter().enumerate() {
                 if let Some(mut inbox) = self.calls.open(number) {
-                    inbox.sent(index, StreamNumber::FIRST);
+                    inbox.sent(index, *stream);
                 }
             }
-            for node in nodes {
+            for stream in streams {
+                let opened = at;
+                let arrival = Arrival { stream, opened, at };
                 if let Ok(message) = StreamMessage::decode(&reply, &reply) {
-                    self.calls.deliver(node, &self.observations, message, came);
+                    self.calls.deliver(message, &arrival, &self.observations);
                 }
             }
             let mut cx = Context::from_waker(Waker::noop());

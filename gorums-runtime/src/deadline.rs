@@ -61,7 +61,7 @@ impl Deadline {
 }
 
 /// A timeout in the notation of the gRPC protocol: up to eight digits, and a unit from hours to nanoseconds.
-fn parse_grpc_timeout(timeout: &str) -> Option<Duration> {
+pub(crate) fn parse_grpc_timeout(timeout: &str) -> Option<Duration> {
     let (digits, unit) = timeout.split_at_checked(timeout.len().checked_sub(1)?)?;
     if digits.len() > 8 || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
         return None;

@@ -112,6 +112,7 @@ pub mod codegen;
 pub mod telemetry;
 pub mod testing;
 mod transport;
+mod turn;
 
 pub use prost_types;
 pub use tonic;

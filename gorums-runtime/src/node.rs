@@ -17,7 +17,7 @@ use crate::keep::{Keep, RuntimeWatch};
 use crate::node_errors::Reports;
 use crate::observations::{LastError, Observations};
 use crate::stragglers::Stragglers;
-use crate::stream::{Calls, Capacity, NodeStream};
+use crate::stream::{Calls, Capacity, ClientId, NodeStream};
 use crate::tasks::Tasks;
 use crate::telemetry;
 use crate::{Backoff, NodeChannel, NodeError, NodeId, Transport};
@@ -61,6 +61,8 @@ pub(crate) struct Shared {
     pub(crate) reports: Reports,
     pub(crate) transport: Transport,
     pub(crate) calls: Calls,
+    /// How the manager names itself to servers.
+    pub(crate) client: Option<ClientId>,
     pub(crate) backoff: Backoff,
 }
 
@@ -166,9 +168,16 @@ impl Node {
     }
 
     /// How long the node takes to answer a call with one reply: a moving average over the successful ones, to which a
-    /// new one adds a fifth. None before the first.
+    /// new one adds a fifth. None before the first. What passes before the node stream can carry the request does not
+    /// count: see [`opening_time`](Self::opening_time).
     pub fn latency(&self) -> Option<Duration> {
         self.inner.observations.latency()
+    }
+
+    /// How long it took to open the latest node stream: from the call that needed it until it could carry requests,
+    /// connecting included. None before the first, and with [`Transport::Grpc`].
+    pub fn opening_time(&self) -> Option<Duration> {
+        self.inner.observations.opening_time()
     }
 
     /// How a call on the node failed last, if one did: a one-way call fails when it cannot be sent, or when the stream

@@ -15,6 +15,8 @@ const WEIGHT: f64 = 0.2;
 pub(crate) struct Observations {
     /// In nanoseconds.
     latency: AtomicU64,
+    /// In nanoseconds.
+    opening_time: AtomicU64,
     last_error: Mutex<Option<LastError>>,
 }
 
@@ -33,6 +35,7 @@ impl Observations {
     pub(crate) fn new() -> Self {
         Self {
             latency: AtomicU64::new(Self::UNMEASURED),
+            opening_time: AtomicU64::new(Self::UNMEASURED),
             last_error: Mutex::new(None),
         }
     }
@@ -46,10 +49,11 @@ impl Observations {
     }
 
     pub(crate) fn latency(&self) -> Option<Duration> {
-        match self.latency.load(Ordering::Relaxed) {
-            Self::UNMEASURED => None,
-            nanoseconds => Some(Duration::from_nanos(nanoseconds)),
-        }
+        Self::measured(&self.latency)
+    }
+
+    pub(crate) fn opening_time(&self) -> Option<Duration> {
+        Self::measured(&self.opening_time)
     }
 
     pub(crate) fn last_error(&self) -> Option<LastError> {
@@ -58,9 +62,7 @@ impl Observations {
 
     /// Takes in how long a reply took.
     pub(crate) fn measure(&self, latency: Duration) {
-        let nanoseconds = u64::try_from(latency.as_nanos())
-            .unwrap_or(u64::MAX)
-            .min(Self::UNMEASURED - 1);
+        let nanoseconds = Self::nanoseconds(latency);
         let average = |before| match before {
             Self::UNMEASURED => nanoseconds,
             before => (before as f64 * (1.0 - WEIGHT) + nanoseconds as f64 * WEIGHT) as u64,
@@ -68,6 +70,24 @@ impl Observations {
         // Of two measurements at once both count, in whatever order.
         self.latency
             .update(Ordering::Relaxed, Ordering::Relaxed, average);
+    }
+
+    /// Takes in how long it took to open a stream.
+    pub(crate) fn open(&self, time: Duration) {
+        self.opening_time
+            .store(Self::nanoseconds(time), Ordering::Relaxed);
+    }
+
+    fn nanoseconds(time: Duration) -> u64 {
+        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        nanoseconds.min(Self::UNMEASURED - 1)
+    }
+
+    fn measured(nanoseconds: &AtomicU64) -> Option<Duration> {
+        match nanoseconds.load(Ordering::Relaxed) {
+            Self::UNMEASURED => None,
+            nanoseconds => Some(Duration::from_nanos(nanoseconds)),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<LastError>> {

@@ -1,11 +1,17 @@
 //! The replies that a quorum function looks at.
 
+use std::collections::{HashMap, HashSet, VecDeque};
+
 use crate::NodeId;
+use crate::stream::{Held, ReplyLimit};
 
 /// The replies of a call so far, each with the node that sent it, in order of arrival.
 ///
 /// A quorum function looks at them and, when they suffice, moves the ones it wants out with one of the `take`
 /// methods. A reply that was taken is no longer among them: take only when you decide.
+///
+/// Where a method streams its replies, one node may send any number of them: a quorum is one of
+/// [distinct nodes](Self::distinct_nodes), not of as many replies.
 ///
 /// ```
 /// use gorums_runtime::{NodeId, Replies};
@@ -32,7 +38,23 @@ pub struct Replies<T> {
     asked: usize,
     /// How many replies there have been, the ones that were taken included.
     arrived: usize,
+    /// What is known of the nodes, if each may reply more than once.
+    streams: Option<Box<Streams>>,
 }
+
+/// The nodes' streams of replies.
+#[derive(Clone, Debug)]
+struct Streams {
+    limit: ReplyLimit,
+    /// The bytes of each reply that is there, in the same order.
+    sizes: VecDeque<usize>,
+    /// What is there of each node that has replied.
+    nodes: HashMap<NodeId, Held>,
+}
+
+/// That there is no room for a reply of the node: it has sent too many.
+#[derive(Debug)]
+pub(crate) struct TooMany(pub(crate) ReplyLimit);
 
 impl<T> Replies<T> {
     /// The replies of a call that goes to `asked` nodes, before the first of them.
@@ -41,6 +63,19 @@ impl<T> Replies<T> {
             replies: Vec::with_capacity(asked),
             asked,
             arrived: 0,
+            streams: None,
+        }
+    }
+
+    /// The same, if each node replies any number of times, of which `limit` are kept.
+    pub(crate) fn streams_to_come(asked: usize, limit: ReplyLimit) -> Self {
+        Self {
+            streams: Some(Box::new(Streams {
+                limit,
+                sizes: VecDeque::new(),
+                nodes: HashMap::new(),
+            })),
+            ..Self::to_come(asked)
         }
     }
 
@@ -49,9 +84,30 @@ impl<T> Replies<T> {
         self.asked
     }
 
-    pub(crate) fn push(&mut self, node: NodeId, reply: T) {
+    /// Adds a reply of so many bytes. Returns whether it is the first of its node.
+    pub(crate) fn push(&mut self, node: NodeId, reply: T, bytes: usize) -> Result<bool, TooMany> {
+        let mut is_first = true;
+        if let Some(streams) = &mut self.streams {
+            let before = streams.nodes.len();
+            let held = streams.nodes.entry(node).or_default();
+            if !streams.limit.admits(held, bytes) {
+                return Err(TooMany(streams.limit));
+            }
+            held.add(bytes);
+            streams.sizes.push_back(bytes);
+            is_first = streams.nodes.len() > before;
+        }
         self.replies.push((node, reply));
         self.arrived += 1;
+        Ok(is_first)
+    }
+
+    /// How many nodes have replied, those whose replies were taken included.
+    pub(crate) fn replied(&self) -> usize {
+        match &self.streams {
+            Some(streams) => streams.nodes.len(),
+            None => self.arrived,
+        }
     }
 
     /// How many replies there have been, the ones that were taken included.
@@ -62,6 +118,14 @@ impl<T> Replies<T> {
     /// How many replies there are.
     pub fn len(&self) -> usize {
         self.replies.len()
+    }
+
+    /// How many different nodes the replies are of: what a quorum is counted by.
+    pub fn distinct_nodes(&self) -> usize {
+        match &self.streams {
+            Some(streams) if self.replies.len() == self.arrived => streams.nodes.len(),
+            _ => self.nodes().collect::<HashSet<_>>().len(),
+        }
     }
 
     /// Whether there is no reply.
@@ -100,34 +164,53 @@ impl<T> Replies<T> {
     /// Moves the reply of `node` out, the latest if it sent several.
     pub fn take(&mut self, node: NodeId) -> Option<T> {
         let at = self.replies.iter().rposition(|(from, _)| *from == node)?;
-        Some(self.replies.remove(at).1)
+        Some(self.remove(at))
     }
 
     /// Moves the reply that arrived first out.
     pub fn take_first(&mut self) -> Option<T> {
-        (!self.is_empty()).then(|| self.replies.remove(0).1)
+        (!self.is_empty()).then(|| self.remove(0))
     }
 
     /// Moves the reply that arrived last out.
     pub fn take_latest(&mut self) -> Option<T> {
-        self.replies.pop().map(|(_, reply)| reply)
+        let last = self.len().checked_sub(1)?;
+        Some(self.remove(last))
     }
 
     /// Moves the reply with the greatest key out; of several, the one that arrived last.
     pub fn take_max_by_key<K: Ord>(&mut self, mut key: impl FnMut(&T) -> K) -> Option<T> {
         let at = (0..self.len()).max_by_key(|&at| key(&self.replies[at].1))?;
-        Some(self.replies.remove(at).1)
+        Some(self.remove(at))
     }
 
     /// Moves the reply with the least key out; of several, the one that arrived first.
     pub fn take_min_by_key<K: Ord>(&mut self, mut key: impl FnMut(&T) -> K) -> Option<T> {
         let at = (0..self.len()).min_by_key(|&at| key(&self.replies[at].1))?;
-        Some(self.replies.remove(at).1)
+        Some(self.remove(at))
     }
 
     /// Moves all replies out, in order of arrival.
     pub fn take_all(&mut self) -> Vec<(NodeId, T)> {
+        if let Some(streams) = &mut self.streams {
+            streams.sizes.clear();
+            streams
+                .nodes
+                .values_mut()
+                .for_each(|held| *held = Held::default());
+        }
         std::mem::take(&mut self.replies)
+    }
+
+    fn remove(&mut self, at: usize) -> T {
+        let (node, reply) = self.replies.remove(at);
+        if let Some(streams) = &mut self.streams
+            && let Some(bytes) = streams.sizes.remove(at)
+            && let Some(held) = streams.nodes.get_mut(&node)
+        {
+            held.remove(bytes);
+        }
+        reply
     }
 }
 
@@ -160,7 +243,8 @@ impl<T> FromIterator<(NodeId, T)> for Replies<T> {
 impl<T> Extend<(NodeId, T)> for Replies<T> {
     fn extend<I: IntoIterator<Item = (NodeId, T)>>(&mut self, replies: I) {
         for (node, reply) in replies {
-            self.push(node, reply);
+            self.replies.push((node, reply));
+            self.arrived += 1;
         }
         self.asked = self.asked.max(self.arrived);
     }
@@ -201,6 +285,37 @@ mod tests {
         assert_eq!(all.get(NodeId::new(1)), Some(&2));
         assert_eq!(all.take(NodeId::new(1)), Some(2));
         assert_eq!(all.get(NodeId::new(1)), Some(&1));
+    }
+
+    #[test]
+    fn one_node_of_many_replies_is_one_node() {
+        let mut all = Replies::from_iter([1, 2, 1, 1].map(|node| (NodeId::new(node), node)));
+        assert_eq!((all.len(), all.distinct_nodes()), (4, 2));
+        all.take(NodeId::new(2));
+        assert_eq!(all.distinct_nodes(), 1);
+    }
+
+    #[test]
+    fn each_node_has_room_of_its_own_and_what_is_taken_makes_room() {
+        let limit = ReplyLimit {
+            replies: 2,
+            bytes: 100,
+        };
+        let (bad, good) = (NodeId::new(1), NodeId::new(2));
+        let mut replies = Replies::streams_to_come(3, limit);
+        let push = |replies: &mut Replies<_>, node, bytes| replies.push(node, bytes, bytes).ok();
+        assert_eq!(push(&mut replies, bad, 10), Some(true));
+        assert_eq!(push(&mut replies, bad, 20), Some(false));
+        assert_eq!(push(&mut replies, bad, 30), None);
+        assert_eq!(push(&mut replies, good, 60), Some(true));
+        assert_eq!(push(&mut replies, good, 60), None);
+        assert_eq!((replies.replied(), replies.distinct_nodes()), (2, 2));
+        assert_eq!(replies.take_first(), Some(10));
+        assert_eq!(push(&mut replies, bad, 40), Some(false));
+        assert_eq!(replies.take(good), Some(60));
+        assert_eq!((replies.replied(), replies.distinct_nodes()), (2, 1));
+        assert_eq!(replies.take_all().len(), 2);
+        assert_eq!(push(&mut replies, bad, 100), Some(false));
     }
 
     #[test]

@@ -316,7 +316,8 @@ fn download(caller: &Caller<()>, length: u64) -> AggregateCall<Download> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_reply_of_a_stream_counts_and_streams_that_all_end_end_the_call_at_once() {
+async fn a_node_that_streams_its_replies_counts_once_and_streams_that_all_end_end_the_call_at_once()
+{
     on_both(async |transport| {
         let network = Network::new(transport);
         for number in 1..=2 {
@@ -326,22 +327,28 @@ async fn each_reply_of_a_stream_counts_and_streams_that_all_end_end_the_call_at_
         let caller = Caller::new(manager.configuration(), ());
         let responses: Vec<_> = download(&caller, 3).responses().collect().await;
         assert_eq!(responses.len(), 6);
-        let (_, level) = download(&caller, 3)
-            .correctable(6)
-            .done()
-            .await
-            .expect("six");
-        assert_eq!(level, 6);
-        assert_eq!(
-            download(&caller, 3).threshold(5).await.expect("five").len(),
-            5
-        );
+        let correctable = download(&caller, 3).correctable(2);
+        let (_, level) = correctable.done().await.expect("two nodes");
+        assert_eq!(level, 2);
+        for call in [
+            download(&caller, 3).threshold(2),
+            download(&caller, 3).majority(),
+        ] {
+            let replies = call.await.expect("two nodes");
+            assert_eq!(replies.distinct_nodes(), 2);
+        }
+        let replies = download(&caller, 3).all().await.expect("two nodes");
+        assert_eq!(replies.distinct_nodes(), 2);
 
         let start = tokio::time::Instant::now();
         let call = download(&caller, 3).timeout(Duration::from_secs(1));
-        let error = call.correctable(7).done().await.expect_err("six");
+        let error = call.quorum(|replies| (replies.len() > 6).then_some(()));
+        let error = error.await.expect_err("there are six replies");
         assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
         assert_eq!(error.replies(), 6);
+        let error = download(&caller, 3).correctable(3).done().await;
+        let error = error.expect_err("there are two nodes");
+        assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
         assert_eq!(start.elapsed(), Duration::ZERO);
     })
     .await;

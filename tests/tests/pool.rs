@@ -49,6 +49,28 @@ async fn a_node_that_was_added_is_called() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_node_that_is_added_with_the_id_of_another_has_none_of_its_failures() {
+    on_both(async |transport| {
+        let cluster = Cluster::answering(transport, 1);
+        let manager = manager(&cluster, 1).await;
+        let spare = manager.add_node(Network::id(9), "10.0.0.9:4000").await;
+        spare.expect("added");
+        for round in 0..20 {
+            let read = |_| node(&manager, 1).read_no_qc(ReadRequest {}).into_future();
+            let before = futures::future::join_all((0..5).map(read));
+            for outcome in before.await {
+                outcome.unwrap_or_else(|error| panic!("round {round}: {error}"));
+            }
+            manager.remove_node(Network::id(1)).expect("there are two");
+            let address = Network::address(1);
+            let again = manager.add_node(Network::id(1), &address).await;
+            again.expect("added");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_that_was_removed_is_called_no_more() {
     on_both(async |transport| {
         let mut cluster = Cluster::answering(transport, 2);

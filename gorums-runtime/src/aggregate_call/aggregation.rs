@@ -11,11 +11,11 @@ use crate::{Correct, Correction, Decide, Method, MethodDescriptor, Replies};
 pub enum Aggregation {
     /// The reply that arrives first.
     First,
-    /// The replies of more than half of the configuration's nodes, skipped ones included.
+    /// The replies until more than half of the configuration's nodes, skipped ones included, have replied.
     Majority,
-    /// The replies of all nodes that are asked, which are all but the skipped ones.
+    /// The replies until all nodes that are asked, which are all but the skipped ones, have replied.
     All,
-    /// The first so many replies; 0 counts as 1.
+    /// The replies until so many nodes have replied; 0 counts as 1. A node that streams its replies counts once.
     Threshold(usize),
 }
 
@@ -64,7 +64,7 @@ impl<M: Method> Decide<Threshold> for Aggregated<M> {
         _: &M::Request,
         replies: &mut Replies<M::Reply>,
     ) -> Option<Replies<M::Reply>> {
-        (replies.len() >= threshold.0).then(|| std::mem::take(replies))
+        (replies.replied() >= threshold.0).then(|| std::mem::take(replies))
     }
 
     fn reachable(threshold: &Threshold, replies: &Replies<M::Reply>, outstanding: usize) -> bool {
@@ -80,10 +80,10 @@ impl<M: Method> Correct<Threshold> for Aggregated<M> {
         _: &M::Request,
         replies: &mut Replies<M::Reply>,
     ) -> Option<Correction<M::Reply>> {
-        let arrived = replies.arrived();
-        let level = i32::try_from(arrived).unwrap_or(i32::MAX);
+        let replied = replies.replied();
+        let level = i32::try_from(replied).unwrap_or(i32::MAX);
         let latest = replies.take_latest()?;
-        Some(if arrived >= threshold.0 {
+        Some(if replied >= threshold.0 {
             Correction::last(latest, level)
         } else {
             Correction::preliminary(latest, level)
@@ -103,7 +103,7 @@ impl<M: Method> Decide<AllReplies> for Aggregated<M> {
         _: &M::Request,
         replies: &mut Replies<M::Reply>,
     ) -> Option<Replies<M::Reply>> {
-        (replies.len() == replies.asked()).then(|| std::mem::take(replies))
+        (replies.replied() == replies.asked()).then(|| std::mem::take(replies))
     }
 
     fn reachable(_: &AllReplies, replies: &Replies<M::Reply>, outstanding: usize) -> bool {
@@ -111,10 +111,10 @@ impl<M: Method> Decide<AllReplies> for Aggregated<M> {
     }
 }
 
-/// Whether there can be as many as `wanted` replies when `outstanding` nodes may still reply.
+/// Whether as many nodes as are `wanted` can have replied in the end when `outstanding` nodes may still reply. Of those
+/// that stream their replies some may have replied already.
 fn reaches<M: Method>(replies: &Replies<M::Reply>, outstanding: usize, wanted: usize) -> bool {
-    let unbounded = M::DESCRIPTOR.streams_replies() && outstanding > 0;
-    unbounded || replies.len() + outstanding >= wanted
+    replies.replied() + outstanding >= wanted
 }
 
 /// Takes what a function of the caller makes of the replies.

@@ -57,9 +57,9 @@ impl<M: Method> AsyncCall<M> {
         self.0.all().start()
     }
 
-    /// Sends the call, for the first `replies` replies; 0 counts as 1.
-    pub fn threshold(self, replies: usize) -> QuorumCallHandle<Replies<M::Reply>> {
-        self.0.threshold(replies).start()
+    /// Sends the call, for the replies of the first `nodes` nodes that reply; see [`AggregateCall::threshold`].
+    pub fn threshold(self, nodes: usize) -> QuorumCallHandle<Replies<M::Reply>> {
+        self.0.threshold(nodes).start()
     }
 
     /// Sends the call, for the replies that `aggregation` wants.

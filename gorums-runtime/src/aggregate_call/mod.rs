@@ -79,7 +79,7 @@ impl<M: Method> AggregateCall<M> {
     }
 
     /// The replies of more than half of the configuration's nodes, skipped ones included: any two majorities have a
-    /// node in common.
+    /// node in common. A node that streams its replies counts once, and all that it sent by then are returned.
     pub fn majority(self) -> QuorumCall<Aggregated<M>, Threshold> {
         let majority = self.configuration.size() / 2 + 1;
         self.threshold(majority)
@@ -90,9 +90,10 @@ impl<M: Method> AggregateCall<M> {
         self.decided_by(AllReplies)
     }
 
-    /// The first `replies` replies; 0 counts as 1.
-    pub fn threshold(self, replies: usize) -> QuorumCall<Aggregated<M>, Threshold> {
-        self.decided_by(Threshold::of(replies))
+    /// The replies of the first `nodes` nodes that reply; 0 counts as 1. A node that streams its replies counts once, and
+    /// all that it sent by then are returned.
+    pub fn threshold(self, nodes: usize) -> QuorumCall<Aggregated<M>, Threshold> {
+        self.decided_by(Threshold::of(nodes))
     }
 
     /// The replies that `aggregation` wants.
@@ -126,16 +127,16 @@ impl<M: Method> AggregateCall<M> {
         self.decided_by(Decision::by(decide))
     }
 
-    /// Starts the call and watches the replies come in: each is a value whose level is how many there are by then,
-    /// and the last is number `replies` (0 counts as 1).
-    pub fn correctable(self, replies: usize) -> Correctable<M::Reply> {
+    /// Starts the call and watches the replies come in: each is a value whose level is how many nodes have replied by
+    /// then, and the last is that of node number `nodes` (0 counts as 1). A node that streams its replies counts once.
+    pub fn correctable(self, nodes: usize) -> Correctable<M::Reply> {
         let Self {
             configuration,
             request,
             per_node,
             options,
         } = self;
-        let threshold = Arc::new(Threshold::of(replies));
+        let threshold = Arc::new(Threshold::of(nodes));
         CorrectableCall::<Aggregated<M>, Threshold>::of(
             configuration,
             threshold,

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures::{FutureExt, Stream, StreamExt};
+use prost::Message;
 use tonic::{Code, Status};
 
 use super::AggregateCall;
@@ -13,6 +14,7 @@ use crate::fan_out::FanOut;
 use crate::guard::guard;
 use crate::node_error::NodeError;
 use crate::telemetry::{CallSpan, Outcome};
+use crate::turn::Turn;
 use crate::{Method, NodeId, Replies};
 
 /// Each node's reply or error, as they arrive: a stream that ends when every node has answered or failed.
@@ -68,6 +70,7 @@ struct Running<M: Method> {
     deadline: Deadline,
     /// Whether a node failed because of the deadline.
     late: bool,
+    turn: Turn,
     span: CallSpan,
 }
 
@@ -135,6 +138,7 @@ impl<M: Method> Running<M> {
             alarm: deadline.alarm(),
             deadline,
             late: false,
+            turn: Turn::default(),
             span,
         })
     }
@@ -142,9 +146,24 @@ impl<M: Method> Running<M> {
     /// Takes in what has arrived. What is ready when the deadline passes still counts; then the errors of the nodes
     /// that are late are what is left.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next<M::Reply>> {
+        if self.turn.is_over() {
+            // A busy runtime may be late to let the alarm go off.
+            return match self.deadline.has_passed() {
+                true => Poll::Ready(Err(self.end_late())),
+                false => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+            };
+        }
         let next = self.span.in_scope(|| self.fan_out.poll_next_unpin(cx));
         match next {
             Poll::Ready(Some((node, outcome))) => {
+                if M::DESCRIPTOR.streams_replies()
+                    && let Ok(reply) = &outcome
+                {
+                    self.turn.take(reply.encoded_len());
+                }
                 // The nodes know of the deadline, too: their errors may come before the alarm.
                 let late = |error: &NodeError| error.code() == Code::DeadlineExceeded;
                 self.late |= outcome.as_ref().is_err_and(late) && self.deadline.has_passed();
@@ -159,10 +178,16 @@ impl<M: Method> Running<M> {
             }
             Poll::Pending => {}
         }
+        self.turn = Turn::default();
         ready!(self.alarm.poll_unpin(cx));
+        Poll::Ready(Err(self.end_late()))
+    }
+
+    /// Withdraws the call because its deadline has passed. Returns the errors of the nodes that are late.
+    fn end_late(&mut self) -> Vec<NodeError> {
         let late = self.span.in_scope(|| self.fan_out.withdraw_late());
         self.span.end(Outcome::DeadlineExceeded);
-        Poll::Ready(Err(late))
+        late
     }
 }
 

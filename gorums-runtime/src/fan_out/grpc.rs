@@ -69,7 +69,19 @@ impl<R: 'static> GrpcFanOut<R> {
 
     /// How many nodes may still reply.
     pub(super) fn len(&self) -> usize {
-        self.in_flight.len()
+        self.in_flight
+            .iter()
+            .filter(|in_flight| in_flight.0.is_some())
+            .count()
+    }
+
+    /// Fails the call on a node that may still reply, and withdraws it there.
+    pub(super) fn give_up(&mut self, node: NodeId, status: Status) -> Option<NodeError> {
+        let is_of_node = |in_flight: &&mut InFlight<R>| {
+            in_flight.0.as_ref().is_some_and(|(of, _)| of.id() == node)
+        };
+        let (node, _) = self.in_flight.iter_mut().find(is_of_node)?.0.take()?;
+        Some(NodeError::new(&node, node.fail(self.sent, status)))
     }
 
     /// Withdraws the RPCs that are in flight because the deadline has passed, and returns their nodes' errors.

@@ -7,11 +7,12 @@ use std::task::{Context, Poll};
 
 use futures::{Stream, StreamExt};
 use prost::Message;
+use tonic::Status;
 
 use crate::deadline::Deadline;
 use crate::grpc::Envelope;
 use crate::options::CallOptions;
-use crate::stream::StreamFanOut;
+use crate::stream::{ReplyLimit, StreamFanOut};
 use crate::{Configuration, Method, NodeError, NodeId, Transport};
 use grpc::GrpcFanOut;
 
@@ -73,6 +74,20 @@ impl<R: 'static> FanOut<R> {
         match self {
             Self::Grpc(fan_out) => fan_out.len(),
             Self::Stream(fan_out) => fan_out.len(),
+        }
+    }
+
+    /// What a call holds of one node's replies.
+    pub(crate) fn reply_limit(&self) -> ReplyLimit {
+        let node = self.configuration().any_node();
+        node.message_options().reply_limit
+    }
+
+    /// Fails the call on a node that may still reply, and withdraws it there. Nothing more is taken of the node.
+    pub(crate) fn give_up(&mut self, node: NodeId, status: Status) -> Option<NodeError> {
+        match self {
+            Self::Grpc(fan_out) => fan_out.give_up(node, status),
+            Self::Stream(fan_out) => fan_out.give_up(node, status),
         }
     }
 

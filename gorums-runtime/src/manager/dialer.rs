@@ -10,7 +10,7 @@ use crate::keep::RuntimeWatch;
 use crate::node::{Limits, Shared};
 use crate::node_error::NodeError;
 use crate::node_errors::Reports;
-use crate::stream::Calls;
+use crate::stream::{Calls, ClientId};
 use crate::tasks::Tasks;
 use crate::{Node, NodeId, Transport};
 
@@ -44,10 +44,11 @@ impl Dialer {
         Self {
             shared: Shared {
                 limits,
+                calls: Calls::new(messages.reply_limit),
+                client: ClientId::random(),
                 messages: Arc::new(messages),
                 reports: Reports::new(),
                 transport,
-                calls: Calls::default(),
                 backoff: connection.backoff,
             },
             connection,

@@ -11,7 +11,8 @@ use tonic::transport::Endpoint;
 use super::{ManagerBuilder, NodeSpec};
 use crate::Backoff;
 use crate::connector::{Connection, Connector};
-use crate::grpc::{Adjustment, KeepAlive};
+use crate::grpc::{Adjustment, KeepAlive, MessageOptions};
+use crate::stream::ReplyLimit;
 
 /// The connections to the nodes.
 impl ManagerBuilder {
@@ -60,6 +61,26 @@ impl ManagerBuilder {
             interval: interval.max(shortest),
             timeout: timeout.max(shortest),
         });
+        self
+    }
+
+    /// How often a node is asked to send something on its stream when it has nothing else to send, unless
+    /// [`stream_keep_alive`](Self::stream_keep_alive) says otherwise: every 5 seconds.
+    pub const DEFAULT_STREAM_KEEP_ALIVE: Duration = MessageOptions::STREAM_KEEP_ALIVE;
+
+    /// How often a node is asked to send something on its stream when it has nothing else to send, from a second to an
+    /// hour; [`DEFAULT_STREAM_KEEP_ALIVE`](Self::DEFAULT_STREAM_KEEP_ALIVE) by default, and never with `None`.
+    ///
+    /// When nothing has come for three intervals the stream ends: calls that were under way fail with `Unavailable`, and
+    /// the next call connects anew. That is how a node whose host or network vanished without a word is noticed. It takes
+    /// no HTTP/2 pings, so that no server takes offence at it; a server that does not know the request, such as one in Go,
+    /// is not watched. For those, and for [`Transport::Grpc`](crate::Transport::Grpc), see
+    /// [`keep_alive`](Self::keep_alive).
+    pub fn stream_keep_alive(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        let (shortest, longest) = (Duration::from_secs(1), Duration::from_secs(60 * 60));
+        let interval = interval.into();
+        self.messages.stream_keep_alive =
+            interval.map(|interval| interval.clamp(shortest, longest));
         self
     }
 
@@ -148,6 +169,17 @@ impl ManagerBuilder {
     /// `OutOfRange`.
     pub fn max_reply_size(mut self, bytes: usize) -> Self {
         self.messages.max_reply_size = bytes;
+        self
+    }
+
+    /// How many replies of one node, and how many bytes of them as they came, one call with streams of replies holds:
+    /// those that it has not read, and those that its quorum function has seen and not taken. 16,384 replies and 64 MiB by
+    /// default, and one reply of any size if there is no other.
+    ///
+    /// A node that sends more fails in that call, with `ResourceExhausted`, and what it has sent still counts. The others
+    /// have room of their own.
+    pub fn reply_limit(mut self, replies: usize, bytes: usize) -> Self {
+        self.messages.reply_limit = ReplyLimit { replies, bytes };
         self
     }
 

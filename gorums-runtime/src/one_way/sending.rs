@@ -9,7 +9,7 @@ use futures::FutureExt;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
-use tonic::Status;
+use tonic::{Code, Status};
 use tracing::Instrument;
 
 use crate::Node;
@@ -88,11 +88,12 @@ impl Sending {
                     .unwrap_or_else(|_| Err(Deadline::exceeded())),
                 None => call.await,
             };
-            // What becomes of a request that was handed over is nobody's concern.
-            if let Err(status) = outcome.map_err(|status| called.explain(status))
-                && receipt.sign(Err(status.clone()))
-            {
-                called.fail(start, status);
+            if let Err(status) = outcome.map_err(|status| called.explain(status)) {
+                let was_not_sent = receipt.sign(Err(status.clone()));
+                // Whether a request that was sent is handled in time, or at all, is not known without replies.
+                if was_not_sent || is_refusal(&status) {
+                    called.fail(start, status);
+                }
             }
         };
         let withdraw = node.tasks().start(call.in_current_span());
@@ -181,6 +182,14 @@ impl Sending {
             Err(oneshot::error::TryRecvError::Empty)
         )
     }
+}
+
+/// Whether a node says by `status` that it did not take a request: it does not know the method, say, or cannot decode it.
+fn is_refusal(status: &Status) -> bool {
+    !matches!(
+        status.code(),
+        Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded
+    )
 }
 
 impl Drop for Sending {

@@ -6,15 +6,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures::{FutureExt, StreamExt};
+use prost::Message;
 use smallvec::SmallVec;
 use tokio_util::sync::WaitForCancellationFutureOwned;
+use tonic::Status;
 
 use super::{Decided, QuorumCall, QuorumCallError, QuorumCallErrorKind};
 use crate::deadline::{Alarm, Deadline};
 use crate::fan_out::{FanOut, USUAL_NODES};
 use crate::guard::{Panicked, guard};
 use crate::node_error::NodeError;
+use crate::replies::TooMany;
 use crate::telemetry::{CallSpan, Outcome};
+use crate::turn::Turn;
 use crate::{Decide, NodeId, Replies, Transport};
 
 /// The future of a [`QuorumCall`].
@@ -187,7 +191,10 @@ impl<M: Decide<Q>, Q> Running<M, Q> {
             Ok(fan_out) => fan_out,
             Err(Panicked(message)) => return not_sent(QuorumCallErrorKind::Panicked(message)),
         };
-        let replies = Replies::to_come(fan_out.len());
+        let replies = match M::DESCRIPTOR.streams_replies() {
+            true => Replies::streams_to_come(fan_out.len(), fan_out.reply_limit()),
+            false => Replies::to_come(fan_out.len()),
+        };
         if !M::reachable(&spec, &replies, fan_out.len()) {
             return not_sent(QuorumCallErrorKind::Incomplete);
         }
@@ -208,40 +215,79 @@ impl<M: Decide<Q>, Q> Running<M, Q> {
         })
     }
 
-    /// Takes in what has arrived. What is ready when the deadline passes or the manager closes still counts.
+    /// Takes in what has arrived. What is ready when the deadline passes or the manager closes still counts, as far as one
+    /// turn goes.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End<M::Output>> {
-        while let Poll::Ready(next) = self.fan_out.poll_next_unpin(cx) {
-            match next {
-                Some((node, Ok(reply))) => {
-                    if !self.nodes.contains(&node) {
-                        self.nodes.push(node);
-                    }
-                    self.replies.push(node, reply);
-                    let decision =
-                        guard(|| M::decide(&self.spec, &self.request, &mut self.replies));
-                    let decision =
-                        decision.map_err(|panicked| QuorumCallErrorKind::Panicked(panicked.0));
-                    if let Some(end) = decision.transpose() {
+        let mut turn = Turn::default();
+        let goes_on = loop {
+            match self.fan_out.poll_next_unpin(cx) {
+                Poll::Ready(Some((node, outcome))) => {
+                    if let Some(end) = self.take(node, outcome, &mut turn) {
                         return Poll::Ready(end);
                     }
                 }
-                Some((_, Err(error))) => {
-                    self.errors.push(error);
-                    if !M::reachable(&self.spec, &self.replies, self.fan_out.len()) {
-                        return Poll::Ready(Err(self.undecided()));
-                    }
-                }
-                None => return Poll::Ready(Err(self.undecided())),
+                Poll::Ready(None) => return Poll::Ready(Err(self.undecided())),
+                Poll::Pending => break false,
             }
-        }
+            if turn.is_over() {
+                break true;
+            }
+        };
         if let Some(closing) = &mut self.closing
             && closing.poll_unpin(cx).is_ready()
         {
             return Poll::Ready(Err(QuorumCallErrorKind::Closed));
         }
-        self.alarm
-            .poll_unpin(cx)
-            .map(|()| Err(QuorumCallErrorKind::DeadlineExceeded))
+        // A busy runtime may be late to let the alarm go off.
+        if self.alarm.poll_unpin(cx).is_ready() || goes_on && self.deadline.has_passed() {
+            return Poll::Ready(Err(QuorumCallErrorKind::DeadlineExceeded));
+        }
+        if goes_on {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    /// Takes in a node's reply or error. Returns how the call ends, if it does by that.
+    fn take(
+        &mut self,
+        node: NodeId,
+        outcome: Result<M::Reply, NodeError>,
+        turn: &mut Turn,
+    ) -> Option<End<M::Output>> {
+        let reply = match outcome {
+            Ok(reply) => reply,
+            Err(error) => return self.fail(error),
+        };
+        let bytes = match M::DESCRIPTOR.streams_replies() {
+            true => reply.encoded_len(),
+            false => 0,
+        };
+        if M::DESCRIPTOR.streams_replies() {
+            turn.take(bytes);
+        }
+        match self.replies.push(node, reply, bytes) {
+            Ok(true) => self.nodes.push(node),
+            Ok(false) => {}
+            Err(TooMany(limit)) => {
+                let status = Status::resource_exhausted(format!(
+                    "the call holds too many of the node's replies: the limit is {} replies or {} bytes (reply_limit)",
+                    limit.replies, limit.bytes
+                ));
+                let error = self.fan_out.give_up(node, status)?;
+                return self.fail(error);
+            }
+        }
+        let decision = guard(|| M::decide(&self.spec, &self.request, &mut self.replies));
+        let decision = decision.map_err(|panicked| QuorumCallErrorKind::Panicked(panicked.0));
+        decision.transpose()
+    }
+
+    /// Takes in a node's error. Returns how the call ends, if it does by that.
+    fn fail(&mut self, error: NodeError) -> Option<End<M::Output>> {
+        self.errors.push(error);
+        let reachable = M::reachable(&self.spec, &self.replies, self.fan_out.len());
+        (!reachable).then(|| Err(self.undecided()))
     }
 
     /// Why a call ends that the nodes which are left cannot bring to a decision. The nodes know of the deadline, too,

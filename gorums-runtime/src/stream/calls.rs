@@ -8,19 +8,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 use tonic::Status;
 
+use super::arrival::Arrival;
+use super::call_number::CallNumber;
 use super::inbox::{Delivery, Inbox};
 use super::message::StreamMessage;
 use super::places::Places;
-use super::stream_number::StreamNumber;
+use super::reply_limit::ReplyLimit;
+use super::stream_number::{StreamNumber, StreamNumbers};
+use crate::MethodDescriptor;
 use crate::observations::Observations;
-use crate::{MethodDescriptor, NodeId};
 
 /// How many bits of a call's number say where it is in the table. The rest say how often its place was taken before, so
 /// that a late reply is not mistaken for that of another call.
 const PLACE_BITS: u32 = 24;
-
-/// The numbers of calls without replies: they have no place in the table.
-const ONE_WAY: u64 = 1 << 62;
 
 /// How many places keep the memory of their calls for those to come.
 const KEPT: usize = 1024;
@@ -37,6 +37,11 @@ struct Inner {
     places: Places<Place>,
     /// The places that are free. The one that was taken last is the next to be: its memory is in the processor's caches.
     free: Mutex<Vec<usize>>,
+    /// What each call holds of each node.
+    limit: ReplyLimit,
+    /// The streams that the calls travel on.
+    streams: StreamNumbers,
+    /// How many one-way calls were made.
     one_way: AtomicU64,
     ignored: AtomicU64,
 }
@@ -56,17 +61,25 @@ struct Taken {
 /// A call's place in the table.
 #[derive(Debug)]
 #[must_use = "a call that is not released keeps its place"]
-pub(crate) struct Registration(u64);
+pub(crate) struct Registration(CallNumber);
 
 /// The inbox of a call, locked.
 pub(crate) struct Opened<'a>(MutexGuard<'a, Taken>);
 
 impl Calls {
-    /// Gives a call of `method` that goes to `nodes` a number, and an inbox.
+    /// No calls yet. Each is to hold no more of a node than `limit`.
+    pub(crate) fn new(limit: ReplyLimit) -> Self {
+        Self(Arc::new(Inner {
+            limit,
+            ..Inner::default()
+        }))
+    }
+
+    /// Gives a call of `method` that goes to so many nodes a number, and an inbox.
     pub(crate) fn register(
         &self,
         method: &'static MethodDescriptor,
-        nodes: impl ExactSizeIterator<Item = NodeId>,
+        nodes: usize,
         sent: Instant,
     ) -> Result<Registration, Status> {
         let free = self.free().pop();
@@ -76,8 +89,9 @@ impl Calls {
         };
         let mut place = self.place(index).ok_or_else(Self::full)?;
         place.inbox.begin(method, nodes, sent);
-        // Place 0 is not used, so that the first call has the number 1.
-        Ok(Registration(place.round << PLACE_BITS | (index as u64 + 1)))
+        // Place 0 is not used, so that the first call has the number 1, and none has 0.
+        let number = CallNumber::received(place.round << PLACE_BITS | (index as u64 + 1));
+        number.map(Registration).ok_or_else(Self::full)
     }
 
     /// Takes a call out of the table: nothing of it is left.
@@ -105,29 +119,39 @@ impl Calls {
     }
 
     /// The number of a call without replies.
-    pub(crate) fn one_way(&self) -> u64 {
-        ONE_WAY | self.0.one_way.fetch_add(1, Ordering::Relaxed)
+    pub(crate) fn one_way(&self) -> CallNumber {
+        CallNumber::one_way(self.0.one_way.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// How many one-way calls were made: their indices are lower.
+    pub(crate) fn one_way_calls(&self) -> u64 {
+        self.0.one_way.load(Ordering::Relaxed)
+    }
+
+    /// The streams that the calls travel on.
+    pub(crate) fn streams(&self) -> &StreamNumbers {
+        &self.0.streams
     }
 
     /// The inbox of a call with this number, if it waits for replies.
-    pub(crate) fn open(&self, number: u64) -> Option<Opened<'_>> {
+    pub(crate) fn open(&self, number: CallNumber) -> Option<Opened<'_>> {
         let (index, round) = place_of(number)?;
         let place = self.place(index)?;
         (place.round == round && place.inbox.is_used()).then_some(Opened(place))
     }
 
-    /// Takes a reply to the call that it names, which `came` of `node`, whose latency is among `observations`.
+    /// Takes a reply of a node to the call that it names. The node's latency is among `observations`.
     pub(crate) fn deliver<'a>(
         &self,
-        node: NodeId,
-        observations: &Observations,
         message: StreamMessage<'a>,
-        came: Instant,
+        arrival: &Arrival,
+        observations: &Observations,
     ) -> Delivery<'a> {
-        let Some(mut inbox) = self.open(message.number()) else {
+        let number = CallNumber::received(message.number());
+        let Some(mut inbox) = number.and_then(|number| self.open(number)) else {
             return Delivery::Ignored(message);
         };
-        let (delivery, reader) = inbox.deliver(node, observations, message, came);
+        let (delivery, reader) = inbox.deliver(message, arrival, &self.0.limit, observations);
         // The reader would wait for the lock if it were woken with it.
         drop(inbox);
         if let Some(reader) = reader {
@@ -136,10 +160,10 @@ impl Calls {
         delivery
     }
 
-    /// Fails all calls whose request to `node` was put on `stream`, which has broken.
-    pub(crate) fn lose(&self, node: NodeId, stream: StreamNumber, status: &Status) {
+    /// Fails all calls whose request to a node was put on `stream`, which has broken.
+    pub(crate) fn lose(&self, stream: StreamNumber, status: &Status) {
         for place in self.0.places.iter() {
-            let reader = place.lock().inbox.lose(node, stream, status);
+            let reader = place.lock().inbox.lose(stream, status);
             if let Some(reader) = reader {
                 reader.wake();
             }
@@ -187,7 +211,8 @@ fn most() -> usize {
 }
 
 /// The place that a number stands for, and how often it was taken before.
-fn place_of(number: u64) -> Option<(usize, u64)> {
+fn place_of(number: CallNumber) -> Option<(usize, u64)> {
+    let number = number.get();
     let place = number & ((1 << PLACE_BITS) - 1);
     let index = usize::try_from(place).ok()?.checked_sub(1)?;
     Some((index, number >> PLACE_BITS))
@@ -195,7 +220,7 @@ fn place_of(number: u64) -> Option<(usize, u64)> {
 
 impl Registration {
     /// The call's number.
-    pub(crate) fn number(&self) -> u64 {
+    pub(crate) fn number(&self) -> CallNumber {
         self.0
     }
 }
@@ -238,8 +263,7 @@ mod tests {
 
     fn register(calls: &Calls) -> Registration {
         static METHOD: MethodDescriptor = MethodDescriptor::new("p.S", "M", "/p.S/M");
-        let nodes = [NodeId::new(1)].into_iter();
-        let registered = calls.register(&METHOD, nodes, Instant::now());
+        let registered = calls.register(&METHOD, 1, Instant::now());
         registered.expect("there is room")
     }
 
@@ -247,7 +271,7 @@ mod tests {
     fn the_first_call_has_the_number_1_and_calls_at_once_have_different_ones() {
         let calls = Calls::default();
         let (first, second) = (register(&calls), register(&calls));
-        assert_eq!((first.number(), second.number()), (1, 2));
+        assert_eq!([first.number().get(), second.number().get()], [1, 2]);
         assert_eq!(calls.len(), 2);
     }
 
@@ -269,8 +293,9 @@ mod tests {
     fn numbers_that_stand_for_no_call_are_not_found() {
         let calls = Calls::default();
         let call = register(&calls);
-        for number in [0, 2, 1 << PLACE_BITS, u64::MAX, call.number() | 1 << 63] {
-            assert!(calls.open(number).is_none(), "{number:#x}");
+        for number in [2, 1 << PLACE_BITS, u64::MAX, call.number().get() | 1 << 63] {
+            let number = CallNumber::received(number).expect("it is not 0");
+            assert!(calls.open(number).is_none(), "{number:?}");
         }
         assert_ne!(calls.one_way(), calls.one_way());
         assert!(calls.open(calls.one_way()).is_none());

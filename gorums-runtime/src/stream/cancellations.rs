@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::call_number::CallNumber;
 use super::stream_number::StreamNumber;
 
 /// How many calls are remembered until it is known whether the node understands. It takes in more on a stream only once
@@ -15,7 +16,7 @@ pub(crate) struct Cancellations(Mutex<Node>);
 #[derive(Debug)]
 enum Node {
     /// The node has not said anything yet. It is to be told of these calls.
-    Silent(Vec<u64>),
+    Silent(Vec<CallNumber>),
     /// It does on this stream.
     Understands(StreamNumber),
     DoesNot,
@@ -28,7 +29,7 @@ impl Cancellations {
 
     /// The stream on which the node is to be told now that nobody waits for a call. If it may have to be later, that is
     /// noted.
-    pub(crate) fn are_told(&self, number: u64) -> Option<StreamNumber> {
+    pub(crate) fn are_told(&self, number: CallNumber) -> Option<StreamNumber> {
         match &mut *self.lock() {
             Node::Silent(numbers) => {
                 if numbers.len() < MOST {
@@ -42,7 +43,7 @@ impl Cancellations {
     }
 
     /// Notes whether the node understands on `stream`. Returns the calls that it is to be told of now.
-    pub(crate) fn open(&self, stream: StreamNumber, understands: bool) -> Vec<u64> {
+    pub(crate) fn open(&self, stream: StreamNumber, understands: bool) -> Vec<CallNumber> {
         let now = match understands {
             true => Node::Understands(stream),
             false => Node::DoesNot,
@@ -67,31 +68,35 @@ impl Cancellations {
 mod tests {
     use super::*;
 
+    fn call(number: u64) -> CallNumber {
+        CallNumber::received(number).expect("it is not 0")
+    }
+
     #[test]
     fn a_node_is_told_of_the_calls_of_its_stream_once_it_understands() {
         let cancellations = Cancellations::new();
-        assert_eq!(cancellations.are_told(1), None);
+        assert_eq!(cancellations.are_told(call(1)), None);
         let stream = StreamNumber::FIRST;
-        assert_eq!(cancellations.open(stream, true), [1]);
-        assert_eq!(cancellations.are_told(2), Some(stream));
+        assert_eq!(cancellations.open(stream, true), [call(1)]);
+        assert_eq!(cancellations.are_told(call(2)), Some(stream));
         cancellations.close();
-        assert_eq!(cancellations.are_told(3), None);
-        assert_eq!(cancellations.open(stream.next(), true), [3]);
+        assert_eq!(cancellations.are_told(call(3)), None);
+        assert_eq!(cancellations.open(stream.next(), true), [call(3)]);
     }
 
     #[test]
     fn a_node_that_does_not_understand_is_told_nothing() {
         let cancellations = Cancellations::new();
-        assert_eq!(cancellations.are_told(1), None);
+        assert_eq!(cancellations.are_told(call(1)), None);
         assert!(cancellations.open(StreamNumber::FIRST, false).is_empty());
-        assert_eq!(cancellations.are_told(2), None);
+        assert_eq!(cancellations.are_told(call(2)), None);
     }
 
     #[test]
     fn a_node_that_never_answers_leaves_no_more_than_so_many() {
         let cancellations = Cancellations::new();
-        for number in 0..2 * MOST as u64 {
-            assert_eq!(cancellations.are_told(number), None);
+        for number in 1..=2 * MOST as u64 {
+            assert_eq!(cancellations.are_told(call(number)), None);
         }
         assert_eq!(cancellations.open(StreamNumber::FIRST, true).len(), MOST);
     }

@@ -15,9 +15,9 @@ use tonic::metadata::MetadataMap;
 use super::calls::{Calls, Opened, Registration};
 use super::frame::Frame;
 use super::head::{Head, MethodName};
-use super::inbox::Event;
 use super::pending::Owner;
 use super::stragglers::Straggler;
+use super::unread::Event;
 use crate::deadline::Deadline;
 use crate::fan_out::{PerNode, USUAL_NODES};
 use crate::{Configuration, Method, MethodDescriptor, Node, NodeError, NodeId, telemetry};
@@ -110,11 +110,11 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
     /// A call that has its number, and is not sent.
     fn new<M: Method<Reply = R>>(configuration: Configuration, deadline: Deadline) -> Self {
         let sent = Instant::now();
-        let nodes = configuration.node_ids();
+        let open = configuration.size();
         // Without a number each node refuses the call.
-        let registration = calls(&configuration).register(&M::DESCRIPTOR, nodes, sent);
+        let registration = calls(&configuration).register(&M::DESCRIPTOR, open, sent);
         Self {
-            open: configuration.size(),
+            open,
             configuration,
             registration: registration.ok(),
             refused: Vec::new(),
@@ -131,7 +131,10 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
         metadata: Option<&'a MetadataMap>,
     ) -> Head<'a> {
         Head {
-            number: self.number(),
+            number: self
+                .registration
+                .as_ref()
+                .map_or(0, |call| call.number().get()),
             method: Some(MethodName::Of(method)),
             metadata,
             ..Head::default()
@@ -141,16 +144,15 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
     /// The owner of the message for the node at `index`.
     fn owner<'a>(&'a self, index: usize, node: &Node) -> Result<Owner<'a>, Status> {
         let calls = self.calls();
-        if self.registration.is_none() {
-            return Err(Calls::full());
-        }
+        let number = self.registration.as_ref().map(Registration::number);
+        let number = number.ok_or_else(Calls::full)?;
         if !calls.is(node.stream().calls()) {
             let text = "the node belongs to another manager than the first of its configuration";
             return Err(Status::failed_precondition(text));
         }
         Ok(Owner::Call {
             calls,
-            number: self.number(),
+            number,
             index,
         })
     }
@@ -168,34 +170,28 @@ impl<R: Message + Default + 'static> StreamFanOut<R> {
 
     fn take(&mut self, index: usize, event: Event) -> Option<(NodeId, Result<R, NodeError>)> {
         let node = self.configuration.nodes().nth(index)?;
+        let id = node.id();
         let outcome = match event {
-            Event::Reply { payload, latency } => {
-                let reply = decode(payload, node);
-                if !self.streams_replies || reply.is_err() {
-                    self.open -= 1;
-                }
-                if self.streams_replies && reply.is_err() {
-                    if let Some(mut inbox) = self.inbox() {
-                        inbox.close(index);
-                    }
-                    node.stream().cancel(self.number());
-                }
-                if reply.is_ok() {
+            Event::Reply { payload, latency } => match decode(payload, node) {
+                Ok(reply) => {
                     telemetry::replied(node, || latency);
+                    if !self.streams_replies {
+                        self.open -= 1;
+                    }
+                    Ok(reply)
                 }
-                reply
-            }
+                Err(status) => Err(self.give_up(id, status)?),
+            },
             Event::End => {
                 self.open -= 1;
                 return None;
             }
             Event::Failed(status) => {
                 self.open -= 1;
-                Err(status)
+                Err(NodeError::new(node, node.fail(self.sent, status)))
             }
         };
-        let outcome = outcome.map_err(|status| NodeError::new(node, node.fail(self.sent, status)));
-        Some((node.id(), outcome))
+        Some((id, outcome))
     }
 }
 
@@ -223,6 +219,24 @@ impl<R> StreamFanOut<R> {
     /// How many nodes may still reply.
     pub(crate) fn len(&self) -> usize {
         self.open
+    }
+
+    /// Fails the call on a node that may still reply, and withdraws it there. Nothing more is taken of the node.
+    pub(crate) fn give_up(&mut self, node: NodeId, status: Status) -> Option<NodeError> {
+        let mut nodes = self.configuration.nodes().enumerate();
+        let (index, node) = nodes.find(|(_, candidate)| candidate.id() == node)?;
+        let registration = self.registration.as_ref();
+        if self.streams_replies
+            && let Some(number) = registration.map(Registration::number)
+        {
+            if let Some(mut inbox) = self.calls().open(number) {
+                inbox.close(index);
+            }
+            node.stream().cancel(number);
+        }
+        let error = NodeError::new(node, node.fail(self.sent, status));
+        self.open -= 1;
+        Some(error)
     }
 
     /// Withdraws the call because its deadline has passed, and returns the errors of the nodes that have not replied.
@@ -299,10 +313,6 @@ impl<R> StreamFanOut<R> {
 
     fn calls(&self) -> &Calls {
         calls(&self.configuration)
-    }
-
-    fn number(&self) -> u64 {
-        self.registration.as_ref().map_or(0, Registration::number)
     }
 }
 

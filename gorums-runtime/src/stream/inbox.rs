@@ -1,32 +1,20 @@
 //! What has come back of one call.
 
-use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
 use tokio::time::Instant;
 use tonic::Status;
 
+use super::arrival::Arrival;
 use super::head::END;
 use super::message::StreamMessage;
-use super::payload::Payload;
+use super::reply_limit::{Held, ReplyLimit};
 use super::stream_number::StreamNumber;
+use super::unread::{Event, Unread};
+use crate::MethodDescriptor;
 use crate::fan_out::USUAL_NODES;
 use crate::observations::Observations;
-use crate::{MethodDescriptor, NodeId};
-
-/// How many replies of one streaming call may wait for their reader. The stream between two peers is all calls', so
-/// that it cannot wait for one of them.
-const UNREAD: usize = 16_384;
-
-/// How many bytes a small reply has, at most.
-const SMALL: u16 = 512;
-
-/// For how many replies, and for how many bytes of them, the memory is kept for the next call.
-const KEPT: usize = 64;
-const KEPT_BYTES: usize = 8 * 1024;
 
 /// The replies to one call that its caller has not looked at yet, and which nodes are still to reply. Calls that follow
 /// each other use its memory again.
@@ -35,56 +23,19 @@ pub(crate) struct Inbox {
     method: &'static MethodDescriptor,
     sent: Instant,
     reader: Option<Waker>,
-    asked: SmallVec<[Asked; USUAL_NODES]>,
-    unread: VecDeque<Unread>,
-    /// The bytes of the small replies among them, in the same order. Were these shared with the others that have come at
-    /// once, each would keep all of them in memory.
-    small: BytesMut,
-    /// What else has come, in the same order.
-    other: VecDeque<Other>,
+    /// For each node the stream that the request was put on, while there is more to come on it.
+    waits: SmallVec<[Option<StreamNumber>; USUAL_NODES]>,
+    /// What is known of the replies of each node; empty unless the method streams them.
+    flows: Vec<Flow>,
+    unread: Unread,
 }
 
-/// A node that the call goes to.
-#[derive(Debug)]
-struct Asked {
-    node: NodeId,
-    /// The stream that the request was put on, while there is more to come on it.
-    stream: Option<StreamNumber>,
-}
-
-/// What comes of a call on one node.
-#[derive(Debug)]
-pub(crate) enum Event {
-    /// A reply; the only one, unless the method streams. It came so long after the request was sent.
-    Reply { payload: Bytes, latency: Duration },
-    /// There are no more replies.
-    End,
-    /// The call failed on the node.
-    Failed(Status),
-}
-
-/// What has come of the node at an index, and is not read.
-#[derive(Debug)]
-struct Unread {
-    index: u32,
-    what: What,
-    /// How long it took, in nanoseconds.
-    latency: u64,
-}
-
-#[derive(Debug)]
-enum What {
-    /// A reply of so many bytes, among the small ones.
-    Small(u16),
-    Other,
-    End,
-}
-
-/// What is not in every call.
-#[derive(Debug)]
-enum Other {
-    Large(Bytes),
-    Failed(Status),
+/// The stream of replies of one node.
+#[derive(Clone, Debug, Default)]
+struct Flow {
+    unread: Held,
+    /// Whether the reader has seen how it ended. A node ends once, whatever it sends.
+    over: bool,
 }
 
 /// What became of a message that was received.
@@ -98,6 +49,15 @@ pub(crate) enum Delivery<'a> {
     Overflow,
 }
 
+/// What a message says to its call.
+enum Meaning {
+    Reply,
+    End,
+    Failure(Status),
+    /// A reply that there is no room for.
+    Overflow(Status),
+}
+
 impl Inbox {
     /// An inbox that no call has.
     pub(super) fn unused() -> Self {
@@ -106,35 +66,29 @@ impl Inbox {
             method: &NONE,
             sent: Instant::now(),
             reader: None,
-            asked: SmallVec::new(),
-            unread: VecDeque::new(),
-            small: BytesMut::new(),
-            other: VecDeque::new(),
+            waits: SmallVec::new(),
+            flows: Vec::new(),
+            unread: Unread::default(),
         }
     }
 
-    /// Makes it the inbox of a call of `method` that goes to `nodes`.
-    pub(super) fn begin(
-        &mut self,
-        method: &'static MethodDescriptor,
-        nodes: impl ExactSizeIterator<Item = NodeId>,
-        sent: Instant,
-    ) {
+    /// Makes it the inbox of a call of `method` that goes to so many nodes.
+    pub(super) fn begin(&mut self, method: &'static MethodDescriptor, nodes: usize, sent: Instant) {
         self.method = method;
         self.sent = sent;
-        self.unread.reserve(nodes.len());
-        let asked = |node| Asked { node, stream: None };
-        self.asked.extend(nodes.map(asked));
+        self.unread.reserve(nodes);
+        self.waits.resize(nodes, None);
+        if method.streams_replies() {
+            self.flows.resize(nodes, Flow::default());
+        }
     }
 
     /// Makes it an inbox that no call has. Returns the reader, which is to be dropped without a lock.
     pub(super) fn end(&mut self, keep_memory: bool) -> Option<Waker> {
         let reader = self.reader.take();
-        if keep_memory && self.unread.capacity() <= KEPT && self.small.capacity() <= KEPT_BYTES {
-            self.asked.clear();
-            self.unread.clear();
-            self.small.clear();
-            self.other.clear();
+        if keep_memory && self.unread.clear() {
+            self.waits.clear();
+            self.flows.clear();
         } else {
             *self = Self::unused();
         }
@@ -143,86 +97,96 @@ impl Inbox {
 
     /// Whether it is that of a call.
     pub(super) fn is_used(&self) -> bool {
-        !self.asked.is_empty()
+        !self.waits.is_empty()
     }
 
     /// Notes that the request for the node at `index` was put on a stream.
     pub(crate) fn sent(&mut self, index: usize, stream: StreamNumber) {
-        if let Some(asked) = self.asked.get_mut(index) {
-            asked.stream = Some(stream);
+        if let Some(waits) = self.waits.get_mut(index) {
+            *waits = Some(stream);
         }
     }
 
-    /// Takes in a reply that `came` of `node`, whose latency is among `observations`. Also returns the reader to wake.
+    /// Takes in a message of a node, whose latency is among `observations`. Also returns the reader to wake.
     pub(super) fn deliver<'a>(
         &mut self,
-        node: NodeId,
-        observations: &Observations,
         message: StreamMessage<'a>,
-        came: Instant,
+        arrival: &Arrival,
+        limit: &ReplyLimit,
+        observations: &Observations,
     ) -> (Delivery<'a>, Option<Waker>) {
-        let waits = |asked: &Asked| asked.node == node && asked.stream.is_some();
-        let Some(index) = self.asked.iter().position(waits) else {
+        let Some(index) = self.index(arrival.stream) else {
             return (Delivery::Ignored(message), None);
         };
-        let streams = self.method.streams_replies();
         let mut delivery = Delivery::Taken;
-        let failed = if let Some(status) = message.failure() {
-            Some(status)
-        } else if !self.is_of_method(message.method()) {
-            let method = self.method.full_name();
-            Some(Status::internal(format!(
-                "the node answered {method} with a reply of another method"
-            )))
-        } else if streams && self.unread.len() >= UNREAD {
-            delivery = Delivery::Overflow;
-            Some(Status::resource_exhausted(format!(
-                "the caller left {UNREAD} replies unread"
-            )))
-        } else {
-            None
-        };
-        let latency = came.saturating_duration_since(self.sent);
-        let what = if let Some(status) = failed {
-            self.asked[index].stream = None;
-            self.set_aside(Other::Failed(status))
-        } else if streams && message.has(END) {
-            self.asked[index].stream = None;
-            What::End
-        } else {
-            if !streams {
-                self.asked[index].stream = None;
-                observations.measure(latency);
+        match self.read(index, &message, limit) {
+            Meaning::Reply => {
+                let (payload, latency) = (message.payload(), arrival.latency(self.sent));
+                match self.flows.get_mut(index) {
+                    Some(flow) => flow.unread.add(payload.bytes().len()),
+                    None => {
+                        self.waits[index] = None;
+                        observations.measure(latency);
+                    }
+                }
+                self.unread.push_reply(index, payload, latency);
             }
-            self.keep(message.payload())
-        };
-        (delivery, self.push(index, what, latency))
+            Meaning::End => {
+                self.waits[index] = None;
+                self.unread.push_end(index);
+            }
+            Meaning::Failure(status) => self.fail(index, status),
+            Meaning::Overflow(status) => {
+                delivery = Delivery::Overflow;
+                self.fail(index, status);
+            }
+        }
+        (delivery, self.reader.take())
     }
 
-    /// Fails the call on `node` if its request was put on `stream`, which has broken. Returns the reader to wake.
-    pub(super) fn lose(
-        &mut self,
-        node: NodeId,
-        stream: StreamNumber,
-        status: &Status,
-    ) -> Option<Waker> {
-        let lost = |asked: &Asked| asked.node == node && asked.stream == Some(stream);
-        let index = self.asked.iter().position(lost)?;
-        self.asked[index].stream = None;
-        let what = self.set_aside(Other::Failed(status.clone()));
-        self.push(index, what, Duration::ZERO)
+    /// What a message of the node at `index` says to the call.
+    fn read(&self, index: usize, message: &StreamMessage<'_>, limit: &ReplyLimit) -> Meaning {
+        if let Some(status) = message.failure() {
+            return Meaning::Failure(status);
+        }
+        if !self.is_of_method(message.method()) {
+            let method = self.method.full_name();
+            return Meaning::Failure(Status::internal(format!(
+                "the node answered {method} with a reply of another method"
+            )));
+        }
+        match self.flows.get(index) {
+            Some(_) if message.has(END) => Meaning::End,
+            Some(flow) if !limit.admits(&flow.unread, message.payload().bytes().len()) => {
+                Meaning::Overflow(Status::resource_exhausted(format!(
+                    "the caller left too many of the node's replies unread: the limit is {} replies or {} bytes (reply_limit)",
+                    limit.replies, limit.bytes
+                )))
+            }
+            _ => Meaning::Reply,
+        }
     }
 
-    /// Takes nothing more of the node at `index`.
+    /// Fails the call on the node whose request was put on `stream`, which has broken. Returns the reader to wake.
+    pub(super) fn lose(&mut self, stream: StreamNumber, status: &Status) -> Option<Waker> {
+        let index = self.index(stream)?;
+        self.fail(index, status.clone());
+        self.reader.take()
+    }
+
+    /// Ends the call on the node at `index`: what has come of it and is not read is dropped, and nothing more is taken.
     pub(crate) fn close(&mut self, index: usize) {
-        if let Some(asked) = self.asked.get_mut(index) {
-            asked.stream = None;
+        if let Some(waits) = self.waits.get_mut(index) {
+            *waits = None;
+        }
+        if let Some(flow) = self.flows.get_mut(index) {
+            flow.over = true;
         }
     }
 
     /// Takes nothing more of any node.
     pub(crate) fn close_all(&mut self) {
-        self.asked.iter_mut().for_each(|asked| asked.stream = None);
+        self.waits.fill(None);
     }
 
     /// What happens next, and at which node's index.
@@ -239,48 +203,36 @@ impl Inbox {
 
     /// What has happened and was not read, and at which node's index.
     pub(crate) fn next_unread(&mut self) -> Option<(usize, Event)> {
-        let Unread {
-            index,
-            what,
-            latency,
-        } = self.unread.pop_front()?;
-        let latency = Duration::from_nanos(latency);
-        let event = match what {
-            What::Small(len) => Event::Reply {
-                payload: self.small.split_to(len.into()).freeze(),
-                latency,
-            },
-            What::Other => match self.other.pop_front()? {
-                Other::Large(payload) => Event::Reply { payload, latency },
-                Other::Failed(status) => Event::Failed(status),
-            },
-            What::End => Event::End,
-        };
-        Some((index as usize, event))
+        loop {
+            let (index, event) = self.unread.pop()?;
+            let Some(flow) = self.flows.get_mut(index) else {
+                return Some((index, event));
+            };
+            if let Event::Reply { payload, .. } = &event {
+                flow.unread.remove(payload.len());
+            }
+            if !flow.over {
+                flow.over = !matches!(event, Event::Reply { .. });
+                return Some((index, event));
+            }
+        }
     }
 
     /// The indices of the nodes whose requests were sent, and that have not replied, with the streams that the requests
     /// were put on.
     pub(crate) fn outstanding(&self) -> impl Iterator<Item = (usize, StreamNumber)> {
-        let asked = self.asked.iter().enumerate();
-        asked.filter_map(|(index, asked)| Some((index, asked.stream?)))
+        let waits = self.waits.iter().enumerate();
+        waits.filter_map(|(index, stream)| Some((index, (*stream)?)))
     }
 
-    /// Keeps a reply until it is read.
-    fn keep(&mut self, payload: Payload<'_>) -> What {
-        let bytes = payload.bytes();
-        match u16::try_from(bytes.len()) {
-            Ok(len) if len <= SMALL => {
-                self.small.extend_from_slice(bytes);
-                What::Small(len)
-            }
-            _ => self.set_aside(Other::Large(payload.share())),
-        }
+    /// The index of the node that is to reply on `stream`.
+    fn index(&self, stream: StreamNumber) -> Option<usize> {
+        self.waits.iter().position(|waits| *waits == Some(stream))
     }
 
-    fn set_aside(&mut self, other: Other) -> What {
-        self.other.push_back(other);
-        What::Other
+    fn fail(&mut self, index: usize, status: Status) {
+        self.waits[index] = None;
+        self.unread.push_failure(index, status);
     }
 
     /// Whether a reply names this call's method.
@@ -290,50 +242,62 @@ impl Inbox {
             .and_then(|rest| rest.strip_prefix(b"."))
             .is_some_and(|rest| rest == method.as_bytes())
     }
-
-    fn push(&mut self, index: usize, what: What, latency: Duration) -> Option<Waker> {
-        self.unread.push_back(Unread {
-            // There are no more nodes than a u32 counts: each has an id of that size.
-            index: index as u32,
-            what,
-            latency: u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX),
-        });
-        self.reader.take()
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::task::Context;
+    use std::time::Duration;
+
+    use bytes::Bytes;
 
     use super::*;
 
     static UNARY: MethodDescriptor = MethodDescriptor::new("p.S", "M", "/p.S/M");
     static STREAMING: MethodDescriptor = UNARY.with_reply_stream();
 
-    /// The inbox of a call to the node 1, which was sent on the second stream.
+    const LIMIT: ReplyLimit = ReplyLimit {
+        replies: 200,
+        bytes: 1000,
+    };
+
+    /// The inbox of a call that was sent to two nodes, on the first and second stream.
     fn sent(method: &'static MethodDescriptor) -> Inbox {
         let mut inbox = Inbox::unused();
-        inbox.begin(method, [NodeId::new(1)].into_iter(), Instant::now());
-        inbox.sent(0, StreamNumber::FIRST.next());
+        inbox.begin(method, 2, Instant::now());
+        for index in 0..2 {
+            inbox.sent(index, stream(index));
+        }
         inbox
     }
 
-    /// What happens next at the node: the last byte of its reply, or none if the call failed there.
-    fn poll(inbox: &mut Inbox) -> Poll<Option<u8>> {
+    /// The stream to the node at `index`.
+    fn stream(index: usize) -> StreamNumber {
+        match index {
+            0 => StreamNumber::FIRST,
+            _ => StreamNumber::FIRST.next(),
+        }
+    }
+
+    /// What happens next: at which node, and the last byte of its reply; none if the call failed there.
+    fn poll(inbox: &mut Inbox) -> Poll<(usize, Option<u8>)> {
         let mut cx = Context::from_waker(Waker::noop());
         inbox.poll_next(&mut cx).map(|(index, event)| match event {
-            Event::Reply { payload, .. } if index == 0 => payload.last().copied(),
-            _ => None,
+            Event::Reply { payload, .. } => (index, payload.last().copied()),
+            _ => (index, None),
         })
     }
 
-    /// Delivers a reply of the node 1. Whether it is taken.
-    fn deliver(inbox: &mut Inbox, number: u8) -> Option<bool> {
-        let bytes = Bytes::from([b"\x12\x05p.S.M\x2a\x01", &[number][..]].concat());
+    /// Delivers `bytes` that came after the fields of the method on the stream to a node. Whether they are taken.
+    fn deliver_message(inbox: &mut Inbox, index: usize, bytes: &[u8]) -> Option<bool> {
+        let bytes = Bytes::from([b"\x12\x05p.S.M", bytes].concat());
         let reply = StreamMessage::decode(&bytes, &bytes).expect("it is well-formed");
-        let (node, observations) = (NodeId::new(1), Observations::new());
-        let (delivery, _) = inbox.deliver(node, &observations, reply, Instant::now());
+        let now = Instant::now();
+        let arrival = Arrival {
+            stream: stream(index),
+            opened: now,
+            at: now,
+        };
+        let (delivery, _) = inbox.deliver(reply, &arrival, &LIMIT, &Observations::new());
         match delivery {
             Delivery::Taken => Some(true),
             Delivery::Ignored(_) => Some(false),
@@ -341,16 +305,20 @@ mod tests {
         }
     }
 
+    /// Delivers a reply of one byte.
+    fn deliver(inbox: &mut Inbox, index: usize, number: u8) -> Option<bool> {
+        deliver_message(inbox, index, &[b'\x2a', 1, number])
+    }
+
     #[test]
     fn a_node_answers_once_unless_the_method_streams() {
         let mut inbox = Inbox::unused();
-        let nodes = [1, 2].map(NodeId::new);
-        inbox.begin(&UNARY, nodes.into_iter(), Instant::now());
-        assert_eq!(deliver(&mut inbox, 1), Some(false));
-        inbox.sent(0, StreamNumber::FIRST);
-        assert_eq!(deliver(&mut inbox, 1), Some(true));
-        assert_eq!(deliver(&mut inbox, 2), Some(false));
-        assert_eq!(poll(&mut inbox), Poll::Ready(Some(1)));
+        inbox.begin(&UNARY, 2, Instant::now());
+        assert_eq!(deliver(&mut inbox, 0, 1), Some(false));
+        inbox.sent(0, stream(0));
+        assert_eq!(deliver(&mut inbox, 0, 1), Some(true));
+        assert_eq!(deliver(&mut inbox, 0, 2), Some(false));
+        assert_eq!(poll(&mut inbox), Poll::Ready((0, Some(1))));
         assert!(poll(&mut inbox).is_pending());
     }
 
@@ -359,55 +327,95 @@ mod tests {
         let mut inbox = sent(&STREAMING);
         let mut next = 0;
         for number in 0..200 {
-            assert_eq!(deliver(&mut inbox, number), Some(true));
+            assert_eq!(deliver(&mut inbox, 0, number), Some(true));
             // The reader falls behind by one reply in two.
             if number % 2 == 0 {
-                assert_eq!(poll(&mut inbox), Poll::Ready(Some(next)));
+                assert_eq!(poll(&mut inbox), Poll::Ready((0, Some(next))));
                 next += 1;
             }
         }
         while let Poll::Ready(reply) = poll(&mut inbox) {
-            assert_eq!(reply, Some(next));
+            assert_eq!(reply, (0, Some(next)));
             next += 1;
         }
         assert_eq!(next, 200);
     }
 
     #[test]
-    fn replies_that_are_left_unread_fail_the_call_on_their_node() {
+    fn a_node_whose_replies_are_left_unread_fails_and_the_others_do_not() {
         let mut inbox = sent(&STREAMING);
-        for _ in 0..UNREAD {
-            assert_eq!(deliver(&mut inbox, 0), Some(true));
+        for number in 0..LIMIT.replies {
+            assert_eq!(deliver(&mut inbox, 0, number as u8), Some(true));
         }
-        assert_eq!(deliver(&mut inbox, 0), None);
-        assert_eq!(deliver(&mut inbox, 0), Some(false));
-        assert_eq!(inbox.outstanding().count(), 0);
-        inbox.end(true);
-        assert_eq!(inbox.unread.capacity(), 0);
+        assert_eq!(deliver(&mut inbox, 0, 0), None);
+        assert_eq!(deliver(&mut inbox, 0, 0), Some(false));
+        assert_eq!(deliver(&mut inbox, 1, 7), Some(true));
+        assert_eq!(Vec::from_iter(inbox.outstanding()), [(1, stream(1))]);
+    }
+
+    #[test]
+    fn replies_are_bounded_in_bytes_too_and_what_is_read_makes_room() {
+        let mut inbox = sent(&STREAMING);
+        let large = [&b"\x2a\xd8\x04"[..], &[1; 600]].concat();
+        assert_eq!(deliver_message(&mut inbox, 0, &large), Some(true));
+        assert_eq!(poll(&mut inbox), Poll::Ready((0, Some(1))));
+        assert_eq!(deliver_message(&mut inbox, 0, &large), Some(true));
+        assert_eq!(deliver_message(&mut inbox, 1, &large), Some(true));
+        assert_eq!(deliver_message(&mut inbox, 0, &large), None);
+    }
+
+    #[test]
+    fn a_node_ends_once_whatever_it_has_sent() {
+        let mut inbox = sent(&STREAMING);
+        for number in 0..3 {
+            deliver(&mut inbox, 0, number);
+        }
+        deliver(&mut inbox, 1, 9);
+        assert_eq!(poll(&mut inbox), Poll::Ready((0, Some(0))));
+        // The reader could not decode it.
+        inbox.close(0);
+        assert_eq!(deliver(&mut inbox, 0, 3), Some(false));
+        assert_eq!(poll(&mut inbox), Poll::Ready((1, Some(9))));
+        assert!(poll(&mut inbox).is_pending());
     }
 
     #[test]
     fn only_what_was_on_the_stream_that_broke_is_lost() {
-        let (mut inbox, node) = (sent(&UNARY), NodeId::new(1));
-        inbox.lose(node, StreamNumber::FIRST, &Status::unavailable("broken"));
+        let mut inbox = sent(&UNARY);
+        let status = Status::unavailable("broken");
+        inbox.lose(stream(1).next(), &status);
         assert!(poll(&mut inbox).is_pending());
-        inbox.lose(
-            node,
-            StreamNumber::FIRST.next(),
-            &Status::unavailable("broken"),
-        );
-        assert_eq!(poll(&mut inbox), Poll::Ready(None));
+        inbox.lose(stream(1), &status);
+        assert_eq!(poll(&mut inbox), Poll::Ready((1, None)));
+        assert!(poll(&mut inbox).is_pending());
     }
 
     #[test]
     fn nothing_of_a_call_is_left_to_the_next() {
-        let mut inbox = sent(&UNARY);
+        let mut inbox = sent(&STREAMING);
         assert!(poll(&mut inbox).is_pending());
-        deliver(&mut inbox, 1);
+        deliver(&mut inbox, 0, 1);
+        inbox.close(1);
         inbox.end(true);
-        assert_eq!(deliver(&mut inbox, 1), Some(false));
-        inbox.begin(&UNARY, [NodeId::new(1)].into_iter(), Instant::now());
+        assert_eq!(deliver(&mut inbox, 0, 1), Some(false));
+        inbox.begin(&UNARY, 2, Instant::now());
         assert!(poll(&mut inbox).is_pending());
         assert_eq!(inbox.outstanding().count(), 0);
+        inbox.sent(1, stream(1));
+        deliver(&mut inbox, 1, 5);
+        assert_eq!(poll(&mut inbox), Poll::Ready((1, Some(5))));
+    }
+
+    #[test]
+    fn time_before_the_stream_was_open_is_no_latency() {
+        let sent = Instant::now();
+        let after = |millis| sent + Duration::from_millis(millis);
+        let arrival = Arrival {
+            stream: stream(0),
+            opened: after(20),
+            at: after(25),
+        };
+        assert_eq!(arrival.latency(sent), Duration::from_millis(5));
+        assert_eq!(arrival.latency(after(22)), Duration::from_millis(3));
     }
 }

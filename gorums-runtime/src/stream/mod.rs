@@ -1,13 +1,17 @@
 //! Node streams: one long-lived stream per node, on which all calls to it travel in order.
 
+mod arrival;
+mod call_number;
 mod calls;
 mod cancellations;
+mod client_id;
 mod deframer;
 mod ending;
 mod fan_out;
 mod frame;
 mod head;
 mod inbox;
+mod line;
 mod message;
 mod messages;
 mod node_stream;
@@ -17,10 +21,17 @@ mod pending;
 mod places;
 mod queue;
 mod queue_body;
+mod refusals;
+mod reply_limit;
+mod silence;
 mod stragglers;
 mod stream_number;
+mod unread;
 
+#[cfg(feature = "_bench")]
+pub(crate) use arrival::Arrival;
 pub(crate) use calls::Calls;
+pub(crate) use client_id::ClientId;
 pub(crate) use deframer::Received;
 pub(crate) use fan_out::StreamFanOut;
 pub(crate) use frame::Frame;
@@ -33,8 +44,9 @@ pub(crate) use payload::Payload;
 pub(crate) use pending::Owner;
 pub(crate) use queue::{Capacity, Queue};
 pub(crate) use queue_body::QueueBody;
+pub(crate) use reply_limit::{Held, ReplyLimit};
 #[cfg(feature = "_bench")]
-pub(crate) use stream_number::StreamNumber;
+pub(crate) use stream_number::StreamNumbers;
 
 /// The service that streams are calls of, and its only method.
 pub(crate) const SERVICE: &str = "stream.Gorums";

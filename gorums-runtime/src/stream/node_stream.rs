@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 use http::header::{CONTENT_TYPE, TE};
 use http::{HeaderValue, Method, Request, Uri, Version};
@@ -13,8 +14,11 @@ use tonic::body::Body;
 use tower::{Service, ServiceExt};
 
 use super::PATH;
+use super::arrival::Arrival;
+use super::call_number::CallNumber;
 use super::calls::Calls;
 use super::cancellations::Cancellations;
+use super::client_id::{CLIENT, ClientId, STREAM};
 use super::deframer::Received;
 use super::ending::{Ending, Lesson, broken};
 use super::frame::Frame;
@@ -23,8 +27,10 @@ use super::inbox::Delivery;
 use super::message::StreamMessage;
 use super::messages::Messages;
 use super::pending::Owner;
-use super::queue::Queue;
+use super::queue::{IsFirst, Queue};
 use super::queue_body::QueueBody;
+use super::refusals::Refusals;
+use super::silence::{self, KEEP_ALIVE, Silence};
 use super::stragglers::{Straggler, Stragglers};
 use super::stream_number::StreamNumber;
 use crate::NodeId;
@@ -38,6 +44,9 @@ use crate::telemetry;
 /// How many bytes a message has besides its reply, at most.
 const ENVELOPE: usize = 64 * 1024;
 
+/// How often more is read in one go before other tasks have their turn.
+const READS: u32 = 64;
+
 /// The header by which two peers tell each other that they know the extensions of the protocol.
 pub(crate) const EXTENSIONS: &str = "gorums-ext";
 
@@ -50,9 +59,11 @@ struct Inner {
     node: WeakNode,
     link: Link,
     options: Arc<MessageOptions>,
+    client: Option<ClientId>,
     calls: Calls,
     queue: Arc<Queue>,
     stragglers: Stragglers,
+    refusals: Refusals,
     backoff: Backoff,
     tasks: Tasks,
     cancellations: Cancellations,
@@ -84,9 +95,14 @@ impl NodeStream {
             node,
             link,
             options: Arc::clone(&shared.messages),
+            client: shared.client.clone(),
+            queue: Arc::new(Queue::with_numbers(
+                shared.limits.queue,
+                shared.calls.streams().clone(),
+            )),
             calls: shared.calls.clone(),
-            queue: Arc::new(Queue::new(shared.limits.queue)),
             stragglers: Stragglers::new(shared.limits.stragglers),
+            refusals: Refusals::default(),
             backoff: shared.backoff,
             tasks,
             cancellations: Cancellations::new(),
@@ -105,10 +121,7 @@ impl NodeStream {
     pub(crate) fn send(&self, frame: &Frame, owner: Owner<'_>) -> Result<(), Status> {
         self.0.check()?;
         let is_first = self.0.queue.push(frame, owner);
-        let is_first = is_first.map_err(|_| self.0.full())?;
-        if is_first {
-            self.0.drive();
-        }
+        self.0.drive_if(is_first.map_err(|_| self.0.full())?);
         Ok(())
     }
 
@@ -124,19 +137,18 @@ impl NodeStream {
         owner: Owner<'_>,
     ) -> Result<(), Status> {
         self.0.check()?;
-        if self.0.queue.push_when_room(frame, owner).await {
-            self.0.drive();
-        }
+        let is_first = self.0.queue.push_when_room(frame, owner).await;
+        self.0.drive_if(is_first);
         Ok(())
     }
 
     /// Withdraws the message with this number, if it is in the queue.
-    pub(crate) fn withdraw(&self, number: u64) {
+    pub(crate) fn withdraw(&self, number: CallNumber) {
         self.0.queue.withdraw(number);
     }
 
     /// Observes a call that goes on without its caller. Returns the call that is to be withdrawn in its stead.
-    pub(crate) fn let_go(&self, call: Straggler) -> Option<u64> {
+    pub(crate) fn let_go(&self, call: Straggler) -> Option<CallNumber> {
         let pushed = self.0.stragglers.push(call);
         if pushed.wait {
             let link = Arc::clone(&self.0);
@@ -148,7 +160,7 @@ impl NodeStream {
     }
 
     /// Tells the node that nobody waits for a call any more.
-    pub(crate) fn cancel(&self, number: u64) {
+    pub(crate) fn cancel(&self, number: CallNumber) {
         self.0.cancel(number);
     }
 }
@@ -177,8 +189,11 @@ impl Inner {
         )
     }
 
-    /// Has the stream opened.
-    fn drive(self: &Arc<Self>) {
+    /// Has the stream opened, if there is a first message for it.
+    fn drive_if(self: &Arc<Self>, is_first: IsFirst) {
+        if !is_first.0 {
+            return;
+        }
         let running = Running {
             link: Arc::clone(self),
             ended: false,
@@ -189,19 +204,31 @@ impl Inner {
     /// Opens the stream and takes replies in until it ends.
     async fn stream(&self) -> Ending {
         let stream = self.queue.stream();
-        let mut messages = match self.open(stream).await {
-            Ok(messages) => messages,
+        let start = Instant::now();
+        let (mut messages, mut silence) = match self.open(stream).await {
+            Ok(opened) => opened,
             Err(ending) => return ending,
         };
-        let (opened, mut was_of_use) = (Instant::now(), false);
+        let opened = self.queue.opened().unwrap_or(start);
+        self.observations.open(opened - start);
+        let (mut was_of_use, mut reads) = (false, 0);
         let status = loop {
-            match poll_fn(|cx| messages.poll_more(cx)).await {
+            let more = poll_fn(|cx| match messages.poll_more(cx) {
+                Poll::Pending => silence.poll(messages.came(), cx).map(Err),
+                more => more,
+            });
+            match more.await {
                 Ok(true) => {}
                 Ok(false) => break Status::unavailable("the node ended the stream"),
                 Err(status) => break self.broken(status),
             }
-            if let Err(status) = self.take_in(&mut messages, &mut was_of_use) {
+            if let Err(status) = self.take_in(&mut messages, stream, opened, &mut was_of_use) {
                 break self.broken(status);
+            }
+            reads += 1;
+            if reads % READS == 0 {
+                // A node that sends without end is not to keep a thread to itself.
+                tokio::task::yield_now().await;
             }
         };
         // One-way calls are not answered: a stream that only they were on was of use if it lasted.
@@ -213,19 +240,31 @@ impl Inner {
     }
 
     /// Takes in the messages that have come. Notes whether the stream is of use: there was a reply among them.
-    fn take_in(&self, messages: &mut Messages, of_use: &mut bool) -> Result<(), Status> {
-        let came = messages.came();
+    fn take_in(
+        &self,
+        messages: &mut Messages,
+        stream: StreamNumber,
+        opened: Instant,
+        of_use: &mut bool,
+    ) -> Result<(), Status> {
+        let arrival = Arrival {
+            stream,
+            opened,
+            at: messages.came(),
+        };
         while let Some(received) = messages.next()? {
             match received {
                 Received::Message(message) => {
                     *of_use = true;
-                    self.deliver(message, came);
+                    self.deliver(message, &arrival);
                 }
                 Received::TooLarge(message, status) => {
-                    let number = message.number();
-                    self.deliver(message.failed(&status), came);
+                    let number = CallNumber::received(message.number());
+                    self.deliver(message.failed(&status), &arrival);
                     // A node that streams its replies would go on.
-                    self.cancel(number);
+                    if let Some(number) = number {
+                        self.cancel(number);
+                    }
                 }
                 Received::Malformed(_) => self.calls.ignore(),
             }
@@ -237,7 +276,7 @@ impl Inner {
         broken(self.link.normalise(status, Deadline::none()))
     }
 
-    async fn open(&self, stream: StreamNumber) -> Result<Messages, Ending> {
+    async fn open(&self, stream: StreamNumber) -> Result<(Messages, Silence), Ending> {
         let mut channel = self.link.channel();
         let channel = channel.ready().await.map_err(|error| Ending {
             status: status::unavailable(error.into()),
@@ -253,6 +292,13 @@ impl Inner {
         headers.insert(TE, HeaderValue::from_static("trailers"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert(EXTENSIONS, HeaderValue::from_static("1"));
+        if let Some(client) = &self.client {
+            headers.insert(CLIENT, client.header());
+            headers.insert(STREAM, HeaderValue::from(stream.get()));
+        }
+        if let Some(keep_alive) = self.options.stream_keep_alive.and_then(silence::ask) {
+            headers.insert(KEEP_ALIVE, keep_alive);
+        }
         let response = channel.call(request).await;
         let response = response.map_err(|error| self.refused(Status::from_error(error.into())))?;
         let (head, body) = response.into_parts();
@@ -265,7 +311,7 @@ impl Inner {
             self.tell_cancelled(stream, number);
         }
         let most = self.options.max_reply_size.saturating_add(ENVELOPE);
-        Ok(Messages::new(body, most))
+        Ok((Messages::new(body, most), Silence::agreed(&head.headers)))
     }
 
     /// The end of a stream that was not opened.
@@ -280,29 +326,42 @@ impl Inner {
         }
     }
 
-    fn deliver(&self, message: StreamMessage<'_>, came: Instant) {
-        let number = message.number();
-        let delivery = self
-            .calls
-            .deliver(self.id, &self.observations, message, came);
-        match delivery {
+    fn deliver(&self, message: StreamMessage<'_>, arrival: &Arrival) {
+        let number = CallNumber::received(message.number());
+        match self.calls.deliver(message, arrival, &self.observations) {
             Delivery::Taken => {}
+            Delivery::Ignored(message) if message.has(KEEP_ALIVE) => {}
             Delivery::Ignored(message) => {
                 self.calls.ignore();
-                self.observe(&message, came);
+                if let Some(number) = number {
+                    self.observe(number, &message, arrival);
+                }
             }
-            Delivery::Overflow => self.cancel(number),
+            Delivery::Overflow => {
+                if let Some(number) = number {
+                    self.cancel(number);
+                }
+            }
         }
     }
 
     /// Takes in what a message that nobody waits for shows of the node.
-    fn observe(&self, message: &StreamMessage<'_>, came: Instant) {
+    fn observe(&self, number: CallNumber, message: &StreamMessage<'_>, arrival: &Arrival) {
         let failure = message.failure();
+        if let Some(index) = number.one_way_index() {
+            if let Some(status) = failure
+                && self.refusals.note(index, self.calls.one_way_calls())
+                && let Some(node) = self.node.upgrade()
+            {
+                node.fail(arrival.at, status);
+            }
+            return;
+        }
         let is_last = failure.is_some() || message.has(END);
-        let Some(call) = self.stragglers.answered(message.number(), is_last) else {
+        let Some(call) = self.stragglers.answered(number, is_last) else {
             return;
         };
-        let latency = came.saturating_duration_since(call.sent);
+        let latency = arrival.latency(call.sent);
         if failure.is_none() && !call.streams_replies {
             self.observations.measure(latency);
         }
@@ -329,16 +388,16 @@ impl Inner {
     }
 
     /// Tells the node that nobody waits for a call any more, if it understands that.
-    fn cancel(&self, number: u64) {
+    fn cancel(&self, number: CallNumber) {
         self.queue.withdraw(number);
         if let Some(stream) = self.cancellations.are_told(number) {
             self.tell_cancelled(stream, number);
         }
     }
 
-    fn tell_cancelled(&self, stream: StreamNumber, number: u64) {
+    fn tell_cancelled(&self, stream: StreamNumber, number: CallNumber) {
         let cancel = Head {
-            number,
+            number: number.get(),
             entry: Some((CANCEL, "")),
             ..Head::default()
         };
@@ -349,7 +408,7 @@ impl Inner {
     }
 
     /// Fails what was on the stream that has ended. What is sent from now on opens the next.
-    fn break_off(&self, ending: &Ending) {
+    fn break_off(self: &Arc<Self>, ending: &Ending) {
         match ending.lesson {
             Lesson::None => {}
             Lesson::Works => {
@@ -365,13 +424,14 @@ impl Inner {
             }
         }
         self.cancellations.close();
-        let stream = self.queue.fail(&ending.status);
-        self.calls.lose(self.id, stream, &ending.status);
+        let (stream, is_first) = self.queue.fail(&ending.status);
+        self.calls.lose(stream, &ending.status);
         for call in self.stragglers.lose(stream) {
             if let Some(node) = self.node.upgrade() {
                 node.fail(call.sent, ending.status.clone());
             }
         }
+        self.drive_if(is_first);
     }
 
     fn lock(&self) -> MutexGuard<'_, Failures> {

@@ -3,6 +3,7 @@
 use prost::Message;
 use tonic::Status;
 
+use super::call_number::CallNumber;
 use super::frame::Frame;
 use super::head::{Head, MethodName};
 use super::pending::Owner;
@@ -13,7 +14,7 @@ use crate::{Configuration, Method, Node};
 /// A one-way message in the form in which it is sent, to any number of nodes.
 #[derive(Clone, Debug)]
 pub(crate) struct OneWayMessage {
-    number: u64,
+    number: CallNumber,
     frame: Result<Frame, Status>,
 }
 
@@ -22,7 +23,7 @@ impl OneWayMessage {
     pub(crate) fn to<M: Method>(node: &Node, request: &M::Request, envelope: &Envelope) -> Self {
         let number = node.stream().calls().one_way();
         let head = Head {
-            number,
+            number: number.get(),
             method: Some(MethodName::Of(&M::DESCRIPTOR)),
             metadata: envelope.metadata(),
             ..Head::default()
@@ -87,7 +88,7 @@ impl OneWayMessage {
 struct WithdrawOnDrop<'a> {
     node: &'a Node,
     /// None once the message is no longer in the queue.
-    number: Option<u64>,
+    number: Option<CallNumber>,
 }
 
 impl Drop for WithdrawOnDrop<'_> {

@@ -4,6 +4,7 @@ use std::collections::{HashSet, VecDeque};
 
 use bytes::{Bytes, BytesMut};
 
+use super::call_number::CallNumber;
 use super::calls::Calls;
 use super::frame::Frame;
 use super::stream_number::StreamNumber;
@@ -31,13 +32,14 @@ pub(super) struct Pending {
     has_grown: bool,
     bytes: usize,
     /// The numbers of withdrawn messages that may be among them.
-    withdrawn: HashSet<u64>,
+    withdrawn: HashSet<CallNumber>,
 }
 
 /// A message that waits to be sent.
 #[derive(Debug)]
 struct Message {
-    number: u64,
+    /// The call that it is withdrawn with; none if it never is.
+    number: Option<CallNumber>,
     len: usize,
     receipt: Option<Receipt>,
 }
@@ -48,11 +50,11 @@ pub(crate) enum Owner<'a> {
     /// A call that waits for replies: it is the request for the node at `index`.
     Call {
         calls: &'a Calls,
-        number: u64,
+        number: CallNumber,
         index: usize,
     },
     /// A one-way call with this number, and somebody who waits until it is sent.
-    OneWay(u64, Receipt),
+    OneWay(CallNumber, Receipt),
     /// Nobody: it is a reply, or of the protocol itself.
     Nobody,
 }
@@ -154,7 +156,7 @@ impl Pending {
     }
 
     /// Withdraws the message with this number, if it is here.
-    pub(super) fn withdraw(&mut self, number: u64) {
+    pub(super) fn withdraw(&mut self, number: CallNumber) {
         if !self.messages.is_empty() {
             self.withdrawn.insert(number);
             // Those that are sent already are not kept in mind for ever.
@@ -189,8 +191,8 @@ impl Pending {
         self.has_grown = self.small.capacity() > 2 * BURST;
     }
 
-    fn has_withdrawn(&self, number: u64) -> bool {
-        !self.withdrawn.is_empty() && self.withdrawn.contains(&number)
+    fn has_withdrawn(&self, number: Option<CallNumber>) -> bool {
+        !self.withdrawn.is_empty() && number.is_some_and(|number| self.withdrawn.contains(&number))
     }
 
     /// Removes all messages. Returns the receipts of those who wait for them.
@@ -210,11 +212,11 @@ impl Message {
 }
 
 impl Owner<'_> {
-    /// The number that the message is withdrawn by; 0 if it never is.
-    fn number(&self) -> u64 {
+    /// The call that the message is withdrawn with; none if it never is.
+    fn number(&self) -> Option<CallNumber> {
         match self {
-            Self::Call { number, .. } | Self::OneWay(number, _) => *number,
-            Self::Nobody => 0,
+            Self::Call { number, .. } | Self::OneWay(number, _) => Some(*number),
+            Self::Nobody => None,
         }
     }
 
@@ -267,6 +269,10 @@ mod tests {
         Frame::written(text.len(), |bytes| bytes.extend_from_slice(text.as_bytes()))
     }
 
+    fn id(number: u64) -> CallNumber {
+        CallNumber::received(number).expect("it is not 0")
+    }
+
     fn sent(pending: &mut Pending) -> Bytes {
         let mut burst = Burst::default();
         pending.take(&mut burst);
@@ -310,18 +316,18 @@ mod tests {
         for (number, text) in (1..).zip(texts) {
             let owner = Owner::Call {
                 calls: &calls,
-                number,
+                number: id(number),
                 index: 0,
             };
             pending.push(&frame(text), owner);
         }
         for number in [2, 4, 7] {
-            pending.withdraw(number);
+            pending.withdraw(id(number));
         }
         pending.make_room();
         assert_eq!((pending.len(), pending.bytes()), (4, 3 + LARGE));
         for number in [1, 5] {
-            pending.withdraw(number);
+            pending.withdraw(id(number));
         }
         assert_eq!(sent(&mut pending), "ce");
         assert_eq!((pending.len(), pending.bytes()), (0, 0));
@@ -332,10 +338,10 @@ mod tests {
         let mut pending = Pending::new();
         let receipts = [1, 2].map(|number| {
             let (receipt, taken) = Receipt::new();
-            pending.push(&frame("abc"), Owner::OneWay(number, receipt));
+            pending.push(&frame("abc"), Owner::OneWay(id(number), receipt));
             taken
         });
-        pending.withdraw(1);
+        pending.withdraw(id(1));
         assert_eq!(sent(&mut pending), "abc");
         let [withdrawn, other] = receipts.map(tokio::sync::oneshot::Receiver::blocking_recv);
         withdrawn.expect_err("it was not sent");
@@ -347,11 +353,11 @@ mod tests {
         let mut pending = Pending::new();
         pending.push(&frame("a"), Owner::Nobody);
         for number in 1..1000 {
-            pending.withdraw(number);
+            pending.withdraw(id(number));
         }
         assert!(pending.withdrawn.len() <= pending.len());
         assert_eq!(sent(&mut pending), "a");
-        pending.withdraw(1);
+        pending.withdraw(id(1));
         assert!(pending.withdrawn.is_empty());
     }
 

@@ -5,12 +5,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 use tonic::Status;
 
+use super::call_number::CallNumber;
 use super::frame::Frame;
+use super::line::{Line, Ticket};
 use super::pending::{Burst, Owner, Pending};
-use super::stream_number::StreamNumber;
+use super::stream_number::{StreamNumber, StreamNumbers};
 
 /// How much may wait to be sent.
 #[derive(Clone, Copy, Debug)]
@@ -24,21 +27,23 @@ pub(crate) struct Capacity {
 #[repr(align(128))]
 pub(crate) struct Queue {
     capacity: Capacity,
+    streams: StreamNumbers,
     state: Mutex<State>,
     room: Notify,
-    /// Those who wait for room take it in the order in which they came.
-    line: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
 struct State {
     pending: Pending,
-    /// How many messages stand in line for room. Until they have it there is none for those that come later.
-    in_line: usize,
+    /// What waits for room. It is empty unless there is none for its first message: until that has it there is none for
+    /// those that come later.
+    line: Line,
     /// Which stream takes the messages: streams to one peer follow each other.
     stream: StreamNumber,
     /// Whether there was a message for it.
     begun: bool,
+    /// When it first looked for messages.
+    opened: Option<Instant>,
     /// Whether there is no more to come.
     closed: bool,
     sender: Option<Waker>,
@@ -48,60 +53,68 @@ struct State {
     crowded: bool,
 }
 
+/// Whether a message is the first for its stream, which must be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a stream that is not opened takes no messages"]
+pub(crate) struct IsFirst(pub(crate) bool);
+
 impl Queue {
+    /// A queue whose streams have numbers of its own.
     pub(crate) fn new(capacity: Capacity) -> Self {
+        Self::with_numbers(capacity, StreamNumbers::default())
+    }
+
+    /// A queue whose streams are among those that `streams` counts.
+    pub(crate) fn with_numbers(capacity: Capacity, streams: StreamNumbers) -> Self {
         Self {
             capacity,
-            state: Mutex::new(State::new()),
+            state: Mutex::new(State::new(streams.next())),
+            streams,
             room: Notify::new(),
-            line: tokio::sync::Mutex::default(),
         }
     }
 
-    /// Adds a message of `owner`, or gives that back if there is no room for it. Returns whether it is the first for its stream, which
-    /// must be opened.
-    pub(crate) fn push<'a>(&self, frame: &Frame, owner: Owner<'a>) -> Result<bool, Owner<'a>> {
-        let mut state = self.lock();
-        match state.in_line {
-            0 => state.push_within(self.capacity, frame, owner),
-            _ => Err(owner),
-        }
+    /// Adds a message of `owner`, or gives that back if there is no room for it.
+    pub(crate) fn push<'a>(&self, frame: &Frame, owner: Owner<'a>) -> Result<IsFirst, Owner<'a>> {
+        self.lock().push_in_turn(self.capacity, frame, owner)
     }
 
-    /// Adds a message once there is room for it, and those that waited before have theirs. Returns whether it is the first
-    /// for its stream, which must be opened.
-    pub(crate) async fn push_when_room(&self, frame: Frame, owner: Owner<'_>) -> bool {
-        let owner = match self.push(&frame, owner) {
-            Ok(is_first) => return is_first,
-            Err(owner) => owner,
+    /// Adds a message once there is room for it, and those that waited before have theirs.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future takes the message out of the line, unless it has had room.
+    pub(crate) async fn push_when_room(&self, frame: Frame, owner: Owner<'_>) -> IsFirst {
+        let (place, admitted) = {
+            let mut state = self.lock();
+            let owner = match state.push_in_turn(self.capacity, &frame, owner) {
+                Ok(is_first) => return is_first,
+                Err(owner) => owner,
+            };
+            let (ticket, admitted) = state.line.push(frame, owner);
+            let place = InLine {
+                queue: self,
+                ticket,
+            };
+            (place, admitted)
         };
-        let frame = frame.set_aside();
-        let _in_line = InLine::stand(self);
-        let _first = self.line.lock().await;
-        self.push_when_within(self.capacity, frame, owner).await
+        place.wait(admitted).await;
+        // Whoever made the room has seen to the stream.
+        IsFirst(false)
     }
 
     /// Adds a message once the queue is a quarter full at most, so that those who cannot wait find room.
-    pub(crate) async fn push_with_patience(&self, frame: Frame, owner: Owner<'_>) {
+    pub(crate) async fn push_with_patience(&self, mut frame: Frame, mut owner: Owner<'_>) {
         let Capacity { messages, bytes } = self.capacity;
         let quarter = Capacity {
             messages: messages.div_ceil(4),
             bytes: bytes.div_ceil(4),
         };
-        self.push_when_within(quarter, frame, owner).await;
-    }
-
-    async fn push_when_within(
-        &self,
-        capacity: Capacity,
-        mut frame: Frame,
-        mut owner: Owner<'_>,
-    ) -> bool {
         loop {
             let room = self.room.notified();
-            let pushed = self.lock().push_within(capacity, &frame, owner);
+            let pushed = self.lock().push_within(quarter, &frame, owner);
             match pushed {
-                Ok(is_first) => return is_first,
+                Ok(_) => return,
                 Err(back) => owner = back,
             }
             frame = frame.set_aside();
@@ -118,8 +131,11 @@ impl Queue {
     }
 
     /// Withdraws the message with this number, if it is here.
-    pub(crate) fn withdraw(&self, number: u64) {
-        self.lock().pending.withdraw(number);
+    pub(crate) fn withdraw(&self, number: CallNumber) {
+        let mut state = self.lock();
+        state.pending.withdraw(number);
+        // What waits for room waits for messages that were for this stream.
+        let _ = state.admit(self.capacity);
     }
 
     /// Ends the stream that takes the messages once it has taken those that are here.
@@ -134,28 +150,36 @@ impl Queue {
         self.lock().stream
     }
 
+    /// When the stream that takes the messages first looked for some: from then on it carries requests. None before.
+    pub(crate) fn opened(&self) -> Option<Instant> {
+        self.lock().opened
+    }
+
     /// Whether there is room for a message of this size.
     pub(crate) fn has_room(&self, bytes: usize) -> bool {
         let mut state = self.lock();
-        state.in_line == 0 && state.make_room(self.capacity, bytes)
+        state.line.is_empty() && state.make_room(self.capacity, bytes)
     }
 
-    /// Fails what waits to be sent on a stream that has broken. What is added from now on is for the next one. Returns
-    /// the stream.
-    pub(crate) fn fail(&self, status: &Status) -> StreamNumber {
-        let (stream, receipts) = {
+    /// Fails what waits to be sent on a stream that has broken. What is added from now on is for the next one, and so are
+    /// those messages that waited for room. Returns the stream that has broken, and whether the next must be opened.
+    pub(crate) fn fail(&self, status: &Status) -> (StreamNumber, IsFirst) {
+        let (stream, receipts, is_first) = {
             let mut state = self.lock();
             let stream = state.stream;
-            state.stream = stream.next();
+            state.stream = self.streams.next();
             state.begun = false;
-            state.sender = None;
-            (stream, state.pending.clear())
+            state.opened = None;
+            // The sender of the broken stream is to see that it is over.
+            state.wake();
+            let receipts = state.pending.clear();
+            (stream, receipts, state.admit(self.capacity))
         };
         for receipt in receipts {
             receipt.sign(Err(status.clone()));
         }
         self.room.notify_waiters();
-        stream
+        (stream, is_first)
     }
 
     /// The next bytes for `stream`; none when it is over. The messages in them pass through `burst`, which is empty.
@@ -166,7 +190,7 @@ impl Queue {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Bytes>> {
         loop {
-            if !ready!(self.lock().poll_take(stream, burst, cx)) {
+            if !ready!(self.lock().poll_take(self.capacity, stream, burst, cx)) {
                 return Poll::Ready(None);
             }
             self.room.notify_waiters();
@@ -183,28 +207,36 @@ impl Queue {
 }
 
 /// A place in the line for room.
-struct InLine<'a>(&'a Queue);
+struct InLine<'a> {
+    queue: &'a Queue,
+    ticket: Ticket,
+}
 
-impl<'a> InLine<'a> {
-    fn stand(queue: &'a Queue) -> Self {
-        queue.lock().in_line += 1;
-        Self(queue)
+impl InLine<'_> {
+    async fn wait(self, admitted: oneshot::Receiver<()>) {
+        // The sender is dropped only with the message, which the line keeps until it is admitted.
+        let _ = admitted.await;
     }
 }
 
 impl Drop for InLine<'_> {
     fn drop(&mut self) {
-        self.0.lock().in_line -= 1;
+        let mut state = self.queue.lock();
+        if state.line.remove(self.ticket).is_some() {
+            // Those behind may be smaller. What they waited for is for this stream.
+            let _ = state.admit(self.queue.capacity);
+        }
     }
 }
 
 impl State {
-    fn new() -> Self {
+    fn new(stream: StreamNumber) -> Self {
         Self {
             pending: Pending::new(),
-            in_line: 0,
-            stream: StreamNumber::FIRST,
+            line: Line::default(),
+            stream,
             begun: false,
+            opened: None,
             closed: false,
             sender: None,
             yielded: false,
@@ -212,19 +244,47 @@ impl State {
         }
     }
 
-    /// Returns whether the message is the first for its stream.
+    /// Adds a message if none waits before it.
+    fn push_in_turn<'a>(
+        &mut self,
+        capacity: Capacity,
+        frame: &Frame,
+        owner: Owner<'a>,
+    ) -> Result<IsFirst, Owner<'a>> {
+        match self.line.is_empty() {
+            true => self.push_within(capacity, frame, owner),
+            false => Err(owner),
+        }
+    }
+
     fn push_within<'a>(
         &mut self,
         capacity: Capacity,
         frame: &Frame,
         owner: Owner<'a>,
-    ) -> Result<bool, Owner<'a>> {
+    ) -> Result<IsFirst, Owner<'a>> {
         if !self.make_room(capacity, frame.as_slice().len()) {
             return Err(owner);
         }
         owner.note_sent(self.stream);
         self.push(frame, owner);
-        Ok(!std::mem::replace(&mut self.begun, true))
+        Ok(IsFirst(!std::mem::replace(&mut self.begun, true)))
+    }
+
+    /// Adds the messages that waited for room and have it now. Must be called whenever there may be more.
+    fn admit(&mut self, capacity: Capacity) -> IsFirst {
+        let mut is_first = false;
+        while let Some(bytes) = self.line.first().map(|first| first.frame.as_slice().len())
+            && self.make_room(capacity, bytes)
+            && let Some(first) = self.line.pop()
+        {
+            first.admit(|frame, owner| {
+                owner.note_sent(self.stream);
+                self.push(frame, owner);
+            });
+            is_first |= !std::mem::replace(&mut self.begun, true);
+        }
+        IsFirst(is_first)
     }
 
     /// Whether there is room, without the messages that were withdrawn.
@@ -251,12 +311,16 @@ impl State {
     /// Takes the next messages for `stream`, as many as are sent at once. Whether there are any, or the stream is over.
     fn poll_take(
         &mut self,
+        capacity: Capacity,
         stream: StreamNumber,
         burst: &mut Burst,
         cx: &mut Context<'_>,
     ) -> Poll<bool> {
         if self.stream != stream {
             return Poll::Ready(false);
+        }
+        if self.opened.is_none() {
+            self.opened = Some(Instant::now());
         }
         if self.pending.len() == 0 {
             if self.closed {
@@ -275,6 +339,8 @@ impl State {
         }
         self.crowded = self.pending.len() > 1;
         self.pending.take(burst);
+        // The stream is open.
+        let _ = self.admit(capacity);
         Poll::Ready(true)
     }
 
@@ -288,6 +354,9 @@ impl State {
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
+    use std::sync::Arc;
+
+    use futures::FutureExt;
 
     use super::*;
 
@@ -298,7 +367,7 @@ mod tests {
 
     fn push(queue: &Queue, text: &str) {
         let frame = Frame::written(text.len(), |bytes| bytes.extend_from_slice(text.as_bytes()));
-        queue.push(&frame, Owner::Nobody).expect("there is room");
+        let _ = queue.push(&frame, Owner::Nobody).expect("there is room");
     }
 
     /// What is sent when the stream looks for messages for the first time.
@@ -311,6 +380,73 @@ mod tests {
             },
         )
         .await
+    }
+
+    fn frame(bytes: usize) -> Frame {
+        Frame::written(bytes, |frame| frame.resize(bytes, b'x'))
+    }
+
+    #[tokio::test]
+    async fn who_is_polled_once_and_then_held_stops_nobody() {
+        let queue = Queue::new(CAPACITY);
+        let _ = queue.push(&frame(900), Owner::Nobody).expect("it is empty");
+        let mut held = Box::pin(queue.push_when_room(frame(500), Owner::Nobody));
+        assert!((&mut held).now_or_never().is_none());
+        assert!(!queue.has_room(1));
+        assert_eq!(sent_at_once(&queue).await.map(|sent| sent.len()), Some(900));
+        assert!(queue.has_room(500));
+        push(&queue, "after it");
+        let sent = std::iter::repeat_with(|| sent_at_once(&queue).now_or_never());
+        let sent: usize = sent
+            .take(2)
+            .flatten()
+            .flatten()
+            .map(|sent| sent.len())
+            .sum();
+        assert_eq!(sent, 508);
+        assert_eq!(held.await, IsFirst(false));
+    }
+
+    #[tokio::test]
+    async fn who_gives_up_its_place_lets_those_behind_have_room() {
+        let queue = Queue::new(CAPACITY);
+        let _ = queue.push(&frame(900), Owner::Nobody).expect("it is empty");
+        let mut large = Box::pin(queue.push_when_room(frame(500), Owner::Nobody));
+        let mut small = Box::pin(queue.push_when_room(frame(50), Owner::Nobody));
+        assert!((&mut large).now_or_never().is_none());
+        assert!((&mut small).now_or_never().is_none());
+        drop(large);
+        assert_eq!(small.now_or_never(), Some(IsFirst(false)));
+        assert!(queue.has_room(50));
+    }
+
+    #[tokio::test]
+    async fn what_waited_for_room_is_for_the_next_stream_when_one_breaks() {
+        let queue = Queue::new(CAPACITY);
+        let _ = queue.push(&frame(900), Owner::Nobody).expect("it is empty");
+        let mut waits = Box::pin(queue.push_when_room(frame(500), Owner::Nobody));
+        assert!((&mut waits).now_or_never().is_none());
+        let (broken, is_first) = queue.fail(&Status::unavailable("broken"));
+        assert_eq!((broken, is_first), (StreamNumber::FIRST, IsFirst(true)));
+        assert_eq!(queue.stream(), StreamNumber::FIRST.next());
+        assert_eq!(waits.now_or_never(), Some(IsFirst(false)));
+        assert!(!queue.has_room(501));
+    }
+
+    #[tokio::test]
+    async fn the_sender_of_a_stream_that_breaks_is_woken_and_ends() {
+        let queue = Arc::new(Queue::new(CAPACITY));
+        let sender = Arc::clone(&queue);
+        let sender = tokio::spawn(async move {
+            let mut burst = Burst::default();
+            poll_fn(|cx| sender.poll_burst(StreamNumber::FIRST, &mut burst, cx)).await
+        });
+        // It looks for messages, and waits.
+        while queue.opened().is_none() {
+            tokio::task::yield_now().await;
+        }
+        let _ = queue.fail(&Status::unavailable("broken"));
+        assert_eq!(sender.await.expect("it ends"), None);
     }
 
     #[tokio::test]

@@ -1,12 +1,13 @@
 //! Decided calls that go on at a node which has not answered yet.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::call_number::{CallNumber, HashCallNumber};
 use super::stream_number::StreamNumber;
 use crate::deadline::Deadline;
 
@@ -30,7 +31,9 @@ pub(super) struct Stragglers {
 
 #[derive(Debug, Default)]
 struct State {
-    oldest_first: VecDeque<Straggler>,
+    calls: HashMap<CallNumber, Straggler, HashCallNumber>,
+    /// The numbers of the calls, and of some that have ended, in the order in which they were decided.
+    oldest_first: VecDeque<CallNumber>,
     /// The deadline that is waited for.
     alarm: Option<Instant>,
 }
@@ -38,7 +41,7 @@ struct State {
 /// A call that goes on.
 #[derive(Clone, Debug)]
 pub(crate) struct Straggler {
-    pub(super) number: u64,
+    pub(super) number: CallNumber,
     /// The stream that its request was put on.
     pub(super) stream: StreamNumber,
     pub(super) sent: Instant,
@@ -51,7 +54,7 @@ pub(crate) struct Straggler {
 #[derive(Debug, Default)]
 pub(super) struct Pushed {
     /// The call that is to be withdrawn.
-    pub(super) withdrawn: Option<u64>,
+    pub(super) withdrawn: Option<CallNumber>,
     /// Whether the deadlines must be waited for from now on.
     pub(super) wait: bool,
 }
@@ -86,9 +89,9 @@ impl Stragglers {
                 state.alarm = Some(deadline);
             }
         }
-        state.oldest_first.push_back(call);
-        let withdrawn = match state.oldest_first.len() > self.limit {
-            true => state.oldest_first.pop_front().map(|oldest| oldest.number),
+        state.push(call);
+        let withdrawn = match state.calls.len() > self.limit {
+            true => state.remove_oldest(),
             false => None,
         };
         self.note_count(&state);
@@ -96,21 +99,19 @@ impl Stragglers {
     }
 
     /// The call with this number, which the node has answered. After its last reply it no longer goes on.
-    pub(super) fn answered(&self, number: u64, is_last: bool) -> Option<Straggler> {
+    pub(super) fn answered(&self, number: CallNumber, is_last: bool) -> Option<Straggler> {
         if self.count.load(Ordering::Relaxed) == 0 {
             return None;
         }
         let mut state = self.lock();
-        // Nodes mostly answer in the order of the calls: it is one of the first.
-        let mut calls = state.oldest_first.iter();
-        let index = calls.position(|call| call.number == number)?;
-        if !is_last && state.oldest_first[index].streams_replies {
-            return state.oldest_first.get(index).cloned();
+        if !is_last
+            && let Some(call) = state.calls.get(&number)
+            && call.streams_replies
+        {
+            return Some(call.clone());
         }
-        let call = state.oldest_first.remove(index);
-        if state.oldest_first.is_empty() && state.oldest_first.capacity() > KEPT {
-            state.oldest_first = VecDeque::new();
-        }
+        let call = state.calls.remove(&number);
+        state.tidy();
         self.note_count(&state);
         call
     }
@@ -132,32 +133,65 @@ impl Stragglers {
             }
             let mut state = self.lock();
             let late = self.remove_if(&mut state, |call| call.deadline.has_passed());
-            let deadlines = state.oldest_first.iter();
+            let deadlines = state.calls.values();
             state.alarm = deadlines.filter_map(|call| call.deadline.instant()).min();
             return Some(late);
         }
     }
 
     fn remove_if(&self, state: &mut State, is: impl Fn(&Straggler) -> bool) -> Vec<Straggler> {
-        let mut removed = Vec::new();
-        state.oldest_first.retain(|call| {
-            let is = is(call);
-            if is {
-                removed.push(call.clone());
-            }
-            !is
-        });
+        let State {
+            calls,
+            oldest_first,
+            ..
+        } = state;
+        let is_removed = |number: &&CallNumber| calls.get(number).is_some_and(&is);
+        let removed: Vec<CallNumber> = oldest_first.iter().filter(is_removed).copied().collect();
+        let removed = removed.iter().filter_map(|number| calls.remove(number));
+        let removed = removed.collect();
+        state.tidy();
         self.note_count(state);
         removed
     }
 
     fn note_count(&self, state: &State) {
-        self.count
-            .store(state.oldest_first.len(), Ordering::Relaxed);
+        self.count.store(state.calls.len(), Ordering::Relaxed);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn push(&mut self, call: Straggler) {
+        self.oldest_first.push_back(call.number);
+        self.calls.insert(call.number, call);
+    }
+
+    fn remove_oldest(&mut self) -> Option<CallNumber> {
+        while let Some(number) = self.oldest_first.pop_front() {
+            if self.calls.remove(&number).is_some() {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    /// Forgets the numbers of calls that have ended, once they are the most, and memory that only many calls need.
+    fn tidy(&mut self) {
+        if self.calls.is_empty() {
+            self.oldest_first.clear();
+            self.oldest_first.shrink_to(KEPT);
+            self.calls.shrink_to(KEPT);
+        } else if self.oldest_first.len() > 2 * self.calls.len() + KEPT {
+            let Self {
+                calls,
+                oldest_first,
+                ..
+            } = self;
+            oldest_first.retain(|number| calls.contains_key(number));
+        }
     }
 }
 
@@ -169,9 +203,13 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    fn id(number: u64) -> CallNumber {
+        CallNumber::received(number).expect("it is not 0")
+    }
+
     fn call(number: u64, timeout: Option<Duration>) -> Straggler {
         Straggler {
-            number,
+            number: id(number),
             stream: match number % 2 {
                 1 => StreamNumber::FIRST,
                 _ => StreamNumber::FIRST.next(),
@@ -183,18 +221,21 @@ mod tests {
     }
 
     fn numbers(calls: Option<Vec<Straggler>>) -> Option<Vec<u64>> {
-        calls.map(|calls| calls.iter().map(|call| call.number).collect())
+        calls.map(|calls| calls.iter().map(|call| call.number.get()).collect())
     }
 
     #[test]
     fn beyond_the_limit_the_oldest_gives_way() {
         let stragglers = Stragglers::new(2);
         let pushed = [1, 2, 3, 4].map(|number| stragglers.push(call(number, None)).withdrawn);
-        assert_eq!(pushed, [None, None, Some(1), Some(2)]);
-        assert!(stragglers.answered(2, true).is_none());
-        assert!(stragglers.answered(3, true).is_some());
-        assert!(stragglers.answered(3, true).is_none());
-        assert_eq!(Stragglers::new(0).push(call(5, None)).withdrawn, Some(5));
+        assert_eq!(pushed, [None, None, Some(id(1)), Some(id(2))]);
+        assert!(stragglers.answered(id(2), true).is_none());
+        assert!(stragglers.answered(id(3), true).is_some());
+        assert!(stragglers.answered(id(3), true).is_none());
+        assert_eq!(
+            Stragglers::new(0).push(call(5, None)).withdrawn,
+            Some(id(5))
+        );
     }
 
     #[test]
@@ -205,9 +246,24 @@ mod tests {
             ..call(1, None)
         });
         for is_last in [false, false, true] {
-            assert!(stragglers.answered(1, is_last).is_some());
+            assert!(stragglers.answered(id(1), is_last).is_some());
         }
-        assert!(stragglers.answered(1, true).is_none());
+        assert!(stragglers.answered(id(1), true).is_none());
+    }
+
+    #[test]
+    fn calls_that_have_ended_are_not_kept_in_mind_for_ever() {
+        let stragglers = Stragglers::new(10);
+        stragglers.push(call(1, None));
+        for number in 2..=10 * KEPT as u64 {
+            stragglers.push(call(number, None));
+            stragglers.answered(id(number), true);
+        }
+        assert!(stragglers.lock().oldest_first.len() <= 2 * KEPT);
+        for number in 2..=10 {
+            assert_eq!(stragglers.push(call(number, None)).withdrawn, None);
+        }
+        assert_eq!(stragglers.push(call(11, None)).withdrawn, Some(id(1)));
     }
 
     #[test]
@@ -220,7 +276,7 @@ mod tests {
             numbers(Some(stragglers.lose(StreamNumber::FIRST))),
             Some(vec![1, 3])
         );
-        assert!(stragglers.answered(2, true).is_some());
+        assert!(stragglers.answered(id(2), true).is_some());
     }
 
     #[tokio::test(start_paused = true)]

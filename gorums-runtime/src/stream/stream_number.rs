@@ -1,16 +1,38 @@
-//! Which of the streams to one peer.
+//! Which of the streams of one manager.
 
-use std::num::NonZeroU32;
+use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Which of the streams to one peer, that follow each other. It is small because calls have one for each node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct StreamNumber(NonZeroU32);
+/// Identifies a stream among all that a manager has opened, to whichever node. It is never used again, so that what is
+/// known by it cannot be taken for a part of a later stream, of the same node or of another with the same id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct StreamNumber(NonZeroU64);
+
+/// Numbers the streams of one manager. Clones count together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StreamNumbers(Arc<AtomicU64>);
 
 impl StreamNumber {
-    pub(crate) const FIRST: Self = Self(NonZeroU32::MIN);
+    /// The first number of a manager.
+    #[cfg(test)]
+    pub(crate) const FIRST: Self = Self(NonZeroU64::MIN);
 
-    /// The stream after this one. No call is left of the one that once had the same number.
-    pub(super) fn next(self) -> Self {
-        Self(self.0.checked_add(1).unwrap_or(NonZeroU32::MIN))
+    /// The number as it is sent to servers.
+    pub(crate) fn get(self) -> u64 {
+        self.0.get()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl StreamNumbers {
+    /// The number of the next stream. A manager that opened one each nanosecond would run out in 500 years.
+    pub(crate) fn next(&self) -> StreamNumber {
+        let before = self.0.fetch_add(1, Ordering::Relaxed);
+        StreamNumber(NonZeroU64::MIN.saturating_add(before))
     }
 }

@@ -8,6 +8,7 @@ mod client;
 mod client_extensions;
 mod client_replies;
 mod documentation;
+mod hostile_node;
 mod message;
 mod raw_client;
 mod raw_server;

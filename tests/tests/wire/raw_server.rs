@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     Go,
     /// One that announces the extensions at once.
     Extended,
+    /// One that also agrees to keep its stream alive every 5 seconds.
+    KeepsAlive,
 }
 
 /// A node, as its test sees it.
@@ -147,7 +149,7 @@ impl StreamingService<Bytes> for Opening {
             let (replies, sent) = mpsc::unbounded_channel();
             let (begin, begun) = oneshot::channel();
             let mut response = Response::new(UnboundedReceiverStream::new(sent));
-            let extended = kind == Kind::Extended;
+            let extended = kind != Kind::Go;
             let stream = RawStream {
                 headers,
                 requests,
@@ -160,6 +162,12 @@ impl StreamingService<Bytes> for Opening {
             if extended {
                 let one = MetadataValue::from_static("1");
                 response.metadata_mut().insert("gorums-ext", one);
+                if kind == Kind::KeepsAlive {
+                    let interval = MetadataValue::from_static("5000m");
+                    response
+                        .metadata_mut()
+                        .insert("gorums-keep-alive", interval);
+                }
             } else {
                 let ended = |_| Status::unavailable("the test has ended");
                 begun.await.map_err(ended)?;

@@ -66,11 +66,12 @@ impl Session {
         if let Err(status) = self.take_in(&mut requests, &mut work).await {
             // Nobody waits for what is left.
             work.abandon();
-            if status.code() == Code::ResourceExhausted {
+            let is_unread = status.code() == Code::ResourceExhausted;
+            self.end.set(status.clone());
+            if is_unread {
                 // A client that does not read would have its replies kept for ever.
-                self.queue.fail(&status);
+                let _ = self.queue.fail(&status);
             }
-            self.end.set(status);
         }
         self.queue.close();
     }

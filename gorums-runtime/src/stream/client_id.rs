@@ -1,0 +1,40 @@
+//! How a client names itself to servers.
+
+use std::fmt;
+
+use http::HeaderValue;
+
+/// The header by which a client names itself when it opens a stream.
+pub(crate) const CLIENT: &str = "gorums-client";
+
+/// The header by which a client numbers the streams that it opens: a server knows by it which one is the latest.
+pub(crate) const STREAM: &str = "gorums-stream";
+
+/// A name that a manager gives itself, so that a server knows which streams are one client's. It is chosen at random from
+/// 2^128: nobody else can guess it, and take the client's place.
+#[derive(Clone)]
+pub(crate) struct ClientId(HeaderValue);
+
+impl ClientId {
+    /// A new name; none if the system has no random numbers.
+    pub(crate) fn random() -> Option<Self> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).ok()?;
+        let id = format!("{:032x}", u128::from_ne_bytes(bytes));
+        let mut id = HeaderValue::try_from(id).ok()?;
+        // It is a secret between the client and its servers.
+        id.set_sensitive(true);
+        Some(Self(id))
+    }
+
+    /// The name as it is sent.
+    pub(crate) fn header(&self) -> HeaderValue {
+        self.0.clone()
+    }
+}
+
+impl fmt::Debug for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientId")
+    }
+}

@@ -1,0 +1,73 @@
+//! Streams on which nothing comes.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue};
+use tokio::time::{Instant, Sleep};
+use tonic::Status;
+
+use crate::deadline::parse_grpc_timeout;
+
+/// The header by which a client asks a server to send something so often, and by which the server agrees; and the entry of
+/// a message that is sent for no other purpose.
+pub(crate) const KEEP_ALIVE: &str = "gorums-keep-alive";
+
+/// After how many intervals without a byte a peer is given up.
+const INTERVALS: u32 = 3;
+
+/// What a server is asked for that is to send something in each `interval`.
+pub(super) fn ask(interval: Duration) -> Option<HeaderValue> {
+    let millis = interval.as_millis().clamp(1, 99_999_999);
+    HeaderValue::try_from(format!("{millis}m")).ok()
+}
+
+/// Watches a stream whose server has agreed to send something in each interval.
+#[derive(Debug)]
+pub(super) struct Silence(Option<Watch>);
+
+#[derive(Debug)]
+struct Watch {
+    interval: Duration,
+    alarm: Pin<Box<Sleep>>,
+}
+
+impl Silence {
+    /// Watches as the server's `headers` say; they came now. A server that has not agreed may be silent for ever.
+    pub(super) fn agreed(headers: &HeaderMap) -> Self {
+        let interval = headers
+            .get(KEEP_ALIVE)
+            .and_then(|header| header.to_str().ok());
+        let interval = interval.and_then(parse_grpc_timeout);
+        Self(
+            interval
+                .filter(|interval| !interval.is_zero())
+                .and_then(|interval| {
+                    let at = Instant::now().checked_add(interval.checked_mul(INTERVALS)?)?;
+                    Some(Watch {
+                        interval,
+                        alarm: Box::pin(tokio::time::sleep_until(at)),
+                    })
+                }),
+        )
+    }
+
+    /// Ready when nothing has come since `last` for too long: why the stream ends.
+    pub(super) fn poll(&mut self, last: Instant, cx: &mut Context<'_>) -> Poll<Status> {
+        let Some(Watch { interval, alarm }) = &mut self.0 else {
+            return Poll::Pending;
+        };
+        let longest = *interval * INTERVALS;
+        loop {
+            ready!(alarm.as_mut().poll(cx));
+            let end = last + longest;
+            if end <= Instant::now() {
+                return Poll::Ready(Status::unavailable(format!(
+                    "the node sent nothing for {longest:?}, and was to send something every {interval:?}"
+                )));
+            }
+            alarm.as_mut().reset(end);
+        }
+    }
+}
