@@ -41,7 +41,7 @@ impl Service<http::Request<Body>> for NodeChannel {
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
         let ready = self.channel.poll_ready(cx);
-        ready.map_err(|error| self.node.normalise(Status::from_error(error.into())))
+        ready.map_err(|error| lost(&self.node, error))
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
@@ -50,11 +50,16 @@ impl Service<http::Request<Body>> for NodeChannel {
         async move {
             match response.await {
                 Ok(response) => Ok(checked(response, Deadline::none(), node)),
-                Err(error) => Err(node.normalise(Status::from_error(error.into()))),
+                Err(error) => Err(lost(&node, error)),
             }
         }
         .boxed()
     }
+}
+
+/// The status of a call that the transport failed.
+fn lost(node: &Node, error: tonic::transport::Error) -> Status {
+    node.explain(node.normalise(Status::from_error(error.into())))
 }
 
 impl fmt::Debug for NodeChannel {

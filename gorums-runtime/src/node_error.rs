@@ -56,6 +56,9 @@ impl NodeError {
     /// The status that the node answered with, or that tells why it did not: `Unavailable` when it could not be
     /// reached or its connection broke, `DeadlineExceeded` when the call's deadline passed, `NotFound` when the
     /// configuration does not have it.
+    ///
+    /// Of what the node answered, the message has at most 4 KiB: a longer one is cut in the middle. Details, or metadata,
+    /// of more than 16 KiB are dropped. The message says so in square brackets.
     pub fn status(&self) -> &Status {
         &self.status
     }

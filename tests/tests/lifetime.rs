@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use futures::StreamExt;
 use gorums_runtime::{Manager, NodeId, RunningServer, Server};
 use tests::golden::one_way::Entry;
 use tests::golden::one_way::one_way_gorums::OneWayConfiguration;
@@ -164,6 +165,25 @@ async fn each_kind_of_handle_keeps_its_node_connected() {
         tokio::time::sleep(Duration::from_secs(3600)).await;
         let mut client = tests::register::register_client::RegisterClient::new(channel);
         client.read(ReadRequest {}).await.expect("a reply");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_errors_of_nodes_end_with_the_last_handle() {
+    on_both(async |transport| {
+        let cluster = Cluster::answering(transport, 1);
+        cluster.network.stick(2);
+        let manager = cluster.network.manager(2).connect().await;
+        let manager = manager.expect("both accept connections");
+        let register = RegisterConfiguration::new(manager.configuration(), Count(1));
+        register.write(state("new", 1)).await.expect("a quorum");
+        let all = manager.node_errors();
+        let of_configuration = register.configuration().node_errors();
+        drop((register, manager));
+        // The one that goes on at the stuck node is nobody's error.
+        assert_eq!(all.count().await, 0);
+        assert_eq!(of_configuration.count().await, 0);
     })
     .await;
 }

@@ -134,7 +134,8 @@ impl<T> Correctable<T> {
         QuorumCallError::new(self.method, QuorumCallErrorKind::Closed, 0, Vec::new())
     }
 
-    /// Lets the call go on without anybody watching it.
+    /// Lets the call go on without anybody watching it. It keeps its nodes connected until it ends: give it a timeout,
+    /// lest nodes that never answer make it last for ever.
     pub fn detach(mut self) {
         self.task = None;
     }

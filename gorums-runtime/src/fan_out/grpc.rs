@@ -221,3 +221,30 @@ impl<R> Future for InFlight<R> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::*;
+    use crate::Manager;
+
+    #[tokio::test]
+    async fn a_call_that_panics_is_its_nodes_error() {
+        let manager = Manager::builder().address("10.0.0.1:4000").connect_lazy();
+        let manager = manager.await.expect("not connected yet");
+        let node = manager.nodes().next().expect("a node");
+        let calls = [
+            Rpc::<()>::Unary(async { panic!("as asked") }.boxed()),
+            Rpc::Streaming(futures::stream::poll_fn(|_| panic!("as asked")).boxed()),
+        ];
+        for call in calls {
+            let Event::Last(_, outcome) = InFlight(Some((node.clone(), call))).await else {
+                panic!("there is more to come");
+            };
+            let status = outcome.expect_err("it panicked");
+            assert_eq!(status.code(), Code::Internal);
+            assert_eq!(status.message(), "the call panicked: as asked");
+        }
+    }
+}

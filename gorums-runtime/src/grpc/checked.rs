@@ -1,11 +1,13 @@
 //! Responses that are safe for tonic to read.
 
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 use http_body::{Frame, SizeHint};
+use tokio::task::coop::cooperative;
 use tonic::Status;
 use tonic::body::Body;
 
@@ -71,7 +73,10 @@ impl<K: Unpin> http_body::Body for Checked<K> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        // tonic reads on while frames are ready, and a node may send empty ones without end.
+        let body = &mut self.body;
+        let next = cooperative(poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)));
+        let frame = ready!(pin!(next).poll(cx));
         Poll::Ready(frame.map(|frame| {
             let mut frame = frame.map_err(|error| status::normalise(error, self.deadline))?;
             if let Some(trailers) = frame.trailers_mut() {

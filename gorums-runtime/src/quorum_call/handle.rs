@@ -58,7 +58,8 @@ impl<T: Send + 'static> QuorumCallHandle<T> {
         self.task.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Lets the call go on without anybody waiting for its result.
+    /// Lets the call go on without anybody waiting for its result. It keeps its nodes connected until it ends: give it a
+    /// timeout, lest nodes that never answer make it last for ever.
     pub fn detach(mut self) {
         self.task = None;
     }
