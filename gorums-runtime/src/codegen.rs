@@ -3,10 +3,10 @@
 pub use std::future::{Future, IntoFuture};
 pub use std::sync::Arc;
 
-pub use tonic::transport::Channel;
 pub use tonic::{Status, Streaming};
 pub use tonic_prost::ProstCodec;
 
+pub use crate::NodeChannel as Channel;
 pub use crate::{
     AggregateCall, Aggregation, AsyncCall, CallOptions, Caller, Configuration, Context, Correct,
     Correctable, CorrectableCall, Correction, Decide, Handlers, Method, MethodDescriptor,

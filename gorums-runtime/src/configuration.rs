@@ -85,7 +85,7 @@ impl Configuration {
 
     /// The errors of this configuration's nodes from now on; see [`NodeErrors`].
     pub fn node_errors(&self) -> NodeErrors {
-        self.reported().of(self.clone())
+        self.reported().of(self)
     }
 
     /// The nodes of this configuration, and then those of `other`.

@@ -11,6 +11,9 @@ use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use crate::guard::{Panicked, guarded};
+use crate::guarded_connection::GuardedConnection;
+
 /// A connection's two directions of bytes. Implemented by every type that has the four traits.
 pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 
@@ -26,23 +29,37 @@ pub(crate) struct Connector(Arc<Dial>);
 
 impl Connector {
     pub(crate) fn tcp() -> Self {
-        Self::new(|address| async move {
-            let stream = TcpStream::connect(address).await?;
-            // Small messages that wait for an acknowledgement would add its round trip to each call.
-            stream.set_nodelay(true)?;
-            Ok(stream)
-        })
+        Self(Arc::new(|address| {
+            async move {
+                let stream = TcpStream::connect(address).await?;
+                // Small messages that wait for an acknowledgement would add its round trip to each call.
+                stream.set_nodelay(true)?;
+                Ok(Box::pin(stream) as _)
+            }
+            .boxed()
+        }))
     }
 
+    /// Makes connections by `dial`. If it panics, or a connection of its does, that is a failed attempt or a lost
+    /// connection.
     pub(crate) fn new<F, Fut, C>(dial: F) -> Self
     where
         F: Fn(SocketAddr) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = io::Result<C>> + Send + 'static,
         C: Connection,
     {
+        let dial = Arc::new(dial);
         Self(Arc::new(move |address| {
-            let connecting = dial(address);
-            async move { connecting.await.map(|connection| Box::pin(connection) as _) }.boxed()
+            let dial = Arc::clone(&dial);
+            let connecting = guarded(async move { dial(address).await });
+            async move {
+                let connection = connecting.await.unwrap_or_else(|Panicked(message)| {
+                    let error = format!("the connector panicked for {address}: {message}");
+                    Err(io::Error::other(error))
+                });
+                Ok(Box::pin(GuardedConnection::new(connection?)) as _)
+            }
+            .boxed()
         }))
     }
 

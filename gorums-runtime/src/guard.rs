@@ -4,6 +4,13 @@ use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use futures::FutureExt;
+
+use crate::text::cut;
+
+/// How many bytes of a panic's message are kept.
+const MESSAGE: usize = 4 * 1024;
+
 /// The message of a function of the user that panicked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Panicked(pub(crate) String);
@@ -14,6 +21,12 @@ pub(crate) fn guard<T>(function: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(function)).map_err(|payload| Panicked::with(&*payload))
 }
 
+/// Runs a future that runs code of the user's, as [`guard`] runs a function.
+pub(crate) async fn guarded<T>(future: impl Future<Output = T>) -> Result<T, Panicked> {
+    let outcome = AssertUnwindSafe(future).catch_unwind().await;
+    outcome.map_err(|payload| Panicked::with(&*payload))
+}
+
 impl Panicked {
     /// The message of a panic that was caught.
     pub(crate) fn with(payload: &(dyn Any + Send)) -> Self {
@@ -21,7 +34,8 @@ impl Panicked {
             .downcast_ref::<&str>()
             .map(ToString::to_string)
             .or_else(|| payload.downcast_ref::<String>().cloned());
-        Self(message.unwrap_or_else(|| "no message".to_string()))
+        let message = message.unwrap_or_else(|| "no message".to_string());
+        Self(cut(message, MESSAGE))
     }
 }
 

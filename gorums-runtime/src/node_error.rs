@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use tonic::{Code, Status};
 
+use crate::grpc;
+use crate::text::cut;
 use crate::{Node, NodeId, UnknownNode};
 
 /// Why a call failed on one node.
@@ -30,6 +32,17 @@ impl NodeError {
         }
     }
 
+    /// How many bytes it has, besides its status's source.
+    pub(crate) fn size(&self) -> usize {
+        grpc::size(&self.status)
+    }
+
+    /// Keeps the code, and a part of the message.
+    pub(crate) fn shorten(&mut self) {
+        let message = cut(self.status.message().to_string(), LISTED);
+        self.status = Status::new(self.status.code(), message);
+    }
+
     /// The node on which the call failed.
     pub fn node(&self) -> NodeId {
         self.node
@@ -43,6 +56,9 @@ impl NodeError {
     /// The status that the node answered with, or that tells why it did not: `Unavailable` when it could not be
     /// reached or its connection broke, `DeadlineExceeded` when the call's deadline passed, `NotFound` when the
     /// configuration does not have it.
+    ///
+    /// Of what the node answered, the message has at most 4 KiB: a longer one is cut in the middle. Details, or metadata,
+    /// of more than 16 KiB are dropped. The message says so in square brackets.
     pub fn status(&self) -> &Status {
         &self.status
     }
@@ -87,6 +103,9 @@ impl Error for NodeError {
     }
 }
 
+/// How many bytes of an error are listed with others, or kept of a message that is shortened.
+const LISTED: usize = 512;
+
 /// Node errors on one line.
 pub(crate) struct Listed<'a>(pub(crate) &'a [NodeError]);
 
@@ -96,7 +115,7 @@ impl fmt::Display for Listed<'_> {
             if at > 0 {
                 f.write_str("; ")?;
             }
-            error.fmt(f)?;
+            f.write_str(&cut(error.to_string(), LISTED))?;
         }
         Ok(())
     }

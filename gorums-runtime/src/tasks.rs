@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -83,8 +84,9 @@ impl Tasks {
     /// Like [`spawn`](Self::spawn), but `task` is under way when this returns.
     pub(crate) fn start(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
         let mut task = Box::pin(task);
-        // Were its first poll left to the runtime, the task could be overtaken by one that is started later.
-        let ended = {
+        // Were its first poll left to the runtime, the task could be overtaken by one that is started later. On a
+        // runtime that has ended its timers would panic.
+        let ended = !self.is_closed() && {
             let _runtime = self.runtime.enter();
             task.as_mut().now_or_never().is_some()
         };
@@ -104,6 +106,20 @@ impl Tasks {
     pub(crate) fn close(&self) {
         self.close.is_set.store(true, Ordering::Release);
         self.closed.cancel();
+    }
+
+    /// Ends all tasks some time from now. Outside of their runtime's life they have ended.
+    pub(crate) fn close_after(&self, grace: Duration) {
+        if self.is_closed() {
+            return;
+        }
+        let tasks = self.clone();
+        self.runtime.spawn(async move {
+            let closed = tasks.closed.cancelled();
+            if tokio::time::timeout(grace, closed).await.is_err() {
+                tasks.close();
+            }
+        });
     }
 
     /// Whether all tasks are ended: the manager is closed, or the node was removed.

@@ -9,6 +9,7 @@ pub mod authority;
 pub mod golden;
 pub mod network;
 pub mod numbered_replica;
+pub mod raw_service;
 pub mod recorder;
 pub mod register_2017;
 pub mod replica;

@@ -124,6 +124,10 @@ impl Network {
     }
 
     /// A connection to the replica at `address`.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such replica.
     pub async fn connect(self, address: SocketAddr) -> io::Result<DuplexStream> {
         let number = match address {
             SocketAddr::V4(address) => address.ip().octets()[3],

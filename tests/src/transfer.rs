@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use gorums_runtime::{Context, Manager, NodeError, ReplySink, Router, Transport};
+use gorums_runtime::{Context, Manager, NodeChannel, NodeError, ReplySink, Router, Transport};
 use tokio::sync::{Notify, mpsc};
-use tonic::transport::Channel;
 use tonic::{Status, Streaming};
 
 use crate::golden::one_way::Entry;
@@ -182,12 +181,12 @@ impl Fixture {
     }
 
     /// The connection to it.
-    pub fn channel(&self) -> Channel {
+    pub fn channel(&self) -> NodeChannel {
         self.node.node().channel()
     }
 
     /// Any gRPC client.
-    pub fn client(&self) -> TransferClient<Channel> {
+    pub fn client(&self) -> TransferClient<NodeChannel> {
         TransferClient::new(self.channel())
     }
 

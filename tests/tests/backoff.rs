@@ -1,16 +1,20 @@
 //! Nodes that cannot be connected to are left alone for a while.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::join_all;
-use gorums_runtime::{Backoff, Manager, ManagerBuilder};
+use gorums_runtime::{Backoff, Connection, Manager, ManagerBuilder};
+use tests::network::Network;
 use tests::register::ReadRequest;
 use tests::register::register_gorums::{RegisterConfiguration, RegisterNode};
 use tests::replica::{Behaviour, Cluster};
 use tests::{on_both, settle};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 use tonic::Code;
 
@@ -173,4 +177,92 @@ async fn something_that_accepts_connections_only_to_drop_them_is_left_alone_for_
     }
     let made = attempts.load(Ordering::SeqCst);
     assert_eq!(made, 1);
+}
+
+/// A connection that panics when it is written to.
+struct Panicking;
+
+impl AsyncRead for Panicking {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Panicking {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        panic!("as asked");
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Where a connector panics.
+#[derive(Clone, Copy, Debug)]
+enum Where {
+    AtOnce,
+    WhileConnecting,
+    InItsConnection,
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connector_that_panics_has_failed_once_and_is_asked_again() {
+    on_both(async |transport| {
+        for place in [
+            Where::AtOnce,
+            Where::WhileConnecting,
+            Where::InItsConnection,
+        ] {
+            let cluster = Cluster::answering(transport, 1);
+            let network = cluster.network.clone();
+            let panics = Arc::new(AtomicUsize::new(1));
+            let builder = Manager::builder()
+                .transport(transport)
+                .address(Network::address(1))
+                .backoff(Backoff::new(SECOND, SECOND))
+                .connector(move |address| {
+                    let panics = panics
+                        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                            left.checked_sub(1)
+                        })
+                        .is_ok();
+                    assert!(!(panics && matches!(place, Where::AtOnce)), "as asked");
+                    let network = network.clone();
+                    async move {
+                        let connection: Pin<Box<dyn Connection>> = match place {
+                            Where::WhileConnecting if panics => panic!("as asked"),
+                            Where::InItsConnection if panics => Box::pin(Panicking),
+                            _ => Box::pin(network.connect(address).await?),
+                        };
+                        Ok(connection)
+                    }
+                });
+            let node = node(builder).await;
+            let error = node.read_no_qc(ReadRequest {}).await.expect_err("a panic");
+            assert_eq!(error.code(), Code::Unavailable, "{place:?}");
+            let text = error.to_string();
+            assert!(text.contains("(10.0.0.1:4000)"), "{text}");
+            assert!(text.contains("panicked"), "{text}");
+            assert!(text.contains("as asked"), "{text}");
+
+            let again = node
+                .read_no_qc(ReadRequest {})
+                .await
+                .expect_err("too early");
+            assert_eq!(again.code(), Code::Unavailable, "{place:?}");
+            assert_eq!(cluster.network.connections(), 0);
+            tokio::time::advance(SECOND).await;
+            node.read_no_qc(ReadRequest {}).await.expect("it connects");
+        }
+    })
+    .await;
 }

@@ -1,12 +1,11 @@
 //! How replicas receive and send messages: their sizes, and their compression.
 
 use gorums_runtime::testing::{Replicas, replicas};
-use gorums_runtime::{Context, NodeId, ReplicaServer};
+use gorums_runtime::{Context, NodeChannel, NodeId, ReplicaServer};
 use tests::golden::relab_import::relab_client::RelabClient;
 use tests::golden::relab_import::relab_gorums::{RelabReplica, RelabReplicaServer, RelabService};
 use tests::golden::relab_import::{Reply, Request};
 use tonic::codec::CompressionEncoding::{Gzip, Zstd};
-use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 /// Answers with the key that it is asked for.
@@ -21,7 +20,7 @@ impl RelabReplica for Echo {
 /// An echo that is served as `set` says, and a client of it.
 async fn served(
     set: fn(ReplicaServer<RelabService>) -> ReplicaServer<RelabService>,
-) -> (Replicas, RelabClient<Channel>) {
+) -> (Replicas, RelabClient<NodeChannel>) {
     let replicas = replicas(1, |_| set(RelabReplicaServer::new(Echo))).await;
     let replicas = replicas.expect("a replica");
     let node = replicas.manager().node(NodeId::new(1)).expect("the node");

@@ -9,8 +9,12 @@ use tokio::sync::watch;
 use super::{Correct, Correctable, Correction, Leveled, Progress};
 use crate::caller::Caller;
 use crate::fan_out::PerNode;
+use crate::guard::{Panicked, guarded};
 use crate::options::CallOptions;
-use crate::{Configuration, Decide, Method, MethodDescriptor, NodeId, QuorumCall, Replies};
+use crate::{
+    Configuration, Decide, Method, MethodDescriptor, NodeId, QuorumCall, QuorumCallError,
+    QuorumCallErrorKind, Replies,
+};
 
 /// A correctable call that has not started.
 #[must_use = "a call does nothing until it is started"]
@@ -80,13 +84,18 @@ impl<M: Correct<Q>, Q: Send + Sync + 'static> CorrectableCall<M, Q> {
             configuration,
             progress,
         } = self;
+        let method = M::DESCRIPTOR.full_name();
         let watched = progress.subscribe();
         let call = call.start();
         let task = configuration.tasks().runtime().spawn(async move {
-            let end = call.await;
+            let end = guarded(call).await.unwrap_or_else(|Panicked(message)| {
+                let kind = QuorumCallErrorKind::Panicked(message);
+                Err(QuorumCallError::new(method, kind, 0, Vec::new()))
+            });
             progress.send_modify(|progress| progress.end = Some(end));
         });
         Correctable {
+            method,
             progress: watched,
             task: Some(task),
         }

@@ -12,7 +12,7 @@ use futures::Stream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::QuorumCallError;
+use crate::{QuorumCallError, QuorumCallErrorKind};
 
 /// A call under way whose result gets better as replies arrive.
 ///
@@ -28,6 +28,7 @@ use crate::QuorumCallError;
 /// from every node, unless [`detach`](Self::detach) is used.
 #[must_use = "dropping a correctable withdraws its call; `detach` lets it go on"]
 pub struct Correctable<T> {
+    method: &'static str,
     progress: watch::Receiver<Progress<T>>,
     /// None once the call is detached, or if there is none.
     task: Option<JoinHandle<()>>,
@@ -46,8 +47,9 @@ pub(crate) struct Progress<T> {
 
 impl<T> Correctable<T> {
     /// A correctable that has no call of its own.
-    pub(crate) fn watching(progress: watch::Receiver<Progress<T>>) -> Self {
+    pub(crate) fn watching(method: &'static str, progress: watch::Receiver<Progress<T>>) -> Self {
         Self {
+            method,
             progress,
             task: None,
         }
@@ -65,15 +67,18 @@ impl<T> Correctable<T> {
 
     /// Why the call ended without a last value; none while it goes on, and when it ended with one.
     pub fn error(&self) -> Option<QuorumCallError> {
+        // Looked at first: what ends the call comes before its end.
+        let is_abandoned = self.is_abandoned();
         match &self.progress.borrow().end {
             Some(Err(error)) => Some(error.clone()),
+            None if is_abandoned => Some(self.closed()),
             _ => None,
         }
     }
 
     /// Whether the call has ended.
     pub fn is_done(&self) -> bool {
-        self.progress.borrow().end.is_some()
+        self.is_abandoned() || self.progress.borrow().end.is_some()
     }
 
     /// Waits until the level is at `level` or above, or the call has ended. True if the level was reached.
@@ -82,7 +87,7 @@ impl<T> Correctable<T> {
         let enough = |progress: &Progress<T>| progress.has(level) || progress.end.is_some();
         match progress.wait_for(enough).await {
             Ok(progress) => progress.has(level),
-            // The manager's runtime is shutting down.
+            // The manager's runtime has ended.
             Err(_) => self.progress.borrow().has(level),
         }
     }
@@ -91,17 +96,14 @@ impl<T> Correctable<T> {
     ///
     /// # Errors
     ///
-    /// When the call ended before the quorum function gave a last value. What it gave before is still
-    /// [`latest`](Self::latest).
+    /// When the call ended before the quorum function gave a last value: also when the manager closes, or the runtime
+    /// ends that it was made on. What the function gave before is still [`latest`](Self::latest).
     pub async fn done(&self) -> Result<(Arc<T>, i32), QuorumCallError> {
         let mut progress = self.progress.clone();
         let ended = progress.wait_for(|progress| progress.end.is_some()).await;
         let end = ended.ok().and_then(|progress| progress.end.clone());
-        match end {
-            Some(end) => end,
-            // The manager's runtime is shutting down, so that nobody reads what this returns.
-            None => std::future::pending().await,
-        }
+        // Without an end, the manager's runtime has ended.
+        end.unwrap_or_else(|| Err(self.closed()))
     }
 
     /// The values and their levels as they rise, from the latest one on, until the call has ended. A reader that is
@@ -123,7 +125,17 @@ impl<T> Correctable<T> {
         })
     }
 
-    /// Lets the call go on without anybody watching it.
+    /// Whether there will be no more values although the call has not ended: its task is gone.
+    fn is_abandoned(&self) -> bool {
+        self.progress.has_changed().is_err() && self.progress.borrow().end.is_none()
+    }
+
+    fn closed(&self) -> QuorumCallError {
+        QuorumCallError::new(self.method, QuorumCallErrorKind::Closed, 0, Vec::new())
+    }
+
+    /// Lets the call go on without anybody watching it. It keeps its nodes connected until it ends: give it a timeout,
+    /// lest nodes that never answer make it last for ever.
     pub fn detach(mut self) {
         self.task = None;
     }

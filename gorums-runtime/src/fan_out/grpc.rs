@@ -12,6 +12,7 @@ use tonic::Status;
 use super::PerNode;
 use crate::deadline::Deadline;
 use crate::grpc::Envelope;
+use crate::guard::{Panicked, guard};
 use crate::{Configuration, Method, Node, NodeError, NodeId, telemetry};
 
 /// The RPCs of one call that are in flight. A stream of the nodes' replies and errors, in order of arrival.
@@ -40,6 +41,8 @@ impl<R: prost::Message + Default + 'static> GrpcFanOut<R> {
             .address(&configuration, request, per_node)
             .into_iter()
             .map(|(node, request)| {
+                // What becomes of it without its caller does not keep the node connected.
+                let node = node.unkept();
                 let rpc = if M::DESCRIPTOR.streams_replies() {
                     let replies = request.send_for_stream(node.link());
                     Rpc::Streaming(observed_each(node.clone(), sent, replies).boxed())
@@ -197,9 +200,16 @@ impl<R> Future for InFlight<R> {
         let Some((_, rpc)) = &mut self.0 else {
             return Poll::Ready(Event::End);
         };
-        let next = match rpc {
-            Rpc::Unary(reply) => Some(ready!(reply.poll_unpin(cx))),
-            Rpc::Streaming(replies) => ready!(replies.poll_next_unpin(cx)),
+        let next = guard(|| match rpc {
+            Rpc::Unary(reply) => reply.poll_unpin(cx).map(Some),
+            Rpc::Streaming(replies) => replies.poll_next_unpin(cx),
+        });
+        let next = match next {
+            Ok(next) => ready!(next),
+            Err(Panicked(message)) => {
+                let text = format!("the call panicked: {message}");
+                Some(Err(Status::internal(text)))
+            }
         };
         let Some((node, rpc)) = self.0.take() else {
             return Poll::Ready(Event::End);
@@ -209,5 +219,32 @@ impl<R> Future for InFlight<R> {
             (Some(Ok(reply)), Rpc::Streaming(rest)) => Event::Next(node, reply, rest),
             (Some(outcome), _) => Event::Last(node, outcome),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::*;
+    use crate::Manager;
+
+    #[tokio::test]
+    async fn a_call_that_panics_is_its_nodes_error() {
+        let manager = Manager::builder().address("10.0.0.1:4000").connect_lazy();
+        let manager = manager.await.expect("not connected yet");
+        let node = manager.nodes().next().expect("a node");
+        let calls = [
+            Rpc::<()>::Unary(async { panic!("as asked") }.boxed()),
+            Rpc::Streaming(futures::stream::poll_fn(|_| panic!("as asked")).boxed()),
+        ];
+        for call in calls {
+            let Event::Last(_, outcome) = InFlight(Some((node.clone(), call))).await else {
+                panic!("there is more to come");
+            };
+            let status = outcome.expect_err("it panicked");
+            assert_eq!(status.code(), Code::Internal);
+            assert_eq!(status.message(), "the call panicked: as asked");
+        }
     }
 }

@@ -132,7 +132,7 @@ impl Direct {
             .headers_mut()
             .entry(USER_AGENT)
             .or_insert_with(|| self.0.user_agent.clone());
-        let (response, mut body) = connection.send_request(request, false).map_err(failed)?;
+        let (mut response, mut body) = connection.send_request(request, false).map_err(failed)?;
         if let Some(receipt) = receipt {
             poll_fn(|cx| connection.poll_ready(cx))
                 .await
@@ -140,8 +140,12 @@ impl Direct {
             receipt.sign(Ok(()));
         }
         drop(connection);
-        body.send_data(frame, true).map_err(failed)?;
-        let response = response.await.map_err(failed)?;
+        let response = match body.send_data(frame, true) {
+            Ok(()) => response.await,
+            // The node has answered or reset the stream already, and that is why.
+            Err(error) => (&mut response).now_or_never().unwrap_or(Err(error)),
+        };
+        let response = response.map_err(failed)?;
         Ok(response.map(ResponseBody))
     }
 

@@ -2,10 +2,15 @@
 
 use std::task::{Context, Poll};
 
+use futures::future::BoxFuture;
+use futures::{FutureExt, TryFutureExt};
 use tonic::body::Body;
 use tonic::transport::Channel;
 
-/// Sends one request, with `body` in place of the body that tonic made.
+use super::checked::checked;
+use crate::deadline::Deadline;
+
+/// Sends one request, with `body` in place of the body that tonic made, and checks the response before tonic reads it.
 ///
 /// The bodies that carry one frame share it with those of all nodes, and it ends the request's stream. tonic's own
 /// bodies end theirs with one more, empty frame, so that the message is a small frame which does not end its stream. Of
@@ -15,25 +20,33 @@ use tonic::transport::Channel;
 pub(super) struct Framed {
     channel: Channel,
     body: Body,
+    deadline: Deadline,
 }
 
 impl Framed {
-    pub(super) fn new(channel: Channel, body: Body) -> Self {
-        Self { channel, body }
+    pub(super) fn new(channel: Channel, body: Body, deadline: Deadline) -> Self {
+        Self {
+            channel,
+            body,
+            deadline,
+        }
     }
 }
 
 impl tower::Service<http::Request<Body>> for Framed {
     type Response = http::Response<Body>;
     type Error = tonic::transport::Error;
-    type Future = <Channel as tower::Service<http::Request<Body>>>::Future;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         tower::Service::poll_ready(&mut self.channel, cx)
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let body = std::mem::take(&mut self.body);
-        tower::Service::call(&mut self.channel, request.map(|_| body))
+        let (body, deadline) = (std::mem::take(&mut self.body), self.deadline);
+        let response = tower::Service::call(&mut self.channel, request.map(|_| body));
+        response
+            .map_ok(move |response| checked(response, deadline, ()))
+            .boxed()
     }
 }

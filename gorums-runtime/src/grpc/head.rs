@@ -94,7 +94,7 @@ impl Head {
         body: Body,
         unsent: T,
     ) -> Result<(Grpc<Framed>, Request<T>, PathAndQuery), Status> {
-        let mut client = self.client(Framed::new(channel, body));
+        let mut client = self.client(Framed::new(channel, body, self.deadline));
         client
             .ready()
             .await

@@ -4,6 +4,8 @@ mod attempted;
 mod attempts;
 mod backoff;
 mod body;
+mod bounds;
+mod checked;
 mod codec;
 #[cfg(any(feature = "gzip", feature = "zstd"))]
 mod compression;
@@ -23,6 +25,9 @@ mod unary;
 pub use backoff::Backoff;
 
 pub(crate) use body::{HandedOver, Receipt};
+pub(crate) use bounds::{bounded, size};
+pub(crate) use checked::checked;
+pub(crate) use codec::decode;
 pub(crate) use connection_options::{Adjustment, ConnectionOptions, KeepAlive, MAX_FRAME};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use link::Link;

@@ -3,19 +3,25 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use http::{HeaderMap, StatusCode};
-use tonic::metadata::{MetadataMap, MetadataValue};
+use http::{HeaderMap, HeaderName, StatusCode};
+use tonic::metadata::MetadataMap;
 use tonic::{Code, ConnectError, Status, TimeoutExpired};
 
+use super::bounds::{MESSAGE, bounded};
 use crate::deadline::Deadline;
+use crate::text::cut;
 
 /// The header that carries the details of a status.
-const DETAILS: &str = "grpc-status-details-bin";
+pub(super) const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 
 /// The status of a call for which there is no connection.
 pub(crate) fn unavailable(error: Box<dyn Error + Send + Sync>) -> Status {
-    let mut status = Status::unavailable(root_cause(&*error));
-    status.set_source(Arc::from(error));
+    let cause = root_cause(&*error);
+    let is_short = cause.len() <= MESSAGE;
+    let mut status = Status::unavailable(cut(cause, MESSAGE));
+    if is_short {
+        status.set_source(Arc::from(error));
+    }
     status
 }
 
@@ -27,16 +33,23 @@ pub(crate) fn failure(headers: &HeaderMap) -> Option<Status> {
 /// How a call ended, by the headers or the trailers of its response, if they tell.
 pub(super) fn of_headers(headers: &HeaderMap) -> Option<Status> {
     headers.get(Status::GRPC_STATUS)?;
-    let metadata = MetadataMap::from_headers(headers.clone());
-    match metadata.get_bin(DETAILS).map(MetadataValue::to_bytes) {
-        // tonic panics at what is not base64.
-        Some(Err(_)) => {
-            let mut headers = metadata.into_headers();
-            headers.remove(DETAILS);
-            Status::from_header_map(&headers)
-        }
-        _ => Status::from_header_map(headers),
+    if has_readable_details(headers) {
+        return Status::from_header_map(headers).map(bounded);
     }
+    let mut headers = headers.clone();
+    headers.remove(DETAILS);
+    Status::from_header_map(&headers).map(bounded)
+}
+
+/// Whether the details of a status are none, or can be read: tonic panics at what is not base64.
+pub(super) fn has_readable_details(headers: &HeaderMap) -> bool {
+    let Some(details) = headers.get(DETAILS) else {
+        return true;
+    };
+    let alone = HeaderMap::from_iter([(DETAILS, details.clone())]);
+    let alone = MetadataMap::from_headers(alone);
+    let details = alone.get_bin(DETAILS.as_str());
+    details.is_some_and(|details| details.to_bytes().is_ok())
 }
 
 /// What the status of an HTTP response stands for that has none of gRPC, by [gRPC's own table][table]; none if it is
@@ -61,7 +74,8 @@ pub(crate) fn of_http(status: StatusCode) -> Option<Status> {
 }
 
 /// The status that a failed call has by the rules of this crate: `DeadlineExceeded` when the deadline had passed,
-/// `Unavailable` when the connection was lost, and otherwise what the server said.
+/// `Unavailable` when the connection or the call's stream on it was lost, whatever the transport called that, and
+/// otherwise what the server said.
 pub(super) fn normalise(status: Status, deadline: Deadline) -> Status {
     let timed_out = status
         .source()
@@ -71,12 +85,20 @@ pub(super) fn normalise(status: Status, deadline: Deadline) -> Status {
     }
     match status.source() {
         Some(_) if could_not_connect(&status) => unavailable(Box::new(status)),
-        Some(source) if lost_connection(source) => {
-            let mut lost = Status::unavailable(format!("connection lost: {}", root_cause(source)));
-            lost.set_source(Arc::new(status));
+        Some(source) if is_of_transport(source) => {
+            let what = match resets_stream(source) {
+                true => "the call's stream was reset",
+                false => "connection lost",
+            };
+            let text = format!("{what}: {}", root_cause(source));
+            let is_short = text.len() <= MESSAGE;
+            let mut lost = Status::unavailable(cut(text, MESSAGE));
+            if is_short {
+                lost.set_source(Arc::new(status));
+            }
             lost
         }
-        _ => status,
+        _ => bounded(status),
     }
 }
 
@@ -87,19 +109,23 @@ pub(crate) fn could_not_connect(status: &Status) -> bool {
         .is_some_and(|source| causes(source).any(|cause| cause.is::<ConnectError>()))
 }
 
-/// Whether the call ended because its connection did, as opposed to its own stream.
+/// Whether the call ended because of its connection or its stream on it, as opposed to what a server said.
 ///
 /// A status that a server sent has no source; one that was made on this side has the error it was made of.
-fn lost_connection(source: &(dyn Error + 'static)) -> bool {
+fn is_of_transport(source: &(dyn Error + 'static)) -> bool {
     causes(source).any(|cause| {
-        if let Some(error) = cause.downcast_ref::<h2::Error>() {
-            return error.is_io() || error.is_go_away();
-        }
-        if let Some(error) = cause.downcast_ref::<hyper::Error>() {
-            return error.is_canceled() || error.is_closed() || error.is_incomplete_message();
-        }
-        cause.is::<std::io::Error>() || cause.is::<tower::buffer::error::Closed>()
+        cause.is::<h2::Error>()
+            || cause.is::<hyper::Error>()
+            || cause.is::<std::io::Error>()
+            || cause.is::<tonic::transport::Error>()
+            || cause.is::<tower::buffer::error::Closed>()
     })
+}
+
+/// Whether HTTP/2 reset the one stream, and left the connection as it was.
+fn resets_stream(source: &(dyn Error + 'static)) -> bool {
+    let mut errors = causes(source).filter_map(|cause| cause.downcast_ref::<h2::Error>());
+    errors.any(h2::Error::is_reset)
 }
 
 /// What an error comes down to.
@@ -127,6 +153,31 @@ mod tests {
         let status = failure(&headers).expect("the call failed");
         assert_eq!(status.code(), Code::NotFound);
         assert!(status.details().is_empty());
+    }
+
+    #[test]
+    fn errors_of_http2_are_unavailable_whatever_their_reason() {
+        for reason in [
+            h2::Reason::NO_ERROR,
+            h2::Reason::CANCEL,
+            h2::Reason::PROTOCOL_ERROR,
+            h2::Reason::INADEQUATE_SECURITY,
+            h2::Reason::ENHANCE_YOUR_CALM,
+            h2::Reason::from(4711),
+        ] {
+            let status = Status::from_error(Box::new(h2::Error::from(reason)));
+            let status = normalise(status, Deadline::none());
+            assert_eq!(status.code(), Code::Unavailable, "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_text_of_an_error_is_cut_and_its_source_dropped() {
+        let error = std::io::Error::other("x".repeat(1 << 20));
+        let status = normalise(Status::from_error(Box::new(error)), Deadline::none());
+        assert_eq!(status.code(), Code::Unavailable);
+        assert!(status.message().len() <= MESSAGE);
+        assert!(status.source().is_none());
     }
 
     #[test]

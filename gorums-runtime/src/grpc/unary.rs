@@ -11,10 +11,12 @@ use std::task::{Context, Poll};
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use prost::Message;
+use tokio::task::coop::cooperative;
 use tonic::body::Body;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Request, Status};
 
+use super::checked::checked;
 use super::codec::{PREFIX, ReplyCodec, decode};
 use super::head::{ENCODING, Head};
 use super::status;
@@ -36,12 +38,14 @@ where
         && !headers.contains_key(STATUS)
         && !headers.contains_key(ENCODING);
     if !is_plain {
-        return read_by_tonic(response.map(Body::new), head).await;
+        let response = checked(response.map(Body::new), head.deadline(), ());
+        return read_by_tonic(response, head).await;
     }
     let (parts, body) = response.into_parts();
     let mut body = pin!(body);
     let mut received = Received::default();
-    while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+    // A node may send empty frames without end: other tasks have their turn in between, and deadlines hold.
+    while let Some(frame) = cooperative(poll_fn(|cx| body.as_mut().poll_frame(cx))).await {
         let trailers = match frame?.into_data() {
             Ok(data) => {
                 received.push(data, head.max_reply_size())?;
@@ -161,7 +165,16 @@ impl tower::Service<http::Request<Body>> for Answered {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::sync::Arc;
+
+    use http::HeaderValue;
+    use http_body::Frame;
+
     use super::*;
+    use crate::deadline::Deadline;
+    use crate::grpc::{Envelope, MessageOptions};
+    use crate::{Method, MethodDescriptor};
 
     /// The message that `frames` are, of at most four bytes.
     fn received(frames: &[&'static [u8]]) -> Result<Bytes, Code> {
@@ -179,6 +192,45 @@ mod tests {
         assert_eq!(received(&[b"\0\0\0\0\x03abc"]), message);
         assert_eq!(received(&[b"\0\0\0", b"\0\x03a", b"", b"bc"]), message);
         assert_eq!(received(&[b"", b"\0\0\0\0\0"]), Ok(Bytes::new()));
+    }
+
+    /// A body of empty frames without end.
+    struct Endless;
+
+    impl http_body::Body for Endless {
+        type Data = Bytes;
+        type Error = Status;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+            Poll::Ready(Some(Ok(Frame::data(Bytes::new()))))
+        }
+    }
+
+    struct Call;
+
+    impl Method for Call {
+        type Request = ();
+        type Reply = ();
+        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new("a.B", "C", "/a.B/C");
+    }
+
+    #[tokio::test]
+    async fn a_response_of_empty_frames_without_end_leaves_other_tasks_their_turn() {
+        let options = Arc::new(MessageOptions::new(1024));
+        let head = Head::new(&Envelope::new::<Call>(None, Deadline::none()), options);
+        for encoding in [None, Some("identity")] {
+            let mut response = http::Response::new(Endless);
+            if let Some(encoding) = encoding {
+                let encoding = HeaderValue::from_static(encoding);
+                response.headers_mut().insert(ENCODING, encoding);
+            }
+            let short = std::time::Duration::from_millis(20);
+            let reply = tokio::time::timeout(short, reply::<(), _>(response, &head));
+            assert!(reply.await.is_err());
+        }
     }
 
     #[test]

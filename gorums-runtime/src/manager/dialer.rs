@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{ManagerError, NodeSpec};
 use crate::grpc::{ConnectionOptions, Endpoint, Link, MessageOptions};
+use crate::keep::RuntimeWatch;
 use crate::node::{Limits, Shared};
 use crate::node_error::NodeError;
 use crate::node_errors::Reports;
@@ -19,6 +20,7 @@ pub(super) struct Dialer {
     connection: ConnectionOptions,
     shared: Shared,
     tasks: Tasks,
+    runtime_watch: RuntimeWatch,
 }
 
 /// A node that is to be connected to.
@@ -50,6 +52,7 @@ impl Dialer {
                 backoff: connection.backoff,
             },
             connection,
+            runtime_watch: RuntimeWatch::new(&tasks),
             tasks,
         }
     }
@@ -122,6 +125,7 @@ impl Dialer {
             link,
             self.shared.clone(),
             destination.tasks,
+            self.runtime_watch.clone(),
         )
     }
 

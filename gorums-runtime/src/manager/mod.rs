@@ -20,6 +20,10 @@ use crate::{Configuration, Node, NodeErrors, NodeId};
 /// A cheap handle: clones are the same pool. Configurations keep their nodes connected, so a manager may be
 /// dropped before them. Nodes can be added and removed while calls are under way.
 ///
+/// Once the last handle to a node is dropped, be it a manager, configuration, node or call, what is still under way there
+/// has two seconds to end. Then the connection is closed, whether the node answers or not. If the tokio runtime ends on
+/// which the manager was made, that closes the manager, and calls that are waited for on other runtimes fail.
+///
 /// ```no_run
 /// # async fn example() -> Result<(), gorums_runtime::ManagerError> {
 /// use gorums_runtime::Manager;

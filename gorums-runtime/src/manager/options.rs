@@ -29,6 +29,9 @@ impl ManagerBuilder {
 
     /// Connects with `connect` in place of TCP: in memory, under simulation, or through a tunnel. Addresses other
     /// than `ip:port` are still resolved by DNS.
+    ///
+    /// If `connect` or the future that it returns panics, that attempt has failed, as if it had returned an error; if the
+    /// connection panics, it is lost.
     pub fn connector<F, Fut, C>(mut self, connect: F) -> Self
     where
         F: Fn(SocketAddr) -> Fut + Send + Sync + 'static,
@@ -52,9 +55,21 @@ impl ManagerBuilder {
     /// and gives the connection up when nothing arrives for `timeout` after that. Calls that were under way fail with
     /// `Unavailable`. Both are at least a millisecond.
     ///
-    /// By default there are no pings, and a node whose host or network vanished without a word is noticed by the
-    /// deadlines of calls only. That is because servers close the connections of clients that ping more often than
-    /// they allow (`too_many_pings`): those of gRPC allow it every five minutes unless they are set up otherwise.
+    /// By default there are no pings. Node streams to servers of this crate are watched without them; see
+    /// [`stream_keep_alive`](Self::stream_keep_alive). With [`Transport::Grpc`](crate::Transport::Grpc), and with node
+    /// streams to servers in Go, a node whose host or network vanished without a word is then noticed by the deadlines of
+    /// calls only: **a call without a deadline waits for as long as the operating system keeps the connection**. Set one of
+    /// the two:
+    ///
+    /// * a timeout for every call, with [`CallOptions::timeout`](crate::CallOptions::timeout), which is needed for nodes
+    ///   that hang anyhow, as their connections answer pings;
+    /// * `keep_alive`, with what the servers allow. Servers of this crate and of tonic allow any interval, so that
+    ///   `keep_alive(Duration::from_secs(10), Duration::from_secs(5))` notices a node that vanished in 15 s. Others close
+    ///   the connections of clients that ping too often (`too_many_pings`): those in Go, C++ and Java allow a ping every
+    ///   five minutes while a call is under way, and every two hours otherwise, unless they are set up to allow more (in
+    ///   Go with `keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}`).
+    ///
+    /// It is not on by default because a client of plain gRPC does not know whose server it calls before it has called.
     pub fn keep_alive(mut self, interval: Duration, timeout: Duration) -> Self {
         let shortest = Duration::from_millis(1);
         self.connection.keep_alive = Some(KeepAlive {

@@ -65,7 +65,8 @@ impl Multicast {
     }
 
     /// Lets the call go on without anybody waiting until it is sent. On a node at its limit of one-way calls it is
-    /// dropped.
+    /// dropped. It does not keep its nodes connected: once the last handle to a node is dropped, it has two seconds to
+    /// reach it.
     pub fn detach(mut self) {
         self.span.end(Outcome::Detached);
         for sending in self.sending {

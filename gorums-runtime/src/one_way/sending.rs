@@ -58,7 +58,7 @@ impl Sending {
     pub(super) fn on_node_stream(node: Node, message: OneWayMessage, deadline: Deadline) -> Self {
         let (receipt, sent) = Receipt::new();
         let had_room = message.has_room(&node);
-        let (sending, handed_over) = (message.send(node.clone()), receipt.clone());
+        let (sending, handed_over) = (message.send(node.unkept()), receipt.clone());
         let call = async move {
             sending.await?;
             handed_over.sign(Ok(()));
@@ -76,7 +76,7 @@ impl Sending {
         sent: oneshot::Receiver<HandedOver>,
         had_room: bool,
     ) -> Self {
-        let (called, start) = (node.clone(), Instant::now());
+        let (called, start) = (node.unkept(), Instant::now());
         if node.tasks().closed().is_cancelled() {
             // What would report it ends before it begins.
             receipt.sign(Err(node.fail(start, node.ended())));
@@ -131,12 +131,16 @@ impl Sending {
     }
 
     pub(super) fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), NodeError>> {
-        if let Some(Withdraw::Message(queued, alarm)) = &mut self.withdraw
+        // The alarm is not looked at once it is known what became of the request: its runtime may have ended.
+        let mut sent = self.sent.poll_unpin(cx);
+        if sent.is_pending()
+            && let Some(Withdraw::Message(queued, alarm)) = &mut self.withdraw
             && alarm.poll_unpin(cx).is_ready()
         {
             queued.withdraw();
+            sent = self.sent.poll_unpin(cx);
         }
-        let sent = ready!(self.sent.poll_unpin(cx)).unwrap_or_else(|_| Err(self.given_up()));
+        let sent = ready!(sent).unwrap_or_else(|_| Err(self.given_up()));
         self.withdraw = None;
         Poll::Ready(sent.map_err(|status| NodeError::new(&self.node, status)))
     }
@@ -160,6 +164,7 @@ impl Sending {
         match &self.withdraw {
             // Somebody has to withdraw a message that is late.
             Some(Withdraw::Message(_, alarm)) if alarm.is_set() => {
+                self.node = self.node.unkept();
                 let tasks = self.node.tasks().clone();
                 tasks.spawn(async move {
                     // Nobody asks what becomes of a call that is detached.

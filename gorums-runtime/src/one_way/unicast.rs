@@ -42,7 +42,8 @@ impl Unicast {
     }
 
     /// Lets the call go on without anybody waiting until it is sent. If the node is at its limit of one-way calls, it
-    /// is dropped.
+    /// is dropped. It does not keep the node connected: once the last handle to the node is dropped, it has two seconds to
+    /// reach it.
     pub fn detach(mut self) {
         self.span.end(Outcome::Detached);
         self.sending.detach();

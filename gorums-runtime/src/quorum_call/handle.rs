@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::{Decided, QuorumCallError, QuorumCallErrorKind};
 use crate::MethodDescriptor;
+use crate::guard::Panicked;
 
 /// A quorum call that was sent before its maker got this handle: a future of its result.
 ///
@@ -57,7 +58,8 @@ impl<T: Send + 'static> QuorumCallHandle<T> {
         self.task.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Lets the call go on without anybody waiting for its result.
+    /// Lets the call go on without anybody waiting for its result. It keeps its nodes connected until it ends: give it a
+    /// timeout, lest nodes that never answer make it last for ever.
     pub fn detach(mut self) {
         self.task = None;
     }
@@ -76,16 +78,15 @@ impl<T: Send + 'static> QuorumCallHandle<T> {
         self.task = None;
         match outcome {
             Ok(outcome) => Poll::Ready(outcome),
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                // The manager's runtime is shutting down.
-                Err(_) => Poll::Ready(Err(QuorumCallError::new(
-                    self.method.full_name(),
-                    QuorumCallErrorKind::Closed,
-                    0,
-                    Vec::new(),
-                ))),
-            },
+            Err(error) => {
+                let kind = match error.try_into_panic() {
+                    Ok(panic) => QuorumCallErrorKind::Panicked(Panicked::with(&*panic).0),
+                    // The manager's runtime has ended.
+                    Err(_) => QuorumCallErrorKind::Closed,
+                };
+                let method = self.method.full_name();
+                Poll::Ready(Err(QuorumCallError::new(method, kind, 0, Vec::new())))
+            }
         }
     }
 }

@@ -207,8 +207,7 @@ fn decode<R: Message + Default>(payload: Bytes, node: &Node) -> Result<R, Status
         let text = format!("the reply has {bytes} bytes, and {most} are taken");
         return Err(Status::out_of_range(text));
     }
-    R::decode(payload)
-        .map_err(|error| Status::internal(format!("the reply does not decode: {error}")))
+    crate::grpc::decode(payload)
 }
 
 impl<R> StreamFanOut<R> {

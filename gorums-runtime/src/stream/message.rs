@@ -9,6 +9,7 @@ use tonic::{Code, Status};
 
 use super::head::key;
 use super::payload::Payload;
+use crate::grpc::bounded;
 
 /// How many entries of metadata a message may have.
 pub(crate) const MOST_ENTRIES: usize = 256;
@@ -147,7 +148,7 @@ impl<'a> StreamMessage<'a> {
                 true => Bytes::new(),
                 false => status.encode_to_vec().into(),
             };
-            Status::with_details(code, status.message.clone(), details)
+            bounded(Status::with_details(code, status.message.clone(), details))
         })
     }
 

@@ -23,13 +23,13 @@ use crate::{Correctable, Correction, QuorumCallError};
 /// ```
 pub fn correctable<T>() -> (Levels<T>, Correctable<T>) {
     let progress = watch::Sender::new(Progress::start());
-    let correctable = Correctable::watching(progress.subscribe());
+    let correctable = Correctable::watching("testing.correctable", progress.subscribe());
     (Levels(progress), correctable)
 }
 
 /// Gives the levels of a correctable that has no call. Made by [`correctable`].
 ///
-/// A correctable whose levels are dropped before its last one does not end.
+/// A correctable whose levels are dropped before the last one ends with an error, `Closed`.
 pub struct Levels<T>(watch::Sender<Progress<T>>);
 
 impl<T> Levels<T> {
