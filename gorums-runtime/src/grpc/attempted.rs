@@ -2,11 +2,13 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::attempts::Attempts;
+use super::given_up::GivenUp;
 use crate::connector::BoxedConnection;
 
 /// A connection that is of use once the node says something after HTTP/2 has begun. One that is lost before is a
@@ -14,6 +16,7 @@ use crate::connector::BoxedConnection;
 pub(super) struct Attempted {
     connection: BoxedConnection,
     attempts: Attempts,
+    given_up: Arc<GivenUp>,
     is_of_use: bool,
 }
 
@@ -21,6 +24,7 @@ impl Attempted {
     pub(super) fn new(connection: BoxedConnection, attempts: Attempts) -> Self {
         Self {
             connection,
+            given_up: attempts.watch(),
             attempts,
             is_of_use: false,
         }
@@ -33,8 +37,12 @@ impl AsyncRead for Attempted {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        self.given_up.check()?;
         let before = buffer.filled().len();
         let read = self.connection.as_mut().poll_read(cx, buffer);
+        if read.is_pending() {
+            self.given_up.register(cx.waker())?;
+        }
         if !self.is_of_use && buffer.filled().len() > before && self.attempts.speak_http2() {
             self.is_of_use = true;
             self.attempts.succeed();

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use futures::future::BoxFuture;
 use tokio::sync::oneshot;
@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::Backoff;
 use super::attempted::Attempted;
+use super::given_up::GivenUp;
 use crate::connector::BoxedConnection;
 use crate::tasks::Tasks;
 
@@ -27,6 +28,8 @@ struct Inner {
     backoff: Backoff,
     tasks: Tasks,
     failed: Mutex<Failed>,
+    /// The connections that were made, as far as they are still there.
+    made: Mutex<Vec<Weak<GivenUp>>>,
     /// Whether HTTP/2 has begun on the latest connection.
     speaks_http2: AtomicBool,
 }
@@ -50,6 +53,7 @@ impl Attempts {
             backoff,
             tasks,
             failed: Mutex::default(),
+            made: Mutex::default(),
             speaks_http2: AtomicBool::new(false),
         }))
     }
@@ -128,6 +132,23 @@ impl Attempts {
             && cause != Unexplained.to_string()
         {
             failure.cause = Arc::new(io::Error::new(failure.cause.kind(), cause));
+        }
+    }
+
+    /// Takes in that a connection is made. What is returned tells when it is given up.
+    pub(super) fn watch(&self) -> Arc<GivenUp> {
+        let given_up = Arc::default();
+        let mut made = self.0.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.retain(|before| before.strong_count() > 0);
+        made.push(Arc::downgrade(&given_up));
+        given_up
+    }
+
+    /// Gives up the connections that were made: the node does not answer on them.
+    pub(super) fn give_up(&self) {
+        let mut made = self.0.made.lock().unwrap_or_else(PoisonError::into_inner);
+        for given_up in made.drain(..).filter_map(|given_up| given_up.upgrade()) {
+            given_up.set();
         }
     }
 

@@ -64,6 +64,11 @@ impl Link {
         unary::reply(response, head).await
     }
 
+    /// Gives up the connections: the node does not answer on them. The next request makes another.
+    pub(crate) fn give_up(&self) {
+        self.0.attempts.give_up();
+    }
+
     /// The status by the rules of this crate of a request that failed with `status`.
     pub(crate) fn normalise(&self, status: Status, deadline: Deadline) -> Status {
         let status = status::normalise(status, deadline);

@@ -13,6 +13,7 @@ mod connection_options;
 mod direct;
 mod endpoint;
 mod framed;
+mod given_up;
 mod head;
 mod link;
 mod message_options;

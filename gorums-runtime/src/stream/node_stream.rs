@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
+use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, TE};
 use http::{HeaderValue, Method, Request, Uri, Version};
@@ -68,6 +69,8 @@ struct Inner {
     tasks: Tasks,
     cancellations: Cancellations,
     observations: Arc<Observations>,
+    /// How long the node may be silent, as it agreed when the latest stream was opened.
+    patience: Mutex<Option<Duration>>,
     failures: Mutex<Failures>,
     /// Whether there are any, for a look that takes no lock.
     fails: AtomicBool,
@@ -107,6 +110,7 @@ impl NodeStream {
             tasks,
             cancellations: Cancellations::new(),
             observations,
+            patience: Mutex::default(),
             failures: Mutex::default(),
             fails: AtomicBool::new(false),
         }))
@@ -214,7 +218,11 @@ impl Inner {
         let (mut was_of_use, mut reads) = (false, 0);
         let status = loop {
             let more = poll_fn(|cx| match messages.poll_more(cx) {
-                Poll::Pending => silence.poll(messages.came(), cx).map(Err),
+                Poll::Pending => silence.poll(messages.came(), cx).map(|status| {
+                    // Another stream on the same connection would hear as little.
+                    self.link.give_up();
+                    Err(status)
+                }),
                 more => more,
             });
             match more.await {
@@ -299,8 +307,11 @@ impl Inner {
         if let Some(keep_alive) = self.options.stream_keep_alive.and_then(silence::ask) {
             headers.insert(KEEP_ALIVE, keep_alive);
         }
-        let response = channel.call(request).await;
-        let response = response.map_err(|error| self.refused(Status::from_error(error.into())))?;
+        let response = self
+            .heard(channel.call(request))
+            .await
+            .and_then(|response| response.map_err(|error| Status::from_error(error.into())));
+        let response = response.map_err(|status| self.refused(status))?;
         let (head, body) = response.into_parts();
         let failure = status::failure(&head.headers).or_else(|| status::of_http(head.status));
         if let Some(status) = failure {
@@ -311,7 +322,26 @@ impl Inner {
             self.tell_cancelled(stream, number);
         }
         let most = self.options.max_reply_size.saturating_add(ENVELOPE);
-        Ok((Messages::new(body, most), Silence::agreed(&head.headers)))
+        let silence = Silence::agreed(&head.headers);
+        *self.patience() = silence.longest();
+        Ok((Messages::new(body, most), silence))
+    }
+
+    /// Waits for the node to open a stream: as long as it may be silent, if it has agreed to that before. Others may send
+    /// nothing until they have a reply to send.
+    async fn heard<T>(&self, opened: impl Future<Output = T>) -> Result<T, Status> {
+        let longest = *self.patience();
+        let Some(longest) = longest else {
+            return Ok(opened.await);
+        };
+        tokio::time::timeout(longest, opened).await.map_err(|_| {
+            self.link.give_up();
+            Status::unavailable(format!("the node did not open a stream within {longest:?}"))
+        })
+    }
+
+    fn patience(&self) -> MutexGuard<'_, Option<Duration>> {
+        self.patience.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The end of a stream that was not opened.

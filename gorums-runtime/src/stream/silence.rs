@@ -53,6 +53,11 @@ impl Silence {
         )
     }
 
+    /// How long the server may be silent, if it has agreed.
+    pub(super) fn longest(&self) -> Option<Duration> {
+        self.0.as_ref().map(|watch| watch.interval * INTERVALS)
+    }
+
     /// Ready when nothing has come since `last` for too long: why the stream ends.
     pub(super) fn poll(&mut self, last: Instant, cx: &mut Context<'_>) -> Poll<Status> {
         let Some(Watch { interval, alarm }) = &mut self.0 else {

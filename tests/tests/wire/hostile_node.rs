@@ -157,7 +157,9 @@ async fn a_client_names_itself_and_numbers_its_streams() {
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_agreed_to_keep_its_stream_alive_and_does_not_is_given_up() {
-    let (mut nodes, manager, storage) = nodes(Kind::KeepsAlive, 1).await;
+    let network = Network::new(Transport::NodeStream);
+    let mut nodes = [RawNode::serve(&network, 1, Kind::KeepsAlive)];
+    let (manager, storage) = storage(&network, 1).await;
     let start = Instant::now();
     let node = storage.node(NodeId::new(1)).expect("a node");
     let call = node.read_rpc(key("k"));
@@ -176,6 +178,26 @@ async fn a_node_that_agreed_to_keep_its_stream_alive_and_does_not_is_given_up() 
     assert!(error.status().message().contains("15s"), "{error}");
     assert_eq!(start.elapsed().as_secs(), 50 + 15);
     assert_eq!(manager.ignored_replies(), 0);
+
+    // Nothing would come on another stream of the same connection.
+    assert_eq!(network.connections(), 1);
+    let call = node.read_rpc(key("k"));
+    let reading = tokio::spawn(async { call.await });
+    let (mut stream, request) = asked(&mut nodes).await.remove(0);
+    stream.reply(&Message::reply_to(&request).with(&value("again")));
+    let reply = reading.await.expect("no panic");
+    assert_eq!(reply.expect("a reply"), value("again"));
+    assert_eq!(network.connections(), 2);
+    drop(stream);
+    settle().await;
+
+    // Now it takes connections, as a process that is stopped, and says nothing.
+    network.stick(1);
+    settle().await;
+    let start = Instant::now();
+    let error = node.read_rpc(key("k")).await.expect_err("silence");
+    assert_eq!(error.code(), Code::Unavailable);
+    assert_eq!(start.elapsed().as_secs(), 15);
 }
 
 #[tokio::test(start_paused = true)]
