@@ -226,7 +226,7 @@ async fn streams_of_other_clients_do_not_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_waits_takes_no_more_than_its_window() {
-    const REQUESTS: usize = 1000;
+    const REQUESTS: usize = 200;
     let mut server = Server::start();
     let older = server.open(ALICE, "1").await.expect("a stream");
     older.send(read(1, "hold"));
@@ -361,4 +361,30 @@ async fn a_stream_that_waits_ends_when_the_server_shuts_down() {
     replica.gate.open();
     soon(shutdown).await.expect("no panic").expect("it stops");
     assert!(events.try_recv().is_err(), "a request was handled");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn requests_of_many_streams_in_quick_succession_are_handled_in_the_order_of_the_streams() {
+    const STREAMS: usize = 300;
+    let mut server = Server::start();
+    let mut connections = Vec::new();
+    for _ in 0..3 {
+        connections.push(node(server.network.manager(1)).await);
+    }
+    let mut streams = Vec::new();
+    for (stream, connection) in (1..=STREAMS).zip(connections.iter().cycle()) {
+        let number = stream.to_string();
+        let client = RawClient::open_to(connection, &named(ALICE, &number)).await;
+        let client = client.expect("a stream");
+        for request in 0..10 {
+            client.send(write(&format!("{stream:04}-{request}")));
+        }
+        streams.push(client);
+    }
+    let last = format!("unicast {STREAMS:04}-9");
+    let mut handled = Vec::new();
+    while handled.last() != Some(&last) {
+        handled.push(server.event().await);
+    }
+    assert!(handled.is_sorted(), "{handled:?}");
 }
