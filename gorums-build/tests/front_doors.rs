@@ -9,7 +9,7 @@ use prost::Message;
 use prost_types::FileDescriptorSet;
 
 /// Golden protos and the files that they give, with the golden files' names.
-const CASES: [(&str, &[(&str, &str)]); 17] = [
+const CASES: [(&str, &[(&str, &str)]); 18] = [
     ("one_way", &[("one_way.rs", "one_way.rs")]),
     ("aggregates", &[("aggregates.rs", "aggregates.rs")]),
     ("correctables", &[("correctables.rs", "correctables.rs")]),
@@ -32,6 +32,7 @@ const CASES: [(&str, &[(&str, &str)]); 17] = [
     ("register_2017", &[("register_2017.rs", "register_2017.rs")]),
     ("relab_import", &[("relab_import.rs", "relab_import.rs")]),
     ("storage", &[("storage.rs", "storage.rs")]),
+    ("tonic_names", &[("tonic_names.rs", "tonic_names.rs")]),
     ("two_services", &[("two_services.rs", "two_services.rs")]),
 ];
 

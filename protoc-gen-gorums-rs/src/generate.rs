@@ -1,9 +1,10 @@
 //! The pipeline.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use prost_types::{FileDescriptorProto, MethodDescriptorProto};
 
+use crate::check::check;
 use crate::descriptor::{Source, Sources};
 use crate::docs::{self, Disabled};
 use crate::lower::lower;
@@ -47,8 +48,15 @@ fn generate_sources(
     let packages = sources.packages(parameters);
     let mut problems = Problems::default();
     let models = model::read(sources, &packages, &mut problems);
-    check_file_names(&models, &packages, parameters, &mut problems);
     let (wanted, others) = lower_all(sources, &packages, parameters, &mut problems);
+    check(
+        &models,
+        sources,
+        &packages,
+        &wanted,
+        parameters,
+        &mut problems,
+    );
     problems.into_result()?;
 
     let wanted: Vec<_> = wanted
@@ -79,31 +87,6 @@ fn generate_sources(
     }
     files.sort();
     Ok(files)
-}
-
-/// Reports packages whose files have the same name.
-fn check_file_names(
-    models: &[Package],
-    packages: &BTreeMap<&str, Vec<&Source>>,
-    parameters: &Parameters,
-    problems: &mut Problems,
-) {
-    let include_file = parameters.include_file.as_ref();
-    let mut owners: HashMap<String, String> = include_file
-        .map(|name| (name.clone(), "parameter `include_file`".to_owned()))
-        .into_iter()
-        .collect();
-    for package in models {
-        let name = output::file_name(package, parameters);
-        let subject = format!("package `{}`", package.name);
-        let file = packages
-            .get(package.name.as_str())
-            .and_then(|files| files.first());
-        if let (Some(other), Some(file)) = (owners.insert(name.clone(), subject.clone()), file) {
-            let text = format!("its code goes to `{name}`, as does that of {other}; rename one");
-            problems.push(Problem::in_file(file.name(), text).about(subject));
-        }
-    }
 }
 
 /// The files to generate and the others, for prost-build.

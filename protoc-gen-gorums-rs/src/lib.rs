@@ -17,6 +17,7 @@
 //! what to do.
 #![warn(missing_docs)]
 
+mod check;
 mod descriptor;
 mod docs;
 mod emit;

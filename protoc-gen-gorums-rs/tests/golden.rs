@@ -50,6 +50,7 @@ pinned! {
     relab_import
     storage
     streaming
+    tonic_names
     two_services
 }
 

@@ -29,6 +29,7 @@ golden! {
     relab_import
     storage
     streaming
+    tonic_names
     two_services
 }
 

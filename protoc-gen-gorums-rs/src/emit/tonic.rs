@@ -1,6 +1,6 @@
 //! The stubs that tonic-build generates.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Group, Ident, Literal, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{ItemMod, parse_quote};
 use tonic_build::{Attributes, CodeGenBuilder};
@@ -28,6 +28,26 @@ const TAKEN: [&str; 12] = [
     "with_origin",
 ];
 
+/// Names in the module of tonic's server: the service's trait would hide them, or be hidden by them.
+const SERVER_NAMES: [&str; 16] = [
+    "Arc",
+    "B",
+    "Body",
+    "Box",
+    "BoxFuture",
+    "Clone",
+    "CompressionEncoding",
+    "Context",
+    "Default",
+    "EnabledCompressionEncodings",
+    "InterceptedService",
+    "Into",
+    "Option",
+    "Poll",
+    "Self",
+    "T",
+];
+
 /// The module of the service's client.
 pub(crate) fn client(
     service: &ServiceCode<'_>,
@@ -52,10 +72,64 @@ pub(crate) fn server(
         &parameters.server_mod_attribute,
         &parameters.server_attribute,
     );
-    let tokens = CodeGenBuilder::new()
-        .attributes(attributes)
-        .generate_server(&Stubs::new(service), "super");
+    let mut stubs = Stubs::new(service);
+    let mut builder = CodeGenBuilder::new();
+    builder.attributes(attributes);
+    let tokens = if names_of_server(service).any(|taken| taken == stubs.type_name) {
+        stubs.type_name.push('_');
+        let renamed = [
+            (
+                format!("{}_Server", service.type_name),
+                format!("{}Server", service.type_name),
+            ),
+            (
+                format!("{}__server", service.service.module_stem()),
+                format!("{}_server", service.service.module_stem()),
+            ),
+        ];
+        rename(builder.generate_server(&stubs, "super"), &renamed)
+    } else {
+        builder.generate_server(&stubs, "super")
+    };
     allow(&lints::of_server(service), tokens)
+}
+
+/// The names that the trait of the service cannot have in the module of its server.
+fn names_of_server(service: &ServiceCode<'_>) -> impl Iterator<Item = String> {
+    let of_methods = service.methods.iter();
+    let of_methods = of_methods.map(|code| format!("{}Svc", code.method.name));
+    SERVER_NAMES
+        .iter()
+        .map(|name| (*name).to_owned())
+        .chain(of_methods)
+}
+
+/// Gives identifiers other names, also where documentation ends with one.
+fn rename(tokens: TokenStream, names: &[(String, String)]) -> TokenStream {
+    let tokens = tokens.into_iter().map(|token| match token {
+        TokenTree::Group(group) => {
+            let inner = rename(group.stream(), names);
+            let mut renamed = Group::new(group.delimiter(), inner);
+            renamed.set_span(group.span());
+            renamed.into()
+        }
+        TokenTree::Ident(ident) => {
+            let name = names.iter().find(|(old, _)| ident == old);
+            name.map_or(ident.clone(), |(_, new)| Ident::new(new, ident.span()))
+                .into()
+        }
+        TokenTree::Literal(literal) => {
+            // The documentation of the trait names its server at the end.
+            let text = literal.to_string();
+            let renamed = names.iter().find_map(|(old, new)| {
+                let rest = text.strip_suffix(&format!(" {old}.\""))?;
+                format!("{rest} {new}.\"").parse::<Literal>().ok()
+            });
+            renamed.unwrap_or(literal).into()
+        }
+        other => other,
+    });
+    tokens.collect()
 }
 
 fn attributes(module: &[(String, String)], structure: &[(String, String)]) -> Attributes {
@@ -82,6 +156,8 @@ fn allow(lints: &[&str], module: TokenStream) -> Result<ItemMod, syn::Error> {
 /// A service as tonic-build wants it.
 struct Stubs<'a> {
     service: &'a ServiceCode<'a>,
+    /// The name of the server's trait, of which the others are made.
+    type_name: String,
     methods: Vec<Stub<'a>>,
 }
 
@@ -100,6 +176,7 @@ impl<'a> Stubs<'a> {
         });
         Self {
             service,
+            type_name: service.type_name.clone(),
             methods: methods.collect(),
         }
     }
@@ -110,7 +187,7 @@ impl<'a> tonic_build::Service for Stubs<'a> {
     type Method = Stub<'a>;
 
     fn name(&self) -> &str {
-        &self.service.type_name
+        &self.type_name
     }
 
     fn package(&self) -> &str {

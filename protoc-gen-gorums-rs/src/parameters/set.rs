@@ -179,6 +179,16 @@ impl Parameters {
         self.compile_well_known_types
     }
 
+    /// Whether the user said that a package or type is in another crate or module: it, or what it is in.
+    pub(crate) fn is_extern(&self, full_name: &str) -> bool {
+        self.extern_path.iter().any(|(path, _)| {
+            let rest = path
+                .strip_prefix('.')
+                .and_then(|path| full_name.strip_prefix(path));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    }
+
     /// Whether the user said where the types of `google.protobuf` are.
     pub(crate) fn replaces_well_known_types(&self) -> bool {
         self.extern_path
