@@ -6,7 +6,7 @@ use prost_types::{FileDescriptorProto, MethodDescriptorProto};
 
 use crate::check::check;
 use crate::descriptor::{Source, Sources};
-use crate::docs::{self, Disabled};
+use crate::docs::{self, Disabled, Docs};
 use crate::lower::lower;
 use crate::messages;
 use crate::model::{self, Package};
@@ -59,11 +59,13 @@ fn generate_sources(
     );
     problems.into_result()?;
 
+    let mut docs = Docs::default();
     let wanted: Vec<_> = wanted
         .into_iter()
-        .map(|file| prepare(file, &models, parameters))
+        .map(|file| prepare(file, &models, parameters, &mut docs))
         .collect();
-    let generated = messages::generate(&wanted, &others, parameters)?;
+    let mut generated = messages::generate(&wanted, &others, parameters)?;
+    generated.document(&docs);
 
     let mut problems = Problems::default();
     let mut files = Vec::new();
@@ -121,6 +123,7 @@ fn prepare(
     mut file: FileDescriptorProto,
     models: &[Package],
     parameters: &Parameters,
+    docs: &mut Docs,
 ) -> FileDescriptorProto {
     let name = file.name().to_owned();
     let package = models.iter().find(|package| package.name == file.package());
@@ -143,7 +146,8 @@ fn prepare(
             .collect();
         proto.method.extend(custom_types);
     }
-    docs::complete(&mut file, &Disabled::new(&parameters.disable_comments));
+    let disabled = Disabled::new(&parameters.disable_comments);
+    docs::complete(&mut file, &disabled, docs);
     file
 }
 

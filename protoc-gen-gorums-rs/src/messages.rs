@@ -10,6 +10,7 @@ use prost_build::{Config, Module, ServiceGenerator};
 use prost_types::{DescriptorProto, FileDescriptorProto};
 
 use crate::descriptor::qualified;
+use crate::docs::Docs;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::problems::Problems;
@@ -24,6 +25,26 @@ pub(crate) struct Generated {
     pub(crate) text: HashMap<String, String>,
     /// The services with the Rust paths of their types, by full name.
     pub(crate) services: HashMap<String, prost_build::Service>,
+}
+
+impl Generated {
+    /// Fills in the documentation.
+    pub(crate) fn document(&mut self, docs: &Docs) {
+        for text in self.text.values_mut() {
+            *text = docs.fill(text);
+        }
+        let services = self.services.values_mut();
+        let comments = services.flat_map(|service| {
+            let of_methods = service.methods.iter_mut();
+            let of_methods = of_methods.map(|method| &mut method.comments);
+            [&mut service.comments].into_iter().chain(of_methods)
+        });
+        for comments in comments {
+            let placeholder = comments.leading.first();
+            let lines = placeholder.and_then(|placeholder| docs.lines(placeholder));
+            comments.leading = lines.unwrap_or_default().to_vec();
+        }
+    }
 }
 
 /// Generates the messages of the `wanted` files, which may refer to the `others`.

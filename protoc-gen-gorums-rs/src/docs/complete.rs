@@ -9,13 +9,13 @@ use prost_types::{
     DescriptorProto, EnumDescriptorProto, FileDescriptorProto, MessageOptions, SourceCodeInfo,
 };
 
-use super::{Disabled, markdown};
+use super::{Disabled, Docs, markdown};
 use crate::descriptor::{path_index, qualified, tag};
 
-/// Gives every element of the file a location, and every item of Rust code a comment.
+/// Gives every element of the file a location, and every item of Rust code a placeholder for its comment in `docs`.
 ///
 /// Services and methods keep no comment when they have none: their code has better words of its own.
-pub(crate) fn complete(file: &mut FileDescriptorProto, disabled: &Disabled<'_>) {
+pub(crate) fn complete(file: &mut FileDescriptorProto, disabled: &Disabled<'_>, docs: &mut Docs) {
     let info = file.source_code_info.take().unwrap_or_default();
     let known = info
         .location
@@ -25,6 +25,7 @@ pub(crate) fn complete(file: &mut FileDescriptorProto, disabled: &Disabled<'_>) 
     let mut completion = Completion {
         known,
         disabled,
+        docs,
         path: Vec::new(),
         done: Vec::new(),
     };
@@ -59,6 +60,7 @@ pub(crate) fn complete(file: &mut FileDescriptorProto, disabled: &Disabled<'_>) 
 struct Completion<'a> {
     known: HashMap<Vec<i32>, Location>,
     disabled: &'a Disabled<'a>,
+    docs: &'a mut Docs,
     path: Vec<i32>,
     done: Vec<Location>,
 }
@@ -76,22 +78,23 @@ impl Completion<'_> {
             .known
             .remove(&self.path)
             .filter(|_| !self.disabled.matches(full_name));
-        let clean = |comment: Option<String>| {
-            comment
-                .map(|comment| markdown::clean(&comment))
-                .filter(|comment| !comment.is_empty())
-        };
-        let mut location = Location {
+        let comments = known.map(|known| [known.leading_comments, known.trailing_comments]);
+        let mut lines = Vec::new();
+        for comment in comments.into_iter().flatten().flatten() {
+            let comment = markdown::clean(&comment);
+            if !lines.is_empty() && !comment.is_empty() {
+                lines.push(String::new());
+            }
+            lines.extend(comment);
+        }
+        if lines.is_empty() && !words.is_empty() {
+            lines.push(words.to_owned());
+        }
+        let location = Location {
             path: self.path.clone(),
+            leading_comments: (!lines.is_empty()).then(|| self.docs.add(lines)),
             ..Default::default()
         };
-        if let Some(known) = known {
-            location.leading_comments = clean(known.leading_comments);
-            location.trailing_comments = clean(known.trailing_comments);
-        }
-        if location.leading_comments.is_none() && location.trailing_comments.is_none() {
-            location.leading_comments = (!words.is_empty()).then(|| words.to_owned());
-        }
         self.done.push(location);
     }
 
@@ -172,11 +175,13 @@ mod tests {
     }
 
     fn comments(mut file: FileDescriptorProto, disabled: &[String]) -> Vec<String> {
-        complete(&mut file, &Disabled::new(disabled));
+        let mut docs = Docs::default();
+        complete(&mut file, &Disabled::new(disabled), &mut docs);
         let info = file.source_code_info.unwrap();
         info.location
             .into_iter()
             .filter_map(|location| location.leading_comments)
+            .map(|placeholder| docs.lines(&placeholder).unwrap().join("\n"))
             .collect()
     }
 
@@ -206,7 +211,7 @@ mod tests {
     fn every_element_has_one_location_even_without_source_information() {
         let mut file = file(&[]);
         file.source_code_info = None;
-        complete(&mut file, &Disabled::new(&[]));
+        complete(&mut file, &Disabled::new(&[]), &mut Docs::default());
         let paths: Vec<_> = file
             .source_code_info
             .unwrap()

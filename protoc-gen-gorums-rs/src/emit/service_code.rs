@@ -3,7 +3,6 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::doc;
 use super::rust_type::RustType;
 use crate::model::{Form, Method, Service};
 use crate::names;
@@ -56,7 +55,7 @@ impl<'a> ServiceCode<'a> {
                 method,
                 function: names::snake(&method.name),
                 type_name: names::upper_camel(&method.name),
-                comment: doc::lines(&resolved.comments),
+                comment: resolved.comments.leading.clone(),
                 request: RustType::new(&resolved.input_type)?,
                 output: match custom_type {
                     Some(custom_type) => RustType::new(&custom_type.output_type)?,
@@ -69,7 +68,7 @@ impl<'a> ServiceCode<'a> {
             service,
             package,
             type_name: service.type_name(),
-            comment: doc::lines(&resolved.comments),
+            comment: resolved.comments.leading.clone(),
             methods,
         })
     }

@@ -5,8 +5,8 @@ use quote::ToTokens;
 use syn::{ItemMod, parse_quote};
 use tonic_build::{Attributes, CodeGenBuilder};
 
-use super::lints;
 use super::service_code::{MethodCode, ServiceCode};
+use super::{doc, lints};
 use crate::names;
 use crate::parameters::Parameters;
 
@@ -158,6 +158,8 @@ struct Stubs<'a> {
     service: &'a ServiceCode<'a>,
     /// The name of the server's trait, of which the others are made.
     type_name: String,
+    /// Lines with a space before them: tonic adds it to those that have none, and code would lose its shape.
+    comment: Vec<String>,
     methods: Vec<Stub<'a>>,
 }
 
@@ -165,6 +167,11 @@ struct Stubs<'a> {
 struct Stub<'a> {
     method: &'a MethodCode<'a>,
     function: String,
+    comment: Vec<String>,
+}
+
+fn indented(comment: &[String]) -> Vec<String> {
+    comment.iter().map(|line| doc::indented(line)).collect()
 }
 
 impl<'a> Stubs<'a> {
@@ -173,10 +180,12 @@ impl<'a> Stubs<'a> {
         let methods = methods.map(|method| Stub {
             method,
             function: names::avoid(&method.function, &TAKEN),
+            comment: indented(&method.comment),
         });
         Self {
             service,
             type_name: service.type_name.clone(),
+            comment: indented(&service.comment),
             methods: methods.collect(),
         }
     }
@@ -203,7 +212,7 @@ impl<'a> tonic_build::Service for Stubs<'a> {
     }
 
     fn comment(&self) -> &[String] {
-        &self.service.comment
+        &self.comment
     }
 }
 
@@ -231,7 +240,7 @@ impl tonic_build::Method for Stub<'_> {
     }
 
     fn comment(&self) -> &[String] {
-        &self.method.comment
+        &self.comment
     }
 
     fn deprecated(&self) -> bool {

@@ -1,0 +1,66 @@
+//! The documentation that placeholders stand for.
+
+/// The documentation of all elements of a run. Generated code has placeholders for it until it is filled in.
+#[derive(Debug, Default)]
+pub(crate) struct Docs {
+    texts: Vec<Vec<String>>,
+}
+
+/// What a placeholder begins with; its number follows.
+const PLACEHOLDER: &str = "gorums documentation ";
+
+impl Docs {
+    /// Keeps the lines of an element's documentation, and returns the placeholder for them.
+    pub(super) fn add(&mut self, lines: Vec<String>) -> String {
+        self.texts.push(lines);
+        format!("{PLACEHOLDER}{}", self.texts.len() - 1)
+    }
+
+    /// The lines that the text is the placeholder for; none if it is something else.
+    pub(crate) fn lines(&self, text: &str) -> Option<&[String]> {
+        let number: usize = text.trim().strip_prefix(PLACEHOLDER)?.parse().ok()?;
+        self.texts.get(number).map(Vec::as_slice)
+    }
+
+    /// The code with documentation in the place of its placeholders, each of which is a doc comment of its own.
+    pub(crate) fn fill(&self, code: &str) -> String {
+        let mut filled = String::with_capacity(code.len() * 2);
+        for line in code.lines() {
+            let text = line.trim_start();
+            let lines = text.strip_prefix("///").and_then(|text| self.lines(text));
+            let Some(lines) = lines else {
+                filled.extend([line, "\n"]);
+                continue;
+            };
+            let margin = &line[..line.len() - text.len()];
+            for line in lines {
+                let space = if line.is_empty() { "" } else { " " };
+                filled.extend([margin, "///", space, line, "\n"]);
+            }
+        }
+        filled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_filled_in_with_their_indentation() {
+        let mut docs = Docs::default();
+        let first = docs.add(vec!["One.".to_owned(), String::new(), "  Two.".to_owned()]);
+        let second = docs.add(vec!["a[0]".to_owned()]);
+        let code = format!("/// {second}\nmod m {{\n    /// {first}\n    struct S;\n}}\n");
+        let filled = "/// a[0]\nmod m {\n    /// One.\n    ///\n    ///   Two.\n    struct S;\n}\n";
+        assert_eq!(docs.fill(&code), filled);
+    }
+
+    #[test]
+    fn other_comments_are_no_placeholders() {
+        let docs = Docs::default();
+        for text in ["gorums documentation 0", "gorums documentation x", "text"] {
+            assert_eq!(docs.lines(text), None);
+        }
+    }
+}
