@@ -33,6 +33,7 @@ macro_rules! pinned {
 
 pinned! {
     aggregates
+    comments
     correctables
     edition_2023
     edition_2024

@@ -11,6 +11,7 @@ macro_rules! golden {
 
 golden! {
     aggregates
+    comments
     correctables
     edition_2023
     edition_2024

@@ -66,9 +66,10 @@ fn bare_url(text: &str) -> usize {
     if !is_url(text) {
         return 0;
     }
-    let is_end = |c: char| c.is_whitespace() || "()<>[]\"`\\".contains(c);
+    let is_end = |c: char| c.is_whitespace() || "()<>\"`\\".contains(c);
     let url = text.split(is_end).next().unwrap_or_default();
-    let url = url.trim_end_matches(|c: char| ".,;:!?'*_~|".contains(c));
+    let is_after = |c: char| ".,;:!?'*_~|".contains(c) || (c == ']' && !url.contains('['));
+    let url = url.trim_end_matches(is_after);
     if is_url(url) { url.len() } else { 0 }
 }
 
@@ -76,8 +77,8 @@ fn bare_url(text: &str) -> usize {
 fn url_link(text: &str) -> usize {
     let Some(end) = text.find(')') else { return 0 };
     let link = &text[..=end];
-    match link[1..].split_once("](") {
-        Some((name, target)) if !name.contains(['[', ']']) && is_url(target) => link.len(),
+    match link[1..end].split_once("](") {
+        Some((name, target)) if !name.contains(['[', ']']) && is_whole_url(target) => link.len(),
         _ => 0,
     }
 }
@@ -88,6 +89,10 @@ fn bracketed_url(text: &str) -> usize {
         Some(end) if is_url(&text[1..end]) && !text[..end].contains(char::is_whitespace) => end + 1,
         _ => 0,
     }
+}
+
+fn is_whole_url(text: &str) -> bool {
+    is_url(text) && bare_url(text) == text.len()
 }
 
 fn is_url(text: &str) -> bool {

@@ -105,6 +105,10 @@ impl Cleaner {
             self.end_block();
             self.items.truncate(depth);
             self.open_fence(fence, indent);
+        } else if is_rule(text) || is_heading(text) {
+            self.end_block();
+            self.items.truncate(depth);
+            self.push(&escape(text));
         } else if let Some(width) = item_width(text)
             && !(in_paragraph && depth == self.items.len() && !begins_list(text))
         {
@@ -119,38 +123,55 @@ impl Cleaner {
                 indent,
             );
         } else if in_paragraph {
-            self.push(&protect(text));
+            self.continue_paragraph(text);
         } else {
             self.items.truncate(depth);
-            if !is_heading(text) {
-                self.block = Block::Paragraph {
-                    start: self.lines.len(),
-                };
-                self.push(&protect(text));
-            } else {
-                self.push(&escape(text));
-            }
+            self.block = Block::Paragraph {
+                start: self.lines.len(),
+            };
+            self.push(&protect(text));
+        }
+    }
+
+    fn continue_paragraph(&mut self, text: &str) {
+        match self.lines.last_mut() {
+            // At the beginning of a line it would be HTML even inside code.
+            Some(line) if text.starts_with('<') => line.extend([" ", text]),
+            _ => self.push(&protect(text)),
         }
     }
 
     /// An item that is indented so inside the one around it. Its text was indented by `text_indent`.
     fn item(&mut self, mark: &str, text: &str, indent: usize, text_indent: usize) {
         // With more it would be code.
-        let indent = indent.min(3);
-        let column = self.column() + indent + mark.len();
-        let margin = " ".repeat(indent);
+        let margin = self.column() + indent.min(3);
+        let (mut marks, mut text, mut text_indent) = (mark.to_owned(), text, text_indent);
+        let start = self.lines.len();
+        self.items.push(margin + marks.len());
+        while let Some(width) = item_width(text).filter(|_| !is_rule(text)) {
+            let (mark, item) = text.split_at(width);
+            text = item.trim_start();
+            text_indent += width + item.len() - text.len();
+            marks.push_str(mark);
+            self.items.push(margin + marks.len());
+        }
+        let margin = " ".repeat(margin);
         if let Some(fence) = fence(text) {
             // An empty item cannot follow a paragraph.
             self.push("");
-            self.push(&format!("{margin}{}", mark.trim_end()));
-            self.items.push(column);
+            let marks = match marks.trim_end() {
+                // Several of these would be a line across the page.
+                several if several.contains(' ') => several.replace(['-', '*'], "+"),
+                mark => mark.to_owned(),
+            };
+            self.lines.push(format!("{margin}{marks}"));
             self.open_fence(fence, text_indent);
-            return;
+        } else if is_heading(text) || is_rule(text) {
+            self.lines.push(format!("{margin}{marks}{}", escape(text)));
+        } else {
+            self.lines.push(format!("{margin}{marks}{}", protect(text)));
+            self.block = Block::Paragraph { start };
         }
-        let start = self.lines.len();
-        self.push(&format!("{margin}{mark}{}", protect(text)));
-        self.items.push(column);
-        self.block = Block::Paragraph { start };
     }
 
     fn open_fence(&mut self, fence: &str, indent: usize) {
@@ -166,8 +187,15 @@ impl Cleaner {
             Block::None | Block::Fence { .. } => {}
             // Code and links may go on in the next line.
             Block::Paragraph { start } => {
-                let text = escape(&self.lines.split_off(start).join("\n"));
-                self.lines.extend(text.lines().map(str::to_owned));
+                let lines = self.lines.split_off(start);
+                if lines.iter().any(|line| is_delimiter_row(line)) {
+                    let cells = |line: &String| line.split('|').map(escape).collect::<Vec<_>>();
+                    self.lines
+                        .extend(lines.iter().map(|line| cells(line).join("|")));
+                } else {
+                    let text = escape(&lines.join("\n"));
+                    self.lines.extend(text.lines().map(str::to_owned));
+                }
             }
             Block::Code { start, .. } => {
                 let mut after = self.lines.split_off(start);
@@ -249,18 +277,39 @@ fn begins_list(item: &str) -> bool {
     !item.starts_with(|c: char| c.is_ascii_digit()) || number == Some("1")
 }
 
+/// Whether the text is a line across the page, or under a heading.
+fn is_rule(text: &str) -> bool {
+    let marks = text.replace(' ', "");
+    marks.len() >= 3
+        && ['-', '*', '_']
+            .into_iter()
+            .any(|mark| is_made_of(&marks, mark))
+}
+
+/// Whether the text makes the line before it the head of a table.
+fn is_delimiter_row(text: &str) -> bool {
+    text.contains('-')
+        && text.contains(['|', ':'])
+        && text.trim_matches(['|', '-', ':', ' ']).is_empty()
+}
+
+fn is_made_of(text: &str, letter: char) -> bool {
+    text.trim_start_matches(letter).is_empty()
+}
+
 fn is_heading(text: &str) -> bool {
     let rest = text.trim_start_matches('#');
     (1..=6).contains(&(text.len() - rest.len())) && (rest.is_empty() || rest.starts_with(' '))
 }
 
-/// A line of prose that is no quotation and no item, of which the text would be taken apart.
+/// A line of prose that is no quotation, no heading and no item, of which the text would be taken apart.
 fn protect(text: &str) -> String {
-    if text.starts_with('>') {
+    if text.starts_with('>') || text == "--" || is_made_of(text, '=') {
         return format!("\\{text}");
     }
-    match item_width(text) {
-        Some(width) if begins_list(text) => {
+    // An item may also be empty.
+    match item_width(&format!("{text} ")) {
+        Some(width) if begins_list(text) || text.len() < width => {
             let (number, rest) = text.split_at(width - 2);
             format!("{number}\\{rest}")
         }
@@ -270,6 +319,8 @@ fn protect(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag};
+
     use super::*;
 
     fn check(comment: &str, expected: &str) {
@@ -366,9 +417,88 @@ mod tests {
     }
 
     #[test]
+    fn cells_of_tables_are_apart() {
+        check(
+            " | `a[0] | b[0]` |\n |---|---|\n | `c[0]` | <d> |",
+            "| `a\\[0\\] | b\\[0\\]` |\n|---|---|\n| `c[0]` | \\<d> |",
+        );
+    }
+
+    #[test]
     fn what_rustc_refuses_in_comments_is_left_out() {
         check(" a\rb\x0bc\0d", "a b c d");
         check(" a\u{202e}b\u{2066}c", "abc");
         check(" a\tb", "a    b");
+    }
+
+    #[test]
+    fn no_comment_gives_code_to_compile_or_html_or_links_to_items() {
+        const PARTS: [&str; 40] = [
+            "a",
+            "a[0]",
+            "`",
+            "``",
+            "```",
+            "~~~",
+            "````",
+            "rust",
+            "- ",
+            "* ",
+            "1. ",
+            "2. ",
+            "+ ",
+            "> ",
+            "\n",
+            "\n",
+            "\n",
+            "\n\n",
+            " ",
+            "  ",
+            "   ",
+            "    ",
+            "     ",
+            "\t",
+            "<b>",
+            "<div>",
+            "<!--",
+            "[x](y)",
+            "[a]: http://x.y",
+            "https://a.b/c",
+            "<https://q.r>",
+            "# T",
+            "---",
+            "===",
+            "* * *",
+            "\\",
+            "|",
+            "(",
+            ")",
+            "[",
+        ];
+        for seed in 0..20_000 {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let parts = (0..random.usize(1..30)).map(|_| PARTS[random.usize(..PARTS.len())]);
+            let comment: String = parts.collect();
+            let documentation = clean(&comment).join("\n");
+            // rustdoc's parser, with the extensions that rustdoc turns on.
+            let options = Options::ENABLE_TABLES
+                | Options::ENABLE_FOOTNOTES
+                | Options::ENABLE_STRIKETHROUGH
+                | Options::ENABLE_TASKLISTS
+                | Options::ENABLE_SMART_PUNCTUATION;
+            for event in Parser::new_ext(&documentation, options) {
+                let is_good = match &event {
+                    Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(language))) => {
+                        &**language == "text"
+                    }
+                    Event::Start(Tag::CodeBlock(_)) | Event::Html(_) | Event::InlineHtml(_) => {
+                        false
+                    }
+                    Event::Start(Tag::Link { dest_url, .. }) => dest_url.starts_with("http"),
+                    _ => true,
+                };
+                assert!(is_good, "{comment:?} gives {event:?}:\n{documentation}");
+            }
+        }
     }
 }
