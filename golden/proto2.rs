@@ -28,6 +28,43 @@ pub struct Reply {
     pub packed: ::prost::alloc::vec::Vec<i32>,
 }
 
+/// Default values, which compilers of protos write in different ways.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Defaults {
+    /// Field `large`, number 1.
+    #[prost(float, optional, tag = "1", default = "-1e30")]
+    pub large: ::core::option::Option<f32>,
+    /// Field `small`, number 2.
+    #[prost(double, optional, tag = "2", default = "1e-300")]
+    pub small: ::core::option::Option<f64>,
+    /// Field `rounded`, number 3.
+    #[prost(float, optional, tag = "3", default = "16777216.0")]
+    pub rounded: ::core::option::Option<f32>,
+    /// Field `beyond`, number 4.
+    #[prost(float, optional, tag = "4", default = "inf")]
+    pub beyond: ::core::option::Option<f32>,
+    /// Field `infinite`, number 5.
+    #[prost(double, optional, tag = "5", default = "-inf")]
+    pub infinite: ::core::option::Option<f64>,
+    /// Field `not_a_number`, number 6.
+    #[prost(double, optional, tag = "6", default = "nan")]
+    pub not_a_number: ::core::option::Option<f64>,
+    /// Field `whole`, number 7.
+    #[prost(double, optional, tag = "7", default = "1.0")]
+    pub whole: ::core::option::Option<f64>,
+    /// Field `raw`, number 8.
+    #[prost(
+        bytes = "vec",
+        optional,
+        tag = "8",
+        default = "b\"a\\x00\\xff\\\"\\\'\\\\\\n\\x7f\""
+    )]
+    pub raw: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
+    /// Field `text`, number 9.
+    #[prost(string, optional, tag = "9", default = "a\u{1}\"\'\\\n")]
+    pub text: ::core::option::Option<::prost::alloc::string::String>,
+}
+
 /// Enum `proto2.Mode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]

@@ -187,15 +187,8 @@ impl Cleaner {
             Block::None | Block::Fence { .. } => {}
             // Code and links may go on in the next line.
             Block::Paragraph { start } => {
-                let lines = self.lines.split_off(start);
-                if lines.iter().any(|line| is_delimiter_row(line)) {
-                    let cells = |line: &String| line.split('|').map(escape).collect::<Vec<_>>();
-                    self.lines
-                        .extend(lines.iter().map(|line| cells(line).join("|")));
-                } else {
-                    let text = escape(&lines.join("\n"));
-                    self.lines.extend(text.lines().map(str::to_owned));
-                }
+                let text = escape(&self.lines.split_off(start).join("\n"));
+                self.lines.extend(text.lines().map(str::to_owned));
             }
             Block::Code { start, .. } => {
                 let mut after = self.lines.split_off(start);
@@ -302,9 +295,10 @@ fn is_heading(text: &str) -> bool {
     (1..=6).contains(&(text.len() - rest.len())) && (rest.is_empty() || rest.starts_with(' '))
 }
 
-/// A line of prose that is no quotation, no heading and no item, of which the text would be taken apart.
+/// A line of prose that is no quotation, no heading, no table and no item. These are for the lines after them, too, and
+/// code in them would not be what it is without them.
 fn protect(text: &str) -> String {
-    if text.starts_with('>') || text == "--" || is_made_of(text, '=') {
+    if text.starts_with('>') || text == "--" || is_delimiter_row(text) || is_made_of(text, '=') {
         return format!("\\{text}");
     }
     // An item may also be empty.
@@ -417,10 +411,10 @@ mod tests {
     }
 
     #[test]
-    fn cells_of_tables_are_apart() {
+    fn tables_are_text() {
         check(
-            " | `a[0] | b[0]` |\n |---|---|\n | `c[0]` | <d> |",
-            "| `a\\[0\\] | b\\[0\\]` |\n|---|---|\n| `c[0]` | \\<d> |",
+            " | `a[0] | b[0]` |\n |---|---|",
+            "| `a[0] | b[0]` |\n\\|---|---|",
         );
     }
 

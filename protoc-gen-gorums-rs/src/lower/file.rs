@@ -127,6 +127,7 @@ impl Lowering<'_> {
             let oneof = oneof.and_then(|options| options.features);
             let features = features.map(|outer| outer.with(oneof).with(own));
             let is_map = entries.contains(field.type_name());
+            field::normalize_default(field);
             self.inside(tag::MESSAGE_FIELD, index, |lowering| {
                 lowering.name(&subject, field.name());
                 if let Some(features) = features {

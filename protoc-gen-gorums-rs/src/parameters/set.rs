@@ -121,9 +121,10 @@ set! {
     server: bool => |on| on;
     /// The name, without `.rs`, of the file for protos without a package.
     default_package_filename: impl Into<String> => |name| name.into();
-    /// Adds a file of this name that includes all others as nested modules.
+    /// Adds a file of this name that includes all others as nested modules. It has those of one run of the generator: the
+    /// next one into the same directory overwrites it.
     include_file: impl Into<String> => |name| Some(name.into());
-    /// Whether to generate the messages of `google.protobuf`, too, when their protos are compiled,
+    /// Whether to generate the messages of `google.protobuf`, too, as far as protos import them,
     /// instead of using those of `prost-types`.
     compile_well_known_types: bool => |on| on;
     /// Whether enum values keep the enum's name as a prefix.
