@@ -9,7 +9,7 @@ use prost::Message;
 use prost_types::FileDescriptorSet;
 
 /// Golden protos and the files that they give, with the golden files' names.
-const CASES: [(&str, &[(&str, &str)]); 19] = [
+const CASES: [(&str, &[(&str, &str)]); 20] = [
     ("one_way", &[("one_way.rs", "one_way.rs")]),
     ("aggregates", &[("aggregates.rs", "aggregates.rs")]),
     ("comments", &[("comments.rs", "comments.rs")]),
@@ -35,6 +35,7 @@ const CASES: [(&str, &[(&str, &str)]); 19] = [
     ("storage", &[("storage.rs", "storage.rs")]),
     ("tonic_names", &[("tonic_names.rs", "tonic_names.rs")]),
     ("two_services", &[("two_services.rs", "two_services.rs")]),
+    ("wrappers", &[("wrappers.rs", "wrappers.rs")]),
 ];
 
 /// Files that only protoc compiles.

@@ -53,6 +53,7 @@ pinned! {
     streaming
     tonic_names
     two_services
+    wrappers
 }
 
 #[test]

@@ -32,6 +32,7 @@ golden! {
     streaming
     tonic_names
     two_services
+    wrappers
 }
 
 /// Generated from `golden/imports.proto`.
