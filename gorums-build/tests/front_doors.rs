@@ -9,11 +9,12 @@ use prost::Message;
 use prost_types::FileDescriptorSet;
 
 /// Golden protos and the files that they give, with the golden files' names.
-const CASES: [(&str, &[(&str, &str)]); 20] = [
+const CASES: [(&str, &[(&str, &str)]); 21] = [
     ("one_way", &[("one_way.rs", "one_way.rs")]),
     ("aggregates", &[("aggregates.rs", "aggregates.rs")]),
     ("comments", &[("comments.rs", "comments.rs")]),
     ("correctables", &[("correctables.rs", "correctables.rs")]),
+    ("deprecated", &[("deprecated.rs", "deprecated.rs")]),
     ("every_option", &[("every_option.rs", "every_option.rs")]),
     ("futures", &[("futures.rs", "futures.rs")]),
     ("guide", &[("guide.rs", "guide.rs")]),

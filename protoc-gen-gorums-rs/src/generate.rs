@@ -6,7 +6,7 @@ use prost_types::{FileDescriptorProto, MethodDescriptorProto};
 
 use crate::check::check;
 use crate::descriptor::{Source, Sources};
-use crate::docs::{self, Disabled, Docs};
+use crate::docs::{self, Deprecated, Disabled, Docs};
 use crate::lower::lower;
 use crate::messages;
 use crate::model::{self, Package};
@@ -60,9 +60,10 @@ fn generate_sources(
     problems.into_result()?;
 
     let mut docs = Docs::default();
+    let deprecated = Deprecated::new(sources);
     let wanted: Vec<_> = wanted
         .into_iter()
-        .map(|file| prepare(file, &models, parameters, &mut docs))
+        .map(|file| prepare(file, &models, parameters, &deprecated, &mut docs))
         .collect();
     let mut generated = messages::generate(&wanted, &others, parameters)?;
     generated.document(&docs);
@@ -71,7 +72,7 @@ fn generate_sources(
     let mut files = Vec::new();
     let mut included = Vec::new();
     for package in &models {
-        match output::package_file(package, &generated, parameters) {
+        match output::package_file(package, &generated, &deprecated, parameters) {
             Ok(Some(file)) => {
                 included.push((package.modules(), file.name.clone()));
                 files.push(file);
@@ -123,6 +124,7 @@ fn prepare(
     mut file: FileDescriptorProto,
     models: &[Package],
     parameters: &Parameters,
+    deprecated: &Deprecated,
     docs: &mut Docs,
 ) -> FileDescriptorProto {
     let name = file.name().to_owned();
@@ -147,7 +149,7 @@ fn prepare(
         proto.method.extend(custom_types);
     }
     let disabled = Disabled::new(&parameters.disable_comments);
-    docs::complete(&mut file, &disabled, docs);
+    docs::complete(&mut file, &disabled, deprecated, docs);
     file
 }
 

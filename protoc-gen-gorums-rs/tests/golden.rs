@@ -35,6 +35,7 @@ pinned! {
     aggregates
     comments
     correctables
+    deprecated
     edition_2023
     edition_2024
     every_option

@@ -13,6 +13,7 @@ golden! {
     aggregates
     comments
     correctables
+    deprecated
     edition_2023
     edition_2024
     every_option

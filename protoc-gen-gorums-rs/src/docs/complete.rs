@@ -6,16 +6,22 @@ use std::collections::HashMap;
 
 use prost_types::source_code_info::Location;
 use prost_types::{
-    DescriptorProto, EnumDescriptorProto, FileDescriptorProto, MessageOptions, SourceCodeInfo,
+    DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
+    MessageOptions, SourceCodeInfo,
 };
 
-use super::{Disabled, Docs, markdown};
+use super::{Deprecated, Disabled, Docs, markdown};
 use crate::descriptor::{path_index, qualified, tag};
 
 /// Gives every element of the file a location, and every item of Rust code a placeholder for its comment in `docs`.
 ///
 /// Services and methods keep no comment when they have none: their code has better words of its own.
-pub(crate) fn complete(file: &mut FileDescriptorProto, disabled: &Disabled<'_>, docs: &mut Docs) {
+pub(crate) fn complete(
+    file: &mut FileDescriptorProto,
+    disabled: &Disabled<'_>,
+    deprecated: &Deprecated,
+    docs: &mut Docs,
+) {
     let info = file.source_code_info.take().unwrap_or_default();
     let known = info
         .location
@@ -25,6 +31,7 @@ pub(crate) fn complete(file: &mut FileDescriptorProto, disabled: &Disabled<'_>, 
     let mut completion = Completion {
         known,
         disabled,
+        deprecated,
         docs,
         path: Vec::new(),
         done: Vec::new(),
@@ -57,9 +64,12 @@ pub(crate) fn complete(file: &mut FileDescriptorProto, disabled: &Disabled<'_>, 
     });
 }
 
+const DEPRECATED: &str = "#[deprecated]";
+
 struct Completion<'a> {
     known: HashMap<Vec<i32>, Location>,
     disabled: &'a Disabled<'a>,
+    deprecated: &'a Deprecated,
     docs: &'a mut Docs,
     path: Vec<i32>,
     done: Vec<Location>,
@@ -74,6 +84,11 @@ impl Completion<'_> {
 
     /// Adds the location of the element at hand: with its comments, or else with `words`.
     fn document(&mut self, full_name: &str, words: &str) {
+        self.document_with(full_name, words, None);
+    }
+
+    /// The same, with an attribute that is to stand after the documentation.
+    fn document_with(&mut self, full_name: &str, words: &str, attribute: Option<&'static str>) {
         let known = self
             .known
             .remove(&self.path)
@@ -92,15 +107,31 @@ impl Completion<'_> {
         }
         let location = Location {
             path: self.path.clone(),
-            leading_comments: (!lines.is_empty()).then(|| self.docs.add(lines)),
+            leading_comments: (!lines.is_empty()).then(|| self.docs.add(lines, attribute)),
             ..Default::default()
         };
         self.done.push(location);
     }
 
+    /// The attribute for the message, or for a oneof of it, with these fields.
+    fn attribute<'m>(
+        &self,
+        message: &DescriptorProto,
+        name: &str,
+        fields: impl IntoIterator<Item = &'m FieldDescriptorProto>,
+    ) -> Option<&'static str> {
+        if self.deprecated.contains(&format!(".{name}")) {
+            return Some(DEPRECATED);
+        }
+        let uses_deprecated = self.deprecated.has_field(message, fields);
+        uses_deprecated.then_some("#[allow(deprecated)]")
+    }
+
     fn message(&mut self, message: &DescriptorProto, scope: &str) {
         let name = qualified(scope, message.name());
-        self.document(&name, &format!("Message `{name}`."));
+        let words = format!("Message `{name}`.");
+        let fields = message.field.iter();
+        self.document_with(&name, &words, self.attribute(message, &name, fields));
         for (index, field) in message.field.iter().enumerate() {
             let words = format!("Field `{}`, number {}.", field.name(), field.number());
             self.inside(tag::MESSAGE_FIELD, index, |inner| {
@@ -109,8 +140,12 @@ impl Completion<'_> {
         }
         for (index, oneof) in message.oneof_decl.iter().enumerate() {
             let words = format!("Oneof `{}` of message `{name}`.", oneof.name());
+            let number = Some(path_index(index));
+            let fields = message.field.iter();
+            let fields = fields.filter(|field| field.oneof_index == number);
+            let attribute = self.attribute(message, "", fields);
             self.inside(tag::MESSAGE_ONEOF, index, |inner| {
-                inner.document(&qualified(&name, oneof.name()), &words);
+                inner.document_with(&qualified(&name, oneof.name()), &words, attribute);
             });
         }
         for (index, nested) in message.nested_type.iter().enumerate() {
@@ -133,7 +168,9 @@ impl Completion<'_> {
 
     fn enumeration(&mut self, item: &EnumDescriptorProto, scope: &str) {
         let name = qualified(scope, item.name());
-        self.document(&name, &format!("Enum `{name}`."));
+        let words = format!("Enum `{name}`.");
+        let is_deprecated = self.deprecated.contains(&format!(".{name}"));
+        self.document_with(&name, &words, is_deprecated.then_some(DEPRECATED));
         for (index, value) in item.value.iter().enumerate() {
             let words = format!("Value `{}`, number {}.", value.name(), value.number());
             self.inside(tag::ENUM_VALUE, index, |inner| {
@@ -146,7 +183,6 @@ impl Completion<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use prost_types::FieldDescriptorProto;
 
     fn file(locations: &[(&[i32], &str)]) -> FileDescriptorProto {
         let field = FieldDescriptorProto {
@@ -176,7 +212,8 @@ mod tests {
 
     fn comments(mut file: FileDescriptorProto, disabled: &[String]) -> Vec<String> {
         let mut docs = Docs::default();
-        complete(&mut file, &Disabled::new(disabled), &mut docs);
+        let none = Deprecated::default();
+        complete(&mut file, &Disabled::new(disabled), &none, &mut docs);
         let info = file.source_code_info.unwrap();
         info.location
             .into_iter()
@@ -211,7 +248,8 @@ mod tests {
     fn every_element_has_one_location_even_without_source_information() {
         let mut file = file(&[]);
         file.source_code_info = None;
-        complete(&mut file, &Disabled::new(&[]), &mut Docs::default());
+        let (disabled, deprecated) = (Disabled::new(&[]), Deprecated::default());
+        complete(&mut file, &disabled, &deprecated, &mut Docs::default());
         let paths: Vec<_> = file
             .source_code_info
             .unwrap()

@@ -3,11 +3,13 @@
 //! prost-build changes comments, also the text of code in them. It is given [placeholders](Docs) in their place.
 
 mod complete;
+mod deprecated;
 mod disabled;
 mod escape;
 mod markdown;
 mod table;
 
 pub(crate) use complete::complete;
+pub(crate) use deprecated::Deprecated;
 pub(crate) use disabled::Disabled;
 pub(crate) use table::Docs;

@@ -3,23 +3,34 @@
 /// The documentation of all elements of a run. Generated code has placeholders for it until it is filled in.
 #[derive(Debug, Default)]
 pub(crate) struct Docs {
-    texts: Vec<Vec<String>>,
+    texts: Vec<Text>,
+}
+
+/// What takes the place of a placeholder.
+#[derive(Debug)]
+struct Text {
+    lines: Vec<String>,
+    attribute: Option<&'static str>,
 }
 
 /// What a placeholder begins with; its number follows.
 const PLACEHOLDER: &str = "gorums documentation ";
 
 impl Docs {
-    /// Keeps the lines of an element's documentation, and returns the placeholder for them.
-    pub(super) fn add(&mut self, lines: Vec<String>) -> String {
-        self.texts.push(lines);
+    /// Keeps the lines of an element's documentation and the attribute after them, and returns the placeholder for them.
+    pub(super) fn add(&mut self, lines: Vec<String>, attribute: Option<&'static str>) -> String {
+        self.texts.push(Text { lines, attribute });
         format!("{PLACEHOLDER}{}", self.texts.len() - 1)
     }
 
     /// The lines that the text is the placeholder for; none if it is something else.
     pub(crate) fn lines(&self, text: &str) -> Option<&[String]> {
-        let number: usize = text.trim().strip_prefix(PLACEHOLDER)?.parse().ok()?;
-        self.texts.get(number).map(Vec::as_slice)
+        self.text(text).map(|text| text.lines.as_slice())
+    }
+
+    fn text(&self, placeholder: &str) -> Option<&Text> {
+        let number = placeholder.trim().strip_prefix(PLACEHOLDER)?;
+        self.texts.get(number.parse::<usize>().ok()?)
     }
 
     /// The code with documentation in the place of its placeholders, each of which is a doc comment of its own.
@@ -27,8 +38,10 @@ impl Docs {
         let mut filled = String::with_capacity(code.len() * 2);
         for line in code.lines() {
             let text = line.trim_start();
-            let lines = text.strip_prefix("///").and_then(|text| self.lines(text));
-            let Some(lines) = lines else {
+            let documentation = text
+                .strip_prefix("///")
+                .and_then(|placeholder| self.text(placeholder));
+            let Some(Text { lines, attribute }) = documentation else {
                 filled.extend([line, "\n"]);
                 continue;
             };
@@ -36,6 +49,9 @@ impl Docs {
             for line in lines {
                 let space = if line.is_empty() { "" } else { " " };
                 filled.extend([margin, "///", space, line, "\n"]);
+            }
+            if let Some(attribute) = attribute {
+                filled.extend([margin, attribute, "\n"]);
             }
         }
         filled
@@ -49,10 +65,13 @@ mod tests {
     #[test]
     fn placeholders_are_filled_in_with_their_indentation() {
         let mut docs = Docs::default();
-        let first = docs.add(vec!["One.".to_owned(), String::new(), "  Two.".to_owned()]);
-        let second = docs.add(vec!["a[0]".to_owned()]);
+        let first = docs.add(
+            vec!["One.".to_owned(), String::new(), "  Two.".to_owned()],
+            Some("#[deprecated]"),
+        );
+        let second = docs.add(vec!["a[0]".to_owned()], None);
         let code = format!("/// {second}\nmod m {{\n    /// {first}\n    struct S;\n}}\n");
-        let filled = "/// a[0]\nmod m {\n    /// One.\n    ///\n    ///   Two.\n    struct S;\n}\n";
+        let filled = "/// a[0]\nmod m {\n    /// One.\n    ///\n    ///   Two.\n    #[deprecated]\n    struct S;\n}\n";
         assert_eq!(docs.fill(&code), filled);
     }
 

@@ -60,7 +60,7 @@ pub(crate) fn client(
     let tokens = CodeGenBuilder::new()
         .attributes(attributes)
         .generate_client(&Stubs::new(service), "super");
-    allow(&lints::function_names(service), tokens)
+    complete(service, &lints::of_service(service), tokens)
 }
 
 /// The module of the service's server.
@@ -91,7 +91,7 @@ pub(crate) fn server(
     } else {
         builder.generate_server(&stubs, "super")
     };
-    allow(&lints::of_server(service), tokens)
+    complete(service, &lints::of_server(service), tokens)
 }
 
 /// The names that the trait of the service cannot have in the module of its server.
@@ -143,12 +143,19 @@ fn attributes(module: &[(String, String)], structure: &[(String, String)]) -> At
     attributes
 }
 
-/// Adds the lints to those that tonic's module allows.
-fn allow(lints: &[&str], module: TokenStream) -> Result<ItemMod, syn::Error> {
+/// Adds the lints to those that tonic's module allows, and says that it is deprecated if the service is.
+fn complete(
+    service: &ServiceCode<'_>,
+    lints: &[&str],
+    module: TokenStream,
+) -> Result<ItemMod, syn::Error> {
     let mut module: ItemMod = syn::parse2(module)?;
     if !lints.is_empty() {
         let lints = lints::paths(lints);
         module.attrs.push(parse_quote!(#![allow(#(#lints),*)]));
+    }
+    if service.service.deprecated {
+        module.attrs.push(parse_quote!(#[deprecated]));
     }
     Ok(module)
 }

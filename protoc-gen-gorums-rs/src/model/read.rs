@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use prost_types::{MethodDescriptorProto, MethodOptions, ServiceDescriptorProto};
+use prost_types::{MethodDescriptorProto, MethodOptions, ServiceDescriptorProto, ServiceOptions};
 
 use super::rules::Declared;
 use super::{MessageNames, Method, Package, Service, Shape};
@@ -49,6 +49,10 @@ impl Reader {
                 full_name: file.full_name(service.name()),
                 file: file.name().to_owned(),
                 index,
+                deprecated: service
+                    .options
+                    .as_ref()
+                    .is_some_and(ServiceOptions::deprecated),
                 methods: self.methods(file, index, service, problems),
             })
             .collect()

@@ -13,6 +13,7 @@ pub(crate) struct Service {
     /// The file that declares it, and its index there.
     pub(crate) file: String,
     pub(crate) index: usize,
+    pub(crate) deprecated: bool,
     pub(crate) methods: Vec<Method>,
 }
 
