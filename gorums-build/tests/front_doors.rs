@@ -9,7 +9,7 @@ use prost::Message;
 use prost_types::FileDescriptorSet;
 
 /// Golden protos and the files that they give, with the golden files' names.
-const CASES: [(&str, &[(&str, &str)]); 21] = [
+const CASES: [(&str, &[(&str, &str)]); 22] = [
     ("one_way", &[("one_way.rs", "one_way.rs")]),
     ("aggregates", &[("aggregates.rs", "aggregates.rs")]),
     ("comments", &[("comments.rs", "comments.rs")]),
@@ -33,6 +33,7 @@ const CASES: [(&str, &[(&str, &str)]); 21] = [
     ("register", &[("register.rs", "register.rs")]),
     ("register_2017", &[("register_2017.rs", "register_2017.rs")]),
     ("relab_import", &[("relab_import.rs", "relab_import.rs")]),
+    ("std_names", &[("std_names.rs", "std_names.rs")]),
     ("storage", &[("storage.rs", "storage.rs")]),
     ("tonic_names", &[("tonic_names.rs", "tonic_names.rs")]),
     ("two_services", &[("two_services.rs", "two_services.rs")]),

@@ -18,6 +18,16 @@ use crate::problems::Problems;
 /// Where generated code finds the well-known types, which spares users a dependency.
 const WELL_KNOWN_TYPES: &str = "::gorums_runtime::prost_types";
 
+/// Types inside the functions that prost-derive writes. They hide enums of these names, unless the enums' paths have more
+/// parts.
+const DERIVED_TYPES: [&str; 5] = [
+    "Inner",
+    "KeyWrapper",
+    "MapWrapper",
+    "ScalarWrapper",
+    "ValueWrapper",
+];
+
 /// What prost-build makes of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Generated {
@@ -116,7 +126,7 @@ fn run(
         .iter()
         .filter_map(|file| {
             let text = modules.remove(&module(file.package()))?;
-            Some((file.package().to_owned(), text))
+            Some((file.package().to_owned(), unhide(text)))
         })
         .collect();
     // The generator inside `config` has the other reference.
@@ -124,6 +134,19 @@ fn run(
         text,
         services: services.take(),
     })
+}
+
+/// The text with longer paths to enums that would be hidden.
+fn unhide(mut text: String) -> String {
+    for name in DERIVED_TYPES {
+        for (start, end) in [("enumeration = \"", "\", "), ("enumeration(", ")\", ")] {
+            let hidden = format!("{start}{name}{end}");
+            if text.contains(&hidden) {
+                text = text.replace(&hidden, &format!("{start}self::{name}{end}"));
+            }
+        }
+    }
+    text
 }
 
 fn config(parameters: &Parameters) -> Config {

@@ -50,6 +50,7 @@ pinned! {
     register
     register_2017
     relab_import
+    std_names
     storage
     streaming
     tonic_names

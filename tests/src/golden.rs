@@ -29,6 +29,7 @@ golden! {
     register
     register_2017
     relab_import
+    std_names
     storage
     streaming
     tonic_names

@@ -84,11 +84,11 @@ impl Completion<'_> {
 
     /// Adds the location of the element at hand: with its comments, or else with `words`.
     fn document(&mut self, full_name: &str, words: &str) {
-        self.document_with(full_name, words, None);
+        self.document_with(full_name, words, Vec::new());
     }
 
-    /// The same, with an attribute that is to stand after the documentation.
-    fn document_with(&mut self, full_name: &str, words: &str, attribute: Option<&'static str>) {
+    /// The same, with attributes that are to stand after the documentation.
+    fn document_with(&mut self, full_name: &str, words: &str, attributes: Vec<&'static str>) {
         let known = self
             .known
             .remove(&self.path)
@@ -107,31 +107,36 @@ impl Completion<'_> {
         }
         let location = Location {
             path: self.path.clone(),
-            leading_comments: (!lines.is_empty()).then(|| self.docs.add(lines, attribute)),
+            leading_comments: (!lines.is_empty()).then(|| self.docs.add(lines, attributes)),
             ..Default::default()
         };
         self.done.push(location);
     }
 
-    /// The attribute for the message, or for a oneof of it, with these fields.
-    fn attribute<'m>(
+    /// The attributes for the message, or for a oneof of it, with these fields.
+    fn attributes<'m>(
         &self,
         message: &DescriptorProto,
         name: &str,
         fields: impl IntoIterator<Item = &'m FieldDescriptorProto>,
-    ) -> Option<&'static str> {
+    ) -> Vec<&'static str> {
         if self.deprecated.contains(&format!(".{name}")) {
-            return Some(DEPRECATED);
+            return vec![DEPRECATED];
         }
         let uses_deprecated = self.deprecated.has_field(message, fields);
-        uses_deprecated.then_some("#[allow(deprecated)]")
+        Vec::from_iter(uses_deprecated.then_some("#[allow(deprecated)]"))
     }
 
     fn message(&mut self, message: &DescriptorProto, scope: &str) {
         let name = qualified(scope, message.name());
         let words = format!("Message `{name}`.");
         let fields = message.field.iter();
-        self.document_with(&name, &words, self.attribute(message, &name, fields));
+        let mut attributes = self.attributes(message, &name, fields);
+        if message.field.iter().any(|field| field.name() == "len") {
+            // prost makes functions with the names of fields.
+            attributes.push("#[allow(clippy::len_without_is_empty)]");
+        }
+        self.document_with(&name, &words, attributes);
         for (index, field) in message.field.iter().enumerate() {
             let words = format!("Field `{}`, number {}.", field.name(), field.number());
             self.inside(tag::MESSAGE_FIELD, index, |inner| {
@@ -143,9 +148,9 @@ impl Completion<'_> {
             let number = Some(path_index(index));
             let fields = message.field.iter();
             let fields = fields.filter(|field| field.oneof_index == number);
-            let attribute = self.attribute(message, "", fields);
+            let attributes = self.attributes(message, "", fields);
             self.inside(tag::MESSAGE_ONEOF, index, |inner| {
-                inner.document_with(&qualified(&name, oneof.name()), &words, attribute);
+                inner.document_with(&qualified(&name, oneof.name()), &words, attributes);
             });
         }
         for (index, nested) in message.nested_type.iter().enumerate() {
@@ -170,7 +175,11 @@ impl Completion<'_> {
         let name = qualified(scope, item.name());
         let words = format!("Enum `{name}`.");
         let is_deprecated = self.deprecated.contains(&format!(".{name}"));
-        self.document_with(&name, &words, is_deprecated.then_some(DEPRECATED));
+        self.document_with(
+            &name,
+            &words,
+            Vec::from_iter(is_deprecated.then_some(DEPRECATED)),
+        );
         for (index, value) in item.value.iter().enumerate() {
             let words = format!("Value `{}`, number {}.", value.name(), value.number());
             self.inside(tag::ENUM_VALUE, index, |inner| {

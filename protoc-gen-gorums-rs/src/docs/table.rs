@@ -10,16 +10,16 @@ pub(crate) struct Docs {
 #[derive(Debug)]
 struct Text {
     lines: Vec<String>,
-    attribute: Option<&'static str>,
+    attributes: Vec<&'static str>,
 }
 
 /// What a placeholder begins with; its number follows.
 const PLACEHOLDER: &str = "gorums documentation ";
 
 impl Docs {
-    /// Keeps the lines of an element's documentation and the attribute after them, and returns the placeholder for them.
-    pub(super) fn add(&mut self, lines: Vec<String>, attribute: Option<&'static str>) -> String {
-        self.texts.push(Text { lines, attribute });
+    /// Keeps the lines of an element's documentation and the attributes after them, and returns the placeholder for them.
+    pub(super) fn add(&mut self, lines: Vec<String>, attributes: Vec<&'static str>) -> String {
+        self.texts.push(Text { lines, attributes });
         format!("{PLACEHOLDER}{}", self.texts.len() - 1)
     }
 
@@ -41,7 +41,7 @@ impl Docs {
             let documentation = text
                 .strip_prefix("///")
                 .and_then(|placeholder| self.text(placeholder));
-            let Some(Text { lines, attribute }) = documentation else {
+            let Some(Text { lines, attributes }) = documentation else {
                 filled.extend([line, "\n"]);
                 continue;
             };
@@ -50,7 +50,7 @@ impl Docs {
                 let space = if line.is_empty() { "" } else { " " };
                 filled.extend([margin, "///", space, line, "\n"]);
             }
-            if let Some(attribute) = attribute {
+            for attribute in attributes {
                 filled.extend([margin, attribute, "\n"]);
             }
         }
@@ -67,9 +67,9 @@ mod tests {
         let mut docs = Docs::default();
         let first = docs.add(
             vec!["One.".to_owned(), String::new(), "  Two.".to_owned()],
-            Some("#[deprecated]"),
+            vec!["#[deprecated]"],
         );
-        let second = docs.add(vec!["a[0]".to_owned()], None);
+        let second = docs.add(vec!["a[0]".to_owned()], Vec::new());
         let code = format!("/// {second}\nmod m {{\n    /// {first}\n    struct S;\n}}\n");
         let filled = "/// a[0]\nmod m {\n    /// One.\n    ///\n    ///   Two.\n    #[deprecated]\n    struct S;\n}\n";
         assert_eq!(docs.fill(&code), filled);
