@@ -1078,6 +1078,25 @@ pub mod t_client {
             req.extensions_mut().insert(GrpcMethod::new("tonic_names.T", "A"));
             self.inner.unary(req, path, codec).await
         }
+
+        pub async fn _1(
+            &mut self,
+            request: impl tonic::IntoRequest<super::M>,
+        ) -> std::result::Result<tonic::Response<super::M>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = ::gorums_runtime::codegen::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/tonic_names.T/_1");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("tonic_names.T", "_1"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 
@@ -1096,6 +1115,11 @@ pub mod t_server {
     #[async_trait]
     pub trait T_: std::marker::Send + std::marker::Sync + 'static {
         async fn a(
+            &self,
+            request: tonic::Request<super::M>,
+        ) -> std::result::Result<tonic::Response<super::M>, tonic::Status>;
+
+        async fn _1(
             &self,
             request: tonic::Request<super::M>,
         ) -> std::result::Result<tonic::Response<super::M>, tonic::Status>;
@@ -1229,6 +1253,50 @@ pub mod t_server {
                     };
                     Box::pin(fut)
                 }
+                "/tonic_names.T/_1" => {
+                    #[allow(non_camel_case_types)]
+                    struct _1Svc<T: T_>(pub Arc<T>);
+
+                    impl<T: T_> tonic::server::UnaryService<super::M> for _1Svc<T> {
+                        type Response = super::M;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::M>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as T_>::_1(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = _1Svc(inner);
+                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -1286,6 +1354,9 @@ pub mod t_gorums {
     pub trait TQuorumSpec: Send + Sync + 'static {
         /// Decides [`TConfiguration::a`].
         fn a_qf(&self, replies: &mut Replies<super::M>) -> Option<super::M>;
+
+        /// Decides [`TConfiguration::_1`].
+        fn _1_qf(&self, replies: &mut Replies<super::M>) -> Option<super::M>;
     }
 
     /// The service `tonic_names.T` on a configuration of nodes.
@@ -1352,6 +1423,11 @@ pub mod t_gorums {
         pub fn a(&self, request: super::M) -> QuorumCall<methods::A, Q> {
             QuorumCall::new(&self.caller, request)
         }
+
+        /// Calls `tonic_names.T/_1` on every node; [`TQuorumSpec::_1_qf`] decides.
+        pub fn _1(&self, request: super::M) -> QuorumCall<methods::_1, Q> {
+            QuorumCall::new(&self.caller, request)
+        }
     }
 
     /// The service `tonic_names.T` on one node.
@@ -1401,6 +1477,12 @@ pub mod t_gorums {
             &self,
             request: super::M,
         ) -> impl Future<Output = Result<super::M, QuorumCallError>> + Send;
+
+        /// Makes the call [`TConfiguration::_1`].
+        fn _1(
+            &self,
+            request: super::M,
+        ) -> impl Future<Output = Result<super::M, QuorumCallError>> + Send;
     }
 
     impl<Q: TQuorumSpec> TCalls for TConfiguration<Q> {
@@ -1409,6 +1491,13 @@ pub mod t_gorums {
             request: super::M,
         ) -> impl Future<Output = Result<super::M, QuorumCallError>> + Send {
             Self::a(self, request).into_future()
+        }
+
+        fn _1(
+            &self,
+            request: super::M,
+        ) -> impl Future<Output = Result<super::M, QuorumCallError>> + Send {
+            Self::_1(self, request).into_future()
         }
     }
 
@@ -1419,6 +1508,13 @@ pub mod t_gorums {
     pub trait TReplica: Send + Sync + 'static {
         /// Handles `tonic_names.T/A`.
         fn a(
+            &self,
+            ctx: &Context,
+            request: super::M,
+        ) -> impl Future<Output = Result<super::M, Status>> + Send;
+
+        /// Handles `tonic_names.T/_1`.
+        fn _1(
             &self,
             ctx: &Context,
             request: super::M,
@@ -1442,6 +1538,12 @@ pub mod t_gorums {
                         TReplica::a(&*replica, &ctx, request).await
                     },
                 )
+                .unary(
+                    methods::_1,
+                    |replica, ctx, request| async move {
+                        TReplica::_1(&*replica, &ctx, request).await
+                    },
+                )
         }
     }
 
@@ -1453,6 +1555,10 @@ pub mod t_gorums {
         /// `tonic_names.T/A`
         #[derive(Clone, Copy, Debug)]
         pub struct A;
+
+        /// `tonic_names.T/_1`
+        #[derive(Clone, Copy, Debug)]
+        pub struct _1;
     }
 
     impl Method for methods::A {
@@ -1474,6 +1580,28 @@ pub mod t_gorums {
             replies: &mut Replies<super::M>,
         ) -> Option<super::M> {
             spec.a_qf(replies)
+        }
+    }
+
+    impl Method for methods::_1 {
+        type Request = super::M;
+        type Reply = super::M;
+        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
+            "tonic_names.T",
+            "_1",
+            "/tonic_names.T/_1",
+        );
+    }
+
+    impl<Q: TQuorumSpec> Decide<Q> for methods::_1 {
+        type Output = super::M;
+
+        fn decide(
+            spec: &Q,
+            _request: &super::M,
+            replies: &mut Replies<super::M>,
+        ) -> Option<super::M> {
+            spec._1_qf(replies)
         }
     }
 }

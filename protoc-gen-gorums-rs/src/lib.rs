@@ -22,6 +22,7 @@ mod descriptor;
 mod docs;
 mod emit;
 mod generate;
+mod groups;
 mod lower;
 mod messages;
 mod model;

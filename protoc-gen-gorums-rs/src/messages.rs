@@ -11,6 +11,7 @@ use prost_types::{DescriptorProto, FileDescriptorProto};
 
 use crate::descriptor::qualified;
 use crate::docs::Docs;
+use crate::groups;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::problems::Problems;
@@ -106,6 +107,10 @@ fn run(
     config.service_generator(Box::new(Collector {
         services: Rc::clone(&services),
     }));
+
+    for path in groups::recursive(wanted.iter().chain(others)) {
+        config.boxed(path);
+    }
 
     // prost-build only uses modules to group its output, which is by package here. It needs the other
     // files to know which messages contain themselves.

@@ -37,7 +37,7 @@ pub(crate) fn enum_value(item: &str, value: &str, retain_prefix: bool) -> String
 
 /// The name of a method's quorum function.
 pub(crate) fn quorum_function(method: &str) -> String {
-    format!("{}_qf", method.to_snake_case())
+    escape_keyword(format!("{}_qf", method.to_snake_case()))
 }
 
 /// Whether no Rust name can be made of a name: without a letter or digit, none is left of it. protoc lets
@@ -119,7 +119,8 @@ mod tests {
     }
 
     #[test]
-    fn quorum_functions_need_no_keyword_escape() {
+    fn quorum_functions_are_no_keywords_and_begin_with_no_digit() {
+        assert_eq!(quorum_function("_1"), "_1_qf");
         assert_eq!(quorum_function("Type"), "type_qf");
         assert_eq!(quorum_function("self"), "self_qf");
     }
