@@ -281,6 +281,47 @@ mod tests {
     }
 
     #[test]
+    fn names_of_types_that_are_not_generated_are_free() {
+        let files = [file("a.proto", "a", &["foo", "Foo"])];
+        assert_eq!(
+            run(&files, &Parameters::new()).unwrap_err().to_string(),
+            "a.proto: a.Foo: it is `Foo` in Rust, as is message `foo`; rename one"
+        );
+        let elsewhere = Parameters::new().extern_path(".a.foo", "::elsewhere::Foo");
+        assert!(run(&files, &elsewhere).is_ok());
+        assert!(run(&files, &Parameters::new().messages(false)).is_ok());
+    }
+
+    #[test]
+    fn modules_of_packages_that_are_not_generated_are_free() {
+        let mut outer = file("a.proto", "", &["Google", "A"]);
+        for message in &mut outer.message_type {
+            message.nested_type.push(self::message("Inner"));
+        }
+        outer.dependency.push("b.proto".to_owned());
+        let files = [
+            file("b.proto", "google.protobuf", &["M"]),
+            file("c.proto", "a.b", &["M"]),
+            outer,
+        ];
+        let clash = |module: &str, package: &str| {
+            let message = module[..1].to_uppercase() + &module[1..];
+            format!(
+                "a.proto: {message}: its Rust module `{module}` is also that of package `{package}`; rename one of them"
+            )
+        };
+        let errors = |parameters: &Parameters| {
+            run(&files, parameters).map_or_else(|problems| problems.to_string(), |_| String::new())
+        };
+        let parameters = Parameters::new();
+        assert_eq!(errors(&parameters), clash("a", "a"));
+        let parameters = parameters.extern_path(".a.b", "::elsewhere");
+        assert_eq!(errors(&parameters), "");
+        let parameters = parameters.compile_well_known_types(true);
+        assert_eq!(errors(&parameters), clash("google", "google"));
+    }
+
+    #[test]
     fn wrong_parameters_are_told_to_build_scripts_too() {
         let problems = run(&[], &Parameters::new().type_attribute(".", "no")).unwrap_err();
         assert!(
