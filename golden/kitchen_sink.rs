@@ -150,7 +150,7 @@ pub mod everything {
     }
 }
 
-/// Comments that mean something else to rustdoc: map\<string, int>, \[brackets\], <https://example.org/a_b.>
+/// Comments that mean something else to rustdoc: map\<string, int>, \[brackets\], <https://example.org/a_b>.
 ///
 /// - a list
 ///   that goes on

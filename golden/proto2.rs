@@ -28,6 +28,125 @@ pub struct Reply {
     pub packed: ::prost::alloc::vec::Vec<i32>,
 }
 
+/// Default values, which compilers of protos write in different ways.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Defaults {
+    /// Field `large`, number 1.
+    #[prost(float, optional, tag = "1", default = "-1e30")]
+    pub large: ::core::option::Option<f32>,
+    /// Field `small`, number 2.
+    #[prost(double, optional, tag = "2", default = "1e-300")]
+    pub small: ::core::option::Option<f64>,
+    /// Field `rounded`, number 3.
+    #[prost(float, optional, tag = "3", default = "16777216.0")]
+    pub rounded: ::core::option::Option<f32>,
+    /// Field `beyond`, number 4.
+    #[prost(float, optional, tag = "4", default = "inf")]
+    pub beyond: ::core::option::Option<f32>,
+    /// Field `infinite`, number 5.
+    #[prost(double, optional, tag = "5", default = "-inf")]
+    pub infinite: ::core::option::Option<f64>,
+    /// Field `not_a_number`, number 6.
+    #[prost(double, optional, tag = "6", default = "nan")]
+    pub not_a_number: ::core::option::Option<f64>,
+    /// Field `whole`, number 7.
+    #[prost(double, optional, tag = "7", default = "1.0")]
+    pub whole: ::core::option::Option<f64>,
+    /// Field `raw`, number 8.
+    #[prost(
+        bytes = "vec",
+        optional,
+        tag = "8",
+        default = "b\"a\\x00\\xff\\\"\\\'\\\\\\n\\x7f\""
+    )]
+    pub raw: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
+    /// Field `text`, number 9.
+    #[prost(string, optional, tag = "9", default = "a\u{1}\"\'\\\n")]
+    pub text: ::core::option::Option<::prost::alloc::string::String>,
+}
+
+/// Contains itself by groups.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Grouped {
+    /// Field `outer`, number 1.
+    #[prost(group, optional, boxed, tag = "1")]
+    pub outer: ::core::option::Option<::prost::alloc::boxed::Box<grouped::Outer>>,
+    /// Field `many`, number 7.
+    #[prost(group, repeated, tag = "7")]
+    pub many: ::prost::alloc::vec::Vec<grouped::Many>,
+    /// Field `apart`, number 9.
+    #[prost(group, optional, tag = "9")]
+    pub apart: ::core::option::Option<grouped::Apart>,
+    /// Oneof `choice` of message `proto2.Grouped`.
+    #[prost(oneof = "grouped::Choice", tags = "4")]
+    pub choice: ::core::option::Option<grouped::Choice>,
+}
+
+/// Nested message and enum types in `Grouped`.
+pub mod grouped {
+    /// Message `proto2.Grouped.Outer`.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Outer {
+        /// Field `inner`, number 2.
+        #[prost(group, optional, boxed, tag = "2")]
+        pub inner: ::core::option::Option<::prost::alloc::boxed::Box<outer::Inner>>,
+    }
+
+    /// Nested message and enum types in `Outer`.
+    pub mod outer {
+        /// Message `proto2.Grouped.Outer.Inner`.
+        #[derive(Clone, PartialEq, ::prost::Message)]
+        pub struct Inner {
+            /// Field `again`, number 3.
+            #[prost(message, optional, tag = "3")]
+            pub again: ::core::option::Option<super::super::Grouped>,
+        }
+    }
+
+    /// Message `proto2.Grouped.Chosen`.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Chosen {
+        /// Field `deeper`, number 5.
+        #[prost(group, optional, boxed, tag = "5")]
+        pub deeper: ::core::option::Option<::prost::alloc::boxed::Box<chosen::Deeper>>,
+    }
+
+    /// Nested message and enum types in `Chosen`.
+    pub mod chosen {
+        /// Message `proto2.Grouped.Chosen.Deeper`.
+        #[derive(Clone, PartialEq, ::prost::Message)]
+        pub struct Deeper {
+            /// Field `again`, number 6.
+            #[prost(message, optional, tag = "6")]
+            pub again: ::core::option::Option<super::super::Grouped>,
+        }
+    }
+
+    /// Message `proto2.Grouped.Many`.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Many {
+        /// Field `again`, number 8.
+        #[prost(message, optional, tag = "8")]
+        pub again: ::core::option::Option<super::Grouped>,
+    }
+
+    /// Message `proto2.Grouped.Apart`.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Apart {
+        /// Field `x`, number 10.
+        #[prost(int32, optional, tag = "10")]
+        pub x: ::core::option::Option<i32>,
+    }
+
+    /// Oneof `choice` of message `proto2.Grouped`.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Choice {
+        /// Field `chosen`, number 4.
+        #[prost(group, tag = "4")]
+        Chosen(::prost::alloc::boxed::Box<Chosen>),
+    }
+}
+
 /// Enum `proto2.Mode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]

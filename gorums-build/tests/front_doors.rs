@@ -9,10 +9,12 @@ use prost::Message;
 use prost_types::FileDescriptorSet;
 
 /// Golden protos and the files that they give, with the golden files' names.
-const CASES: [(&str, &[(&str, &str)]); 17] = [
+const CASES: [(&str, &[(&str, &str)]); 22] = [
     ("one_way", &[("one_way.rs", "one_way.rs")]),
     ("aggregates", &[("aggregates.rs", "aggregates.rs")]),
+    ("comments", &[("comments.rs", "comments.rs")]),
     ("correctables", &[("correctables.rs", "correctables.rs")]),
+    ("deprecated", &[("deprecated.rs", "deprecated.rs")]),
     ("every_option", &[("every_option.rs", "every_option.rs")]),
     ("futures", &[("futures.rs", "futures.rs")]),
     ("guide", &[("guide.rs", "guide.rs")]),
@@ -31,8 +33,11 @@ const CASES: [(&str, &[(&str, &str)]); 17] = [
     ("register", &[("register.rs", "register.rs")]),
     ("register_2017", &[("register_2017.rs", "register_2017.rs")]),
     ("relab_import", &[("relab_import.rs", "relab_import.rs")]),
+    ("std_names", &[("std_names.rs", "std_names.rs")]),
     ("storage", &[("storage.rs", "storage.rs")]),
+    ("tonic_names", &[("tonic_names.rs", "tonic_names.rs")]),
     ("two_services", &[("two_services.rs", "two_services.rs")]),
+    ("wrappers", &[("wrappers.rs", "wrappers.rs")]),
 ];
 
 /// Files that only protoc compiles.

@@ -1,11 +1,12 @@
 //! The pipeline.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use prost_types::{FileDescriptorProto, MethodDescriptorProto};
 
+use crate::check::check;
 use crate::descriptor::{Source, Sources};
-use crate::docs::{self, Disabled};
+use crate::docs::{self, Deprecated, Disabled, Docs};
 use crate::lower::lower;
 use crate::messages;
 use crate::model::{self, Package};
@@ -47,21 +48,31 @@ fn generate_sources(
     let packages = sources.packages(parameters);
     let mut problems = Problems::default();
     let models = model::read(sources, &packages, &mut problems);
-    check_file_names(&models, &packages, parameters, &mut problems);
     let (wanted, others) = lower_all(sources, &packages, parameters, &mut problems);
+    check(
+        &models,
+        sources,
+        &packages,
+        &wanted,
+        parameters,
+        &mut problems,
+    );
     problems.into_result()?;
 
+    let mut docs = Docs::default();
+    let deprecated = Deprecated::new(sources);
     let wanted: Vec<_> = wanted
         .into_iter()
-        .map(|file| prepare(file, &models, parameters))
+        .map(|file| prepare(file, &models, parameters, &deprecated, &mut docs))
         .collect();
-    let generated = messages::generate(&wanted, &others, parameters)?;
+    let mut generated = messages::generate(&wanted, &others, parameters)?;
+    generated.document(&docs);
 
     let mut problems = Problems::default();
     let mut files = Vec::new();
     let mut included = Vec::new();
     for package in &models {
-        match output::package_file(package, &generated, parameters) {
+        match output::package_file(package, &generated, &deprecated, parameters) {
             Ok(Some(file)) => {
                 included.push((package.modules(), file.name.clone()));
                 files.push(file);
@@ -79,31 +90,6 @@ fn generate_sources(
     }
     files.sort();
     Ok(files)
-}
-
-/// Reports packages whose files have the same name.
-fn check_file_names(
-    models: &[Package],
-    packages: &BTreeMap<&str, Vec<&Source>>,
-    parameters: &Parameters,
-    problems: &mut Problems,
-) {
-    let include_file = parameters.include_file.as_ref();
-    let mut owners: HashMap<String, String> = include_file
-        .map(|name| (name.clone(), "parameter `include_file`".to_owned()))
-        .into_iter()
-        .collect();
-    for package in models {
-        let name = output::file_name(package, parameters);
-        let subject = format!("package `{}`", package.name);
-        let file = packages
-            .get(package.name.as_str())
-            .and_then(|files| files.first());
-        if let (Some(other), Some(file)) = (owners.insert(name.clone(), subject.clone()), file) {
-            let text = format!("its code goes to `{name}`, as does that of {other}; rename one");
-            problems.push(Problem::in_file(file.name(), text).about(subject));
-        }
-    }
 }
 
 /// The files to generate and the others, for prost-build.
@@ -138,6 +124,8 @@ fn prepare(
     mut file: FileDescriptorProto,
     models: &[Package],
     parameters: &Parameters,
+    deprecated: &Deprecated,
+    docs: &mut Docs,
 ) -> FileDescriptorProto {
     let name = file.name().to_owned();
     let package = models.iter().find(|package| package.name == file.package());
@@ -160,7 +148,8 @@ fn prepare(
             .collect();
         proto.method.extend(custom_types);
     }
-    docs::complete(&mut file, &Disabled::new(&parameters.disable_comments));
+    let disabled = Disabled::new(&parameters.disable_comments);
+    docs::complete(&mut file, &disabled, deprecated, docs);
     file
 }
 
@@ -289,6 +278,47 @@ mod tests {
                 .to_string()
                 .contains("as does that of parameter `include_file`")
         );
+    }
+
+    #[test]
+    fn names_of_types_that_are_not_generated_are_free() {
+        let files = [file("a.proto", "a", &["foo", "Foo"])];
+        assert_eq!(
+            run(&files, &Parameters::new()).unwrap_err().to_string(),
+            "a.proto: a.Foo: it is `Foo` in Rust, as is message `foo`; rename one"
+        );
+        let elsewhere = Parameters::new().extern_path(".a.foo", "::elsewhere::Foo");
+        assert!(run(&files, &elsewhere).is_ok());
+        assert!(run(&files, &Parameters::new().messages(false)).is_ok());
+    }
+
+    #[test]
+    fn modules_of_packages_that_are_not_generated_are_free() {
+        let mut outer = file("a.proto", "", &["Google", "A"]);
+        for message in &mut outer.message_type {
+            message.nested_type.push(self::message("Inner"));
+        }
+        outer.dependency.push("b.proto".to_owned());
+        let files = [
+            file("b.proto", "google.protobuf", &["M"]),
+            file("c.proto", "a.b", &["M"]),
+            outer,
+        ];
+        let clash = |module: &str, package: &str| {
+            let message = module[..1].to_uppercase() + &module[1..];
+            format!(
+                "a.proto: {message}: its Rust module `{module}` is also that of package `{package}`; rename one of them"
+            )
+        };
+        let errors = |parameters: &Parameters| {
+            run(&files, parameters).map_or_else(|problems| problems.to_string(), |_| String::new())
+        };
+        let parameters = Parameters::new();
+        assert_eq!(errors(&parameters), clash("a", "a"));
+        let parameters = parameters.extern_path(".a.b", "::elsewhere");
+        assert_eq!(errors(&parameters), "");
+        let parameters = parameters.compile_well_known_types(true);
+        assert_eq!(errors(&parameters), clash("google", "google"));
     }
 
     #[test]

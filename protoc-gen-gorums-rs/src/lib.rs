@@ -17,10 +17,12 @@
 //! what to do.
 #![warn(missing_docs)]
 
+mod check;
 mod descriptor;
 mod docs;
 mod emit;
 mod generate;
+mod groups;
 mod lower;
 mod messages;
 mod model;

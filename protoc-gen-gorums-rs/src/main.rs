@@ -36,7 +36,9 @@ fn after_help() -> String {
         "Usage with protoc:\n  protoc --rust-gorums_out=DIR [--rust-gorums_opt=NAME=VALUE,...] FILE.proto\n\n\
          Parameters:\n{}\n\n\
          PATH is a proto path: `.package.Message.field`, the last parts of one, or `.` for everything.\n\
-         A comma in a value is written `\\,`.",
+         A comma in a value is written `\\,`.\n\n\
+         Each package becomes one file, and a call of protoc overwrites the files of the calls before it: name all files \
+         of a package in one call, and with include_file those of all packages.",
         Parameters::help()
     )
 }

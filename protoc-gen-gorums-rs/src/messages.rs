@@ -10,12 +10,24 @@ use prost_build::{Config, Module, ServiceGenerator};
 use prost_types::{DescriptorProto, FileDescriptorProto};
 
 use crate::descriptor::qualified;
+use crate::docs::Docs;
+use crate::groups;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::problems::Problems;
 
 /// Where generated code finds the well-known types, which spares users a dependency.
 const WELL_KNOWN_TYPES: &str = "::gorums_runtime::prost_types";
+
+/// Types inside the functions that prost-derive writes. They hide enums of these names, unless the enums' paths have more
+/// parts.
+const DERIVED_TYPES: [&str; 5] = [
+    "Inner",
+    "KeyWrapper",
+    "MapWrapper",
+    "ScalarWrapper",
+    "ValueWrapper",
+];
 
 /// What prost-build makes of a run.
 #[derive(Debug, Default)]
@@ -24,6 +36,26 @@ pub(crate) struct Generated {
     pub(crate) text: HashMap<String, String>,
     /// The services with the Rust paths of their types, by full name.
     pub(crate) services: HashMap<String, prost_build::Service>,
+}
+
+impl Generated {
+    /// Fills in the documentation.
+    pub(crate) fn document(&mut self, docs: &Docs) {
+        for text in self.text.values_mut() {
+            *text = docs.fill(text);
+        }
+        let services = self.services.values_mut();
+        let comments = services.flat_map(|service| {
+            let of_methods = service.methods.iter_mut();
+            let of_methods = of_methods.map(|method| &mut method.comments);
+            [&mut service.comments].into_iter().chain(of_methods)
+        });
+        for comments in comments {
+            let placeholder = comments.leading.first();
+            let lines = placeholder.and_then(|placeholder| docs.lines(placeholder));
+            comments.leading = lines.unwrap_or_default().to_vec();
+        }
+    }
 }
 
 /// Generates the messages of the `wanted` files, which may refer to the `others`.
@@ -76,6 +108,10 @@ fn run(
         services: Rc::clone(&services),
     }));
 
+    for path in groups::recursive(wanted.iter().chain(others)) {
+        config.boxed(path);
+    }
+
     // prost-build only uses modules to group its output, which is by package here. It needs the other
     // files to know which messages contain themselves.
     let module = |package: &str| Module::from_parts([package]);
@@ -95,7 +131,7 @@ fn run(
         .iter()
         .filter_map(|file| {
             let text = modules.remove(&module(file.package()))?;
-            Some((file.package().to_owned(), text))
+            Some((file.package().to_owned(), unhide(text)))
         })
         .collect();
     // The generator inside `config` has the other reference.
@@ -103,6 +139,19 @@ fn run(
         text,
         services: services.take(),
     })
+}
+
+/// The text with longer paths to enums that would be hidden.
+fn unhide(mut text: String) -> String {
+    for name in DERIVED_TYPES {
+        for (start, end) in [("enumeration = \"", "\", "), ("enumeration(", ")\", ")] {
+            let hidden = format!("{start}{name}{end}");
+            if text.contains(&hidden) {
+                text = text.replace(&hidden, &format!("{start}self::{name}{end}"));
+            }
+        }
+    }
+    text
 }
 
 fn config(parameters: &Parameters) -> Config {

@@ -10,14 +10,34 @@ pub(crate) fn upper_camel(name: &str) -> String {
     escape_keyword(name.to_upper_camel_case())
 }
 
+/// The first part of the names of types, which may be a keyword.
+pub(crate) fn type_stem(name: &str) -> String {
+    let stem = name.to_upper_camel_case();
+    if stem.starts_with(char::is_numeric) {
+        format!("_{stem}")
+    } else {
+        stem
+    }
+}
+
 /// The name of a function, field or module.
 pub(crate) fn snake(name: &str) -> String {
     escape_keyword(name.to_snake_case())
 }
 
+/// The name of a variant of an enum: without the enum's name before it, unless that is retained.
+pub(crate) fn enum_value(item: &str, value: &str, retain_prefix: bool) -> String {
+    let name = upper_camel(value);
+    let stripped = name.strip_prefix(&upper_camel(item));
+    match stripped.filter(|rest| rest.starts_with(char::is_uppercase)) {
+        Some(rest) if !retain_prefix => escape_keyword(rest.to_owned()),
+        _ => name,
+    }
+}
+
 /// The name of a method's quorum function.
 pub(crate) fn quorum_function(method: &str) -> String {
-    format!("{}_qf", method.to_snake_case())
+    escape_keyword(format!("{}_qf", method.to_snake_case()))
 }
 
 /// Whether no Rust name can be made of a name: without a letter or digit, none is left of it. protoc lets
@@ -85,6 +105,8 @@ mod tests {
         assert_eq!(snake("Self"), "self_");
         assert_eq!(upper_camel("self"), "Self_");
         assert_eq!(upper_camel("type"), "Type");
+        assert_eq!(type_stem("self"), "Self");
+        assert_eq!(type_stem("_1st"), "_1st");
         assert_eq!(snake("_1st"), "_1st");
     }
 
@@ -97,7 +119,8 @@ mod tests {
     }
 
     #[test]
-    fn quorum_functions_need_no_keyword_escape() {
+    fn quorum_functions_are_no_keywords_and_begin_with_no_digit() {
+        assert_eq!(quorum_function("_1"), "_1_qf");
         assert_eq!(quorum_function("Type"), "type_qf");
         assert_eq!(quorum_function("self"), "self_qf");
     }
@@ -108,7 +131,7 @@ mod tests {
             ("Service", "service"),
             ("ThatHasALongName", "that_has_a_long_name"),
             ("KVStore", "k_v_store"),
-            ("Self_", "self_"),
+            ("Self", "self"),
         ] {
             assert_eq!(module_stem(service), stem);
         }

@@ -25,6 +25,7 @@ fn help_tells_of_every_parameter_and_of_the_command() {
         "server",
         "extern_path",
         "include_file",
+        "name all files of a package in one call",
     ] {
         assert!(help.contains(word), "{word} is missing: {help}");
     }

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::fs;
+
 use expect_test::expect_file;
 
 use support::{generate, golden};
@@ -33,7 +35,9 @@ macro_rules! pinned {
 
 pinned! {
     aggregates
+    comments
     correctables
+    deprecated
     edition_2023
     edition_2024
     every_option
@@ -48,9 +52,12 @@ pinned! {
     register
     register_2017
     relab_import
+    std_names
     storage
     streaming
+    tonic_names
     two_services
+    wrappers
 }
 
 #[test]
@@ -87,7 +94,7 @@ fn the_order_of_the_files_does_not_matter() {
 #[test]
 fn every_option_has_each_option_that_there_is() {
     let path = golden().join("every_option.proto");
-    let proto = std::fs::read_to_string(path).expect("a golden proto");
+    let proto = fs::read_to_string(path).expect("a golden proto");
     let declared = protoc_gen_gorums_rs::GORUMS_PROTO.lines();
     let declared = declared.filter_map(|line| {
         let of_bool = line.strip_prefix("  bool ");
@@ -101,4 +108,24 @@ fn every_option_has_each_option_that_there_is() {
         options += 1;
     }
     assert!(options > 10, "there are {options}");
+}
+
+#[test]
+fn control_characters_and_changes_of_direction_are_left_out_of_comments() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let comment = "// One\rtwo\u{b}three \u{1} \u{202e}four\u{2069} five \u{7f}.";
+    let proto = format!(
+        "syntax = \"proto3\";\npackage odd;\n{comment}\nmessage M {{\n  {comment}\n  int32 x = 1;\n}}\n\
+         {comment}\nservice S {{\n  {comment}\n  rpc Get(M) returns (M);\n}}\n"
+    );
+    fs::write(directory.path().join("odd.proto"), proto).expect("a writable directory");
+    let files = generate(directory.path(), &["odd.proto"], "").expect("a good proto");
+    let code = &files["odd.rs"];
+    syn::parse_file(code).expect("Rust code");
+    assert!(
+        code.contains("/// One two three   four five  .\n"),
+        "{code}"
+    );
+    let is_odd = |c: char| (c.is_control() && c != '\n') || "\u{202e}\u{2069}".contains(c);
+    assert!(!code.contains(is_odd), "{code}");
 }

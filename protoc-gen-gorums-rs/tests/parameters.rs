@@ -80,6 +80,35 @@ fn an_include_file_has_the_modules_of_all_packages() {
     let inner = tree.find("pub mod types").expect("the inner module");
     assert!(module < inner);
     assert!(tree.contains(r#"include!("imports.types.rs")"#));
+    let first_line = tree.lines().next();
+    let warns = first_line.is_some_and(|line| line.contains("the packages of that call only"));
+    assert!(warns, "{tree}");
+}
+
+#[test]
+fn an_include_file_without_a_package_that_others_need_is_refused() {
+    let error = generate(&golden(), &["imports.proto"], "include_file=mod.rs").expect_err("half");
+    assert!(
+        error.contains("imports.proto:8: package `imports.types` is not among those to generate"),
+        "{error}"
+    );
+    let elsewhere = "include_file=mod.rs,extern_path=.imports.types=::types_crate";
+    generate(&golden(), &["imports.proto"], elsewhere).expect("the package is elsewhere");
+    generate(&golden(), &["kitchen_sink.proto"], "include_file=mod.rs").expect("prost-types");
+}
+
+#[test]
+fn well_known_types_are_generated_as_far_as_they_are_imported() {
+    let parameter = "compile_well_known_types=true,include_file=mod.rs";
+    let files = generate(&golden(), &["kitchen_sink.proto"], parameter).expect("a good proto");
+    assert_eq!(
+        files.keys().collect::<Vec<_>>(),
+        ["google.protobuf.rs", "kitchen_sink.rs", "mod.rs"]
+    );
+    let types = &files["google.protobuf.rs"];
+    assert!(types.contains("pub struct Timestamp"), "{types}");
+    assert!(!types.contains("pub struct FileDescriptorProto"), "{types}");
+    assert!(files["kitchen_sink.rs"].contains("super::google::protobuf::Timestamp"));
 }
 
 #[test]

@@ -11,7 +11,9 @@ macro_rules! golden {
 
 golden! {
     aggregates
+    comments
     correctables
+    deprecated
     edition_2023
     edition_2024
     every_option
@@ -27,9 +29,12 @@ golden! {
     register
     register_2017
     relab_import
+    std_names
     storage
     streaming
+    tonic_names
     two_services
+    wrappers
 }
 
 /// Generated from `golden/imports.proto`.

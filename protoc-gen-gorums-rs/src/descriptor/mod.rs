@@ -12,6 +12,8 @@ pub use sources::split_descriptor_set;
 
 /// Numbers of fields in the descriptor messages, of which the paths of source locations are made.
 pub(crate) mod tag {
+    pub(crate) const FILE_PACKAGE: i32 = 2;
+    pub(crate) const FILE_DEPENDENCY: i32 = 3;
     pub(crate) const FILE_MESSAGE: i32 = 4;
     pub(crate) const FILE_ENUM: i32 = 5;
     pub(crate) const FILE_SERVICE: i32 = 6;

@@ -43,7 +43,8 @@ impl Source {
             .about(subject)
     }
 
-    fn line(&self, path: &[i32]) -> Option<u32> {
+    /// The line of what is at this path in the descriptor.
+    pub(crate) fn line(&self, path: &[i32]) -> Option<u32> {
         let info = self.proto.source_code_info.as_ref()?;
         let location = info
             .location

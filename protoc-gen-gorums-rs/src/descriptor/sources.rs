@@ -1,6 +1,6 @@
 //! The files of a run.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{Source, mirror};
 use crate::parameters::Parameters;
@@ -60,6 +60,8 @@ impl Sources {
 
     /// The packages to generate, by name, each with all its files: a package is one Rust module, so
     /// half of it would not compile. The files are sorted by name.
+    ///
+    /// When the well-known types are to be compiled, those that the packages import are.
     pub(crate) fn packages(&self, parameters: &Parameters) -> BTreeMap<&str, Vec<&Source>> {
         let mut packages = BTreeMap::<&str, Vec<&Source>>::new();
         let wanted: HashSet<&str> = self
@@ -67,16 +69,18 @@ impl Sources {
             .iter()
             .filter(|file| self.to_generate.contains(file.name()))
             .map(Source::package)
-            .filter(|package| match *package {
-                "gorums" => false,
-                "google.protobuf" => parameters.compiles_well_known_types(),
-                _ => true,
-            })
+            .filter(|package| !["gorums", WELL_KNOWN].contains(package))
             .collect();
-        for file in &self.files {
-            if wanted.contains(file.package()) {
-                packages.entry(file.package()).or_default().push(file);
-            }
+        let mut files: Vec<&Source> = self
+            .files
+            .iter()
+            .filter(|file| wanted.contains(file.package()))
+            .collect();
+        if parameters.compiles_well_known_types() {
+            files.extend(self.well_known(&files));
+        }
+        for file in files {
+            packages.entry(file.package()).or_default().push(file);
         }
         // The order of imports depends on who made the descriptors; the code should not.
         for files in packages.values_mut() {
@@ -84,7 +88,43 @@ impl Sources {
         }
         packages
     }
+
+    /// The files of well-known types that belong to the `files`: those that they import, and those to generate. What
+    /// only `gorums.proto` imports does not belong to them.
+    fn well_known(&self, files: &[&Source]) -> Vec<&Source> {
+        let options = self.files.iter().filter(|file| file.package() == "gorums");
+        let imported = self.imported(files.iter().copied());
+        let by_options = self.imported(options);
+        let belongs = |name: &str| {
+            imported.contains(name) || self.to_generate.contains(name) && !by_options.contains(name)
+        };
+        let all = self.files.iter();
+        all.filter(|file| file.package() == WELL_KNOWN && belongs(file.name()))
+            .collect()
+    }
+
+    /// The names of all files that the files import, not those that `gorums.proto` imports for them.
+    fn imported<'a>(&'a self, files: impl Iterator<Item = &'a Source>) -> HashSet<&'a str> {
+        let by_name: HashMap<&str, &Source> =
+            self.files.iter().map(|file| (file.name(), file)).collect();
+        let mut imported = HashSet::new();
+        let mut open: Vec<&Source> = files.collect();
+        while let Some(file) = open.pop() {
+            for name in &file.proto.dependency {
+                let Some(import) = by_name.get(name.as_str()) else {
+                    continue;
+                };
+                if import.package() != "gorums" && imported.insert(import.name()) {
+                    open.push(import);
+                }
+            }
+        }
+        imported
+    }
 }
+
+/// The package of the well-known types.
+const WELL_KNOWN: &str = "google.protobuf";
 
 /// Takes an encoded `google.protobuf.FileDescriptorSet` apart into the descriptors of its files, which
 /// is what [`generate`](crate::generate) takes.
@@ -135,6 +175,39 @@ mod tests {
         assert!(sources.packages(&Parameters::new()).is_empty());
         let parameters = Parameters::new().compile_well_known_types(true);
         assert_eq!(sources.packages(&parameters).len(), 1);
+    }
+
+    #[test]
+    fn well_known_types_are_generated_with_those_that_import_them() {
+        let file = |name: &str, package: &str, imports: &[&str]| {
+            FileDescriptorProto {
+                name: Some(name.into()),
+                package: Some(package.into()),
+                dependency: imports.iter().map(|name| (*name).to_owned()).collect(),
+                ..Default::default()
+            }
+            .encode_to_vec()
+        };
+        let files = [
+            file("any.proto", "google.protobuf", &[]),
+            file("type.proto", "google.protobuf", &["any.proto"]),
+            file("descriptor.proto", "google.protobuf", &[]),
+            file("other.proto", "google.protobuf", &[]),
+            file("gorums.proto", "gorums", &["descriptor.proto"]),
+            file("a.proto", "a", &["type.proto", "gorums.proto"]),
+        ];
+        let parameters = Parameters::new().compile_well_known_types(true);
+        let names = |wanted: &[&str]| {
+            let wanted: Vec<_> = wanted.iter().map(|name| (*name).to_owned()).collect();
+            let sources = Sources::decode(&files, &wanted).unwrap();
+            let packages = sources.packages(&parameters);
+            let files = packages.get("google.protobuf").into_iter().flatten();
+            files.map(|file| file.name().to_owned()).collect::<Vec<_>>()
+        };
+        let imported = ["any.proto", "type.proto"];
+        assert_eq!(names(&["a.proto"]), imported);
+        assert_eq!(names(&["a.proto", "descriptor.proto"]), imported);
+        assert_eq!(names(&["other.proto"]), ["other.proto"]);
     }
 
     #[test]

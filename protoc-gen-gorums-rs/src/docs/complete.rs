@@ -6,16 +6,22 @@ use std::collections::HashMap;
 
 use prost_types::source_code_info::Location;
 use prost_types::{
-    DescriptorProto, EnumDescriptorProto, FileDescriptorProto, MessageOptions, SourceCodeInfo,
+    DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
+    MessageOptions, SourceCodeInfo,
 };
 
-use super::{Disabled, markdown};
+use super::{Deprecated, Disabled, Docs, markdown};
 use crate::descriptor::{path_index, qualified, tag};
 
-/// Gives every element of the file a location, and every item of Rust code a comment.
+/// Gives every element of the file a location, and every item of Rust code a placeholder for its comment in `docs`.
 ///
 /// Services and methods keep no comment when they have none: their code has better words of its own.
-pub(crate) fn complete(file: &mut FileDescriptorProto, disabled: &Disabled<'_>) {
+pub(crate) fn complete(
+    file: &mut FileDescriptorProto,
+    disabled: &Disabled<'_>,
+    deprecated: &Deprecated,
+    docs: &mut Docs,
+) {
     let info = file.source_code_info.take().unwrap_or_default();
     let known = info
         .location
@@ -25,6 +31,8 @@ pub(crate) fn complete(file: &mut FileDescriptorProto, disabled: &Disabled<'_>) 
     let mut completion = Completion {
         known,
         disabled,
+        deprecated,
+        docs,
         path: Vec::new(),
         done: Vec::new(),
     };
@@ -56,9 +64,13 @@ pub(crate) fn complete(file: &mut FileDescriptorProto, disabled: &Disabled<'_>) 
     });
 }
 
+const DEPRECATED: &str = "#[deprecated]";
+
 struct Completion<'a> {
     known: HashMap<Vec<i32>, Location>,
     disabled: &'a Disabled<'a>,
+    deprecated: &'a Deprecated,
+    docs: &'a mut Docs,
     path: Vec<i32>,
     done: Vec<Location>,
 }
@@ -72,32 +84,59 @@ impl Completion<'_> {
 
     /// Adds the location of the element at hand: with its comments, or else with `words`.
     fn document(&mut self, full_name: &str, words: &str) {
+        self.document_with(full_name, words, Vec::new());
+    }
+
+    /// The same, with attributes that are to stand after the documentation.
+    fn document_with(&mut self, full_name: &str, words: &str, attributes: Vec<&'static str>) {
         let known = self
             .known
             .remove(&self.path)
             .filter(|_| !self.disabled.matches(full_name));
-        let clean = |comment: Option<String>| {
-            comment
-                .map(|comment| markdown::clean(&comment))
-                .filter(|comment| !comment.is_empty())
-        };
-        let mut location = Location {
+        let comments = known.map(|known| [known.leading_comments, known.trailing_comments]);
+        let mut lines = Vec::new();
+        for comment in comments.into_iter().flatten().flatten() {
+            let comment = markdown::clean(&comment);
+            if !lines.is_empty() && !comment.is_empty() {
+                lines.push(String::new());
+            }
+            lines.extend(comment);
+        }
+        if lines.is_empty() && !words.is_empty() {
+            lines.push(words.to_owned());
+        }
+        let location = Location {
             path: self.path.clone(),
+            leading_comments: (!lines.is_empty()).then(|| self.docs.add(lines, attributes)),
             ..Default::default()
         };
-        if let Some(known) = known {
-            location.leading_comments = clean(known.leading_comments);
-            location.trailing_comments = clean(known.trailing_comments);
-        }
-        if location.leading_comments.is_none() && location.trailing_comments.is_none() {
-            location.leading_comments = (!words.is_empty()).then(|| words.to_owned());
-        }
         self.done.push(location);
+    }
+
+    /// The attributes for the message, or for a oneof of it, with these fields.
+    fn attributes<'m>(
+        &self,
+        message: &DescriptorProto,
+        name: &str,
+        fields: impl IntoIterator<Item = &'m FieldDescriptorProto>,
+    ) -> Vec<&'static str> {
+        if self.deprecated.contains(&format!(".{name}")) {
+            return vec![DEPRECATED];
+        }
+        let uses_deprecated = self.deprecated.has_field(message, fields);
+        Vec::from_iter(uses_deprecated.then_some("#[allow(deprecated)]"))
     }
 
     fn message(&mut self, message: &DescriptorProto, scope: &str) {
         let name = qualified(scope, message.name());
-        self.document(&name, &format!("Message `{name}`."));
+        let words = format!("Message `{name}`.");
+        let fields = message.field.iter();
+        let mut attributes = self.attributes(message, &name, fields);
+        if message.field.iter().any(|field| field.name() == "len") {
+            // prost makes functions with the names of fields.
+            attributes.push("#[allow(clippy::len_without_is_empty)]");
+        }
+        self.document_with(&name, &words, attributes);
         for (index, field) in message.field.iter().enumerate() {
             let words = format!("Field `{}`, number {}.", field.name(), field.number());
             self.inside(tag::MESSAGE_FIELD, index, |inner| {
@@ -106,8 +145,12 @@ impl Completion<'_> {
         }
         for (index, oneof) in message.oneof_decl.iter().enumerate() {
             let words = format!("Oneof `{}` of message `{name}`.", oneof.name());
+            let number = Some(path_index(index));
+            let fields = message.field.iter();
+            let fields = fields.filter(|field| field.oneof_index == number);
+            let attributes = self.attributes(message, "", fields);
             self.inside(tag::MESSAGE_ONEOF, index, |inner| {
-                inner.document(&qualified(&name, oneof.name()), &words);
+                inner.document_with(&qualified(&name, oneof.name()), &words, attributes);
             });
         }
         for (index, nested) in message.nested_type.iter().enumerate() {
@@ -130,7 +173,13 @@ impl Completion<'_> {
 
     fn enumeration(&mut self, item: &EnumDescriptorProto, scope: &str) {
         let name = qualified(scope, item.name());
-        self.document(&name, &format!("Enum `{name}`."));
+        let words = format!("Enum `{name}`.");
+        let is_deprecated = self.deprecated.contains(&format!(".{name}"));
+        self.document_with(
+            &name,
+            &words,
+            Vec::from_iter(is_deprecated.then_some(DEPRECATED)),
+        );
         for (index, value) in item.value.iter().enumerate() {
             let words = format!("Value `{}`, number {}.", value.name(), value.number());
             self.inside(tag::ENUM_VALUE, index, |inner| {
@@ -143,7 +192,6 @@ impl Completion<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use prost_types::FieldDescriptorProto;
 
     fn file(locations: &[(&[i32], &str)]) -> FileDescriptorProto {
         let field = FieldDescriptorProto {
@@ -172,11 +220,14 @@ mod tests {
     }
 
     fn comments(mut file: FileDescriptorProto, disabled: &[String]) -> Vec<String> {
-        complete(&mut file, &Disabled::new(disabled));
+        let mut docs = Docs::default();
+        let none = Deprecated::default();
+        complete(&mut file, &Disabled::new(disabled), &none, &mut docs);
         let info = file.source_code_info.unwrap();
         info.location
             .into_iter()
             .filter_map(|location| location.leading_comments)
+            .map(|placeholder| docs.lines(&placeholder).unwrap().join("\n"))
             .collect()
     }
 
@@ -206,7 +257,8 @@ mod tests {
     fn every_element_has_one_location_even_without_source_information() {
         let mut file = file(&[]);
         file.source_code_info = None;
-        complete(&mut file, &Disabled::new(&[]));
+        let (disabled, deprecated) = (Disabled::new(&[]), Deprecated::default());
+        complete(&mut file, &disabled, &deprecated, &mut Docs::default());
         let paths: Vec<_> = file
             .source_code_info
             .unwrap()

@@ -1,11 +1,11 @@
 //! Escapes what an author did not mean as markup.
 
-/// The line of prose without HTML and without links to Rust items.
+/// The prose without HTML and without links to Rust items, and with angle brackets around bare URLs.
 ///
-/// Code, what is escaped already and links to URLs stay. prost-build will put URLs in angle brackets.
-pub(super) fn escape(line: &str) -> String {
-    let mut escaped = String::with_capacity(line.len());
-    let mut rest = line;
+/// Code, what is escaped already and links to URLs stay.
+pub(super) fn escape(prose: &str) -> String {
+    let mut escaped = String::with_capacity(prose.len());
+    let mut rest = prose;
     while let Some(letter) = rest.chars().next() {
         let kept = match letter {
             '\\' => rest.chars().take(2).map(char::len_utf8).sum(),
@@ -16,12 +16,14 @@ pub(super) fn escape(line: &str) -> String {
         };
         if kept > 0 {
             let (kept, after) = rest.split_at(kept);
-            let is_url = letter == '<';
-            escaped.push_str(if is_url {
-                kept.trim_matches(['<', '>'])
-            } else {
-                kept
-            });
+            escaped.push_str(kept);
+            rest = after;
+            continue;
+        }
+        let url = bare_url(rest);
+        if url > 0 && !escaped.ends_with(char::is_alphanumeric) {
+            let (url, after) = rest.split_at(url);
+            escaped.extend(["<", url, ">"]);
             rest = after;
             continue;
         }
@@ -43,19 +45,40 @@ fn is_markup(letter: char, after: &str) -> bool {
     }
 }
 
-/// The length of the code span that begins the text, or 0.
+/// The length of the code span that begins the text, or of its marks when nothing ends it.
 fn code_span(text: &str) -> usize {
-    let marks = text.len() - text.trim_start_matches('`').len();
-    let (mark, inside) = text.split_at(marks);
-    inside.find(mark).map_or(0, |end| end + 2 * marks)
+    let count = |text: &str| text.len() - text.trim_start_matches('`').len();
+    let marks = count(text);
+    let mut end = marks;
+    while let Some(next) = text[end..].find('`') {
+        end += next;
+        let others = count(&text[end..]);
+        end += others;
+        if others == marks {
+            return end;
+        }
+    }
+    marks
+}
+
+/// The length of the URL that begins the text, without punctuation after it, or 0.
+fn bare_url(text: &str) -> usize {
+    if !is_url(text) {
+        return 0;
+    }
+    let is_end = |c: char| c.is_whitespace() || "()<>\"`\\".contains(c);
+    let url = text.split(is_end).next().unwrap_or_default();
+    let is_after = |c: char| ".,;:!?'*_~|".contains(c) || (c == ']' && !url.contains('['));
+    let url = url.trim_end_matches(is_after);
+    if is_url(url) { url.len() } else { 0 }
 }
 
 /// The length of the `[text](https://...)` that begins the text, or 0.
 fn url_link(text: &str) -> usize {
     let Some(end) = text.find(')') else { return 0 };
     let link = &text[..=end];
-    match link[1..].split_once("](") {
-        Some((name, target)) if !name.contains(['[', ']']) && is_url(target) => link.len(),
+    match link[1..end].split_once("](") {
+        Some((name, target)) if !name.contains(['[', ']']) && is_whole_url(target) => link.len(),
         _ => 0,
     }
 }
@@ -63,13 +86,20 @@ fn url_link(text: &str) -> usize {
 /// The length of the `<https://...>` that begins the text, or 0.
 fn bracketed_url(text: &str) -> usize {
     match text.find('>') {
-        Some(end) if is_url(&text[1..end]) && !text[..end].contains(' ') => end + 1,
+        Some(end) if is_url(&text[1..end]) && !text[..end].contains(char::is_whitespace) => end + 1,
         _ => 0,
     }
 }
 
+fn is_whole_url(text: &str) -> bool {
+    is_url(text) && bare_url(text) == text.len()
+}
+
 fn is_url(text: &str) -> bool {
-    text.starts_with("http://") || text.starts_with("https://")
+    let rest = text
+        .strip_prefix("http://")
+        .or_else(|| text.strip_prefix("https://"));
+    rest.is_some_and(|rest| rest.starts_with(char::is_alphanumeric))
 }
 
 #[cfg(test)]
@@ -82,7 +112,7 @@ mod tests {
             escape("map<string, int> and 1 < 2"),
             "map\\<string, int> and 1 < 2"
         );
-        assert_eq!(escape("see <https://a.b/c>."), "see https://a.b/c.");
+        assert_eq!(escape("see <https://a.b/c>."), "see <https://a.b/c>.");
     }
 
     #[test]
@@ -101,8 +131,24 @@ mod tests {
     }
 
     #[test]
-    fn a_lone_mark_begins_no_code() {
+    fn code_ends_with_as_many_marks_as_it_begins_with() {
         assert_eq!(escape("` <a>"), "` \\<a>");
+        assert_eq!(escape("`a``<b>`[c]"), "`a``<b>`\\[c\\]");
+        assert_eq!(escape("`` `<a>"), "`` `\\<a>");
+        assert_eq!(escape("`a\n<b>`"), "`a\n<b>`");
+    }
+
+    #[test]
+    fn bare_urls_are_links_without_the_punctuation_after_them() {
+        assert_eq!(
+            escape("See https://a.b/c_d, (http://e)."),
+            "See <https://a.b/c_d>, (<http://e>)."
+        );
+        assert_eq!(
+            escape("`https://a.b`, https://!"),
+            "`https://a.b`, https://!"
+        );
+        assert_eq!(escape("xhttps://a.b"), "xhttps://a.b");
     }
 
     #[test]

@@ -1,202 +1,254 @@
 //! Makes a proto's comments into documentation that rustdoc and clippy accept.
 //!
 //! Authors of protos do not write for rustdoc: what they indent would be compiled as a doctest, and what
-//! they put in brackets would be taken for HTML or for links.
+//! they put in brackets would be taken for HTML or for links. The text of code stays as it is, whatever its language.
 
 use super::escape::escape;
 
-/// The comment without what rustdoc would misunderstand. prost-build puts a space before each line.
-pub(super) fn clean(comment: &str) -> String {
+/// The comment's lines without what rustdoc would misunderstand.
+pub(super) fn clean(comment: &str) -> Vec<String> {
     let mut cleaner = Cleaner::default();
     for line in comment.lines() {
-        cleaner.line(line.strip_prefix(' ').unwrap_or(line).trim_end());
+        let line = printable(line);
+        cleaner.line(line.strip_prefix(' ').unwrap_or(&line).trim_end());
     }
     cleaner.finish()
+}
+
+/// The line without control characters, which rustc does not accept in comments, and without characters that change the
+/// direction of the text, which it denies. Tabs, which clippy denies, become spaces.
+fn printable(line: &str) -> String {
+    let mut printable = String::with_capacity(line.len());
+    for letter in line.chars() {
+        match letter {
+            '\t' => printable.push_str("    "),
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
+            letter if letter.is_control() => printable.push(' '),
+            letter => printable.push(letter),
+        }
+    }
+    printable
 }
 
 #[derive(Default)]
 struct Cleaner {
     lines: Vec<String>,
+    /// The columns in which the text of the open list items begins, from the outermost item on.
+    items: Vec<usize>,
     block: Block,
 }
 
 /// What the line before belongs to.
-#[derive(Clone, Copy, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 enum Block {
-    /// Nothing: it is empty, or the first one follows.
+    /// Nothing that can be continued.
     #[default]
     None,
-    Paragraph,
-    /// An item of a list, whose text begins in this column, after an empty line or not.
-    Item {
-        column: usize,
-        after_blank: bool,
-    },
-    /// Indented code, for which a fence has been opened.
-    Code,
-    /// A fenced block of the author's.
-    Fence {
-        mark: char,
-    },
+    /// A paragraph, maybe of an item, that begins with this line of the output.
+    Paragraph { start: usize },
+    /// Indented code, of which this many spaces are cut off. It begins with this line of the output.
+    Code { start: usize, indent: usize },
+    /// A fenced block that was indented so.
+    Fence { fence: String, indent: usize },
 }
 
 impl Cleaner {
     fn line(&mut self, line: &str) {
-        let line = line.replace('\t', "    ");
         let text = line.trim_start_matches(' ');
         let indent = line.len() - text.len();
-        if let Block::Fence { mark } = self.block {
-            if fence_mark(text) == Some(mark) && text.trim_matches(mark).is_empty() {
-                self.block = Block::None;
+        match &self.block {
+            Block::Fence {
+                fence,
+                indent: opened,
+            } => {
+                if indent < opened + 4 && closes(text, fence) {
+                    let fence = fence.clone();
+                    self.push(&fence);
+                    self.block = Block::None;
+                } else {
+                    let cut = indent.min(*opened);
+                    self.push(&line[cut..]);
+                }
+                return;
             }
-            self.push(&line);
-            return;
+            Block::Code { indent: cut, .. } if text.is_empty() || indent >= *cut => {
+                let cut = (*cut).min(line.len());
+                self.push(&line[cut..]);
+                return;
+            }
+            _ => {}
         }
         if text.is_empty() {
-            self.blank();
+            self.end_block();
+            self.push("");
             return;
         }
-        if let Some(column) = self.code_column()
-            && indent >= column
+        if matches!(self.block, Block::Code { .. }) {
+            self.end_block();
+        }
+        self.block_line(line, text, indent);
+    }
+
+    /// A line that is neither empty nor in a block of code.
+    fn block_line(&mut self, line: &str, text: &str, indent: usize) {
+        let depth = self.items.partition_point(|column| *column <= indent);
+        let base = depth.checked_sub(1).map_or(0, |last| self.items[last]);
+        let in_paragraph = matches!(self.block, Block::Paragraph { .. });
+        if indent >= base + 4 && !in_paragraph {
+            self.items.truncate(depth);
+            self.block = Block::Code {
+                start: self.lines.len(),
+                indent: base + 4,
+            };
+            self.push(&line[base + 4..]);
+        } else if let Some(fence) = fence(text) {
+            self.end_block();
+            self.items.truncate(depth);
+            self.open_fence(fence, indent);
+        } else if is_rule(text) || is_heading(text) {
+            self.end_block();
+            self.items.truncate(depth);
+            self.push(&escape(text));
+        } else if let Some(width) = item_width(text)
+            && !(in_paragraph && depth == self.items.len() && !begins_list(text))
         {
-            self.code(&line);
+            let (mark, item) = text.split_at(width);
+            let indent = indent + width + item.len() - item.trim_start().len();
+            self.end_block();
+            self.items.truncate(depth);
+            self.item(
+                mark,
+                item.trim_start(),
+                line.len() - text.len() - base,
+                indent,
+            );
+        } else if in_paragraph {
+            self.continue_paragraph(text);
+        } else {
+            self.items.truncate(depth);
+            self.block = Block::Paragraph {
+                start: self.lines.len(),
+            };
+            self.push(&protect(text));
+        }
+    }
+
+    fn continue_paragraph(&mut self, text: &str) {
+        match self.lines.last_mut() {
+            // At the beginning of a line it would be HTML even inside code.
+            Some(line) if text.starts_with('<') => line.extend([" ", text]),
+            _ => self.push(&protect(text)),
+        }
+    }
+
+    /// An item that is indented so inside the one around it. Its text was indented by `text_indent`.
+    fn item(&mut self, mark: &str, text: &str, indent: usize, text_indent: usize) {
+        // With more it would be code.
+        let margin = self.column() + indent.min(3);
+        let (mut marks, mut text, mut text_indent) = (mark.to_owned(), text, text_indent);
+        let start = self.lines.len();
+        self.items.push(margin + marks.len());
+        while let Some(width) = item_width(text).filter(|_| !is_rule(text)) {
+            let (mark, item) = text.split_at(width);
+            text = item.trim_start();
+            text_indent += width + item.len() - text.len();
+            marks.push_str(mark);
+            self.items.push(margin + marks.len());
+        }
+        let margin = " ".repeat(margin);
+        if let Some(fence) = fence(text) {
+            // An empty item cannot follow a paragraph.
+            self.push("");
+            let marks = match marks.trim_end() {
+                // Several of these would be a line across the page.
+                several if several.contains(' ') => several.replace(['-', '*'], "+"),
+                mark => mark.to_owned(),
+            };
+            self.lines.push(format!("{margin}{marks}"));
+            self.open_fence(fence, text_indent);
+        } else if is_heading(text) || is_rule(text) {
+            self.lines.push(format!("{margin}{marks}{}", escape(text)));
+        } else {
+            self.lines.push(format!("{margin}{marks}{}", protect(text)));
+            self.block = Block::Paragraph { start };
+        }
+    }
+
+    fn open_fence(&mut self, fence: &str, indent: usize) {
+        self.push(&format!("{fence}text"));
+        self.block = Block::Fence {
+            fence: fence.to_owned(),
+            indent,
+        };
+    }
+
+    fn end_block(&mut self) {
+        match std::mem::take(&mut self.block) {
+            Block::None | Block::Fence { .. } => {}
+            // Code and links may go on in the next line.
+            Block::Paragraph { start } => {
+                let text = escape(&self.lines.split_off(start).join("\n"));
+                self.lines.extend(text.lines().map(str::to_owned));
+            }
+            Block::Code { start, .. } => {
+                let mut after = self.lines.split_off(start);
+                let blank = after.iter().rev().take_while(|line| line.is_empty());
+                let blank = after.split_off(after.len() - blank.count());
+                let longest = after.iter().map(|line| {
+                    let code = line.trim_start();
+                    code.len() - code.trim_start_matches('`').len()
+                });
+                let fence = "`".repeat(longest.max().unwrap_or(0).max(2) + 1);
+                self.push(&format!("{fence}text"));
+                self.lines.extend(after);
+                self.push(&fence);
+                self.lines.extend(blank);
+            }
+        }
+    }
+
+    /// The column in which the text of the innermost open item begins.
+    fn column(&self) -> usize {
+        self.items.last().copied().unwrap_or(0)
+    }
+
+    /// Adds a line to what is open.
+    fn push(&mut self, text: &str) {
+        if text.is_empty() {
+            if !self.lines.is_empty() {
+                self.lines.push(String::new());
+            }
             return;
         }
-        self.end_code();
-        match (fence_mark(text), item_width(text), self.block) {
-            (Some(mark), _, _) => {
-                self.block = Block::Fence { mark };
-                self.push(&format!("{}{}", &line[..indent], fence(text, mark)));
-            }
-            (None, Some(width), _) => {
-                let indent = self.item_indent(indent);
-                self.block = Block::Item {
-                    column: indent + width,
-                    after_blank: false,
-                };
-                self.push(&format!("{}{}", " ".repeat(indent), escape(text)));
-            }
-            // What continues an item belongs in its column: clippy wants neither less nor more.
-            (
-                None,
-                None,
-                Block::Item {
-                    column,
-                    after_blank,
-                },
-            ) if !after_blank || indent > 0 => {
-                self.block = Block::Item {
-                    column,
-                    after_blank: false,
-                };
-                self.push(&format!("{}{}", " ".repeat(column), escape(text)));
-            }
-            _ => {
-                self.block = Block::Paragraph;
-                self.push(&escape(text));
-            }
-        }
+        let margin = " ".repeat(self.column());
+        self.lines.push(format!("{margin}{text}"));
     }
 
-    fn blank(&mut self) {
-        self.block = match self.block {
-            Block::Paragraph => Block::None,
-            Block::Item { column, .. } => Block::Item {
-                column,
-                after_blank: true,
-            },
-            other => other,
-        };
-        self.push("");
-    }
-
-    /// From which column on a line is code.
-    fn code_column(&self) -> Option<usize> {
-        match self.block {
-            Block::None | Block::Code => Some(4),
-            Block::Item {
-                column,
-                after_blank: true,
-            } => Some(column + 4),
-            Block::Item { .. } | Block::Paragraph | Block::Fence { .. } => None,
+    fn finish(mut self) -> Vec<String> {
+        if let Block::Fence { fence, .. } = &self.block {
+            let fence = fence.clone();
+            self.push(&fence);
         }
-    }
-
-    fn code(&mut self, line: &str) {
-        if self.block != Block::Code {
-            self.push("```text");
-            self.block = Block::Code;
-        }
-        self.push(line.get(4..).unwrap_or_default());
-    }
-
-    fn end_code(&mut self) {
-        if self.block == Block::Code {
-            let blanks = self
-                .lines
-                .iter()
-                .rev()
-                .take_while(|line| line.is_empty())
-                .count();
-            self.lines
-                .insert(self.lines.len() - blanks, "```".to_owned());
-            self.block = Block::None;
-        }
-    }
-
-    /// An item that follows other text without being inside a list must not look like code.
-    fn item_indent(&self, indent: usize) -> usize {
-        match self.block {
-            Block::Item { .. } => indent,
-            _ => indent.min(3),
-        }
-    }
-
-    fn push(&mut self, line: &str) {
-        if !line.is_empty() || !self.lines.is_empty() {
-            self.lines.push(line.to_owned());
-        }
-    }
-
-    fn finish(mut self) -> String {
-        self.end_code();
-        if let Block::Fence { mark } = self.block {
-            self.push(&mark.to_string().repeat(3));
-        }
+        self.end_block();
         while self.lines.last().is_some_and(String::is_empty) {
             self.lines.pop();
         }
-        self.lines.join("\n")
+        self.lines
     }
 }
 
-/// The letter of which the fence of a code block is made.
-fn fence_mark(text: &str) -> Option<char> {
-    ['`', '~']
-        .into_iter()
-        .find(|mark| text.starts_with(&mark.to_string().repeat(3)))
+/// The marks of the fence that the text is, if it begins a block of code.
+fn fence(text: &str) -> Option<&str> {
+    let mark = text.chars().next().filter(|c| "`~".contains(*c))?;
+    let language = text.trim_start_matches(mark);
+    let fence = &text[..text.len() - language.len()];
+    let is_fence = fence.len() >= 3 && !(mark == '`' && language.contains('`'));
+    is_fence.then_some(fence)
 }
 
-/// The beginning of a fenced block that rustdoc does not compile.
-fn fence(text: &str, mark: char) -> String {
-    let language = text.trim_start_matches(mark).trim();
-    let marks = &text[..text.len() - text.trim_start_matches(mark).len()];
-    if language.is_empty() {
-        return format!("{marks}text");
-    }
-    let rust = [
-        "rust",
-        "should_panic",
-        "no_run",
-        "ignore",
-        "compile_fail",
-        "edition",
-        "standalone",
-    ];
-    if rust.iter().any(|word| language.starts_with(word)) {
-        return format!("{marks}rust,ignore");
-    }
-    text.to_owned()
+/// Whether the text ends a block of code that began with the fence.
+fn closes(text: &str, fence: &str) -> bool {
+    text.starts_with(fence) && text.trim_start_matches(&fence[..1]).is_empty()
 }
 
 /// For an item of a list, how wide its mark is.
@@ -212,12 +264,61 @@ fn item_width(text: &str) -> Option<usize> {
     numbered.then_some(digits + 2)
 }
 
+/// Whether an item may follow a paragraph as the first one of a list.
+fn begins_list(item: &str) -> bool {
+    let number = item.split_once(['.', ')']).map(|(number, _)| number);
+    !item.starts_with(|c: char| c.is_ascii_digit()) || number == Some("1")
+}
+
+/// Whether the text is a line across the page, or under a heading.
+fn is_rule(text: &str) -> bool {
+    let marks = text.replace(' ', "");
+    marks.len() >= 3
+        && ['-', '*', '_']
+            .into_iter()
+            .any(|mark| is_made_of(&marks, mark))
+}
+
+/// Whether the text makes the line before it the head of a table.
+fn is_delimiter_row(text: &str) -> bool {
+    text.contains('-')
+        && text.contains(['|', ':'])
+        && text.trim_matches(['|', '-', ':', ' ']).is_empty()
+}
+
+fn is_made_of(text: &str, letter: char) -> bool {
+    text.trim_start_matches(letter).is_empty()
+}
+
+fn is_heading(text: &str) -> bool {
+    let rest = text.trim_start_matches('#');
+    (1..=6).contains(&(text.len() - rest.len())) && (rest.is_empty() || rest.starts_with(' '))
+}
+
+/// A line of prose that is no quotation, no heading, no table and no item. These are for the lines after them, too, and
+/// code in them would not be what it is without them.
+fn protect(text: &str) -> String {
+    if text.starts_with('>') || text == "--" || is_delimiter_row(text) || is_made_of(text, '=') {
+        return format!("\\{text}");
+    }
+    // An item may also be empty.
+    match item_width(&format!("{text} ")) {
+        Some(width) if begins_list(text) || text.len() < width => {
+            let (number, rest) = text.split_at(width - 2);
+            format!("{number}\\{rest}")
+        }
+        _ => text.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag};
+
     use super::*;
 
     fn check(comment: &str, expected: &str) {
-        assert_eq!(clean(comment), expected);
+        assert_eq!(clean(comment).join("\n"), expected);
     }
 
     #[test]
@@ -251,9 +352,10 @@ mod tests {
     #[test]
     fn fenced_code_is_not_a_doctest() {
         check(" ```\n x\n ```", "```text\nx\n```");
-        check(" ```rust\n x\n ```", "```rust,ignore\nx\n```");
-        check(" ```proto\n x\n ```\n y", "```proto\nx\n```\ny");
+        check(" ~~~rust\n x\n ~~~", "~~~text\nx\n~~~");
+        check(" ```proto\n x\n ```\n y", "```text\nx\n```\ny");
         check(" ~~~\n x\n", "~~~text\nx\n~~~");
+        check("     ~~~rust\n     x", "```text\n~~~rust\nx\n```");
     }
 
     #[test]
@@ -274,5 +376,123 @@ mod tests {
             " - outer\n   - inner\n     goes on",
             "- outer\n  - inner\n    goes on",
         );
+    }
+
+    #[test]
+    fn the_text_of_code_stays_as_it_is() {
+        check(
+            " ```\n a[0] < https://a.b\n   ~~~\n ```",
+            "```text\na[0] < https://a.b\n  ~~~\n```",
+        );
+        check("     a[0]\n     ```", "````text\na[0]\n```\n````");
+        check(" See `a[0]\n b[0]` here.", "See `a[0]\nb[0]` here.");
+    }
+
+    #[test]
+    fn fences_end_where_they_would_for_rustdoc() {
+        check(" ````\n ```\n x\n ````\n y", "````text\n```\nx\n````\ny");
+        check(" ``` a ``` b", "``` a ``` b");
+    }
+
+    #[test]
+    fn code_in_items_is_fenced_in_their_column() {
+        check(
+            " - a\n   ```\n x\n   y\n   ```\n   b",
+            "- a\n  ```text\n  x\n  y\n  ```\n  b",
+        );
+        check(" - ```\n   x\n   ```", "-\n  ```text\n  x\n  ```");
+        check(" - a\n\n       x", "- a\n\n  ```text\n  x\n  ```");
+        check(" -     x", "- x");
+    }
+
+    #[test]
+    fn quotations_are_text() {
+        check(" > ```\n > x\n > ```", "\\> ```\n\\> x\n\\> ```");
+    }
+
+    #[test]
+    fn tables_are_text() {
+        check(
+            " | `a[0] | b[0]` |\n |---|---|",
+            "| `a[0] | b[0]` |\n\\|---|---|",
+        );
+    }
+
+    #[test]
+    fn what_rustc_refuses_in_comments_is_left_out() {
+        check(" a\rb\x0bc\0d", "a b c d");
+        check(" a\u{202e}b\u{2066}c", "abc");
+        check(" a\tb", "a    b");
+    }
+
+    #[test]
+    fn no_comment_gives_code_to_compile_or_html_or_links_to_items() {
+        const PARTS: [&str; 40] = [
+            "a",
+            "a[0]",
+            "`",
+            "``",
+            "```",
+            "~~~",
+            "````",
+            "rust",
+            "- ",
+            "* ",
+            "1. ",
+            "2. ",
+            "+ ",
+            "> ",
+            "\n",
+            "\n",
+            "\n",
+            "\n\n",
+            " ",
+            "  ",
+            "   ",
+            "    ",
+            "     ",
+            "\t",
+            "<b>",
+            "<div>",
+            "<!--",
+            "[x](y)",
+            "[a]: http://x.y",
+            "https://a.b/c",
+            "<https://q.r>",
+            "# T",
+            "---",
+            "===",
+            "* * *",
+            "\\",
+            "|",
+            "(",
+            ")",
+            "[",
+        ];
+        for seed in 0..20_000 {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let parts = (0..random.usize(1..30)).map(|_| PARTS[random.usize(..PARTS.len())]);
+            let comment: String = parts.collect();
+            let documentation = clean(&comment).join("\n");
+            // rustdoc's parser, with the extensions that rustdoc turns on.
+            let options = Options::ENABLE_TABLES
+                | Options::ENABLE_FOOTNOTES
+                | Options::ENABLE_STRIKETHROUGH
+                | Options::ENABLE_TASKLISTS
+                | Options::ENABLE_SMART_PUNCTUATION;
+            for event in Parser::new_ext(&documentation, options) {
+                let is_good = match &event {
+                    Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(language))) => {
+                        &**language == "text"
+                    }
+                    Event::Start(Tag::CodeBlock(_)) | Event::Html(_) | Event::InlineHtml(_) => {
+                        false
+                    }
+                    Event::Start(Tag::Link { dest_url, .. }) => dest_url.starts_with("http"),
+                    _ => true,
+                };
+                assert!(is_good, "{comment:?} gives {event:?}:\n{documentation}");
+            }
+        }
     }
 }

@@ -107,7 +107,7 @@ pub(crate) fn module(
     let doc = doc::doc(&lines);
     // A crate need not call everything that a service has.
     let mut lints = vec!["dead_code"];
-    lints.extend(lints::function_names(service));
+    lints.extend(lints::of_service(service));
     let lints = lints::paths(&lints);
     let quorum_spec = service
         .service
@@ -118,8 +118,10 @@ pub(crate) fn module(
     let calls_trait = calls_trait::calls_trait(service, &names);
     let replica = parameters.server.then(|| replica::replica(service, &names));
     let methods = methods::methods(service, &names);
+    let deprecated = service.service.deprecated.then(|| quote!(#[deprecated]));
     syn::parse2(quote! {
         #doc
+        #deprecated
         pub mod #module {
             #![allow(#(#lints),*)]
             use gorums_runtime::codegen::*;

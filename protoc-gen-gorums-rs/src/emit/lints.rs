@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use super::service_code::ServiceCode;
 
 /// Lints about what functions with certain names should look like.
-pub(super) fn function_names(service: &ServiceCode<'_>) -> Vec<&'static str> {
+fn function_names(service: &ServiceCode<'_>) -> Vec<&'static str> {
     let any = |is: fn(&str) -> bool| service.methods.iter().any(|method| is(&method.function));
     let mut lints = Vec::new();
     if any(|name| name == "cmp") {
@@ -17,9 +17,18 @@ pub(super) fn function_names(service: &ServiceCode<'_>) -> Vec<&'static str> {
     lints
 }
 
+/// Lints that all code of the service may break.
+pub(super) fn of_service(service: &ServiceCode<'_>) -> Vec<&'static str> {
+    let mut lints = function_names(service);
+    if service.uses_deprecated {
+        lints.push("deprecated");
+    }
+    lints
+}
+
 /// Lints that tonic's server breaks.
 pub(super) fn of_server(service: &ServiceCode<'_>) -> Vec<&'static str> {
-    let mut lints = function_names(service);
+    let mut lints = of_service(service);
     if service.methods.is_empty() {
         lints.push("clippy::match_single_binding");
     }

@@ -45,10 +45,10 @@ fn function(code: &MethodCode<'_>, names: &Names) -> TokenStream {
         _ => "Decides",
     };
     let doc = doc(&[format!("{verb} [`{}::{method}`].", names.configuration)]);
-    let request = code
-        .method
-        .shows_request()
-        .then(|| quote!(request: &#request,));
+    let request = code.method.shows_request().then(|| {
+        let request = request.reference();
+        quote!(request: #request,)
+    });
     quote! {
         #doc
         fn #function(&self, #request replies: &mut Replies<#reply>) -> Option<#decision>;

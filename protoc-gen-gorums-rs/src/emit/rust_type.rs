@@ -8,6 +8,7 @@ use syn::Type;
 #[derive(Clone, Debug)]
 pub(crate) struct RustType {
     tokens: TokenStream,
+    reference: TokenStream,
 }
 
 impl RustType {
@@ -34,7 +35,23 @@ impl RustType {
         } else {
             quote!(super::#parsed)
         };
-        Ok(Self { tokens })
+        let reference = slice(&parsed).unwrap_or_else(|| quote!(&#tokens));
+        Ok(Self { tokens, reference })
+    }
+
+    /// The type of a borrowed one, as a function takes it.
+    pub(crate) fn reference(&self) -> &TokenStream {
+        &self.reference
+    }
+}
+
+/// The type of a reference to strings or bytes, for which clippy wants slices; none for other types.
+fn slice(parsed: &Type) -> Option<TokenStream> {
+    let text = parsed.to_token_stream().to_string().replace(' ', "");
+    match text.as_str() {
+        "::prost::alloc::string::String" => Some(quote!(&str)),
+        "::prost::alloc::vec::Vec<u8>" => Some(quote!(&[u8])),
+        _ => None,
     }
 }
 
@@ -72,6 +89,19 @@ mod tests {
                 RustType::new(path).unwrap().to_token_stream().to_string(),
                 expected
             );
+        }
+    }
+
+    #[test]
+    fn strings_and_bytes_are_borrowed_as_slices() {
+        for (path, expected) in [
+            ("State", "& super :: State"),
+            ("u64", "& u64"),
+            ("::prost::alloc::string::String", "& str"),
+            ("::prost::alloc::vec::Vec<u8>", "& [u8]"),
+        ] {
+            let reference = RustType::new(path).unwrap().reference().to_string();
+            assert_eq!(reference, expected);
         }
     }
 

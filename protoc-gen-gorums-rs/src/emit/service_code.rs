@@ -3,8 +3,8 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::doc;
 use super::rust_type::RustType;
+use crate::docs::Deprecated;
 use crate::model::{Form, Method, Service};
 use crate::names;
 
@@ -18,6 +18,8 @@ pub(crate) struct ServiceCode<'a> {
     /// The proto's comment, line by line.
     pub(crate) comment: Vec<String>,
     pub(crate) methods: Vec<MethodCode<'a>>,
+    /// It or one of its types is deprecated, so that its code uses what is.
+    pub(crate) uses_deprecated: bool,
 }
 
 /// All that the code of a method is made of.
@@ -43,6 +45,7 @@ impl<'a> ServiceCode<'a> {
         package: &'a str,
         service: &'a Service,
         resolved: &prost_build::Service,
+        deprecated: &Deprecated,
     ) -> Result<Self, syn::Error> {
         let mut custom_types = resolved.methods.iter().skip(service.methods.len());
         let mut methods = Vec::with_capacity(service.methods.len());
@@ -56,7 +59,7 @@ impl<'a> ServiceCode<'a> {
                 method,
                 function: names::snake(&method.name),
                 type_name: names::upper_camel(&method.name),
-                comment: doc::lines(&resolved.comments),
+                comment: resolved.comments.leading.clone(),
                 request: RustType::new(&resolved.input_type)?,
                 output: match custom_type {
                     Some(custom_type) => RustType::new(&custom_type.output_type)?,
@@ -65,11 +68,18 @@ impl<'a> ServiceCode<'a> {
                 reply,
             });
         }
+        let mut with_types = resolved.methods.iter();
+        let uses_deprecated = service.deprecated
+            || with_types.any(|method| {
+                deprecated.contains(&method.input_proto_type)
+                    || deprecated.contains(&method.output_proto_type)
+            });
         Ok(Self {
+            uses_deprecated,
             service,
             package,
             type_name: service.type_name(),
-            comment: doc::lines(&resolved.comments),
+            comment: resolved.comments.leading.clone(),
             methods,
         })
     }

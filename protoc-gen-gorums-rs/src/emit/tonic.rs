@@ -1,12 +1,12 @@
 //! The stubs that tonic-build generates.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Group, Ident, Literal, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{ItemMod, parse_quote};
 use tonic_build::{Attributes, CodeGenBuilder};
 
-use super::lints;
 use super::service_code::{MethodCode, ServiceCode};
+use super::{doc, lints};
 use crate::names;
 use crate::parameters::Parameters;
 
@@ -28,6 +28,26 @@ const TAKEN: [&str; 12] = [
     "with_origin",
 ];
 
+/// Names in the module of tonic's server: the service's trait would hide them, or be hidden by them.
+const SERVER_NAMES: [&str; 16] = [
+    "Arc",
+    "B",
+    "Body",
+    "Box",
+    "BoxFuture",
+    "Clone",
+    "CompressionEncoding",
+    "Context",
+    "Default",
+    "EnabledCompressionEncodings",
+    "InterceptedService",
+    "Into",
+    "Option",
+    "Poll",
+    "Self",
+    "T",
+];
+
 /// The module of the service's client.
 pub(crate) fn client(
     service: &ServiceCode<'_>,
@@ -40,7 +60,7 @@ pub(crate) fn client(
     let tokens = CodeGenBuilder::new()
         .attributes(attributes)
         .generate_client(&Stubs::new(service), "super");
-    allow(&lints::function_names(service), tokens)
+    complete(service, &lints::of_service(service), tokens)
 }
 
 /// The module of the service's server.
@@ -52,10 +72,64 @@ pub(crate) fn server(
         &parameters.server_mod_attribute,
         &parameters.server_attribute,
     );
-    let tokens = CodeGenBuilder::new()
-        .attributes(attributes)
-        .generate_server(&Stubs::new(service), "super");
-    allow(&lints::of_server(service), tokens)
+    let mut stubs = Stubs::new(service);
+    let mut builder = CodeGenBuilder::new();
+    builder.attributes(attributes);
+    let tokens = if names_of_server(service).any(|taken| taken == stubs.type_name) {
+        stubs.type_name.push('_');
+        let renamed = [
+            (
+                format!("{}_Server", service.type_name),
+                format!("{}Server", service.type_name),
+            ),
+            (
+                format!("{}__server", service.service.module_stem()),
+                format!("{}_server", service.service.module_stem()),
+            ),
+        ];
+        rename(builder.generate_server(&stubs, "super"), &renamed)
+    } else {
+        builder.generate_server(&stubs, "super")
+    };
+    complete(service, &lints::of_server(service), tokens)
+}
+
+/// The names that the trait of the service cannot have in the module of its server.
+fn names_of_server(service: &ServiceCode<'_>) -> impl Iterator<Item = String> {
+    let of_methods = service.methods.iter();
+    let of_methods = of_methods.map(|code| format!("{}Svc", code.method.name));
+    SERVER_NAMES
+        .iter()
+        .map(|name| (*name).to_owned())
+        .chain(of_methods)
+}
+
+/// Gives identifiers other names, also where documentation ends with one.
+fn rename(tokens: TokenStream, names: &[(String, String)]) -> TokenStream {
+    let tokens = tokens.into_iter().map(|token| match token {
+        TokenTree::Group(group) => {
+            let inner = rename(group.stream(), names);
+            let mut renamed = Group::new(group.delimiter(), inner);
+            renamed.set_span(group.span());
+            renamed.into()
+        }
+        TokenTree::Ident(ident) => {
+            let name = names.iter().find(|(old, _)| ident == old);
+            name.map_or(ident.clone(), |(_, new)| Ident::new(new, ident.span()))
+                .into()
+        }
+        TokenTree::Literal(literal) => {
+            // The documentation of the trait names its server at the end.
+            let text = literal.to_string();
+            let renamed = names.iter().find_map(|(old, new)| {
+                let rest = text.strip_suffix(&format!(" {old}.\""))?;
+                format!("{rest} {new}.\"").parse::<Literal>().ok()
+            });
+            renamed.unwrap_or(literal).into()
+        }
+        other => other,
+    });
+    tokens.collect()
 }
 
 fn attributes(module: &[(String, String)], structure: &[(String, String)]) -> Attributes {
@@ -69,12 +143,19 @@ fn attributes(module: &[(String, String)], structure: &[(String, String)]) -> At
     attributes
 }
 
-/// Adds the lints to those that tonic's module allows.
-fn allow(lints: &[&str], module: TokenStream) -> Result<ItemMod, syn::Error> {
+/// Adds the lints to those that tonic's module allows, and says that it is deprecated if the service is.
+fn complete(
+    service: &ServiceCode<'_>,
+    lints: &[&str],
+    module: TokenStream,
+) -> Result<ItemMod, syn::Error> {
     let mut module: ItemMod = syn::parse2(module)?;
     if !lints.is_empty() {
         let lints = lints::paths(lints);
         module.attrs.push(parse_quote!(#![allow(#(#lints),*)]));
+    }
+    if service.service.deprecated {
+        module.attrs.push(parse_quote!(#[deprecated]));
     }
     Ok(module)
 }
@@ -82,6 +163,10 @@ fn allow(lints: &[&str], module: TokenStream) -> Result<ItemMod, syn::Error> {
 /// A service as tonic-build wants it.
 struct Stubs<'a> {
     service: &'a ServiceCode<'a>,
+    /// The name of the server's trait, of which the others are made.
+    type_name: String,
+    /// Lines with a space before them: tonic adds it to those that have none, and code would lose its shape.
+    comment: Vec<String>,
     methods: Vec<Stub<'a>>,
 }
 
@@ -89,6 +174,11 @@ struct Stubs<'a> {
 struct Stub<'a> {
     method: &'a MethodCode<'a>,
     function: String,
+    comment: Vec<String>,
+}
+
+fn indented(comment: &[String]) -> Vec<String> {
+    comment.iter().map(|line| doc::indented(line)).collect()
 }
 
 impl<'a> Stubs<'a> {
@@ -97,9 +187,12 @@ impl<'a> Stubs<'a> {
         let methods = methods.map(|method| Stub {
             method,
             function: names::avoid(&method.function, &TAKEN),
+            comment: indented(&method.comment),
         });
         Self {
             service,
+            type_name: service.type_name.clone(),
+            comment: indented(&service.comment),
             methods: methods.collect(),
         }
     }
@@ -110,7 +203,7 @@ impl<'a> tonic_build::Service for Stubs<'a> {
     type Method = Stub<'a>;
 
     fn name(&self) -> &str {
-        &self.service.type_name
+        &self.type_name
     }
 
     fn package(&self) -> &str {
@@ -126,7 +219,7 @@ impl<'a> tonic_build::Service for Stubs<'a> {
     }
 
     fn comment(&self) -> &[String] {
-        &self.service.comment
+        &self.comment
     }
 }
 
@@ -154,7 +247,7 @@ impl tonic_build::Method for Stub<'_> {
     }
 
     fn comment(&self) -> &[String] {
-        &self.method.comment
+        &self.comment
     }
 
     fn deprecated(&self) -> bool {

@@ -47,6 +47,23 @@ pub(super) fn lower(
     wrong
 }
 
+/// Writes the default value of a number with a fraction in one way: compilers of protos write it differently.
+pub(super) fn normalize_default(field: &mut FieldDescriptorProto) {
+    let of = field.r#type();
+    let Some(text) = &mut field.default_value else {
+        return;
+    };
+    let normal = match of {
+        Type::Float => text.parse::<f32>().map(|value| format!("{value:?}")),
+        Type::Double => text.parse::<f64>().map(|value| format!("{value:?}")),
+        _ => return,
+    };
+    // prost-derive reports what is no number.
+    if let Ok(normal) = normal {
+        *text = normal.replace("NaN", "nan");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,5 +157,33 @@ mod tests {
         assert_eq!(lowered(Type::Message, Label::Optional, odd).1.len(), 2);
         assert_eq!(lowered(Type::Message, Label::Repeated, odd).1.len(), 1);
         assert_eq!(lowered(Type::Int32, Label::Repeated, odd).1.len(), 0);
+    }
+
+    #[test]
+    fn fractions_are_written_in_one_way() {
+        for (of, compilers, normal) in [
+            (
+                Type::Double,
+                ["-1e+30", "-1000000000000000000000000000000"],
+                "-1e30",
+            ),
+            (Type::Double, ["1", "1.0"], "1.0"),
+            (Type::Float, ["16777216", "16777217"], "16777216.0"),
+            (Type::Float, ["inf", "1e39"], "inf"),
+            (Type::Float, ["-inf", "-1e39"], "-inf"),
+            (Type::Double, ["nan", "-nan"], "nan"),
+            (Type::Float, ["-0", "-0.0"], "-0.0"),
+            (Type::Int32, ["1", "1"], "1"),
+        ] {
+            for text in compilers {
+                let mut field = FieldDescriptorProto {
+                    r#type: Some(of.into()),
+                    default_value: Some(text.to_owned()),
+                    ..Default::default()
+                };
+                normalize_default(&mut field);
+                assert_eq!(field.default_value(), normal, "{text}");
+            }
+        }
     }
 }

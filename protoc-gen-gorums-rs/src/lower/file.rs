@@ -22,6 +22,8 @@ const EDITION_2023: i32 = 1000;
 pub(crate) fn lower(source: &Source, problems: &mut Problems) -> FileDescriptorProto {
     let mut file = source.proto.clone();
     let features = features(source, problems);
+    // A name without letters makes prost-build panic.
+    file.package = file.package.filter(|package| !package.is_empty());
     // Other values than these make prost-build panic.
     file.syntax = match file.syntax.as_deref() {
         None | Some("" | "proto2") => Some("proto2".to_owned()),
@@ -127,6 +129,7 @@ impl Lowering<'_> {
             let oneof = oneof.and_then(|options| options.features);
             let features = features.map(|outer| outer.with(oneof).with(own));
             let is_map = entries.contains(field.type_name());
+            field::normalize_default(field);
             self.inside(tag::MESSAGE_FIELD, index, |lowering| {
                 lowering.name(&subject, field.name());
                 if let Some(features) = features {

@@ -4,7 +4,6 @@
 //! need not look at options again.
 
 mod call_type;
-mod clashes;
 mod message_names;
 mod method;
 mod package;

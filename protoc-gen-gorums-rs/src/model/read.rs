@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use prost_types::{MethodDescriptorProto, MethodOptions, ServiceDescriptorProto};
+use prost_types::{MethodDescriptorProto, MethodOptions, ServiceDescriptorProto, ServiceOptions};
 
 use super::rules::Declared;
-use super::{MessageNames, Method, Package, Service, Shape, clashes};
+use super::{MessageNames, Method, Package, Service, Shape};
 use crate::descriptor::{Source, Sources, path_index, tag};
 use crate::options::{MethodOption, Registry};
 use crate::problems::Problems;
@@ -27,12 +27,10 @@ pub(crate) fn read(
                 .iter()
                 .flat_map(|file| reader.services(file, problems))
                 .collect();
-            let package = Package {
+            Package {
                 name: (*name).to_owned(),
                 services,
-            };
-            clashes::check(&package, files, sources, problems);
-            package
+            }
         })
         .collect()
 }
@@ -51,6 +49,10 @@ impl Reader {
                 full_name: file.full_name(service.name()),
                 file: file.name().to_owned(),
                 index,
+                deprecated: service
+                    .options
+                    .as_ref()
+                    .is_some_and(ServiceOptions::deprecated),
                 methods: self.methods(file, index, service, problems),
             })
             .collect()

@@ -13,13 +13,14 @@ pub(crate) struct Service {
     /// The file that declares it, and its index there.
     pub(crate) file: String,
     pub(crate) index: usize,
+    pub(crate) deprecated: bool,
     pub(crate) methods: Vec<Method>,
 }
 
 impl Service {
-    /// The name of its types.
+    /// The name of which those of its types are made.
     pub(crate) fn type_name(&self) -> String {
-        names::upper_camel(&self.name)
+        names::type_stem(&self.name)
     }
 
     /// The first part of the names of its modules.
@@ -32,14 +33,15 @@ impl Service {
         format!("{}_gorums", self.module_stem())
     }
 
-    /// All modules that are generated for it.
-    pub(crate) fn modules(&self) -> [String; 3] {
+    /// All modules that are generated for it, with those of tonic's client and server if they are wanted.
+    pub(crate) fn modules(&self, client: bool, server: bool) -> impl Iterator<Item = String> {
         let stem = self.module_stem();
-        [
-            format!("{stem}_client"),
-            format!("{stem}_server"),
-            self.gorums_module(),
-        ]
+        let client = client.then(|| format!("{stem}_client"));
+        let server = server.then(|| format!("{stem}_server"));
+        client
+            .into_iter()
+            .chain(server)
+            .chain([self.gorums_module()])
     }
 
     /// Whether it has a quorum spec.

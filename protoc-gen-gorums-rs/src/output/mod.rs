@@ -1,5 +1,6 @@
 //! The files that a run gives.
 
+mod deprecated;
 mod file;
 mod include;
 mod package_file;

@@ -6,7 +6,9 @@ use std::thread::{self, available_parallelism};
 use prettyplease::unparse;
 use syn::{File, Item};
 
+use super::deprecated::wrap as wrap_deprecated;
 use super::{GeneratedFile, HEADER, spacing};
+use crate::docs::Deprecated;
 use crate::emit::{self, ServiceCode};
 use crate::messages::Generated;
 use crate::model::{Package, Service};
@@ -31,6 +33,7 @@ pub(crate) fn file_name(package: &Package, parameters: &Parameters) -> String {
 pub(crate) fn package_file(
     package: &Package,
     generated: &Generated,
+    deprecated: &Deprecated,
     parameters: &Parameters,
 ) -> Result<Option<GeneratedFile>, Problem> {
     let name = file_name(package, parameters);
@@ -43,9 +46,11 @@ pub(crate) fn package_file(
     };
     let mut code = String::new();
     if let (true, Some(text)) = (parameters.messages, generated.text.get(&package.name)) {
-        code.push_str(&unparse(&syn::parse_file(text).map_err(unparsable)?));
+        let mut file = syn::parse_file(text).map_err(unparsable)?;
+        file.items = wrap_deprecated(file.items).map_err(unparsable)?;
+        code.push_str(&unparse(&file));
     }
-    for text in services(package, generated, parameters).map_err(unparsable)? {
+    for text in services(package, generated, deprecated, parameters).map_err(unparsable)? {
         code.push_str(&text);
     }
     if code.is_empty() {
@@ -60,6 +65,7 @@ pub(crate) fn package_file(
 fn services(
     package: &Package,
     generated: &Generated,
+    deprecated: &Deprecated,
     parameters: &Parameters,
 ) -> Result<Vec<String>, syn::Error> {
     let resolved = package.services.iter().filter_map(|service| {
@@ -70,7 +76,9 @@ fn services(
     let code = |services: &[(&Service, &prost_build::Service)]| {
         let services = services.iter();
         services
-            .map(|(service, resolved)| service_code(package, service, resolved, parameters))
+            .map(|(service, resolved)| {
+                service_code(package, service, resolved, deprecated, parameters)
+            })
             .collect::<Result<Vec<_>, _>>()
     };
     let processors = available_parallelism().map_or(1, usize::from);
@@ -97,9 +105,10 @@ fn service_code(
     package: &Package,
     service: &Service,
     resolved: &prost_build::Service,
+    deprecated: &Deprecated,
     parameters: &Parameters,
 ) -> Result<String, syn::Error> {
-    let service = ServiceCode::new(&package.name, service, resolved)?;
+    let service = ServiceCode::new(&package.name, service, resolved, deprecated)?;
     // One module at a time, for a syntax tree takes many times the memory of its text.
     modules(&service, parameters)
         .map(|module| Ok(unparse(&module?)))

@@ -121,9 +121,10 @@ set! {
     server: bool => |on| on;
     /// The name, without `.rs`, of the file for protos without a package.
     default_package_filename: impl Into<String> => |name| name.into();
-    /// Adds a file of this name that includes all others as nested modules.
+    /// Adds a file of this name that includes all others as nested modules. It has those of one run of the generator: the
+    /// next one into the same directory overwrites it.
     include_file: impl Into<String> => |name| Some(name.into());
-    /// Whether to generate the messages of `google.protobuf`, too, when their protos are compiled,
+    /// Whether to generate the messages of `google.protobuf`, too, as far as protos import them,
     /// instead of using those of `prost-types`.
     compile_well_known_types: bool => |on| on;
     /// Whether enum values keep the enum's name as a prefix.
@@ -177,6 +178,16 @@ impl Parameters {
     /// Whether the types of `google.protobuf` are ours to generate.
     pub(crate) fn compiles_well_known_types(&self) -> bool {
         self.compile_well_known_types
+    }
+
+    /// Whether the user said that a package or type is in another crate or module: it, or what it is in.
+    pub(crate) fn is_extern(&self, full_name: &str) -> bool {
+        self.extern_path.iter().any(|(path, _)| {
+            let rest = path
+                .strip_prefix('.')
+                .and_then(|path| full_name.strip_prefix(path));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
     }
 
     /// Whether the user said where the types of `google.protobuf` are.

@@ -143,12 +143,12 @@ pub(super) const TABLE: &[Entry] = &[
     Entry {
         name: "include_file",
         kind: Kind::Name(|p, name| p.include_file(name)),
-        help: "add a file that includes all others as nested modules",
+        help: "add a file that includes all others as nested modules; needs one call of protoc for all packages",
     },
     Entry {
         name: "compile_well_known_types",
         kind: Kind::Flag(|p, on| p.compile_well_known_types(on)),
-        help: "do not use prost-types for google.protobuf [default: false]",
+        help: "generate the types of google.protobuf that are imported, in place of those of prost-types [default: false]",
     },
     Entry {
         name: "retain_enum_prefix",

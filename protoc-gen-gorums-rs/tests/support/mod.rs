@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
 
-/// The directory of the golden files.
-pub(crate) fn golden() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../golden")
-}
+mod protoc;
+
+pub(crate) use protoc::golden;
+use protoc::protoc;
 
 /// What protoc and the plugin make of .proto files: the generated files by name, or what is printed.
 pub(crate) fn generate(
@@ -17,7 +16,16 @@ pub(crate) fn generate(
     parameter: &str,
 ) -> Result<BTreeMap<String, String>, String> {
     let out = tempfile::tempdir().expect("a temporary directory");
-    let output = protoc(directory, protos, parameter, out.path());
+    let plugin = env!("CARGO_BIN_EXE_protoc-gen-rust-gorums");
+    let mut arguments = vec![
+        format!("--plugin=protoc-gen-rust-gorums={plugin}"),
+        format!("--rust-gorums_out={}", out.path().display()),
+    ];
+    if !parameter.is_empty() {
+        arguments.push(format!("--rust-gorums_opt={parameter}"));
+    }
+    arguments.extend(protos.iter().map(|proto| (*proto).to_owned()));
+    let output = protoc(directory, arguments);
     let printed = String::from_utf8(output.stderr).expect("UTF-8");
     if !output.status.success() {
         return Err(printed);
@@ -32,28 +40,4 @@ pub(crate) fn generate(
             (name.into_owned(), content)
         })
         .collect())
-}
-
-fn protoc(directory: &Path, protos: &[&str], parameter: &str, out: &Path) -> Output {
-    let protoc = protoc_bin_vendored::protoc_bin_path().expect("a protoc for this machine");
-    let google = protoc_bin_vendored::include_path().expect("its include files");
-    // The golden protos import gorums.proto by its name here and by its name in Go.
-    let gorums = tempfile::tempdir().expect("a temporary directory");
-    let in_go = gorums.path().join("github.com/relab/gorums");
-    for directory in [gorums.path(), &in_go] {
-        fs::create_dir_all(directory).expect("a writable directory");
-        let proto = directory.join("gorums.proto");
-        fs::write(proto, protoc_gen_gorums_rs::GORUMS_PROTO).expect("a writable directory");
-    }
-    let plugin = env!("CARGO_BIN_EXE_protoc-gen-rust-gorums");
-    let mut command = Command::new(protoc);
-    command
-        .arg(format!("--plugin=protoc-gen-rust-gorums={plugin}"))
-        .arg(format!("--rust-gorums_out={}", out.display()))
-        .args([directory, gorums.path(), &google].map(|path| format!("-I{}", path.display())))
-        .args(protos);
-    if !parameter.is_empty() {
-        command.arg(format!("--rust-gorums_opt={parameter}"));
-    }
-    command.output().expect("protoc runs")
 }
