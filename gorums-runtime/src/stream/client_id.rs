@@ -4,12 +4,6 @@ use std::fmt;
 
 use http::HeaderValue;
 
-/// The header by which a client names itself when it opens a stream.
-pub(crate) const CLIENT: &str = "gorums-client";
-
-/// The header by which a client numbers the streams that it opens: a server knows by it which one is the latest.
-pub(crate) const STREAM: &str = "gorums-stream";
-
 /// A name that a manager gives itself, so that a server knows which streams are one client's. It is chosen at random from
 /// 2^128: nobody else can guess it, and take the client's place.
 #[derive(Clone)]

@@ -10,6 +10,7 @@ mod ending;
 mod fan_out;
 mod frame;
 mod head;
+pub(crate) mod headers;
 mod inbox;
 mod line;
 mod message;
@@ -40,7 +41,7 @@ pub(crate) use message::{
     Entry, MOST_ENTRIES, MOST_ENTRY_BYTES, RpcStatus, StreamMessage, replace_entries,
 };
 pub(crate) use messages::Messages;
-pub(crate) use node_stream::{EXTENSIONS, NodeStream};
+pub(crate) use node_stream::NodeStream;
 pub(crate) use one_way::OneWayMessage;
 pub(crate) use payload::Payload;
 pub(crate) use pending::Owner;

@@ -19,11 +19,12 @@ use super::arrival::Arrival;
 use super::call_number::CallNumber;
 use super::calls::Calls;
 use super::cancellations::Cancellations;
-use super::client_id::{CLIENT, ClientId, STREAM};
+use super::client_id::ClientId;
 use super::deframer::Received;
 use super::ending::{Ending, Lesson, broken};
 use super::frame::Frame;
 use super::head::{CANCEL, END, Head};
+use super::headers::{CLIENT, EXTENSIONS, KEEP_ALIVE, STREAM};
 use super::inbox::Delivery;
 use super::message::StreamMessage;
 use super::messages::Messages;
@@ -31,7 +32,7 @@ use super::pending::Owner;
 use super::queue::{IsFirst, Queue};
 use super::queue_body::QueueBody;
 use super::refusals::Refusals;
-use super::silence::{self, KEEP_ALIVE, Silence};
+use super::silence::{self, Silence};
 use super::stragglers::{Straggler, Stragglers};
 use super::stream_number::StreamNumber;
 use crate::NodeId;
@@ -47,9 +48,6 @@ const ENVELOPE: usize = 64 * 1024;
 
 /// How often more is read in one go before other tasks have their turn.
 const READS: u32 = 64;
-
-/// The header by which two peers tell each other that they know the extensions of the protocol.
-pub(crate) const EXTENSIONS: &str = "gorums-ext";
 
 /// The node stream to one node: opened when it is first needed, kept, and opened anew when it is needed after it broke.
 pub(crate) struct NodeStream(Arc<Inner>);

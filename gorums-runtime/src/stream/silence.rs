@@ -8,11 +8,8 @@ use http::{HeaderMap, HeaderValue};
 use tokio::time::{Instant, Sleep};
 use tonic::Status;
 
+use super::headers::KEEP_ALIVE;
 use crate::deadline::parse_grpc_timeout;
-
-/// The header by which a client asks a server to send something so often, and by which the server agrees; and the entry of
-/// a message that is sent for no other purpose.
-pub(crate) const KEEP_ALIVE: &str = "gorums-keep-alive";
 
 /// After how many intervals without a byte a peer is given up.
 const INTERVALS: u32 = 3;

@@ -11,9 +11,7 @@ use tonic::Status;
 
 use crate::deadline::parse_grpc_timeout;
 use crate::stream::Head;
-
-/// The header by which a client asks for these messages, and the entry that they have.
-pub(super) const HEADER: &str = "gorums-keep-alive";
+use crate::stream::headers::KEEP_ALIVE;
 
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60 * 60);
@@ -40,7 +38,7 @@ impl KeepAlive {
     /// Sends messages at `interval`, of at most 1 h, from now on.
     pub(super) fn new(interval: Duration) -> Result<Self, Status> {
         let head = Head {
-            entry: Some((HEADER, "")),
+            entry: Some((KEEP_ALIVE, "")),
             ..Head::default()
         };
         Ok(Self {

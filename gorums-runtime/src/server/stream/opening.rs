@@ -7,19 +7,10 @@ use tonic::metadata::MetadataMap;
 
 use super::clients::{ClientName, StreamName};
 use super::keep_alive;
-use crate::stream::EXTENSIONS;
-
-/// The header by which a client says which node it is.
-const NODE_ID: &str = "gorums-node-id";
+use crate::stream::headers::{CLIENT, EXTENSIONS, KEEP_ALIVE, NODE_ID, STREAM};
 
 /// What a client says there that has no id of its own, and accepts calls.
 const DYNAMIC: u32 = 0;
-
-/// The header by which a client names itself.
-const CLIENT: &str = "gorums-client";
-
-/// The header by which a client numbers its streams.
-const STREAM: &str = "gorums-stream";
 
 /// What a client says by the headers of a stream's request.
 pub(super) struct Opening {
@@ -53,7 +44,7 @@ impl Opening {
         )?;
         let keep_alive = header(
             headers,
-            keep_alive::HEADER,
+            KEEP_ALIVE,
             "a time in gRPC's notation, such as 5000m",
             keep_alive::interval,
         )?;

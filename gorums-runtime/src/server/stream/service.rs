@@ -24,7 +24,8 @@ use super::reply_body::{End, ReplyBody};
 use super::session::Session;
 use crate::MethodDescriptor;
 use crate::server::peer::Peer;
-use crate::stream::{Capacity, EXTENSIONS, Messages, PATH, Queue, QueueBody, SERVICE};
+use crate::stream::headers::{EXTENSIONS, KEEP_ALIVE};
+use crate::stream::{Capacity, Messages, PATH, Queue, QueueBody, SERVICE};
 
 /// Serves the methods of replicas on node streams.
 #[derive(Clone, Default)]
@@ -120,7 +121,7 @@ impl NodeStreams {
             headers.insert(EXTENSIONS, HeaderValue::from_static("1"));
         }
         if let Some(promise) = promise {
-            headers.insert(keep_alive::HEADER, promise);
+            headers.insert(KEEP_ALIVE, promise);
         }
         Ok(response)
     }
