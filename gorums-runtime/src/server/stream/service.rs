@@ -15,7 +15,7 @@ use tonic::{Request, Status};
 
 use super::answering::Answering;
 use super::clients::Clients;
-use super::keep_alive::{self, KeepAlive};
+use super::keep_alive::KeepAlive;
 use super::limits::StreamLimits;
 use super::methods::Methods;
 use super::opening::Opening;
