@@ -2,29 +2,29 @@
 
 use std::marker::PhantomData;
 
+use bytes::Buf;
 use prost::Message;
 use tonic::Status;
 use tonic::codec::{Codec, DecodeBuf, Decoder};
 use tonic_prost::ProstEncoder;
 
-/// Reads requests and writes replies. A request that does not decode is the caller's fault.
-pub(super) struct ServerCodec<Request, Reply>(PhantomData<fn() -> (Request, Reply)>);
+use crate::guard::{Panicked, guard};
+use crate::{Method, MethodDescriptor};
 
-impl<Request, Reply> ServerCodec<Request, Reply> {
+/// Reads the requests of `M` and writes its replies.
+pub(super) struct ServerCodec<M>(PhantomData<fn() -> M>);
+
+impl<M> ServerCodec<M> {
     pub(super) fn new() -> Self {
         Self(PhantomData)
     }
 }
 
-impl<Request, Reply> Codec for ServerCodec<Request, Reply>
-where
-    Request: Message + Default + 'static,
-    Reply: Message + 'static,
-{
-    type Encode = Reply;
-    type Decode = Request;
-    type Encoder = ProstEncoder<Reply>;
-    type Decoder = RequestDecoder<Request>;
+impl<M: Method> Codec for ServerCodec<M> {
+    type Encode = M::Reply;
+    type Decode = M::Request;
+    type Encoder = ProstEncoder<M::Reply>;
+    type Decoder = RequestDecoder<M>;
 
     fn encoder(&mut self) -> Self::Encoder {
         ProstEncoder::new(Default::default())
@@ -35,16 +35,37 @@ where
     }
 }
 
-/// Reads a request.
-pub(super) struct RequestDecoder<Request>(PhantomData<fn() -> Request>);
+/// Reads the requests of `M`.
+pub(super) struct RequestDecoder<M>(PhantomData<fn() -> M>);
 
-impl<Request: Message + Default> Decoder for RequestDecoder<Request> {
-    type Item = Request;
+impl<M: Method> Decoder for RequestDecoder<M> {
+    type Item = M::Request;
     type Error = Status;
 
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Request>, Status> {
-        Request::decode(buffer).map(Some).map_err(|error| {
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<M::Request>, Status> {
+        decode::<M>(buffer).map(Some)
+    }
+}
+
+/// Reads a request of `M`. One that does not decode is the caller's fault; a message whose own code panics is not.
+pub(super) fn decode<M: Method>(request: impl Buf) -> Result<M::Request, Status> {
+    guarded(&M::DESCRIPTOR, "decoding a request", || {
+        M::Request::decode(request).map_err(|error| {
             Status::invalid_argument(format!("the request does not decode: {error}"))
         })
-    }
+    })
+}
+
+/// The outcome of `function`, which runs code of a message that the user may have written. A panic is its status.
+pub(super) fn guarded<T>(
+    method: &MethodDescriptor,
+    what: &str,
+    function: impl FnOnce() -> Result<T, Status>,
+) -> Result<T, Status> {
+    guard(function).unwrap_or_else(|Panicked(message)| {
+        let method = method.full_name();
+        Err(Status::internal(format!(
+            "{what} of {method} panicked: {message}"
+        )))
+    })
 }

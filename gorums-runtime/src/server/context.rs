@@ -17,7 +17,7 @@ use tonic::transport::CertificateDer;
 use super::peer::Peer;
 use crate::MethodDescriptor;
 use crate::deadline::Deadline;
-use crate::stream::{Entry, add_entries};
+use crate::stream::{Entry, replace_entries};
 
 /// The header that carries the time left.
 const GRPC_TIMEOUT: &str = "grpc-timeout";
@@ -147,10 +147,7 @@ impl Context {
         self.0.metadata.get_or_init(|| {
             let mut metadata = peer.metadata.clone();
             // What a call says for itself counts, not what its stream says for all calls.
-            for entry in entries {
-                metadata.remove(entry.key.as_str());
-            }
-            add_entries(&mut metadata, entries);
+            replace_entries(&mut metadata, entries);
             metadata
         })
     }

@@ -232,9 +232,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
 }
 
 /// The server's end of a call of `M`.
-fn grpc<M: Method>(
-    messages: MessageOptions,
-) -> tonic::server::Grpc<ServerCodec<M::Request, M::Reply>> {
+fn grpc<M: Method>(messages: MessageOptions) -> tonic::server::Grpc<ServerCodec<M>> {
     messages.apply(ServerCodec::new())
 }
 

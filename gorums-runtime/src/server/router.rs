@@ -95,7 +95,7 @@ impl Router {
     pub fn into_routes(self) -> Routes {
         match self.streams.is_empty() {
             true => self.routes,
-            false => self.routes.add_service(self.streams),
+            false => self.routes.add_service(self.streams.of_one_server()),
         }
     }
 

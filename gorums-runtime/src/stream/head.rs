@@ -264,7 +264,7 @@ mod tests {
         );
         assert!(read.has(END) && read.has("trace") && !read.has(CANCEL));
         let mut back = MetadataMap::new();
-        super::super::message::add_entries(&mut back, &read.take_entries());
+        super::super::message::replace_entries(&mut back, &read.take_entries());
         assert_eq!(Entry::decode(read.payload().bytes()), Ok(payload));
         assert_eq!(back.get("trace"), metadata.get("trace"));
         assert_eq!(back.get_bin("raw-bin"), metadata.get_bin("raw-bin"));

@@ -11,6 +11,15 @@ use super::head::key;
 use super::payload::Payload;
 use crate::grpc::bounded;
 
+/// How many entries of metadata a message may have.
+pub(crate) const MOST_ENTRIES: usize = 256;
+
+/// How many bytes the entries of a message may have together, encoded.
+pub(crate) const MOST_ENTRY_BYTES: usize = 64 * 1024;
+
+/// How many details of a status are kept.
+const MOST_DETAILS: usize = 256;
+
 /// A request or a reply that was received: a `stream.Message`.
 ///
 /// Most have a number, a method and a payload and nothing else. They are read where they lie.
@@ -30,6 +39,10 @@ struct Extras {
     status: Option<RpcStatus>,
     /// Metadata of this message.
     entries: Vec<Entry>,
+    /// How many bytes of metadata there are, encoded.
+    entry_bytes: usize,
+    /// Whether there is more metadata than may be. What is beyond that was not kept.
+    has_excess: bool,
 }
 
 /// One entry of a message's metadata: `stream.MetadataEntry`.
@@ -106,15 +119,29 @@ impl<'a> StreamMessage<'a> {
         extras.map_or_else(Vec::new, |extras| std::mem::take(&mut extras.entries))
     }
 
+    /// Why the message is not taken, if it has too much metadata.
+    pub(crate) fn excess(&self) -> Option<Status> {
+        let extras = self.extras.as_ref()?;
+        extras.has_excess.then(|| {
+            Status::resource_exhausted(format!(
+                "the message has too much metadata: {MOST_ENTRIES} entries and {MOST_ENTRY_BYTES} bytes of them are taken"
+            ))
+        })
+    }
+
     /// Whether the message carries an entry with this key.
     pub(crate) fn has(&self, key: &str) -> bool {
         let mut entries = self.extras.iter().flat_map(|extras| &extras.entries);
         entries.any(|entry| entry.key == key)
     }
 
-    /// Why the call failed, if it did.
+    /// Why the call failed, if it did, or why the message is not taken.
     pub(crate) fn failure(&self) -> Option<Status> {
-        let status = self.extras.as_ref()?.status.as_ref()?;
+        let extras = self.extras.as_ref()?;
+        if extras.has_excess {
+            return self.excess();
+        }
+        let status = extras.status.as_ref()?;
         let code = Code::from_i32(status.code);
         (code != Code::Ok).then(|| {
             let details = match status.details.is_empty() {
@@ -144,9 +171,9 @@ impl<'a> StreamMessage<'a> {
                         key::PAYLOAD => self.payload = Payload::of(field, self.source),
                         key::STATUS => {
                             let status = &mut self.extras().status;
-                            status.get_or_insert_default().merge(field)?;
+                            status.get_or_insert_default().read(field)?;
                         }
-                        _ => self.extras().entries.push(Entry::decode(field)?),
+                        _ => self.extras().add_entry(field)?,
                     }
                 }
                 _ => skip(&mut rest)?,
@@ -202,7 +229,35 @@ fn skip(rest: &mut &[u8]) -> Result<(), DecodeError> {
     encoding::skip_field(wire_type, tag, rest, DecodeContext::default())
 }
 
+impl Extras {
+    /// Adds an entry, unless there are too many: each takes more memory than it has bytes.
+    fn add_entry(&mut self, entry: &[u8]) -> Result<(), DecodeError> {
+        self.entry_bytes += entry.len();
+        self.has_excess |=
+            self.entries.len() >= MOST_ENTRIES || self.entry_bytes > MOST_ENTRY_BYTES;
+        if !self.has_excess {
+            self.entries.push(Entry::decode(entry)?);
+        }
+        Ok(())
+    }
+}
+
 impl RpcStatus {
+    /// Reads the fields in `rest`. Details beyond those that are kept are skipped: each takes more memory than it has
+    /// bytes.
+    fn read(&mut self, mut rest: &[u8]) -> Result<(), DecodeError> {
+        while !rest.is_empty() {
+            let (tag, wire_type) = encoding::decode_key(&mut rest)?;
+            let context = DecodeContext::default();
+            if tag == 3 && self.details.len() >= MOST_DETAILS {
+                encoding::skip_field(wire_type, tag, &mut rest, context)?;
+            } else {
+                self.merge_field(tag, wire_type, &mut rest, context)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The form in which `status` travels.
     pub(crate) fn of(status: &Status) -> Self {
         // By gRPC's convention a status' details are a `google.rpc.Status` with the same code.
@@ -215,12 +270,21 @@ impl RpcStatus {
     }
 }
 
-/// Adds `entries` to `metadata`. An entry that is no valid metadata is left out: no header could have carried it.
-pub(crate) fn add_entries(metadata: &mut MetadataMap, entries: &[Entry]) {
+/// Adds `entries` to `metadata`, in place of what it has by the same keys. An entry that is no valid metadata is left
+/// out: no header could have carried it.
+pub(crate) fn replace_entries(metadata: &mut MetadataMap, entries: &[Entry]) {
     let headers: &mut HeaderMap = metadata.as_mut();
-    for Entry { key, value } in entries {
-        if let (Ok(key), Ok(value)) = (key.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
-            headers.append(key, value);
+    let entries = entries.iter().filter_map(|Entry { key, value }| {
+        let key = key.parse::<HeaderName>().ok()?;
+        Some((key, value.parse::<HeaderValue>().ok()?))
+    });
+    for (key, _) in entries.clone() {
+        headers.remove(key);
+    }
+    for (key, value) in entries {
+        // The map has room for many more than a message and its stream may have.
+        if headers.try_append(key, value).is_err() {
+            return;
         }
     }
 }
@@ -267,5 +331,91 @@ mod tests {
         assert!(beginning.payload().bytes().is_empty());
         let endless = Bytes::from_static(b"\x2a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01");
         decode(&endless).expect_err("nothing is as long");
+    }
+
+    /// An entry with this key and value, as a field of a message.
+    fn entry(key: &str, value: &str) -> Vec<u8> {
+        let (key, value) = (key.to_string(), value.to_string());
+        let mut field = vec![key::ENTRY];
+        let encoded = Entry { key, value }.encode_length_delimited_to_vec();
+        field.extend(encoded);
+        field
+    }
+
+    #[test]
+    fn a_message_has_no_more_entries_than_may_be_and_says_if_there_were_more() {
+        let most = Bytes::from(entry("k", "").repeat(MOST_ENTRIES));
+        let mut message = decode(&most).expect("it is well-formed");
+        assert!(message.excess().is_none() && message.failure().is_none());
+        assert_eq!(message.take_entries().len(), MOST_ENTRIES);
+
+        let many = Bytes::from(entry("", "").repeat(100 * MOST_ENTRIES));
+        let mut message = decode(&many).expect("it is well-formed");
+        let failure = message.failure().expect("too many entries");
+        assert_eq!(failure.code(), Code::ResourceExhausted);
+        assert_eq!(message.take_entries().len(), MOST_ENTRIES);
+    }
+
+    #[test]
+    fn a_message_has_no_more_bytes_of_entries_than_may_be_and_says_if_there_were_more() {
+        // A key and a value have a byte for the field, and one or three for their lengths.
+        let fits = "v".repeat(MOST_ENTRY_BYTES - 1 - 2 - 4);
+        let message = Bytes::from(entry("k", &fits));
+        assert!(
+            decode(&message)
+                .expect("it is well-formed")
+                .excess()
+                .is_none()
+        );
+        let message = Bytes::from(entry("k", &(fits + "v")));
+        assert!(
+            decode(&message)
+                .expect("it is well-formed")
+                .excess()
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn a_status_has_no_more_details_than_are_kept() {
+        let mut status = vec![8, 10];
+        status.extend(b"\x1a\x00".repeat(100 * MOST_DETAILS));
+        status.extend(b"\x12\x02no");
+        let mut field = vec![key::STATUS];
+        prost::encoding::encode_varint(status.len() as u64, &mut field);
+        let message = Bytes::from([field, status].concat());
+        let message = decode(&message).expect("it is well-formed");
+        let failure = message.failure().expect("it failed");
+        assert_eq!((failure.code(), failure.message()), (Code::Aborted, "no"));
+        let details = RpcStatus::decode(failure.details()).expect("it is a status");
+        assert_eq!(details.details.len(), MOST_DETAILS);
+    }
+
+    #[test]
+    fn entries_count_before_metadata_of_the_same_keys_also_if_they_are_binary() {
+        let mut metadata = MetadataMap::new();
+        metadata.insert("a", "stream".parse().expect("ASCII"));
+        metadata.insert("b", "stream".parse().expect("ASCII"));
+        metadata.insert_bin(
+            "c-bin",
+            tonic::metadata::MetadataValue::from_bytes(b"stream"),
+        );
+        let entries = [
+            ("A", "call"),
+            ("c-bin", "AAA"),
+            ("a", "more"),
+            ("no key", "x"),
+        ];
+        let entries = entries.map(|(key, value)| Entry {
+            key: key.to_string(),
+            value: value.to_string(),
+        });
+        replace_entries(&mut metadata, &entries);
+        let of_a: Vec<_> = metadata.get_all("a").iter().collect();
+        assert_eq!(of_a, ["call", "more"]);
+        assert_eq!(metadata.get("b").expect("it is kept"), "stream");
+        let of_c: Vec<_> = metadata.get_all_bin("c-bin").iter().collect();
+        assert_eq!(of_c[0].to_bytes().expect("base64"), &[0, 0][..]);
+        assert_eq!(of_c.len(), 1);
     }
 }

@@ -36,7 +36,9 @@ pub(crate) use deframer::Received;
 pub(crate) use fan_out::StreamFanOut;
 pub(crate) use frame::Frame;
 pub(crate) use head::{CANCEL, END, Head, MethodName};
-pub(crate) use message::{Entry, RpcStatus, StreamMessage, add_entries};
+pub(crate) use message::{
+    Entry, MOST_ENTRIES, MOST_ENTRY_BYTES, RpcStatus, StreamMessage, replace_entries,
+};
 pub(crate) use messages::Messages;
 pub(crate) use node_stream::{EXTENSIONS, NodeStream};
 pub(crate) use one_way::OneWayMessage;

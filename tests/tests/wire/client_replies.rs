@@ -244,3 +244,15 @@ async fn a_stream_that_the_node_ends_without_an_error_fails_its_calls() {
     let error = call.await.expect("no panic").expect_err("the stream ended");
     assert_eq!(error.code(), Code::Unavailable, "{error}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_with_too_much_metadata_is_the_nodes_error() {
+    let mut pair = Pair::new().await;
+    let (call, request) = pair.call().await;
+    let reply = Message::reply_to(&request).with(&value("v"));
+    let reply = (0..25_000).fold(reply, |reply, _| reply.entry("key", "value"));
+    pair.stream.reply(&reply);
+    let error = call.await.expect("no panic").expect_err("too much");
+    assert_eq!(error.code(), Code::ResourceExhausted, "{error}");
+    assert_eq!(pair.finish().await, 0);
+}

@@ -101,6 +101,8 @@ async fn streams_that_a_node_ends_leave_nothing() {
     let manager = builder.connect_lazy().await.expect("a manager");
     let storage = StorageConfiguration::new(manager.configuration());
     let mut tasks = Vec::new();
+    // It ends its side, and does not say that it reads no more.
+    let mut ended = Vec::new();
     for _ in 0..100 {
         let call = storage.read_qc(key("k"));
         let reading = tokio::spawn(async { call.first().await });
@@ -109,7 +111,7 @@ async fn streams_that_a_node_ends_leave_nothing() {
         stream.reply(&Message::reply_to(&request).with(&value("v")));
         reading.await.expect("no panic").expect("a reply");
         stream.fail(Status::unavailable("as it likes"));
-        drop(stream);
+        ended.push(stream);
         settle().await;
         tasks.push(Handle::current().metrics().num_alive_tasks());
     }

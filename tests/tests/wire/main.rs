@@ -16,6 +16,10 @@ mod replica;
 mod server;
 mod server_extensions;
 mod server_headers;
+mod server_keep_alive;
+mod server_metadata;
+mod server_numbers;
+mod server_order;
 
 use std::time::Duration;
 

@@ -83,3 +83,21 @@ impl Message {
         self.encode_to_vec().into()
     }
 }
+
+/// A request of the storage service's `method`, with nothing in it.
+pub(crate) fn request(number: u64, method: &str) -> Message {
+    Message {
+        message_seq_no: number,
+        method: format!("proto.Storage.{method}"),
+        ..Message::default()
+    }
+}
+
+/// The message that withdraws the call with this number.
+pub(crate) fn cancel(number: u64) -> Message {
+    let message = Message {
+        message_seq_no: number,
+        ..Message::default()
+    };
+    message.entry("gorums-cancel", "")
+}

@@ -1,8 +1,10 @@
 //! A client that sends what it is told, and takes replies as they are.
 
-use futures::StreamExt;
-use gorums_runtime::NodeId;
+use std::time::Duration;
+
+use futures::{Stream, StreamExt};
 use gorums_runtime::testing::Replicas;
+use gorums_runtime::{Node, NodeId};
 use prost::bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
@@ -13,6 +15,9 @@ use tonic::{Request, Status, Streaming};
 
 use crate::bytes::{BytesCodec, hex};
 use crate::soon;
+
+/// The headers of a client that knows the extensions.
+pub(crate) const EXTENDED: [(&str, &str); 1] = [("gorums-ext", "1")];
 
 /// A node stream to a replica.
 #[derive(Debug)]
@@ -30,10 +35,32 @@ impl RawClient {
         headers: &[(&'static str, &str)],
     ) -> Result<Self, Status> {
         let node = replicas.manager().node(NodeId::new(1));
-        let mut grpc = Grpc::new(node.expect("a replica").channel());
-        grpc.ready().await.expect("a connection");
+        Self::open_to(&node.expect("a replica"), headers).await
+    }
+
+    /// A stream to a node with these headers.
+    pub(crate) async fn open_to(
+        node: &Node,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, Status> {
         let (requests, sent) = mpsc::unbounded_channel();
-        let mut request = Request::new(UnboundedReceiverStream::new(sent));
+        let sent = UnboundedReceiverStream::new(sent);
+        let opened = Self::open_with(node, headers, sent).await?;
+        Ok(Self {
+            requests: Some(requests),
+            ..opened
+        })
+    }
+
+    /// The same with these requests.
+    pub(crate) async fn open_with(
+        node: &Node,
+        headers: &[(&'static str, &str)],
+        requests: impl Stream<Item = Bytes> + Send + 'static,
+    ) -> Result<Self, Status> {
+        let mut grpc = Grpc::new(node.channel());
+        grpc.ready().await.expect("a connection");
+        let mut request = Request::new(requests);
         for (key, value) in headers {
             let value = value.parse().expect("ASCII");
             let key = MetadataKey::from_static(key);
@@ -46,7 +73,7 @@ impl RawClient {
             .into_parts();
         Ok(Self {
             headers,
-            requests: Some(requests),
+            requests: None,
             replies,
         })
     }
@@ -73,6 +100,13 @@ impl RawClient {
         reply
             .expect("the stream goes on")
             .expect("the stream goes on")
+    }
+
+    /// Whether no reply comes for `time`, and the stream does not end.
+    pub(crate) async fn is_silent_for(&mut self, time: Duration) -> bool {
+        tokio::time::timeout(time, self.replies.next())
+            .await
+            .is_err()
     }
 
     /// How the stream ends, without a further reply.

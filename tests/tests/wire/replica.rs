@@ -16,7 +16,10 @@ use tonic::Status;
 ///
 /// * `hold`: it goes on once the gate is open,
 /// * `wait`: it goes on, beside the requests that come later, when nobody waits for it any more,
-/// * `fail`: it fails.
+/// * `release and hold`: it goes on once the gate is open, beside the requests that come later,
+/// * `stay`: it goes on when nobody waits for it any more, and until then holds up the requests that come later,
+/// * `fail`: it fails,
+/// * `context` and `metadata`: it tells what it knows of its call.
 #[derive(Clone, Debug)]
 pub(crate) struct Replica {
     values: Arc<Mutex<HashMap<String, WriteRequest>>>,
@@ -59,6 +62,17 @@ impl Replica {
             "wait" => {
                 ctx.release();
                 self.tell("waiting");
+                ctx.cancelled().await;
+                self.tell("cancelled");
+            }
+            "release and hold" => {
+                ctx.release();
+                self.tell("holding");
+                self.gate.pass().await;
+            }
+            "metadata" => self.tell(format!("{:?}", ctx.metadata())),
+            "stay" => {
+                self.tell("staying");
                 ctx.cancelled().await;
                 self.tell("cancelled");
             }

@@ -324,3 +324,24 @@ async fn a_method_that_is_unknown_holds_up_no_request_behind_it() {
         assert_eq!(reply.message_seq_no, number);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_text_of_a_failure_does_not_grow_with_the_name_of_an_unknown_method() {
+    let (replica, _events) = Replica::new();
+    let replicas = replica.start().await;
+    let mut client = RawClient::open(&replicas, &[]).await.expect("a stream");
+    let request = Message {
+        method: "\n".repeat(1_000_000),
+        ..Message::default()
+    };
+    client.send(request.bytes());
+    let reply = Message::of(&client.reply().await);
+    assert_eq!(reply.method, request.method);
+    let status = reply.status.expect("it is unknown");
+    assert_eq!(status.code, Code::Unimplemented as i32);
+    assert!(
+        status.message.len() < 1000,
+        "{} bytes",
+        status.message.len()
+    );
+}

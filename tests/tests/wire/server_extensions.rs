@@ -4,29 +4,10 @@ use tests::settle;
 use tonic::Code;
 
 use crate::bytes::hex;
-use crate::message::Message;
-use crate::raw_client::RawClient;
+use crate::message::{Message, cancel, request};
+use crate::raw_client::{EXTENDED, RawClient};
 use crate::replica::Replica;
 use crate::{key, value};
-
-const EXTENDED: [(&str, &str); 1] = [("gorums-ext", "1")];
-
-fn request(number: u64, method: &str) -> Message {
-    Message {
-        message_seq_no: number,
-        method: format!("proto.Storage.{method}"),
-        ..Message::default()
-    }
-}
-
-/// The message that withdraws the call with this number.
-fn cancel(number: u64) -> Message {
-    let message = Message {
-        message_seq_no: number,
-        ..Message::default()
-    };
-    message.entry("gorums-cancel", "")
-}
 
 #[tokio::test(start_paused = true)]
 async fn the_extensions_are_announced_at_once_to_those_who_announce_them_and_to_nobody_else() {

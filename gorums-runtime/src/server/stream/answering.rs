@@ -9,7 +9,8 @@ use tonic::Status;
 
 use super::handling::Handling;
 use crate::server::Context;
-use crate::server::attended::guarded;
+use crate::server::attended;
+use crate::server::codec::{decode, guarded};
 use crate::server::reply_sink::ReplySink;
 use crate::stream::{END, Frame, Head, MethodName, Owner, Payload, Queue, RpcStatus};
 use crate::{Method, MethodDescriptor};
@@ -31,7 +32,7 @@ pub(in crate::server) struct ReplyTo {
 impl ReplyTo {
     /// Sends the only reply, or how the call failed. A reply that cannot be sent is an error instead.
     fn answer(&self, outcome: Result<impl Message, Status>) -> Result<(), Status> {
-        match outcome.and_then(|reply| self.head().with(&reply)) {
+        match outcome.and_then(|reply| self.framed(&reply)) {
             Ok(frame) => reply(&self.queue, &frame),
             Err(status) => self.fail(&status),
         }
@@ -62,9 +63,13 @@ impl ReplyTo {
 
     /// Sends one of several replies, once there is room for it.
     pub(in crate::server) async fn send(&self, reply: &impl Message) -> Result<(), Status> {
-        let frame = self.head().with(reply)?;
+        let frame = self.framed(reply)?;
         self.queue.push_with_patience(frame, Owner::Nobody).await;
         Ok(())
+    }
+
+    fn framed(&self, reply: &impl Message) -> Result<Frame, Status> {
+        guarded(self.method, "encoding a reply", || self.head().with(reply))
     }
 
     fn head(&self) -> Head<'_> {
@@ -104,9 +109,9 @@ where
     Fut: Future<Output = Result<M::Reply, Status>> + Send + 'static,
 {
     Arc::new(
-        move |context, payload, to, begun| match decode::<M>(payload) {
+        move |context, payload, to, begun| match decode::<M>(payload.share()) {
             Ok(request) => {
-                let handling = guarded(to.method, handler(context.clone(), request));
+                let handling = attended::guarded(to.method, handler(context.clone(), request));
                 begun.set(handling.map(move |outcome| match context.is_abandoned() {
                     true => Ok(()),
                     false => to.answer(outcome),
@@ -125,11 +130,11 @@ where
     Fut: Future<Output = ()> + Send + 'static,
 {
     Arc::new(
-        move |context, payload, to, begun| match decode::<M>(payload) {
+        move |context, payload, to, begun| match decode::<M>(payload.share()) {
             Ok(request) => {
                 let handling = handler(context, request).map(Ok);
                 // There is nobody to tell of a panic.
-                begun.set(guarded(to.method, handling).map(|_| Ok(())));
+                begun.set(attended::guarded(to.method, handling).map(|_| Ok(())));
             }
             Err(status) => begun.set(ready(to.fail(&status))),
         },
@@ -145,10 +150,11 @@ where
 {
     Arc::new(move |context, payload, to, begun| {
         let (sink, emptied) = ReplySink::on_stream(context.clone(), to.clone());
-        let handling = decode::<M>(payload).map(|request| handler(context.clone(), request, sink));
+        let handling =
+            decode::<M>(payload.share()).map(|request| handler(context.clone(), request, sink));
         begun.set(async move {
             let outcome = match handling {
-                Ok(handling) => guarded(to.method, handling).await,
+                Ok(handling) => attended::guarded(to.method, handling).await,
                 Err(status) => Err(status),
             };
             if outcome.is_ok() {
@@ -160,9 +166,4 @@ where
             }
         });
     })
-}
-
-fn decode<M: Method>(payload: Payload<'_>) -> Result<M::Request, Status> {
-    M::Request::decode(payload.share())
-        .map_err(|error| Status::invalid_argument(format!("the request does not decode: {error}")))
 }

@@ -1,5 +1,7 @@
 //! How much one client may ask of a server.
 
+use crate::stream::{MOST_ENTRIES, MOST_ENTRY_BYTES};
+
 /// How much the node stream of one client may ask of a server.
 ///
 /// ```
@@ -21,6 +23,13 @@ pub struct StreamLimits {
 }
 
 impl StreamLimits {
+    /// How many entries of metadata a request may have. One with more is answered with `ResourceExhausted`.
+    pub const METADATA_ENTRIES: usize = MOST_ENTRIES;
+
+    /// How many bytes the entries of a request's metadata may have together, in their encoding, which adds a few bytes to
+    /// those of each key and value. A request with more is answered with `ResourceExhausted`.
+    pub const METADATA_BYTES: usize = MOST_ENTRY_BYTES;
+
     /// 1024 handlers, 16,384 requests and as many replies, each of 64 MiB together, messages of 4 MiB, and 64 streams per
     /// peer.
     pub fn new() -> Self {

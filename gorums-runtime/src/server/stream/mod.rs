@@ -2,13 +2,18 @@
 
 mod answering;
 mod backlog;
+mod clients;
 mod handling;
+mod keep_alive;
 mod limits;
 mod methods;
+mod opening;
 mod peers;
 mod reply_body;
+mod running;
 mod service;
 mod session;
+mod work;
 
 pub(super) use answering::{Answering, ReplyTo, with_many, with_nothing, with_one};
 pub use limits::StreamLimits;

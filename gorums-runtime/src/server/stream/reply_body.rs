@@ -11,6 +11,7 @@ use http_body::Frame;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::Status;
 
+use super::keep_alive::KeepAlive;
 use crate::stream::QueueBody;
 
 /// The replies on a stream, and the status that it ends with.
@@ -18,6 +19,8 @@ use crate::stream::QueueBody;
 pub(super) struct ReplyBody {
     /// None once all replies are sent.
     replies: Option<QueueBody>,
+    /// Of a client that asks for it.
+    keep_alive: Option<KeepAlive>,
     end: End,
     ended: bool,
     /// Tells that the client is gone.
@@ -47,9 +50,15 @@ impl End {
 }
 
 impl ReplyBody {
-    pub(super) fn new(replies: QueueBody, end: End, gone: CancellationToken) -> Self {
+    pub(super) fn new(
+        replies: QueueBody,
+        keep_alive: Option<KeepAlive>,
+        end: End,
+        gone: CancellationToken,
+    ) -> Self {
         Self {
             replies: Some(replies),
+            keep_alive,
             end,
             ended: false,
             _gone: gone.drop_guard(),
@@ -65,10 +74,23 @@ impl http_body::Body for ReplyBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if let Some(replies) = &mut self.replies {
-            match ready!(Pin::new(replies).poll_frame(cx)) {
-                Some(frame) => return Poll::Ready(Some(frame)),
-                None => self.replies = None,
+        let Self {
+            replies,
+            keep_alive,
+            ..
+        } = &mut *self;
+        if let Some(queue) = replies {
+            match (Pin::new(queue).poll_frame(cx), keep_alive) {
+                (Poll::Ready(Some(frame)), keep_alive) => {
+                    keep_alive.as_mut().map(KeepAlive::note_sent);
+                    return Poll::Ready(Some(frame));
+                }
+                (Poll::Ready(None), _) => *replies = None,
+                (Poll::Pending, Some(keep_alive)) => {
+                    let message = ready!(keep_alive.poll_message(cx));
+                    return Poll::Ready(Some(Ok(Frame::data(message))));
+                }
+                (Poll::Pending, None) => return Poll::Pending,
             }
         }
         if std::mem::replace(&mut self.ended, true) {

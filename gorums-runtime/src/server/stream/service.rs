@@ -14,8 +14,11 @@ use tonic::server::NamedService;
 use tonic::{Request, Status};
 
 use super::answering::Answering;
+use super::clients::Clients;
+use super::keep_alive::{self, KeepAlive};
 use super::limits::StreamLimits;
 use super::methods::Methods;
+use super::opening::Opening;
 use super::peers::Peers;
 use super::reply_body::{End, ReplyBody};
 use super::session::Session;
@@ -23,18 +26,13 @@ use crate::MethodDescriptor;
 use crate::server::peer::Peer;
 use crate::stream::{Capacity, EXTENSIONS, Messages, PATH, Queue, QueueBody, SERVICE};
 
-/// The header by which a client says which node it is.
-const NODE_ID: &str = "gorums-node-id";
-
-/// What a client says there that has no id of its own, and accepts calls.
-const DYNAMIC: u32 = 0;
-
 /// Serves the methods of replicas on node streams.
 #[derive(Clone, Default)]
 pub(in crate::server) struct NodeStreams {
     methods: Arc<Methods>,
     limits: StreamLimits,
     peers: Peers,
+    clients: Clients,
     stop: CancellationToken,
 }
 
@@ -57,6 +55,12 @@ impl NodeStreams {
         self.limits = limits;
     }
 
+    /// The same for a server of its own: a client may have a stream to each of several servers of the same replicas.
+    pub(in crate::server) fn of_one_server(self) -> Self {
+        let clients = Clients::default();
+        Self { clients, ..self }
+    }
+
     /// What ends the streams: the requests that have begun are finished, and no others are taken.
     pub(in crate::server) fn stop(&self) -> &CancellationToken {
         &self.stop
@@ -65,9 +69,13 @@ impl NodeStreams {
     /// Opens a stream.
     fn open(&self, request: http::Request<Body>) -> Result<http::Response<Body>, Status> {
         let (head, body) = request.into_parts();
-        let headers = MetadataMap::from_headers(head.headers);
-        let accepts_calls = node_id(&headers)? == Some(DYNAMIC);
-        let extended = headers.contains_key(EXTENSIONS);
+        let mut headers = MetadataMap::from_headers(head.headers);
+        let opening = Opening::take(&mut headers)?;
+        // Before the streams of the peer are counted: the older one, which this one takes the place of, is about to end.
+        let gone = CancellationToken::new();
+        let membership = opening.name.map(|name| self.clients.enter(name, &gone));
+        let membership = membership.transpose()?;
+        let keep_alive = opening.keep_alive.map(KeepAlive::new).transpose()?;
         let (peer, ()) = Peer::of(Request::from_parts(headers, head.extensions, ()));
         let most = self.limits.streams_per_peer;
         let admission = self
@@ -85,13 +93,14 @@ impl NodeStreams {
         };
         let queue = Arc::new(Queue::new(capacity));
         let replies = QueueBody::new(Arc::clone(&queue), queue.stream());
-        let (end, gone) = (End::default(), CancellationToken::new());
+        let end = End::default();
         let session = Session {
             methods: Arc::clone(&self.methods),
             limits: self.limits,
             peer: Arc::new(peer),
-            extended,
-            accepts_calls,
+            extended: opening.extended,
+            accepts_calls: opening.accepts_calls,
+            membership,
             queue,
             end: end.clone(),
             gone: gone.clone(),
@@ -101,28 +110,20 @@ impl NodeStreams {
             session.run(requests).await;
             drop(admission);
         });
-        let mut response = http::Response::new(Body::new(ReplyBody::new(replies, end, gone)));
+        let promise = keep_alive.as_ref().map(KeepAlive::header);
+        let body = ReplyBody::new(replies, keep_alive, end, gone);
+        let mut response = http::Response::new(Body::new(body));
         let headers = response.headers_mut();
         let grpc = HeaderValue::from_static("application/grpc");
         headers.insert(http::header::CONTENT_TYPE, grpc);
-        if extended {
+        if opening.extended {
             headers.insert(EXTENSIONS, HeaderValue::from_static("1"));
+        }
+        if let Some(promise) = promise {
+            headers.insert(keep_alive::HEADER, promise);
         }
         Ok(response)
     }
-}
-
-/// Which node the client says it is.
-fn node_id(headers: &MetadataMap) -> Result<Option<u32>, Status> {
-    let Some(id) = headers.get(NODE_ID) else {
-        return Ok(None);
-    };
-    let number = id.to_str().ok().and_then(|id| id.parse::<u32>().ok());
-    number.map(Some).ok_or_else(|| {
-        Status::invalid_argument(format!(
-            "the header {NODE_ID} is {id:?}; give a number of 32 bits, or leave it out"
-        ))
-    })
 }
 
 impl NamedService for NodeStreams {

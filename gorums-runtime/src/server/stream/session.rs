@@ -1,22 +1,23 @@
 //! One node stream, from its first request to its last.
 
-use std::collections::HashMap;
 use std::future::poll_fn;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{self, Poll, ready};
 
 use futures::FutureExt;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
 use super::answering::{ReplyTo, reply};
 use super::backlog::{Backlog, Callee, Request, Waiting};
-use super::handling::Handling;
+use super::clients::Membership;
 use super::limits::StreamLimits;
 use super::methods::Methods;
 use super::reply_body::End;
+use super::work::Work;
+use crate::guard::Panicked;
 use crate::server::Context;
 use crate::server::peer::Peer;
 use crate::stream::{
@@ -25,6 +26,9 @@ use crate::stream::{
 
 /// The bit that is set in the numbers of a server's calls, and clear in those of a client's.
 const FROM_SERVER: u64 = 1 << 63;
+
+/// How many bytes of the name of an unknown method are shown to its caller.
+const NAME_SHOWN: usize = 256;
 
 /// How many steps are made on one stream before other tasks have their turn. Most requests take two.
 const STEPS: u32 = 256;
@@ -38,10 +42,12 @@ pub(super) struct Session {
     pub(super) extended: bool,
     /// Whether the client takes calls of the server's.
     pub(super) accepts_calls: bool,
+    /// The stream among those of its client, if that names itself.
+    pub(super) membership: Option<Arc<Membership>>,
     pub(super) queue: Arc<Queue>,
     /// What the client is told at the end.
     pub(super) end: End,
-    /// Cancelled when the client is gone.
+    /// Cancelled when the client is gone, or has opened a newer stream.
     pub(super) gone: CancellationToken,
     /// Cancelled when the server shuts down.
     pub(super) stop: CancellationToken,
@@ -55,7 +61,7 @@ enum Pause {
     Yield,
     /// The server shuts down.
     Stopped,
-    /// The client is gone.
+    /// The client is gone, or has opened a newer stream.
     Gone,
 }
 
@@ -63,17 +69,43 @@ impl Session {
     /// Handles the requests, to the end of the stream.
     pub(super) async fn run(self, mut requests: Messages) {
         let mut work = Work::default();
-        if let Err(status) = self.take_in(&mut requests, &mut work).await {
+        // Whatever panics, the client hears of the end of its stream.
+        let outcome = AssertUnwindSafe(self.serve(&mut requests, &mut work)).catch_unwind();
+        let outcome = outcome.await.unwrap_or_else(|payload| {
+            let Panicked(message) = Panicked::with(&*payload);
+            Err(Status::internal(format!("the stream panicked: {message}")))
+        });
+        if let Err(status) = outcome {
             // Nobody waits for what is left.
             work.abandon();
-            let is_unread = status.code() == Code::ResourceExhausted;
+            let is_unread = matches!(status.code(), Code::ResourceExhausted | Code::Aborted);
             self.end.set(status.clone());
             if is_unread {
-                // A client that does not read would have its replies kept for ever.
+                // A client that does not read, or has given the stream up, would have its replies kept for ever.
                 let _ = self.queue.fail(&status);
             }
         }
         self.queue.close();
+    }
+
+    /// Waits for the stream's turn, and handles the requests.
+    ///
+    /// # Errors
+    ///
+    /// Why the stream ends before the client ends it.
+    async fn serve(&self, requests: &mut Messages, work: &mut Work) -> Result<(), Status> {
+        if let Some(membership) = &self.membership {
+            // The requests are left unread meanwhile, so that HTTP/2 holds the client back.
+            tokio::select! {
+                biased;
+                end = self.next_end(true) => return Err(match end {
+                    Pause::Stopped => stopped(),
+                    _ => self.gone(),
+                }),
+                turn = Arc::clone(membership).turn() => work.turn = Some(turn),
+            }
+        }
+        self.take_in(requests, work).await
     }
 
     /// Takes requests in and has them handled, until there are no more and all are.
@@ -108,7 +140,7 @@ impl Session {
                     end.set(self.next_end(false));
                     self.refuse(std::mem::take(&mut work.backlog))?;
                 }
-                Pause::Gone => return Err(Status::cancelled("the client is gone")),
+                Pause::Gone => return Err(self.gone()),
             }
         }
     }
@@ -119,6 +151,16 @@ impl Session {
             biased;
             () = self.gone.cancelled() => Pause::Gone,
             () = self.stop.cancelled(), if may_stop => Pause::Stopped,
+        }
+    }
+
+    /// Why nobody waits for the stream any more.
+    fn gone(&self) -> Status {
+        match &self.membership {
+            Some(membership) if membership.is_superseded() => {
+                Status::aborted("a newer stream of the same client has taken this one's place")
+            }
+            _ => Status::cancelled("the client is gone"),
         }
     }
 
@@ -139,7 +181,7 @@ impl Session {
                 self.begin(waiting.request, payload, work)?;
             } else if work.is_done() {
                 return Poll::Ready(Ok(Pause::Done));
-            } else if work.closed || !work.backlog.has_room(&self.limits) {
+            } else if work.closed || !work.backlog.make_room(&self.limits) {
                 return Poll::Pending;
             } else if let Some(received) = requests.next()? {
                 self.sort(received, work)?;
@@ -152,7 +194,7 @@ impl Session {
 
     /// Answers requests that have not begun when the server stops.
     fn refuse(&self, mut backlog: Backlog) -> Result<(), Status> {
-        let status = Status::unavailable("the server is shutting down");
+        let status = stopped();
         while let Some(Waiting { request, .. }) = backlog.pop() {
             let method = match &request.callee {
                 Callee::Method(index) => MethodName::Of(self.methods.at(*index).0),
@@ -194,6 +236,9 @@ impl Session {
     /// Begins to handle a request, or has it wait for its turn.
     fn take(&self, mut message: StreamMessage<'_>, work: &mut Work) -> Result<(), Status> {
         let name = message.method();
+        if let Some(excess) = message.excess() {
+            return self.fail(message.number(), MethodName::Received(name), &excess);
+        }
         // Most requests are of the same method as the one before.
         let callee = match self.methods.index(name, work.last_method) {
             Some(index) => {
@@ -211,10 +256,7 @@ impl Session {
         if work.has_turn(&self.limits) && work.backlog.is_empty() {
             return self.begin(request, payload, work);
         }
-        work.backlog.push(Waiting {
-            request,
-            payload: payload.share(),
-        });
+        work.backlog.push(Waiting::new(request, payload));
         Ok(())
     }
 
@@ -228,13 +270,12 @@ impl Session {
         let index = match callee {
             Callee::Method(index) => index,
             Callee::Unknown(name) => {
-                let text = String::from_utf8_lossy(&name);
-                let status = Status::unimplemented(format!("there is no method {text:?} here"));
+                let status = unknown(&name);
                 return self.fail(number, MethodName::Received(&name), &status);
             }
         };
         let (method, answering) = self.methods.at(index);
-        let context = Context::on_stream(method, &self.peer, entries, work.context.take());
+        let context = Context::on_stream(method, &self.peer, entries, work.spare_context());
         if method.is_concurrent() {
             context.release();
         }
@@ -244,8 +285,9 @@ impl Session {
             queue: Arc::clone(&self.queue),
             extended: self.extended,
         };
-        answering(context.clone(), payload, to, &mut work.handling);
-        work.current = Some(Begun { number, context });
+        work.begin(number, context, |context, handling| {
+            answering(context, payload, to, handling);
+        });
         Ok(())
     }
 
@@ -262,105 +304,14 @@ impl Session {
     }
 }
 
-/// The requests of a stream that are not answered yet.
-#[derive(Default)]
-struct Work {
-    /// Those that wait for their turn.
-    backlog: Backlog,
-    /// The one whose turn it is.
-    current: Option<Begun>,
-    /// Its handler, or the memory for the next one.
-    handling: Handling,
-    /// The memory for the next one's context.
-    context: Option<Context>,
-    /// Those whose turn is over.
-    released: JoinSet<(u64, Result<(), Status>)>,
-    /// What these know of their calls.
-    contexts: HashMap<u64, Context>,
-    /// The index of the last request's method.
-    last_method: usize,
-    /// Whether no more requests are taken.
-    closed: bool,
+/// The status of what has not begun when the server shuts down.
+fn stopped() -> Status {
+    Status::unavailable("the server is shutting down")
 }
 
-/// A call whose handler has begun.
-struct Begun {
-    number: u64,
-    context: Context,
-}
-
-impl Work {
-    /// Ready when one of the handlers has returned, or the one whose turn it is was released.
-    fn poll_handlers(
-        &mut self,
-        limits: &StreamLimits,
-        cx: &mut task::Context<'_>,
-    ) -> Poll<Result<(), Status>> {
-        if let Some(begun) = &mut self.current {
-            if let Poll::Ready(outcome) = self.handling.poll_unpin(cx) {
-                let context = self.current.take().map(|begun| begun.context);
-                self.context = context.and_then(Context::recycle);
-                return Poll::Ready(outcome);
-            }
-            let may_release = self.released.len() + 1 < limits.handlers;
-            if may_release && begun.context.poll_released(cx).is_ready() {
-                self.release();
-                return Poll::Ready(Ok(()));
-            }
-        }
-        while !self.released.is_empty()
-            && let Poll::Ready(Some(ended)) = self.released.poll_join_next(cx)
-        {
-            // One that was aborted has nothing to say.
-            if let Ok((number, outcome)) = ended {
-                self.contexts.remove(&number);
-                return Poll::Ready(outcome);
-            }
-        }
-        Poll::Pending
-    }
-
-    /// Whether a request may begin to be handled.
-    fn has_turn(&self, limits: &StreamLimits) -> bool {
-        self.current.is_none() && self.released.len() < limits.handlers
-    }
-
-    /// Whether nothing is left to be handled, and nothing comes.
-    fn is_done(&self) -> bool {
-        self.closed && self.current.is_none() && self.backlog.is_empty() && self.released.is_empty()
-    }
-
-    /// Lets the handler whose turn it is go on beside the others.
-    fn release(&mut self) {
-        if let Some(Begun { number, context }) = self.current.take() {
-            self.contexts.insert(number, context);
-            let handling = std::mem::take(&mut self.handling);
-            self.released
-                .spawn(handling.map(move |outcome| (number, outcome)));
-        }
-    }
-
-    /// Notes that the client has lost interest in a call.
-    fn cancel(&mut self, number: u64) {
-        let current = self.current.as_ref();
-        match current.filter(|begun| begun.number == number) {
-            Some(begun) => begun.context.abandon(),
-            None => match self.contexts.get(&number) {
-                Some(context) => context.abandon(),
-                None => self.backlog.remove(number),
-            },
-        }
-    }
-
-    /// Lets the handlers run to their ends without anybody waiting for them.
-    fn abandon(&mut self) {
-        for context in self.contexts.values() {
-            context.abandon();
-        }
-        self.released.detach_all();
-        if let Some(begun) = self.current.take() {
-            begun.context.abandon();
-            tokio::spawn(std::mem::take(&mut self.handling));
-        }
-    }
+/// The status of a call of a method that there is not.
+fn unknown(name: &[u8]) -> Status {
+    // In a text a name can be several times as long.
+    let beginning = String::from_utf8_lossy(name.get(..NAME_SHOWN).unwrap_or(name));
+    Status::unimplemented(format!("there is no method {beginning:?} here"))
 }
