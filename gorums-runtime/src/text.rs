@@ -1,10 +1,15 @@
 //! Bounds on texts that grow with what others send.
 
-/// How many bytes of a decode error are kept: it names one field per level of nesting.
+/// How many bytes of the text of a decode error are kept.
 pub(crate) const DECODE_ERROR: usize = 512;
 
 /// How much of a text's share is its beginning; the rest is its end. Errors often name their cause last.
 const BEGINNING: f64 = 0.75;
+
+/// The text of a decode error. It names a field per level of nesting, which a peer chooses.
+pub(crate) fn decode_error(error: &prost::DecodeError) -> String {
+    cut(error.to_string(), DECODE_ERROR)
+}
 
 /// The text, or its beginning and its end, with a mark between them that says how much is left out. It has at most
 /// `most` bytes, or as many as the mark.

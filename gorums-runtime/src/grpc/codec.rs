@@ -11,7 +11,7 @@ use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use super::compression::compress;
 use super::message_options::MessageOptions;
 use crate::guard::{Panicked, guard};
-use crate::text::{DECODE_ERROR, cut};
+use crate::text::decode_error;
 
 /// The flag that tells whether the message is compressed, and its length in four bytes.
 pub(super) const PREFIX: usize = 5;
@@ -100,7 +100,7 @@ pub(crate) fn decode<R: Message + Default>(message: impl Buf) -> Result<R, Statu
         Status::internal(format!("the decoder of the reply panicked: {message}"))
     })?;
     decoded.map_err(|error| {
-        let error = cut(error.to_string(), DECODE_ERROR);
+        let error = decode_error(&error);
         Status::internal(format!("the reply does not decode: {error}"))
     })
 }
@@ -110,6 +110,7 @@ mod tests {
     use tonic::Code;
 
     use super::*;
+    use crate::text::DECODE_ERROR;
 
     #[derive(Clone, PartialEq, Message)]
     struct Nested {

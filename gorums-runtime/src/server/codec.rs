@@ -9,6 +9,7 @@ use tonic::codec::{Codec, DecodeBuf, Decoder};
 use tonic_prost::ProstEncoder;
 
 use crate::guard::{Panicked, guard};
+use crate::text::decode_error;
 use crate::{Method, MethodDescriptor};
 
 /// Reads the requests of `M` and writes its replies.
@@ -51,6 +52,7 @@ impl<M: Method> Decoder for RequestDecoder<M> {
 pub(super) fn decode<M: Method>(request: impl Buf) -> Result<M::Request, Status> {
     guarded(&M::DESCRIPTOR, "decoding a request", || {
         M::Request::decode(request).map_err(|error| {
+            let error = decode_error(&error);
             Status::invalid_argument(format!("the request does not decode: {error}"))
         })
     })
@@ -68,4 +70,42 @@ pub(super) fn guarded<T>(
             "{what} of {method} panicked: {message}"
         )))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::*;
+
+    #[derive(Clone, PartialEq, Message)]
+    struct Nested {
+        #[prost(message, optional, boxed, tag = "1")]
+        inner: Option<Box<Nested>>,
+    }
+
+    struct Nest;
+
+    impl Method for Nest {
+        type Request = Nested;
+        type Reply = ();
+        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new("a.B", "Nest", "/a.B/Nest");
+    }
+
+    #[test]
+    fn the_text_of_an_error_in_a_deeply_nested_request_is_cut() {
+        let mut bytes = Vec::new();
+        for _ in 0..200 {
+            let mut outer = vec![1 << 3 | 2];
+            prost::encoding::encode_varint(bytes.len() as u64, &mut outer);
+            outer.append(&mut bytes);
+            bytes = outer;
+        }
+        let status = decode::<Nest>(&*bytes).expect_err("too deep");
+        assert_eq!(status.code(), Code::InvalidArgument);
+        let text = status.message();
+        assert!(text.len() < 700, "{text}");
+        assert!(text.contains("Nested.inner"), "{text}");
+        assert!(text.ends_with("recursion limit reached"), "{text}");
+    }
 }

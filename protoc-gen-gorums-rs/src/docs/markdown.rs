@@ -4,6 +4,9 @@
 //! they put in brackets would be taken for HTML or for links. The text of code stays as it is, whatever its language.
 
 use super::escape::escape;
+use super::line::{
+    begins_list, closes, fence, is_heading, is_rule, item_width, printable, protect,
+};
 
 /// The comment's lines without what rustdoc would misunderstand.
 pub(super) fn clean(comment: &str) -> Vec<String> {
@@ -13,21 +16,6 @@ pub(super) fn clean(comment: &str) -> Vec<String> {
         cleaner.line(line.strip_prefix(' ').unwrap_or(&line).trim_end());
     }
     cleaner.finish()
-}
-
-/// The line without control characters, which rustc does not accept in comments, and without characters that change the
-/// direction of the text, which it denies. Tabs, which clippy denies, become spaces.
-fn printable(line: &str) -> String {
-    let mut printable = String::with_capacity(line.len());
-    for letter in line.chars() {
-        match letter {
-            '\t' => printable.push_str("    "),
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
-            letter if letter.is_control() => printable.push(' '),
-            letter => printable.push(letter),
-        }
-    }
-    printable
 }
 
 #[derive(Default)]
@@ -234,80 +222,6 @@ impl Cleaner {
             self.lines.pop();
         }
         self.lines
-    }
-}
-
-/// The marks of the fence that the text is, if it begins a block of code.
-fn fence(text: &str) -> Option<&str> {
-    let mark = text.chars().next().filter(|c| "`~".contains(*c))?;
-    let language = text.trim_start_matches(mark);
-    let fence = &text[..text.len() - language.len()];
-    let is_fence = fence.len() >= 3 && !(mark == '`' && language.contains('`'));
-    is_fence.then_some(fence)
-}
-
-/// Whether the text ends a block of code that began with the fence.
-fn closes(text: &str, fence: &str) -> bool {
-    text.starts_with(fence) && text.trim_start_matches(&fence[..1]).is_empty()
-}
-
-/// For an item of a list, how wide its mark is.
-fn item_width(text: &str) -> Option<usize> {
-    if ["- ", "* ", "+ "].iter().any(|mark| text.starts_with(mark)) {
-        return Some(2);
-    }
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let numbered = (1..=9).contains(&digits)
-        && [". ", ") "]
-            .iter()
-            .any(|mark| text[digits..].starts_with(mark));
-    numbered.then_some(digits + 2)
-}
-
-/// Whether an item may follow a paragraph as the first one of a list.
-fn begins_list(item: &str) -> bool {
-    let number = item.split_once(['.', ')']).map(|(number, _)| number);
-    !item.starts_with(|c: char| c.is_ascii_digit()) || number == Some("1")
-}
-
-/// Whether the text is a line across the page, or under a heading.
-fn is_rule(text: &str) -> bool {
-    let marks = text.replace(' ', "");
-    marks.len() >= 3
-        && ['-', '*', '_']
-            .into_iter()
-            .any(|mark| is_made_of(&marks, mark))
-}
-
-/// Whether the text makes the line before it the head of a table.
-fn is_delimiter_row(text: &str) -> bool {
-    text.contains('-')
-        && text.contains(['|', ':'])
-        && text.trim_matches(['|', '-', ':', ' ']).is_empty()
-}
-
-fn is_made_of(text: &str, letter: char) -> bool {
-    text.trim_start_matches(letter).is_empty()
-}
-
-fn is_heading(text: &str) -> bool {
-    let rest = text.trim_start_matches('#');
-    (1..=6).contains(&(text.len() - rest.len())) && (rest.is_empty() || rest.starts_with(' '))
-}
-
-/// A line of prose that is no quotation, no heading, no table and no item. These are for the lines after them, too, and
-/// code in them would not be what it is without them.
-fn protect(text: &str) -> String {
-    if text.starts_with('>') || text == "--" || is_delimiter_row(text) || is_made_of(text, '=') {
-        return format!("\\{text}");
-    }
-    // An item may also be empty.
-    match item_width(&format!("{text} ")) {
-        Some(width) if begins_list(text) || text.len() < width => {
-            let (number, rest) = text.split_at(width - 2);
-            format!("{number}\\{rest}")
-        }
-        _ => text.to_owned(),
     }
 }
 

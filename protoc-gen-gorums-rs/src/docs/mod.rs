@@ -6,6 +6,7 @@ mod complete;
 mod deprecated;
 mod disabled;
 mod escape;
+mod line;
 mod markdown;
 mod table;
 
