@@ -4,10 +4,13 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use gorums_runtime::{Backoff, StreamLimits};
+use tests::numbered::Wish;
 use tests::numbered::numbered_gorums::{NumberedConfiguration, NumberedNode};
-use tests::numbered_replica::{Cluster, began_at, connect, request};
+use tests::numbered_replica::{Cluster, Event, began_at, connect, request, wish};
 use tests::settle;
 use tests::spec::Count;
+use tokio::sync::watch;
+use tonic::Code;
 
 const REPLICAS: u8 = 4;
 
@@ -187,4 +190,50 @@ async fn a_call_that_waits_for_room_in_the_queue_is_not_overtaken() {
     let began = cluster.began_at(1);
     assert!(is_increasing(&began), "{began:?}");
     assert_eq!(began.len() as u64, CALLS + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_failed_is_never_handled_after_a_later_one_though_the_replica_has_not_noticed()
+{
+    let mut cluster = Cluster::start(1);
+    let network = cluster.network.clone();
+    let cut = watch::Sender::new(());
+    let cuts = cut.clone();
+    // When it is cut, the client's end of a connection breaks. The replica's does not.
+    let builder = cluster.network.manager(1).connector(move |address| {
+        let (network, mut cut) = (network.clone(), cuts.subscribe());
+        async move {
+            let mut replica = network.connect(address).await?;
+            let (client, mut link) = tokio::io::duplex(64 * 1024);
+            tokio::spawn(async move {
+                tokio::select! {
+                    _ = tokio::io::copy_bidirectional(&mut link, &mut replica) => {}
+                    _ = cut.changed() => {
+                        drop(link);
+                        let () = std::future::pending().await;
+                    }
+                }
+            });
+            Ok(client)
+        }
+    });
+    let numbered = connect(builder, Count(1)).await;
+    let first = numbered.quorum(wish(1, Wish::Wait)).start();
+    let second = numbered.quorum(request(2)).start();
+    settle().await;
+    cut.send_replace(());
+    for failed in [first, second] {
+        let error = failed.await.expect_err("the connection broke");
+        assert_eq!(error.errors()[0].code(), Code::Unavailable);
+    }
+    settle().await;
+    let third = numbered.quorum(request(3)).start();
+    settle().await;
+    assert_eq!(cluster.began_at(1), [1]);
+    cluster.gate.open();
+    third.await.expect("a reply");
+    let began = |number| Event::Began { replica: 1, number };
+    let ended = |number| Event::Ended { replica: 1, number };
+    let expected = [ended(1), began(3), ended(3)];
+    assert_eq!(cluster.past_events(), expected);
 }
