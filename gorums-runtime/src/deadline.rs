@@ -30,6 +30,14 @@ impl Deadline {
         Self::after(timeout.and_then(parse_grpc_timeout))
     }
 
+    /// The same, or `timeout` from now if that is earlier.
+    pub(crate) fn within(self, timeout: Duration) -> Self {
+        match (self.0, Self::after(Some(timeout)).0) {
+            (Some(this), Some(other)) => Self(Some(this.min(other))),
+            (this, other) => Self(this.or(other)),
+        }
+    }
+
     pub(crate) fn instant(self) -> Option<Instant> {
         self.0
     }
@@ -117,6 +125,18 @@ mod tests {
     #[test]
     fn a_timeout_beyond_the_clock_is_no_deadline() {
         assert_eq!(Deadline::after(Some(Duration::MAX)), Deadline::after(None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_within_a_timeout_is_the_earlier_of_both() {
+        let [short, long] = [1, 2].map(Duration::from_secs);
+        for (deadline, timeout) in [(short, long), (long, short)] {
+            let deadline = Deadline::after(Some(deadline)).within(timeout);
+            assert_eq!(deadline.remaining(), Some(short));
+        }
+        assert_eq!(Deadline::none().within(long).remaining(), Some(long));
+        let deadline = Deadline::after(Some(short)).within(Duration::MAX);
+        assert_eq!(deadline.remaining(), Some(short));
     }
 
     #[test]

@@ -57,7 +57,7 @@
 //! A call travels on the one ordered stream that there is to each node, or as plain gRPC, so that the replicas can be
 //! any gRPC server, in any language: [`Transport`] says which. In Rust a replica implements the trait that is generated
 //! for its service; it is told of each call by a [`Context`], sends streams of replies to a [`ReplySink`], and is served
-//! in both ways by a [`Server`], or by a [`Router`] in a tonic server of your own.
+//! in both ways by a [`Server`], or by a [`Router`] in a tonic server of your own ([`recommended_server`]).
 //!
 //! What can be set for the connections of a manager, TLS included, is in [`ManagerBuilder`]; what can be asked of a
 //! call in [`CallOptions`]. [`NodeErrors`] and [`telemetry`] tell what becomes of the calls. [`testing`] has replicas
@@ -145,7 +145,7 @@ pub use quorum_call::{
 pub use replies::Replies;
 pub use server::{
     BoundServer, Context, Handlers, ReplicaServer, ReplySink, Router, RunningServer, Serve, Server,
-    ServerError, ServiceName, StreamLimits,
+    ServerError, ServiceName, StreamLimits, recommended_server,
 };
 pub use transport::Transport;
 

@@ -17,7 +17,7 @@ use crate::keep::{Keep, RuntimeWatch};
 use crate::node_errors::Reports;
 use crate::observations::{LastError, Observations};
 use crate::stragglers::Stragglers;
-use crate::stream::{Calls, Capacity, ClientId, NodeStream};
+use crate::stream::{Calls, Capacity, NodeStream};
 use crate::tasks::Tasks;
 use crate::telemetry;
 use crate::{Backoff, NodeChannel, NodeError, NodeId, Transport};
@@ -61,8 +61,6 @@ pub(crate) struct Shared {
     pub(crate) reports: Reports,
     pub(crate) transport: Transport,
     pub(crate) calls: Calls,
-    /// How the manager names itself to servers.
-    pub(crate) client: Option<ClientId>,
     pub(crate) backoff: Backoff,
 }
 

@@ -1,16 +1,21 @@
 //! Replicas of the numbered service: they do as each request wishes, and tell what they handle.
 
-use gorums_runtime::{Context, ManagerBuilder, ReplySink, Router, StreamLimits, Transport};
+use gorums_runtime::{
+    Context, ManagerBuilder, ReplicaServer, ReplySink, Router, StreamLimits, Transport,
+};
 use tokio::sync::mpsc;
 use tonic::Status;
 
 use crate::golden::numbered::numbered_gorums::{
-    NumberedConfiguration, NumberedReplica, NumberedReplicaServer,
+    NumberedConfiguration, NumberedReplica, NumberedReplicaServer, NumberedService,
 };
 use crate::golden::numbered::{Reply, Request, Wish};
 use crate::network::Network;
 use crate::replica::Gate;
 use crate::spec::Count;
+
+/// The number of a request for a stream of one reply, of the size that it says.
+pub const ONE_LARGE_REPLY: u64 = u64::MAX;
 
 /// What happened at a replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,11 +73,16 @@ pub fn wish(number: u64, wish: Wish) -> Request {
 }
 
 impl Cluster {
-    /// Replicas 1, 2, ...
+    /// Replicas 1, 2, ..., which are called on node streams.
     pub fn start(replicas: u8) -> Self {
+        Self::start_on(Transport::NodeStream, replicas)
+    }
+
+    /// Replicas 1, 2, ..., which are called by `transport`.
+    pub fn start_on(transport: Transport, replicas: u8) -> Self {
         let (send_events, events) = mpsc::unbounded_channel();
         let cluster = Self {
-            network: Network::new(Transport::NodeStream),
+            network: Network::new(transport),
             gate: Gate::closed(),
             events,
             send_events,
@@ -91,11 +101,16 @@ impl Cluster {
 
     /// The services of replica `number`, to be served elsewhere.
     pub fn router(&self, number: u8) -> Router {
-        Router::new().add_replica(NumberedReplicaServer::new(Replica {
+        Router::new().add_replica(self.service(number))
+    }
+
+    /// The service of replica `number`, to be set up and served elsewhere.
+    pub fn service(&self, number: u8) -> ReplicaServer<NumberedService> {
+        NumberedReplicaServer::new(Replica {
             number,
             gate: self.gate.clone(),
             events: self.send_events.clone(),
-        }))
+        })
     }
 
     /// The service on the first `replicas` replicas, whose quorum calls are decided by all of them.
@@ -213,7 +228,7 @@ impl NumberedReplica for Replica {
         self.handle(ctx, request).await
     }
 
-    /// As many replies as asked for, and then what is wished.
+    /// As many replies as asked for, or [one of that size](ONE_LARGE_REPLY), and then what is wished.
     async fn watch(
         &self,
         ctx: &Context,
@@ -221,9 +236,14 @@ impl NumberedReplica for Replica {
         replies: ReplySink<Reply>,
     ) -> Result<(), Status> {
         self.begin(&request);
-        for _ in 0..request.size {
-            let number = request.number;
-            let padding = Vec::new();
+        let number = request.number;
+        let size = usize::try_from(request.size).expect("it fits");
+        let (many, padding) = match number {
+            ONE_LARGE_REPLY => (1, size),
+            _ => (size, 0),
+        };
+        for _ in 0..many {
+            let padding = vec![0; padding];
             replies.send(Reply { number, padding }).await?;
         }
         self.fulfil(ctx, &request).await;

@@ -1,4 +1,4 @@
-//! `docs/parity.md` names only tests that there are.
+//! `docs/parity.md` and `docs/robustness.md` name only tests that there are.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,8 +10,8 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn page() -> String {
-    fs::read_to_string(root().join("docs/parity.md")).expect("the page")
+fn page(name: &str) -> String {
+    fs::read_to_string(root().join("docs").join(name)).expect("the page")
 }
 
 /// The cells of the rows of all tables, their headings aside.
@@ -70,10 +70,11 @@ fn collect(items: &[Item], tests: &mut BTreeSet<String>) {
 
 #[test]
 fn every_test_that_is_named_exists() {
-    let page = page();
+    let pages = [page("parity.md"), page("robustness.md")];
     let mut tests = BTreeMap::new();
-    let missing: Vec<String> = page
-        .lines()
+    let missing: Vec<String> = pages
+        .iter()
+        .flat_map(|page| page.lines())
         .flat_map(named)
         .filter(|(file, name)| {
             let tests = tests
@@ -85,14 +86,14 @@ fn every_test_that_is_named_exists() {
         .collect();
     assert!(
         missing.is_empty(),
-        "docs/parity.md names tests that do not exist:\n{}",
+        "the pages name tests that do not exist:\n{}",
         missing.join("\n")
     );
 }
 
 #[test]
 fn every_row_names_a_test_or_says_why_there_is_none() {
-    let page = page();
+    let page = page("parity.md");
     let rows = rows(&page);
     assert!(rows.len() > 100, "there are {} rows", rows.len());
     let with_test = |row: &&Vec<&str>| row.last().is_some_and(|here| !named(here).is_empty());

@@ -2,27 +2,14 @@
 
 use std::time::Duration;
 
-use gorums_runtime::codegen::ProstCodec;
 use gorums_runtime::{Manager, NodeId, Server, StreamLimits};
-use prost::Message;
 use tests::numbered::numbered_gorums::{NumberedConfiguration, NumberedNode};
 use tests::numbered::{Request, Wish};
 use tests::numbered_replica::{Cluster, Event, connect, request, wish};
 use tests::settle;
 use tests::spec::Count;
+use tonic::Code;
 use tonic::metadata::MetadataMap;
-use tonic::{Code, Status};
-
-/// A message of a node stream, as far as it matters here.
-#[derive(Clone, PartialEq, Message)]
-struct StreamMessage {
-    #[prost(uint64, tag = "1")]
-    number: u64,
-    #[prost(string, tag = "2")]
-    method: String,
-    #[prost(bytes = "vec", tag = "5")]
-    payload: Vec<u8>,
-}
 
 fn began(number: u64) -> Event {
     Event::Began { replica: 1, number }
@@ -179,54 +166,6 @@ async fn its_backlog_fills_up(limits: StreamLimits) {
         call.await.expect("no panic").expect("a reply");
     }
     assert_eq!(cluster.began_at(1), (1..=CALLS).collect::<Vec<_>>());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_client_that_does_not_read_its_replies_is_disconnected() {
-    let (cluster, node) = one(StreamLimits::new().replies(16, 8 * 1024 * 1024)).await;
-    let numbered = cluster.numbered(1).await;
-    let channel = numbered
-        .configuration()
-        .nodes()
-        .next()
-        .expect("a node")
-        .channel();
-    let mut grpc = tonic::client::Grpc::new(channel);
-    grpc.ready().await.expect("connected");
-    let requests = (1..=100).map(|number| StreamMessage {
-        number,
-        method: "numbered.Numbered.Call".into(),
-        payload: Request {
-            number,
-            size: 1024 * 1024,
-            ..Request::default()
-        }
-        .encode_to_vec(),
-    });
-    let path = tonic::codegen::http::uri::PathAndQuery::from_static("/stream.Gorums/NodeStream");
-    let codec = ProstCodec::<StreamMessage, StreamMessage>::default();
-    let requests = tonic::Request::new(futures::StreamExt::chain(
-        futures::stream::iter(requests),
-        futures::stream::pending(),
-    ));
-    let replies = grpc
-        .streaming(requests, path, codec)
-        .await
-        .expect("a stream");
-    settle().await;
-    // It has not been read from until now. Other clients do not notice.
-    assert_eq!(start(&node, request(1)).await.expect("no panic"), Ok(1));
-    let mut replies = replies.into_inner();
-    let mut taken = 0;
-    let end = loop {
-        match replies.message().await {
-            Ok(Some(_)) => taken += 1,
-            Ok(None) => break Status::ok(""),
-            Err(status) => break status,
-        }
-    };
-    assert!(taken < 50, "{taken} replies were kept");
-    assert_eq!(end.code(), Code::ResourceExhausted, "{end}");
 }
 
 /// A server of one replica on a port, and its node.

@@ -14,6 +14,9 @@ use crate::text::cut;
 /// The header that carries the details of a status.
 pub(super) const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 
+/// What a tonic server says, with `Cancelled`, of a call that takes longer than its own `timeout`.
+const TIMEOUT_EXPIRED: &str = "Timeout expired";
+
 /// The status of a call for which there is no connection.
 pub(crate) fn unavailable(error: Box<dyn Error + Send + Sync>) -> Status {
     let cause = root_cause(&*error);
@@ -74,14 +77,17 @@ pub(crate) fn of_http(status: StatusCode) -> Option<Status> {
 }
 
 /// The status that a failed call has by the rules of this crate: `DeadlineExceeded` when the deadline had passed,
-/// `Unavailable` when the connection or the call's stream on it was lost, whatever the transport called that, and
-/// otherwise what the server said.
+/// or the timeout of a tonic server; `Unavailable` when the connection or the call's stream on it was lost, whatever the
+/// transport called that; and otherwise what the server said.
 pub(super) fn normalise(status: Status, deadline: Deadline) -> Status {
     let timed_out = status
         .source()
         .is_some_and(|source| causes(source).any(|cause| cause.is::<TimeoutExpired>()));
     if timed_out || (status.code() == Code::Cancelled && deadline.has_passed()) {
         return Deadline::exceeded();
+    }
+    if status.code() == Code::Cancelled && status.message() == TIMEOUT_EXPIRED {
+        return Status::deadline_exceeded("the handler takes longer than the server lets it");
     }
     match status.source() {
         Some(_) if could_not_connect(&status) => unavailable(Box::new(status)),
@@ -178,6 +184,14 @@ mod tests {
         assert_eq!(status.code(), Code::Unavailable);
         assert!(status.message().len() <= MESSAGE);
         assert!(status.source().is_none());
+    }
+
+    #[test]
+    fn what_tonic_says_of_its_own_timeout_is_what_is_known_of_it() {
+        assert_eq!(TimeoutExpired(()).to_string(), TIMEOUT_EXPIRED);
+        let normal = |text| normalise(Status::cancelled(text), Deadline::none()).code();
+        assert_eq!(normal(TIMEOUT_EXPIRED), Code::DeadlineExceeded);
+        assert_eq!(normal("by the handler"), Code::Cancelled);
     }
 
     #[test]

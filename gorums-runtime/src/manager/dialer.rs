@@ -10,7 +10,7 @@ use crate::keep::RuntimeWatch;
 use crate::node::{Limits, Shared};
 use crate::node_error::NodeError;
 use crate::node_errors::Reports;
-use crate::stream::{Calls, ClientId};
+use crate::stream::Calls;
 use crate::tasks::Tasks;
 use crate::{Node, NodeId, Transport};
 
@@ -45,7 +45,6 @@ impl Dialer {
             shared: Shared {
                 limits,
                 calls: Calls::new(messages.reply_limit),
-                client: ClientId::random(),
                 messages: Arc::new(messages),
                 reports: Reports::new(),
                 transport,

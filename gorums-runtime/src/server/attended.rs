@@ -3,30 +3,37 @@
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::task::{Poll, ready};
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::runtime::Handle;
+use tokio::time::{Sleep, sleep};
 use tonic::Status;
 
 use super::Context;
+use super::stream::too_late;
 use crate::MethodDescriptor;
 use crate::guard::Panicked;
 
-/// A handler whose caller waits for it. When the caller gives up, the handler is told by its context, and goes on
+/// A handler whose caller waits for it, or is told that it takes too long. When the caller gives up, the handler is told by its context, and goes on
 /// without being waited for: a replica must not be left with half of an update.
 pub(super) struct Attended<T: Send + 'static> {
     context: Context,
     /// None once it has ended.
     handler: Option<BoxFuture<'static, Result<T, Status>>>,
+    /// How long it may take, and what goes off then.
+    limit: Option<(Duration, Pin<Box<Sleep>>)>,
 }
 
 impl<T: Send + 'static> Attended<T> {
     pub(super) fn new(
         context: Context,
+        limit: Option<Duration>,
         handler: impl Future<Output = Result<T, Status>> + Send + 'static,
     ) -> Self {
         Self {
+            limit: limit.map(|limit| (limit, Box::pin(sleep(limit)))),
             handler: Some(guarded(context.method(), handler).boxed()),
             context,
         }
@@ -59,9 +66,15 @@ impl<T: Send + 'static> Future for Attended<T> {
         let Some(handler) = &mut self.handler else {
             panic!("a handler was polled after it ended");
         };
-        let outcome = ready!(handler.poll_unpin(cx));
-        self.handler = None;
-        Poll::Ready(outcome)
+        if let Poll::Ready(outcome) = handler.poll_unpin(cx) {
+            self.handler = None;
+            return Poll::Ready(outcome);
+        }
+        let Some((limit, late)) = &mut self.limit else {
+            return Poll::Pending;
+        };
+        ready!(late.as_mut().poll(cx));
+        Poll::Ready(Err(too_late(*limit)))
     }
 }
 

@@ -2,11 +2,19 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Sleep;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
+
+/// How many bytes of a client's preface HTTP/2 has at least. Once it has come, the server's pings notice a client that
+/// says nothing more.
+const PREFACE: usize = 24;
 
 /// A connection that breaks when its server has had enough: tonic's connections otherwise go on for as long as their
 /// calls do.
@@ -14,22 +22,85 @@ use tonic::transport::server::Connected;
 pub(super) struct Closable<C> {
     connection: C,
     closed: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// None once the client has shaken hands.
+    handshake: Option<Box<Handshake>>,
+    /// The connection's place among those that the server may have.
+    _place: OwnedSemaphorePermit,
+}
+
+/// The handshakes of TLS, if there is one, and HTTP/2.
+#[derive(Debug)]
+struct Handshake {
+    /// Set when tonic asks for the connection's properties, which it does after the handshake of TLS.
+    is_past_tls: AtomicBool,
+    /// How many bytes were read.
+    read: usize,
+    late: Pin<Box<Sleep>>,
+    stopping: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+/// What closes connections.
+#[derive(Clone, Debug)]
+pub(super) struct Closing {
+    /// Cancelled when all are to be closed.
+    pub(super) close: CancellationToken,
+    /// Cancelled when the server shuts down: nobody has to wait for a client that has not shaken hands.
+    pub(super) stopping: CancellationToken,
+    /// How long the handshakes may take.
+    pub(super) handshake_timeout: Duration,
 }
 
 impl<C> Closable<C> {
-    /// `connection`, until `close` is cancelled.
-    pub(super) fn new(connection: C, close: CancellationToken) -> Self {
+    /// `connection`, until `closing` says otherwise.
+    pub(super) fn new(connection: C, place: OwnedSemaphorePermit, closing: Closing) -> Self {
+        let handshake = Handshake {
+            is_past_tls: AtomicBool::new(false),
+            read: 0,
+            late: Box::pin(tokio::time::sleep(closing.handshake_timeout)),
+            stopping: Box::pin(closing.stopping.cancelled_owned()),
+        };
         Self {
             connection,
-            closed: Box::pin(close.cancelled_owned()),
+            closed: Box::pin(closing.close.cancelled_owned()),
+            handshake: Some(Box::new(handshake)),
+            _place: place,
         }
     }
 
     fn poll_open(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        match self.closed.as_mut().poll(cx) {
-            Poll::Pending => Ok(()),
-            Poll::Ready(()) => Err(io::ErrorKind::ConnectionAborted.into()),
+        if self.closed.as_mut().poll(cx).is_ready() {
+            return Err(io::ErrorKind::ConnectionAborted.into());
         }
+        match &mut self.handshake {
+            Some(handshake) => handshake.poll_in_time(cx),
+            None => Ok(()),
+        }
+    }
+
+    /// Notes that `bytes` more were read.
+    fn note_read(&mut self, bytes: usize) {
+        if let Some(handshake) = &mut self.handshake
+            && handshake.ends_with(bytes)
+        {
+            self.handshake = None;
+        }
+    }
+}
+
+impl Handshake {
+    fn poll_in_time(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.late.as_mut().poll(cx).is_ready() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        match self.stopping.as_mut().poll(cx) {
+            Poll::Ready(()) => Err(io::ErrorKind::ConnectionAborted.into()),
+            Poll::Pending => Ok(()),
+        }
+    }
+
+    fn ends_with(&mut self, bytes: usize) -> bool {
+        self.read += bytes;
+        bytes > 0 && self.read >= PREFACE && self.is_past_tls.load(Ordering::Relaxed)
     }
 }
 
@@ -37,6 +108,9 @@ impl<C: Connected> Connected for Closable<C> {
     type ConnectInfo = C::ConnectInfo;
 
     fn connect_info(&self) -> Self::ConnectInfo {
+        if let Some(handshake) = &self.handshake {
+            handshake.is_past_tls.store(true, Ordering::Relaxed);
+        }
         self.connection.connect_info()
     }
 }
@@ -48,7 +122,10 @@ impl<C: AsyncRead + Unpin> AsyncRead for Closable<C> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.poll_open(cx)?;
-        Pin::new(&mut self.connection).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let outcome = Pin::new(&mut self.connection).poll_read(cx, buffer);
+        self.note_read(buffer.filled().len() - before);
+        outcome
     }
 }
 

@@ -59,13 +59,22 @@ struct Inner {
 }
 
 impl Context {
-    /// The context of a call of `method` by `request`, and the message that the request carries.
-    pub(super) fn of<T>(method: &'static MethodDescriptor, request: Request<T>) -> (Self, T) {
+    /// The context of a call of `method` by `request`, which may take as long as `limit` says, and the message that the
+    /// request carries.
+    pub(super) fn of<T>(
+        method: &'static MethodDescriptor,
+        request: Request<T>,
+        limit: Option<Duration>,
+    ) -> (Self, T) {
         let (peer, message) = Peer::of(request);
         let timeout = peer.metadata.get(GRPC_TIMEOUT);
+        let deadline = Deadline::received(timeout.and_then(|timeout| timeout.to_str().ok()));
         let context = Self(Arc::new(Inner {
             method,
-            deadline: Deadline::received(timeout.and_then(|timeout| timeout.to_str().ok())),
+            deadline: match limit {
+                Some(limit) => deadline.within(limit),
+                None => deadline,
+            },
             peer: Arc::new(peer),
             entries: Vec::new(),
             metadata: OnceLock::new(),
@@ -102,6 +111,13 @@ impl Context {
             abandoned: Abandoned::default(),
             turn: Some(Turn::default()),
         }))
+    }
+
+    /// Has the call end after `timeout` at the latest. Only before its handler has begun.
+    pub(super) fn limit(&mut self, timeout: Duration) {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.deadline = inner.deadline.within(timeout);
+        }
     }
 
     /// What is left of the context of a call on a node stream that has been answered; none if somebody has kept it. To
@@ -173,7 +189,8 @@ impl Context {
         &self.0.peer.extensions
     }
 
-    /// How much time is left until the caller's deadline: zero once it has passed, none without one.
+    /// How much time is left until the caller's deadline, or until the end of the
+    /// [replica's timeout](crate::ReplicaServer::timeout): zero once it has passed, none without either.
     pub fn remaining(&self) -> Option<Duration> {
         self.0.deadline.remaining()
     }

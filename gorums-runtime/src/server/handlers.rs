@@ -13,12 +13,13 @@ use super::Context;
 use super::attended::{Attended, guarded};
 use super::codec::ServerCodec;
 use super::message_options::MessageOptions;
+use super::pacing::Pacing;
 use super::reply_sink::{ReplySink, ReplyStream};
 use super::stream::{Answering, with_many, with_nothing, with_one};
 use crate::{Method, MethodDescriptor};
 
 /// What answers the plain gRPC calls of one method.
-pub(super) type Answer = dyn Fn(http::Request<Body>, MessageOptions) -> BoxFuture<'static, http::Response<Body>>
+pub(super) type Answer = dyn Fn(http::Request<Body>, MessageOptions, &Pacing) -> BoxFuture<'static, http::Response<Body>>
     + Send
     + Sync;
 
@@ -113,13 +114,15 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         });
         let replica = Arc::clone(&self.replica);
         self.streamed::<M>(answering)
-            .answered_by::<M>(move |request, messages| {
+            .answered_by::<M>(move |request, messages, pacing| {
                 let (replica, handler) = (Arc::clone(&replica), handler.clone());
+                let pacing = pacing.clone();
                 let service = tower::service_fn(move |request: Request<M::Request>| {
-                    let (context, request) = Context::of(&M::DESCRIPTOR, request);
+                    let (context, request) = Context::of(&M::DESCRIPTOR, request, messages.timeout);
                     let start =
                         |sink| handler(Arc::clone(&replica), context.clone(), request, sink);
-                    let replies = ReplyStream::start(context.clone(), start);
+                    let replies =
+                        ReplyStream::start(context.clone(), &pacing, messages.timeout, start);
                     std::future::ready(Ok(Response::new(replies)))
                 });
                 async move { grpc::<M>(messages).server_streaming(service, request).await }.boxed()
@@ -148,12 +151,13 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         Fut: Future<Output = Result<(), Status>> + Send + 'static,
     {
         let replica = Arc::clone(&self.replica);
-        self.answered_by::<M>(move |request, messages| {
+        self.answered_by::<M>(move |request, messages, pacing| {
             let (replica, handler) = (Arc::clone(&replica), handler.clone());
+            let pacing = pacing.clone();
             let service = tower::service_fn(move |request: Request<Streaming<M::Request>>| {
-                let (context, requests) = Context::of(&M::DESCRIPTOR, request);
+                let (context, requests) = Context::of(&M::DESCRIPTOR, request, messages.timeout);
                 let start = |sink| handler(Arc::clone(&replica), context.clone(), requests, sink);
-                let replies = ReplyStream::start(context.clone(), start);
+                let replies = ReplyStream::start(context.clone(), &pacing, messages.timeout, start);
                 std::future::ready(Ok(Response::new(replies)))
             });
             async move { grpc::<M>(messages).streaming(service, request).await }.boxed()
@@ -190,12 +194,13 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         Fut: Future<Output = Result<M::Reply, Status>> + Send + 'static,
     {
         let replica = Arc::clone(&self.replica);
-        self.answered_by::<M>(move |request, messages| {
+        self.answered_by::<M>(move |request, messages, _| {
             let (replica, handler) = (Arc::clone(&replica), handler.clone());
             let service = tower::service_fn(move |request: Request<M::Request>| {
-                let (context, request) = Context::of(&M::DESCRIPTOR, request);
+                let (context, request) = Context::of(&M::DESCRIPTOR, request, messages.timeout);
                 let handling = handler(Arc::clone(&replica), context.clone(), request);
-                Attended::new(context, handling).map(|reply| reply.map(Response::new))
+                Attended::new(context, messages.timeout, handling)
+                    .map(|reply| reply.map(Response::new))
             });
             async move { grpc::<M>(messages).unary(service, request).await }.boxed()
         })
@@ -208,12 +213,13 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         Fut: Future<Output = Result<M::Reply, Status>> + Send + 'static,
     {
         let replica = Arc::clone(&self.replica);
-        self.answered_by::<M>(move |request, messages| {
+        self.answered_by::<M>(move |request, messages, _| {
             let (replica, handler) = (Arc::clone(&replica), handler.clone());
             let service = tower::service_fn(move |request: Request<Streaming<M::Request>>| {
-                let (context, requests) = Context::of(&M::DESCRIPTOR, request);
+                let (context, requests) = Context::of(&M::DESCRIPTOR, request, messages.timeout);
                 let handling = handler(Arc::clone(&replica), context.clone(), requests);
-                Attended::new(context, handling).map(|reply| reply.map(Response::new))
+                Attended::new(context, messages.timeout, handling)
+                    .map(|reply| reply.map(Response::new))
             });
             async move { grpc::<M>(messages).client_streaming(service, request).await }.boxed()
         })
@@ -221,7 +227,11 @@ impl<T: Send + Sync + 'static> Handlers<T> {
 
     fn answered_by<M: Method>(
         mut self,
-        answer: impl Fn(http::Request<Body>, MessageOptions) -> BoxFuture<'static, http::Response<Body>>
+        answer: impl Fn(
+            http::Request<Body>,
+            MessageOptions,
+            &Pacing,
+        ) -> BoxFuture<'static, http::Response<Body>>
         + Send
         + Sync
         + 'static,

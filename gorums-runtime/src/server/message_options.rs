@@ -1,5 +1,7 @@
 //! How the messages of a service are received and sent.
 
+use std::time::Duration;
+
 use tonic::codec::{Codec, EnabledCompressionEncodings};
 use tonic::server::Grpc;
 
@@ -10,6 +12,8 @@ pub(super) struct MessageOptions {
     pub(super) max_request_size: Option<usize>,
     /// None is no limit.
     pub(super) max_reply_size: Option<usize>,
+    /// How long a handler may take; none is for ever.
+    pub(super) timeout: Option<Duration>,
     pub(super) accept_compressed: EnabledCompressionEncodings,
     pub(super) send_compressed: EnabledCompressionEncodings,
 }

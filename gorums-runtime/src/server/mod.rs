@@ -1,5 +1,6 @@
 //! The server side: replicas, and what serves them.
 
+mod accepting;
 mod attended;
 mod bound;
 mod closable;
@@ -8,7 +9,10 @@ mod context;
 mod error;
 mod handlers;
 mod message_options;
+mod pacing;
 mod peer;
+mod progress;
+mod recommended;
 mod replica_server;
 mod reply_sink;
 mod router;
@@ -22,6 +26,7 @@ pub use bound::{BoundServer, RunningServer};
 pub use context::Context;
 pub use error::ServerError;
 pub use handlers::Handlers;
+pub use recommended::recommended_server;
 pub use replica_server::{ReplicaServer, Serve, ServiceName};
 pub use reply_sink::ReplySink;
 pub use router::Router;

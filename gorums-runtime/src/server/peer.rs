@@ -37,3 +37,17 @@ impl Peer {
         (peer, message)
     }
 }
+
+/// Where the request with these extensions came from, if its connection has an address.
+pub(super) fn address(extensions: &Extensions) -> Option<SocketAddr> {
+    use tonic::transport::server::TcpConnectInfo;
+
+    let tcp = extensions.get::<TcpConnectInfo>();
+    #[cfg(feature = "_tls-any")]
+    let tcp = tcp.or_else(|| {
+        use tonic::transport::server::TlsConnectInfo;
+        let tls = extensions.get::<TlsConnectInfo<TcpConnectInfo>>();
+        tls.map(TlsConnectInfo::get_ref)
+    });
+    tcp.and_then(TcpConnectInfo::remote_addr)
+}

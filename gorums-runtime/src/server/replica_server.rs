@@ -6,6 +6,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tonic::Status;
@@ -14,7 +15,9 @@ use tonic::server::NamedService;
 
 use super::handlers::{Answer, Handlers};
 use super::message_options::MessageOptions;
-use super::stream::Answering;
+use super::pacing::Pacing;
+use super::peer::address;
+use super::stream::{Answering, CallLimits};
 use crate::MethodDescriptor;
 
 /// A service as a type. Implemented by generated code.
@@ -51,6 +54,7 @@ pub struct ReplicaServer<S> {
     answers: Arc<HashMap<&'static str, Arc<Answer>>>,
     on_stream: Arc<[(&'static MethodDescriptor, Arc<Answering>)]>,
     messages: MessageOptions,
+    pacing: Arc<Pacing>,
     _service: PhantomData<fn() -> S>,
 }
 
@@ -75,6 +79,7 @@ impl<S> ReplicaServer<S> {
             answers: Arc::new(answers),
             on_stream: on_stream.into(),
             messages: MessageOptions::default(),
+            pacing: Arc::default(),
             _service: PhantomData,
         }
     }
@@ -84,16 +89,51 @@ impl<S> ReplicaServer<S> {
         &self.on_stream
     }
 
-    /// How many bytes a request may have: 4 MiB unless this says otherwise. A larger one fails with `OutOfRange`. On node
-    /// streams [`StreamLimits::message_size`](crate::StreamLimits::message_size) says it.
+    /// The limits of the calls on node streams.
+    pub(super) fn limits(&self) -> CallLimits {
+        CallLimits {
+            max_request_size: self.messages.max_request_size,
+            max_reply_size: self.messages.max_reply_size,
+            timeout: self.messages.timeout,
+        }
+    }
+
+    /// Has what the clients of plain gRPC calls do not read limited as that on node streams.
+    pub(super) fn pace(&mut self, pacing: Arc<Pacing>) {
+        self.pacing = pacing;
+    }
+
+    /// How many bytes a request may have, over both transports: unless this says otherwise 4 MiB over plain gRPC, and on
+    /// node streams as many as [`StreamLimits::message_size`](crate::StreamLimits::message_size) says. A larger one fails
+    /// with `OutOfRange`.
     pub fn max_request_size(mut self, bytes: usize) -> Self {
         self.messages.max_request_size = Some(bytes);
         self
     }
 
-    /// How many bytes a reply may have: any number unless this says otherwise. A larger one fails with `OutOfRange`.
+    /// How many bytes a reply may have, over both transports: any number unless this says otherwise. A larger one fails
+    /// its call with `OutOfRange`.
     pub fn max_reply_size(mut self, bytes: usize) -> Self {
         self.messages.max_reply_size = Some(bytes);
+        self
+    }
+
+    /// How long a handler may take, over both transports: for ever unless this says otherwise. Its caller is then answered
+    /// `DeadlineExceeded`, if it waits for a reply, and its [`Context`](crate::Context) is cancelled. The handler runs to its end
+    /// all the same, and on a node stream keeps its turn until then.
+    ///
+    /// ```
+    /// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
+    /// # fn example(replica: impl register::register_gorums::RegisterReplica) {
+    /// use std::time::Duration;
+    ///
+    /// use register::register_gorums::RegisterReplicaServer;
+    ///
+    /// let service = RegisterReplicaServer::new(replica).timeout(Duration::from_secs(5));
+    /// # }
+    /// ```
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.messages.timeout = Some(timeout);
         self
     }
 
@@ -134,8 +174,10 @@ impl<S> tower::Service<http::Request<Body>> for ReplicaServer<S> {
             let status = Status::unimplemented(format!("there is no method {method} here"));
             return Box::pin(std::future::ready(Ok(status.into_http())));
         };
-        let answer = answer(request, self.messages);
-        Box::pin(async move { Ok(answer.await) })
+        let pacing = Arc::clone(&self.pacing);
+        let peer = address(request.extensions());
+        let answer = answer(request, self.messages, &pacing);
+        Box::pin(async move { Ok(pacing.pace(peer, answer.await)) })
     }
 }
 
@@ -145,6 +187,7 @@ impl<S> Clone for ReplicaServer<S> {
             answers: Arc::clone(&self.answers),
             on_stream: Arc::clone(&self.on_stream),
             messages: self.messages,
+            pacing: Arc::clone(&self.pacing),
             _service: PhantomData,
         }
     }

@@ -1,17 +1,23 @@
 //! Streams of replies.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::Poll;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Poll, ready};
+use std::time::Duration;
 
-use futures::Stream;
+use futures::{FutureExt, Stream};
 use prost::Message;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Sleep, sleep};
 use tonic::Status;
 
 use super::Context;
 use super::attended::guarded;
-use super::stream::ReplyTo;
+use super::pacing::Pacing;
+use super::stream::{ReplyTo, Visit, too_late};
+use crate::stream::Unread;
 
 /// Where a handler sends the replies of a method that `returns (stream ...)`.
 ///
@@ -22,12 +28,15 @@ pub struct ReplySink<T>(To<T>);
 
 enum To<T> {
     /// The response to a plain gRPC call.
-    Response(mpsc::Sender<Result<T, Status>>),
-    /// A node stream. Dropping the sender tells that there are no more.
+    Response {
+        replies: mpsc::Sender<Unsent<T>>,
+        unread: Option<Arc<Unread>>,
+    },
+    /// A node stream. Dropping the sender tells that there are no more replies, or why there cannot be.
     Stream {
         to: ReplyTo,
         context: Context,
-        _more: oneshot::Sender<()>,
+        more: Mutex<Option<oneshot::Sender<Status>>>,
     },
 }
 
@@ -35,19 +44,21 @@ impl<T> ReplySink<T> {
     /// How many replies a stream holds that the transport has not taken.
     pub const CAPACITY: usize = 16;
 
-    /// A sink on a node stream, and what ends when it is dropped.
+    /// A sink on a node stream, and what ends when it is dropped, or a reply cannot be sent.
     pub(super) fn on_stream(
         context: Context,
         to: ReplyTo,
-    ) -> (Self, impl Future<Output = ()> + Send + use<T>) {
+    ) -> (
+        Self,
+        impl Future<Output = Result<(), Status>> + Send + use<T>,
+    ) {
         let (more, emptied) = oneshot::channel();
         let sink = Self(To::Stream {
             to,
             context,
-            _more: more,
+            more: Mutex::new(Some(more)),
         });
-        // It is never sent on: the error is the end.
-        (sink, async move { drop(emptied.await) })
+        (sink, emptied.map(|failed| failed.map_or(Ok(()), Err)))
     }
 }
 
@@ -56,7 +67,9 @@ impl<T: Message> ReplySink<T> {
     ///
     /// # Errors
     ///
-    /// `Cancelled` when the caller has lost interest; a handler can return it with `?`.
+    /// `Cancelled` when the caller has lost interest; a handler can return it with `?`. On a node stream, `OutOfRange`
+    /// when the reply is larger than [`max_reply_size`](crate::ReplicaServer::max_reply_size), which ends the call with
+    /// that whatever the handler returns; over plain gRPC the call ends so, and the next reply is `Cancelled`.
     ///
     /// # Cancel safety
     ///
@@ -64,18 +77,29 @@ impl<T: Message> ReplySink<T> {
     pub async fn send(&self, reply: T) -> Result<(), Status> {
         let cancelled = || Status::cancelled("the caller has lost interest in the replies");
         match &self.0 {
-            To::Response(replies) => {
+            To::Response { replies, unread } => {
+                if let Some(unread) = unread {
+                    tokio::select! {
+                        biased;
+                        () = poll_fn(|cx| unread.poll_room(cx)) => {}
+                        () = replies.closed() => return Err(cancelled()),
+                    }
+                }
                 let room = replies.reserve().await.map_err(|_| cancelled())?;
-                room.send(Ok(reply));
+                room.send(Unsent::new(reply, unread.as_ref()));
                 Ok(())
             }
-            To::Stream { to, context, .. } => {
+            To::Stream { to, context, more } => {
                 if context.is_cancelled() {
                     return Err(cancelled());
                 }
                 tokio::select! {
                     biased;
-                    sent = to.send(&reply) => sent,
+                    sent = to.send(&reply) => sent.inspect_err(|status| {
+                        let mut more = more.lock().unwrap_or_else(PoisonError::into_inner);
+                        // Nobody listens when the call has ended.
+                        let _ = more.take().map(|more| more.send(status.clone()));
+                    }),
                     () = context.cancelled() => Err(cancelled()),
                 }
             }
@@ -89,29 +113,86 @@ impl<T> fmt::Debug for ReplySink<T> {
     }
 }
 
+/// A reply, or a status, that HTTP/2 has not been given.
+struct Unsent<T> {
+    reply: Option<Result<T, Status>>,
+    bytes: usize,
+    unread: Option<Arc<Unread>>,
+}
+
+impl<T: Message> Unsent<T> {
+    fn new(reply: T, unread: Option<&Arc<Unread>>) -> Self {
+        let bytes = unread.map_or(0, |_| reply.encoded_len());
+        if let Some(unread) = unread {
+            unread.add(bytes);
+        }
+        Self {
+            reply: Some(Ok(reply)),
+            bytes,
+            unread: unread.cloned(),
+        }
+    }
+}
+
+impl<T> Unsent<T> {
+    fn failure(status: Status) -> Self {
+        Self {
+            reply: Some(Err(status)),
+            bytes: 0,
+            unread: None,
+        }
+    }
+}
+
+impl<T> Drop for Unsent<T> {
+    fn drop(&mut self) {
+        if let Some(unread) = &self.unread {
+            unread.subtract(self.bytes);
+        }
+    }
+}
+
 /// The replies that a handler sends, and the status that it ends with.
 pub(super) struct ReplyStream<T> {
-    replies: mpsc::Receiver<Result<T, Status>>,
+    replies: mpsc::Receiver<Unsent<T>>,
     context: Context,
+    /// How long the handler may take, and what goes off then.
+    limit: Option<(Duration, Pin<Box<Sleep>>)>,
+    /// What the client does not read is counted for as long as the stream is here.
+    _visit: Option<Visit>,
 }
 
 impl<T: Send + 'static> ReplyStream<T> {
-    /// Starts the handler that `handle` makes for a sink.
-    pub(super) fn start<F>(context: Context, handle: impl FnOnce(ReplySink<T>) -> F) -> Self
+    /// Starts the handler that `handle` makes for a sink, which may take as long as `limit` says.
+    pub(super) fn start<F>(
+        context: Context,
+        pacing: &Pacing,
+        limit: Option<Duration>,
+        handle: impl FnOnce(ReplySink<T>) -> F,
+    ) -> Self
     where
         F: Future<Output = Result<(), Status>> + Send + 'static,
     {
         let (sender, replies) = mpsc::channel(ReplySink::<T>::CAPACITY);
-        let handler = handle(ReplySink(To::Response(sender.clone())));
+        let visit = pacing.visit(context.peer_address());
+        let handler = handle(ReplySink(To::Response {
+            replies: sender.clone(),
+            unread: visit.as_ref().map(|visit| Arc::clone(visit.unread())),
+        }));
         let handler = guarded(context.method(), handler);
         // In a task of its own the handler does not depend on how fast its caller reads.
         tokio::spawn(async move {
             if let Err(status) = handler.await {
                 // A caller that has lost interest does not hear of it.
-                let _ = sender.send(Err(status)).await;
+                let _ = sender.send(Unsent::failure(status)).await;
             }
         });
-        Self { replies, context }
+        Self {
+            replies,
+            context,
+            limit: limit.map(|limit| (limit, Box::pin(sleep(limit)))),
+            _visit: visit,
+        }
     }
 }
 
@@ -122,7 +203,16 @@ impl<T> Stream for ReplyStream<T> {
         mut self: Pin<&mut Self>,
         cx: &mut std::task::Context<'_>,
     ) -> Poll<Option<Self::Item>> {
-        self.replies.poll_recv(cx)
+        if let Some((limit, late)) = &mut self.limit
+            && late.as_mut().poll(cx).is_ready()
+        {
+            let status = too_late(*limit);
+            self.limit = None;
+            self.replies.close();
+            return Poll::Ready(Some(Err(status)));
+        }
+        let next = ready!(self.replies.poll_recv(cx));
+        Poll::Ready(next.and_then(|mut unsent| unsent.reply.take()))
     }
 }
 

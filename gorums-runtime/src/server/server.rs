@@ -8,20 +8,9 @@ use tokio::net::TcpListener;
 use tonic::transport::server::{Connected, TcpIncoming};
 
 use super::bound::BoundServer;
+use super::recommended::recommended_server;
 use super::serving::serve;
 use super::{Router, ServerError};
-use crate::grpc::MAX_FRAME;
-
-/// How many calls a connection remembers that were withdrawn before their handler was started.
-///
-/// A server that has more of them closes the connection, as it would that of an attacker. HTTP/2's default is 20, which
-/// a burst of withdrawn calls exceeds at once.
-const REMEMBERED_RESETS: usize = 16_384;
-
-/// How many calls of one client may be under way. hyper's default is 200, so that as many calls whose handlers wait
-/// would keep all others from being started.
-const CONCURRENT_CALLS: u32 = 65_536;
-
 /// Serves replicas, on node streams and over plain gRPC, and other gRPC services beside them.
 ///
 /// ```no_run
@@ -41,6 +30,8 @@ pub struct Server {
     pub(super) router: Router,
     pub(super) transport: tonic::transport::Server,
     pub(super) grace: Duration,
+    pub(super) handshake_timeout: Duration,
+    pub(super) max_connections: usize,
     #[cfg(feature = "health")]
     pub(super) health: bool,
     #[cfg(feature = "reflection")]
@@ -52,16 +43,18 @@ impl Server {
     /// otherwise.
     pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 
+    /// How long a client may take for the handshakes of TLS and HTTP/2, unless
+    /// [`handshake_timeout`](Self::handshake_timeout) says otherwise.
+    pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
     /// A server of `services`: one [`ReplicaServer`](crate::ReplicaServer), or a [`Router`] of several services.
     pub fn new(services: impl Into<Router>) -> Self {
-        let transport = tonic::transport::Server::builder()
-            .max_frame_size(MAX_FRAME)
-            .http2_max_pending_accept_reset_streams(Some(REMEMBERED_RESETS))
-            .max_concurrent_streams(CONCURRENT_CALLS);
         Self {
             router: services.into(),
-            transport,
+            transport: recommended_server(tonic::transport::Server::builder()),
             grace: Self::DEFAULT_GRACE,
+            handshake_timeout: Self::DEFAULT_HANDSHAKE_TIMEOUT,
+            max_connections: usize::MAX,
             #[cfg(feature = "health")]
             health: false,
             #[cfg(feature = "reflection")]
@@ -101,13 +94,16 @@ impl Server {
         Ok(self)
     }
 
-    /// Sets what else tonic's server offers: keep-alive, limits, timeouts.
+    /// Sets what else tonic's server offers, on top of what [`recommended_server`](crate::recommended_server) sets.
+    ///
+    /// tonic's `timeout` bounds plain gRPC calls only: a node stream is one call to tonic, which answers it at once.
+    /// Use [`ReplicaServer::timeout`](crate::ReplicaServer::timeout), which bounds the handlers of both.
     ///
     /// ```
     /// # use std::time::Duration;
     /// # fn example(router: gorums_runtime::Router) -> gorums_runtime::Server {
     /// gorums_runtime::Server::new(router)
-    ///     .configure(|server| server.http2_keepalive_interval(Some(Duration::from_secs(30))))
+    ///     .configure(|server| server.max_connection_age(Duration::from_secs(3600)))
     /// # }
     /// ```
     pub fn configure(
@@ -115,6 +111,35 @@ impl Server {
         configure: impl FnOnce(tonic::transport::Server) -> tonic::transport::Server,
     ) -> Self {
         self.transport = configure(self.transport);
+        self
+    }
+
+    /// Sends a ping on each connection on which nothing has arrived for `interval`, and closes those on which the answer
+    /// takes longer than `timeout`, so that clients that have died are noticed: 10 s and 5 s unless this says otherwise.
+    pub fn keep_alive(self, interval: Duration, timeout: Duration) -> Self {
+        self.configure(|server| {
+            server
+                .http2_keepalive_interval(Some(interval))
+                .http2_keepalive_timeout(Some(timeout))
+        })
+    }
+
+    /// Sends no pings. A client that dies without closing its connection keeps it, and its node stream, for ever.
+    pub fn without_keep_alive(self) -> Self {
+        self.configure(|server| server.http2_keepalive_interval(None))
+    }
+
+    /// How long a client may take for the handshakes of TLS and HTTP/2, from when its connection is accepted: 10 s unless
+    /// this says otherwise. Then the connection is closed.
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake_timeout = timeout;
+        self
+    }
+
+    /// How many connections the server may have at once: any number unless this says otherwise. Further ones are closed
+    /// as soon as they are accepted. Choose fewer than the process may have descriptors.
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.max_connections = connections;
         self
     }
 

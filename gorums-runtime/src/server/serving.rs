@@ -5,7 +5,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
 
-use super::closable::Closable;
+use super::accepting::Accepting;
+use super::closable::{Closable, Closing};
 use super::{Server, ServerError};
 
 /// Serves the connections of `incoming` until `stop` completes, then lets the calls that are under way end, within the
@@ -21,13 +22,18 @@ where
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let grace = server.grace;
-    let (mut transport, mut services) = server.into_parts().await?;
+    let closing = Closing {
+        close: CancellationToken::new(),
+        stopping: CancellationToken::new(),
+        handshake_timeout: server.handshake_timeout,
+    };
     // However this ends, no connection outlives it.
-    let close = CancellationToken::new();
-    let closing = close.clone().drop_guard();
-    let incoming =
-        incoming.map(move |connection| connection.map(|it| Closable::new(it, close.clone())));
-    let stopping = CancellationToken::new();
+    let close = closing.close.clone().drop_guard();
+    let stopping = closing.stopping.clone();
+    let incoming = Accepting::new(incoming, server.max_connections).map(move |accepted| {
+        accepted.map(|(connection, place)| Closable::new(connection, place, closing.clone()))
+    });
+    let (mut transport, mut services) = server.into_parts().await?;
     let farewell = services.farewell();
     let streams = services.router.stop().clone();
     let stop = async {
@@ -47,6 +53,6 @@ where
         served = serving => served?,
         () = late => {}
     }
-    drop(closing);
+    drop(close);
     Ok(())
 }

@@ -13,11 +13,11 @@ use tonic::Status;
 use tonic::metadata::MetadataMap;
 
 use super::calls::{Calls, Opened, Registration};
+use super::events::Event;
 use super::frame::Frame;
 use super::head::{Head, MethodName};
 use super::pending::Owner;
 use super::stragglers::Straggler;
-use super::unread::Event;
 use crate::deadline::Deadline;
 use crate::fan_out::{PerNode, USUAL_NODES};
 use crate::{Configuration, Method, MethodDescriptor, Node, NodeError, NodeId, telemetry};

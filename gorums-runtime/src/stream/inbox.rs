@@ -7,11 +7,11 @@ use tokio::time::Instant;
 use tonic::Status;
 
 use super::arrival::Arrival;
+use super::events::{Event, Events};
 use super::head::END;
 use super::message::StreamMessage;
 use super::reply_limit::{Held, ReplyLimit};
 use super::stream_number::StreamNumber;
-use super::unread::{Event, Unread};
 use crate::MethodDescriptor;
 use crate::fan_out::USUAL_NODES;
 use crate::observations::Observations;
@@ -27,7 +27,7 @@ pub(crate) struct Inbox {
     waits: SmallVec<[Option<StreamNumber>; USUAL_NODES]>,
     /// What is known of the replies of each node; empty unless the method streams them.
     flows: Vec<Flow>,
-    unread: Unread,
+    unread: Events,
 }
 
 /// The stream of replies of one node.
@@ -68,7 +68,7 @@ impl Inbox {
             reader: None,
             waits: SmallVec::new(),
             flows: Vec::new(),
-            unread: Unread::default(),
+            unread: Events::default(),
         }
     }
 

@@ -7,8 +7,10 @@ mod cancellations;
 mod client_id;
 mod deframer;
 mod ending;
+mod events;
 mod fan_out;
 mod frame;
+mod gate;
 mod head;
 pub(crate) mod headers;
 mod inbox;
@@ -32,7 +34,6 @@ mod unread;
 #[cfg(feature = "_bench")]
 pub(crate) use arrival::Arrival;
 pub(crate) use calls::Calls;
-pub(crate) use client_id::ClientId;
 pub(crate) use deframer::Received;
 pub(crate) use fan_out::StreamFanOut;
 pub(crate) use frame::Frame;
@@ -50,6 +51,7 @@ pub(crate) use queue_body::QueueBody;
 pub(crate) use reply_limit::{Held, ReplyLimit};
 #[cfg(feature = "_bench")]
 pub(crate) use stream_number::StreamNumbers;
+pub(crate) use unread::Unread;
 
 /// The service that streams are calls of, and its only method.
 pub(crate) const SERVICE: &str = "stream.Gorums";

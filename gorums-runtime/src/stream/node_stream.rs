@@ -58,6 +58,7 @@ struct Inner {
     node: WeakNode,
     link: Link,
     options: Arc<MessageOptions>,
+    /// How the client names itself to the node. None if there are no random numbers.
     client: Option<ClientId>,
     calls: Calls,
     queue: Arc<Queue>,
@@ -96,7 +97,7 @@ impl NodeStream {
             node,
             link,
             options: Arc::clone(&shared.messages),
-            client: shared.client.clone(),
+            client: ClientId::random(),
             queue: Arc::new(Queue::with_numbers(
                 shared.limits.queue,
                 shared.calls.streams().clone(),

@@ -1,7 +1,7 @@
 //! What is to be sent on a stream.
 
 use std::pin::pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
@@ -11,9 +11,11 @@ use tonic::Status;
 
 use super::call_number::CallNumber;
 use super::frame::Frame;
+use super::gate::{Gate, Meter};
 use super::line::{Line, Ticket};
 use super::pending::{Burst, Owner, Pending};
 use super::stream_number::{StreamNumber, StreamNumbers};
+use super::unread::Unread;
 
 /// How much may wait to be sent.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +32,8 @@ pub(crate) struct Queue {
     streams: StreamNumbers,
     state: Mutex<State>,
     room: Notify,
+    /// Only in a queue of replies.
+    gate: Option<Arc<Gate>>,
 }
 
 #[derive(Debug)]
@@ -51,6 +55,8 @@ struct State {
     yielded: bool,
     /// Whether the last burst had several messages.
     crowded: bool,
+    /// Only in a queue of replies.
+    meter: Option<Meter>,
 }
 
 /// Whether a message is the first for its stream, which must be opened.
@@ -71,6 +77,54 @@ impl Queue {
             state: Mutex::new(State::new(streams.next())),
             streams,
             room: Notify::new(),
+            gate: None,
+        }
+    }
+
+    /// A queue of replies to a peer that has not read those of `unread`.
+    pub(crate) fn of_replies(capacity: Capacity, unread: Arc<Unread>) -> Self {
+        let gate = Arc::new(Gate::new(capacity, unread));
+        let mut queue = Self::new(capacity);
+        queue.lock().meter = Some(Meter::new(Arc::clone(&gate)));
+        queue.gate = Some(gate);
+        queue
+    }
+
+    /// Adds the reply of a call that was let in while there was room. Whether that was done: it is not if all that its
+    /// peer has not read would be too much.
+    pub(crate) fn push_reply(&self, frame: &Frame) -> bool {
+        let mut state = self.lock();
+        let (bytes, alone) = (frame.as_slice().len(), state.pending.len() == 0);
+        let has_room = match &self.gate {
+            Some(gate) => bytes <= Frame::SMALL || gate.unread().has_room(bytes, alone),
+            None => true,
+        };
+        if has_room {
+            state.push(frame, Owner::Nobody);
+        }
+        has_room
+    }
+
+    /// Ready while there is room for the replies of further calls. When the peer has much to read on other streams
+    /// there is room if it has read all on this one.
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(gate) = &self.gate else {
+            return Poll::Ready(());
+        };
+        if gate.is_open() {
+            return Poll::Ready(());
+        }
+        gate.wait(cx);
+        // From here on the queue does not change unnoticed.
+        let state = self.lock();
+        if state.pending.len() == 0 || gate.is_open() {
+            return Poll::Ready(());
+        }
+        drop(state);
+        // Others make room, too.
+        match gate.unread().poll_room(cx).is_ready() && gate.is_open() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
         }
     }
 
@@ -173,6 +227,7 @@ impl Queue {
             // The sender of the broken stream is to see that it is over.
             state.wake();
             let receipts = state.pending.clear();
+            state.note();
             (stream, receipts, state.admit(self.capacity))
         };
         for receipt in receipts {
@@ -241,6 +296,7 @@ impl State {
             sender: None,
             yielded: false,
             crowded: false,
+            meter: None,
         }
     }
 
@@ -299,13 +355,21 @@ impl State {
     /// A message of any size has room in an empty queue.
     fn has_room(&self, capacity: Capacity, bytes: usize) -> bool {
         let fits = self.pending.len() < capacity.messages
-            && self.pending.bytes().saturating_add(bytes) <= capacity.bytes;
+            && self.pending.bytes().saturating_add(bytes) <= capacity.bytes
+            && !self.meter.as_ref().is_some_and(Meter::is_peer_full);
         fits || self.pending.len() == 0
     }
 
     fn push(&mut self, frame: &Frame, owner: Owner<'_>) {
         self.pending.push(frame, owner);
+        self.note();
         self.wake();
+    }
+
+    fn note(&mut self) {
+        if let Some(meter) = &mut self.meter {
+            meter.note(self.pending.len(), self.pending.bytes());
+        }
     }
 
     /// Takes the next messages for `stream`, as many as are sent at once. Whether there are any, or the stream is over.
@@ -339,6 +403,7 @@ impl State {
         }
         self.crowded = self.pending.len() > 1;
         self.pending.take(burst);
+        self.note();
         // The stream is open.
         let _ = self.admit(capacity);
         Poll::Ready(true)

@@ -1,190 +1,105 @@
-//! What has come of a call and was not read.
+//! What one peer has not read.
 
-use std::collections::VecDeque;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
 
-use bytes::{Bytes, BytesMut};
-use tonic::Status;
-
-use super::payload::Payload;
-
-/// How many bytes a small reply has, at most.
-const SMALL: u16 = 2 * 1024;
-
-/// Up to how many bytes a reply is copied. A larger one shares the buffer that it was received in, with what came
-/// beside it: buffers have 64 KiB and more, which a reply of a few bytes would keep in memory.
-const COPIED: usize = 16 * 1024;
-
-/// For how many events, and for how many bytes of small replies, the memory is kept for the next call.
-const KEPT: usize = 64;
-const KEPT_BYTES: usize = 20 * 1024;
-
-/// What comes of a call on one node.
+/// How many bytes wait until one peer reads them, on all of its streams and calls.
 #[derive(Debug)]
-pub(crate) enum Event {
-    /// A reply; the only one, unless the method streams. It came so long after the request was sent.
-    Reply { payload: Bytes, latency: Duration },
-    /// There are no more replies.
-    End,
-    /// The call failed on the node.
-    Failed(Status),
-}
-
-/// The events of one call that its caller has not read, with the indices of their nodes, in order of arrival.
-///
-/// An event of the usual kind, a small reply, takes no memory of its own: its bytes lie with those of the others. What
-/// else there is lies in a queue of its own. Each entry of `events` that is [`Small`](Kind::Small) owns the next bytes of
-/// `small`, and each that is [`Other`](Kind::Other) the next of `others`.
-#[derive(Debug, Default)]
-pub(super) struct Unread {
-    events: VecDeque<Entry>,
-    small: BytesMut,
-    others: VecDeque<Other>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    index: u32,
-    kind: Kind,
-    /// How long it took, in nanoseconds.
-    latency: u64,
-}
-
-#[derive(Debug)]
-enum Kind {
-    /// A reply of so many bytes.
-    Small(u16),
-    Other,
-    End,
-}
-
-#[derive(Debug)]
-enum Other {
-    Reply(Bytes),
-    Failed(Status),
+pub(crate) struct Unread {
+    limit: usize,
+    /// How much a stream may have on which nothing else waits, whatever the others have.
+    share: usize,
+    bytes: AtomicUsize,
+    waiting: Mutex<Vec<Waker>>,
 }
 
 impl Unread {
-    /// Makes room for an event of each of so many nodes.
-    pub(super) fn reserve(&mut self, nodes: usize) {
-        self.events.reserve(nodes);
+    /// None yet, of `limit` bytes at most, on `streams` streams.
+    pub(crate) fn new(limit: usize, streams: usize) -> Self {
+        Self {
+            limit,
+            share: limit / streams.max(1),
+            bytes: AtomicUsize::new(0),
+            waiting: Mutex::default(),
+        }
     }
 
-    /// Forgets all events. Returns whether the memory that is left is worth being kept.
-    pub(super) fn clear(&mut self) -> bool {
-        self.events.clear();
-        self.small.clear();
-        self.others.clear();
-        self.events.capacity() <= KEPT && self.small.capacity() <= KEPT_BYTES
+    /// Whether there are as many as there may be.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes.load(Ordering::Acquire) >= self.limit
     }
 
-    pub(super) fn push_reply(&mut self, index: usize, payload: Payload<'_>, latency: Duration) {
-        let bytes = payload.bytes();
-        let kind = match u16::try_from(bytes.len()) {
-            Ok(len) if len <= SMALL => {
-                self.small.extend_from_slice(bytes);
-                Kind::Small(len)
-            }
-            _ => {
-                self.others.push_back(Other::Reply(match bytes.len() {
-                    ..=COPIED => Bytes::copy_from_slice(bytes),
-                    _ => payload.share(),
-                }));
-                Kind::Other
-            }
-        };
-        self.push(index, kind, latency);
+    /// Whether there may be `bytes` more, on a stream on which nothing waits if `alone`.
+    pub(crate) fn has_room(&self, bytes: usize, alone: bool) -> bool {
+        let unread = self.bytes.load(Ordering::Acquire);
+        let fits = unread.saturating_add(bytes) <= self.limit;
+        fits || unread == 0 || (alone && bytes <= self.share)
     }
 
-    pub(super) fn push_end(&mut self, index: usize) {
-        self.push(index, Kind::End, Duration::ZERO);
+    pub(crate) fn add(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes, Ordering::AcqRel);
     }
 
-    pub(super) fn push_failure(&mut self, index: usize, status: Status) {
-        self.others.push_back(Other::Failed(status));
-        self.push(index, Kind::Other, Duration::ZERO);
+    /// Removes bytes that were added.
+    pub(crate) fn subtract(&self, bytes: usize) {
+        let before = self.bytes.fetch_sub(bytes, Ordering::AcqRel);
+        if before >= self.limit && before - bytes < self.limit {
+            let waiting = std::mem::take(&mut *self.lock());
+            waiting.into_iter().for_each(Waker::wake);
+        }
     }
 
-    /// The next event, and the index of its node.
-    pub(super) fn pop(&mut self) -> Option<(usize, Event)> {
-        let Entry {
-            index,
-            kind,
-            latency,
-        } = self.events.pop_front()?;
-        let latency = Duration::from_nanos(latency);
-        let event = match kind {
-            Kind::Small(len) => Event::Reply {
-                payload: self.small.split_to(len.into()).freeze(),
-                latency,
-            },
-            Kind::Other => match self.others.pop_front()? {
-                Other::Reply(payload) => Event::Reply { payload, latency },
-                Other::Failed(status) => Event::Failed(status),
-            },
-            Kind::End => Event::End,
-        };
-        Some((index as usize, event))
+    /// Ready while there are fewer than there may be.
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.is_full() {
+            return Poll::Ready(());
+        }
+        let mut waiting = self.lock();
+        if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+            waiting.push(cx.waker().clone());
+        }
+        // Whoever makes room from here on finds the waker.
+        match self.is_full() {
+            true => Poll::Pending,
+            false => Poll::Ready(()),
+        }
     }
 
-    fn push(&mut self, index: usize, kind: Kind, latency: Duration) {
-        self.events.push_back(Entry {
-            // There are no more nodes than a u32 counts: each has an id of that size.
-            index: index as u32,
-            kind,
-            latency: u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX),
-        });
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Waker>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures::task::noop_waker_ref;
+
     use super::*;
 
-    fn payloads(unread: &mut Unread) -> Vec<(usize, Option<Bytes>)> {
-        let payload = |(index, event)| match event {
-            Event::Reply { payload, .. } => (index, Some(payload)),
-            Event::End | Event::Failed(_) => (index, None),
-        };
-        std::iter::from_fn(|| unread.pop()).map(payload).collect()
+    #[test]
+    fn a_stream_on_which_nothing_waits_has_room_for_its_share_whatever_the_others_have() {
+        let unread = Unread::new(100, 10);
+        assert!(unread.has_room(1000, false), "nothing waits anywhere");
+        unread.add(95);
+        assert!(unread.has_room(5, false) && !unread.has_room(6, false));
+        assert!(unread.has_room(10, true) && !unread.has_room(11, true));
     }
 
-    #[test]
-    fn events_of_all_kinds_are_read_in_order_of_arrival() {
-        let mut unread = Unread::default();
-        let sizes = [3, usize::from(SMALL) + 1, 0, COPIED + 1, SMALL.into()];
-        let sent = sizes.map(|size| Bytes::from(vec![size as u8; size]));
-        for (index, payload) in sent.iter().enumerate() {
-            unread.push_reply(index, Payload::whole(payload), Duration::ZERO);
-            unread.push_failure(index, Status::internal(""));
-            unread.push_end(index);
-        }
-        let expected = sent.into_iter().enumerate();
-        let expected =
-            expected.flat_map(|(index, sent)| [Some(sent), None, None].map(|p| (index, p)));
-        assert_eq!(payloads(&mut unread), Vec::from_iter(expected));
-    }
-
-    #[test]
-    fn a_reply_keeps_no_buffer_that_is_much_larger() {
-        for size in [1, usize::from(SMALL), usize::from(SMALL) + 1, COPIED] {
-            let buffer = Bytes::from(vec![0; 64 * 1024]);
-            let mut unread = Unread::default();
-            let reply = Payload::of(&buffer[..size], &buffer);
-            unread.push_reply(0, reply, Duration::ZERO);
-            assert!(buffer.is_unique(), "{size}");
-        }
-    }
-
-    #[test]
-    fn memory_for_many_events_is_not_worth_being_kept() {
-        let mut unread = Unread::default();
-        let reply = Bytes::from(vec![0; usize::from(SMALL)]);
-        unread.push_reply(0, Payload::whole(&reply), Duration::ZERO);
-        assert!(unread.clear());
-        for _ in 0..=KEPT {
-            unread.push_reply(0, Payload::whole(&reply), Duration::ZERO);
-        }
-        assert!(!unread.clear());
+    #[tokio::test]
+    async fn those_who_wait_for_room_are_woken_when_there_is_some() {
+        let unread = std::sync::Arc::new(Unread::new(100, 10));
+        unread.add(110);
+        let waiting = tokio::spawn({
+            let unread = std::sync::Arc::clone(&unread);
+            async move { std::future::poll_fn(|cx| unread.poll_room(cx)).await }
+        });
+        let mut cx = Context::from_waker(noop_waker_ref());
+        assert!(unread.poll_room(&mut cx).is_pending());
+        tokio::task::yield_now().await;
+        unread.subtract(5);
+        assert!(unread.poll_room(&mut cx).is_pending());
+        unread.subtract(6);
+        waiting.await.expect("no panic");
     }
 }

@@ -1,6 +1,8 @@
 //! Servers.
 
-use gorums_runtime::{Router, Server};
+use std::time::Duration;
+
+use gorums_runtime::{Router, Server, StreamLimits, recommended_server};
 
 use crate::Outcome;
 use crate::service::Replica;
@@ -22,6 +24,30 @@ async fn standard_services() -> Outcome {
     // A descriptor set that is empty is a valid one.
     let descriptors = Vec::new();
     let server = Server::new(router).health().reflection(descriptors);
+    server.bind("127.0.0.1:0").await?.start().shutdown().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_tonic_server_of_ones_own() -> Outcome {
+    let router = Router::new().add_replica(StorageReplicaServer::new(Replica::default()));
+    let address = "127.0.0.1:0".parse()?;
+    let mut server = recommended_server(tonic::transport::Server::builder());
+    let serving = server.add_routes(router.into_routes()).serve(address);
+    drop(serving);
+    Ok(())
+}
+
+#[tokio::test]
+async fn limits() -> Outcome {
+    let replica = StorageReplicaServer::new(Replica::default())
+        .max_reply_size(1024 * 1024)
+        .timeout(Duration::from_secs(5));
+    let limits = StreamLimits::new()
+        .handlers(64)
+        .stall_timeout(Duration::from_secs(10));
+    let router = Router::new().add_replica(replica).stream_limits(limits);
+    let server = Server::new(router).max_connections(1000);
     server.bind("127.0.0.1:0").await?.start().shutdown().await?;
     Ok(())
 }

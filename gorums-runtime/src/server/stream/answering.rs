@@ -1,12 +1,15 @@
 //! How the calls of a method are answered on a stream.
 
 use std::future::ready;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use prost::Message;
 use tonic::Status;
 
+use super::call_limits::{CallLimits, too_late};
 use super::handling::Handling;
 use crate::server::Context;
 use crate::server::attended;
@@ -27,15 +30,16 @@ pub(in crate::server) struct ReplyTo {
     pub(super) queue: Arc<Queue>,
     /// Whether the client knows the extensions of the protocol.
     pub(super) extended: bool,
+    pub(super) limits: CallLimits,
 }
 
 impl ReplyTo {
     /// Sends the only reply, or how the call failed. A reply that cannot be sent is an error instead.
     fn answer(&self, outcome: Result<impl Message, Status>) -> Result<(), Status> {
-        match outcome.and_then(|reply| self.framed(&reply)) {
-            Ok(frame) => reply(&self.queue, &frame),
-            Err(status) => self.fail(&status),
-        }
+        outcome
+            .and_then(|reply| self.framed(&reply))
+            .and_then(|frame| reply(&self.queue, &frame))
+            .or_else(|status| self.fail(&status))
     }
 
     /// Tells that the call failed.
@@ -69,7 +73,10 @@ impl ReplyTo {
     }
 
     fn framed(&self, reply: &impl Message) -> Result<Frame, Status> {
-        guarded(self.method, "encoding a reply", || self.head().with(reply))
+        guarded(self.method, "encoding a reply", || {
+            self.limits.check_reply(reply)?;
+            self.head().with(reply)
+        })
     }
 
     fn head(&self) -> Head<'_> {
@@ -89,16 +96,18 @@ impl ReplyTo {
     }
 }
 
-/// Sends a message that does not wait for room.
+/// Sends the reply of a call that was let in while there was room.
 ///
 /// # Errors
 ///
-/// When there is none: the stream must end, for it would lack a reply.
+/// When what the client has not read leaves no room for it.
 pub(super) fn reply(queue: &Queue, frame: &Frame) -> Result<(), Status> {
-    let sent = queue.push(frame, Owner::Nobody);
-    sent.map(drop).map_err(|_| {
-        Status::resource_exhausted("the client does not read its replies, or not fast enough")
-    })
+    match queue.push_reply(frame) {
+        true => Ok(()),
+        false => Err(Status::resource_exhausted(
+            "the client has too many replies to read, and there is no room for this one; read them, or make fewer calls at once",
+        )),
+    }
 }
 
 /// Answers calls with one reply.
@@ -109,13 +118,18 @@ where
     Fut: Future<Output = Result<M::Reply, Status>> + Send + 'static,
 {
     Arc::new(
-        move |context, payload, to, begun| match decode::<M>(payload.share()) {
+        move |context, payload, to, begun| match request::<M>(payload, &to) {
             Ok(request) => {
                 let handling = attended::guarded(to.method, handler(context.clone(), request));
-                begun.set(handling.map(move |outcome| match context.is_abandoned() {
+                let limit = to.limits.timeout;
+                let answer = move |outcome| match context.is_abandoned() {
                     true => Ok(()),
                     false => to.answer(outcome),
-                }));
+                };
+                match limit {
+                    Some(limit) => begun.set(within(limit, handling, answer)),
+                    None => begun.set(handling.map(answer)),
+                }
             }
             Err(status) => begun.set(ready(to.fail(&status))),
         },
@@ -130,7 +144,7 @@ where
     Fut: Future<Output = ()> + Send + 'static,
 {
     Arc::new(
-        move |context, payload, to, begun| match decode::<M>(payload.share()) {
+        move |context, payload, to, begun| match request::<M>(payload, &to) {
             Ok(request) => {
                 let handling = handler(context, request).map(Ok);
                 // There is nobody to tell of a panic.
@@ -151,19 +165,49 @@ where
     Arc::new(move |context, payload, to, begun| {
         let (sink, emptied) = ReplySink::on_stream(context.clone(), to.clone());
         let handling =
-            decode::<M>(payload.share()).map(|request| handler(context.clone(), request, sink));
-        begun.set(async move {
-            let outcome = match handling {
-                Ok(handling) => attended::guarded(to.method, handling).await,
+            request::<M>(payload, &to).map(|request| handler(context.clone(), request, sink));
+        let limit = to.limits.timeout;
+        let method = to.method;
+        let handling = async move {
+            match handling {
+                Ok(handling) => {
+                    attended::guarded(method, handling).await?;
+                    // What the sink says has failed is the call's outcome, whatever its handler made of it.
+                    emptied.await
+                }
                 Err(status) => Err(status),
-            };
-            if outcome.is_ok() {
-                emptied.await;
             }
-            match context.is_abandoned() {
-                true => Ok(()),
-                false => to.end(outcome),
-            }
-        });
+        };
+        let end = move |outcome| match context.is_abandoned() {
+            true => Ok(()),
+            false => to.end(outcome),
+        };
+        match limit {
+            Some(limit) => begun.set(within(limit, handling, end)),
+            None => begun.set(handling.map(end)),
+        }
     })
+}
+
+/// A handler whose caller is told after `limit` that it takes too long. It runs to its end all the same.
+async fn within<T>(
+    limit: Duration,
+    handling: impl Future<Output = Result<T, Status>> + Send,
+    answer: impl FnOnce(Result<T, Status>) -> Result<(), Status> + Send,
+) -> Result<(), Status> {
+    let mut handling = pin!(handling);
+    match tokio::time::timeout(limit, &mut handling).await {
+        Ok(outcome) => answer(outcome),
+        Err(_) => {
+            answer(Err(too_late(limit)))?;
+            // Nobody waits for what comes of it.
+            let _ = handling.await;
+            Ok(())
+        }
+    }
+}
+
+fn request<M: Method>(payload: Payload<'_>, to: &ReplyTo) -> Result<M::Request, Status> {
+    to.limits.check_request(payload.bytes().len())?;
+    decode::<M>(payload.share())
 }

@@ -1,8 +1,24 @@
 //! How much one client may ask of a server.
 
+use std::time::Duration;
+
 use crate::stream::{MOST_ENTRIES, MOST_ENTRY_BYTES};
 
-/// How much the node stream of one client may ask of a server.
+/// How much the node streams of one client may ask of a server.
+///
+/// # Memory
+///
+/// The requests of a stream take up the bytes of its [backlog](Self::backlog), and those that its handlers work on.
+///
+/// Replies that the client has not read are kept. While a stream has as many as [`replies`](Self::replies) says, no
+/// further handler begins, and handlers that stream their replies wait; those that have begun (at most
+/// [`handlers`](Self::handlers)) still answer. All replies that a peer has not read, on its streams and to its plain gRPC
+/// calls, have at most [`peer_reply_bytes`](Self::peer_reply_bytes), and one for each stream of
+/// that divided by [`streams_per_peer`](Self::streams_per_peer) (4 MiB by default): a larger reply beyond that fails its
+/// call with `ResourceExhausted`. Replies of up to 4 KiB are bounded by their number only, which is that of `replies` and
+/// `handlers` together, and those of up to 16 KiB to plain gRPC calls by the number of calls that a connection may have
+/// under way, for each of which HTTP/2 may keep 32 KiB more. A client that has taken nothing for the [`stall_timeout`](Self::stall_timeout) loses its stream,
+/// and what was kept for it is dropped.
 ///
 /// ```
 /// use gorums_runtime::{Router, StreamLimits};
@@ -18,6 +34,8 @@ pub struct StreamLimits {
     pub(super) backlog_bytes: usize,
     pub(super) replies: usize,
     pub(super) reply_bytes: usize,
+    pub(in crate::server) peer_reply_bytes: usize,
+    pub(in crate::server) stall_timeout: Duration,
     pub(super) message_size: usize,
     pub(super) streams_per_peer: usize,
 }
@@ -30,8 +48,8 @@ impl StreamLimits {
     /// those of each key and value. A request with more is answered with `ResourceExhausted`.
     pub const METADATA_BYTES: usize = MOST_ENTRY_BYTES;
 
-    /// 1024 handlers, 16,384 requests and as many replies, each of 64 MiB together, messages of 4 MiB, and 64 streams per
-    /// peer.
+    /// 1024 handlers, 16,384 requests and as many replies, each of 64 MiB together, messages of 4 MiB, 64 streams and
+    /// 256 MiB of replies per peer, and 30 s without progress.
     pub fn new() -> Self {
         Self {
             handlers: 1024,
@@ -39,6 +57,8 @@ impl StreamLimits {
             backlog_bytes: 64 * 1024 * 1024,
             replies: 16_384,
             reply_bytes: 64 * 1024 * 1024,
+            peer_reply_bytes: 256 * 1024 * 1024,
+            stall_timeout: Duration::from_secs(30),
             message_size: 4 * 1024 * 1024,
             streams_per_peer: 64,
         }
@@ -59,11 +79,30 @@ impl StreamLimits {
         self
     }
 
-    /// How many replies, and how many bytes of them, may wait until the client reads them. Beyond that the client is
-    /// disconnected; a handler that streams its replies waits instead.
+    /// How many replies of one stream, and how many bytes of them, may wait until the client reads them, from 1 on. Beyond
+    /// that its further requests wait, its withdrawals are not heard, and a handler that streams its replies waits. A reply of a handler that has begun
+    /// is kept, whatever its size.
     pub fn replies(mut self, replies: usize, bytes: usize) -> Self {
         self.replies = replies.max(1);
         self.reply_bytes = bytes.max(1);
+        self
+    }
+
+    /// How many bytes of replies a peer, which is an IP address, may leave unread, on all its streams and plain gRPC calls
+    /// together. A reply beyond that fails its call with `ResourceExhausted`, unless nothing else waits. The requests of
+    /// a stream that has read all its replies are not held up by what other streams have not read.
+    pub fn peer_reply_bytes(mut self, bytes: usize) -> Self {
+        self.peer_reply_bytes = bytes.max(1);
+        self
+    }
+
+    /// For how long a client may take nothing of the replies that wait for it. Then its stream is ended with
+    /// `ResourceExhausted`, and what it has not read is dropped; so is the reply to a plain gRPC call. The server looks
+    /// four times in that time, so that it may take up to a quarter longer.
+    ///
+    /// A client takes replies for as long as its HTTP/2 window has room, which is for as long as it reads them.
+    pub fn stall_timeout(mut self, timeout: Duration) -> Self {
+        self.stall_timeout = timeout;
         self
     }
 
@@ -73,7 +112,8 @@ impl StreamLimits {
         self
     }
 
-    /// How many streams a peer, which is an IP address, may have open, from 1 on. Further ones are refused.
+    /// How many streams a peer, which is an IP address, may have open, from 1 on. Further ones are refused. A stream is
+    /// open until its client has read its end, or has cancelled it.
     pub fn streams_per_peer(mut self, streams: usize) -> Self {
         self.streams_per_peer = streams.max(1);
         self

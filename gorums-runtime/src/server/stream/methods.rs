@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::answering::Answering;
+use super::call_limits::CallLimits;
 use crate::MethodDescriptor;
 
 /// The methods that streams can call, and how their calls are answered.
@@ -18,16 +19,23 @@ struct Entry {
     name: Box<[u8]>,
     method: &'static MethodDescriptor,
     answering: Arc<Answering>,
+    limits: CallLimits,
 }
 
 impl Methods {
     /// Adds a method, in place of one with the same name.
-    pub(super) fn insert(&mut self, method: &'static MethodDescriptor, answering: Arc<Answering>) {
+    pub(super) fn insert(
+        &mut self,
+        method: &'static MethodDescriptor,
+        answering: Arc<Answering>,
+        limits: CallLimits,
+    ) {
         let name = format!("{}.{}", method.service(), method.name());
         let entry = Entry {
             name: name.into_bytes().into(),
             method,
             answering,
+            limits,
         };
         match self.find(&entry.name) {
             Ok(index) => self.0[index] = entry,
@@ -49,6 +57,17 @@ impl Methods {
             method, answering, ..
         } = &self.0[index];
         (method, &**answering)
+    }
+
+    /// What the calls of the method at an index may ask for.
+    pub(super) fn limits(&self, index: usize) -> CallLimits {
+        self.0[index].limits
+    }
+
+    /// How many bytes the largest request of any method may have, as far as its replica says.
+    pub(super) fn largest_request(&self) -> Option<usize> {
+        let sizes = self.0.iter().map(|entry| entry.limits.max_request_size);
+        sizes.max().flatten()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -84,7 +103,7 @@ mod tests {
         let mut methods = Methods::default();
         assert!(methods.is_empty());
         for method in METHODS.iter().chain(&METHODS) {
-            methods.insert(method, Arc::new(|_, _, _, _| ()));
+            methods.insert(method, Arc::new(|_, _, _, _| ()), CallLimits::default());
         }
         assert_eq!(methods.len(), METHODS.len());
         for method in &METHODS {

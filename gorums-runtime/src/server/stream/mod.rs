@@ -2,6 +2,7 @@
 
 mod answering;
 mod backlog;
+mod call_limits;
 mod clients;
 mod handling;
 mod keep_alive;
@@ -16,5 +17,7 @@ mod session;
 mod work;
 
 pub(super) use answering::{Answering, ReplyTo, with_many, with_nothing, with_one};
+pub(super) use call_limits::{CallLimits, too_late};
 pub use limits::StreamLimits;
+pub(super) use peers::{Peers, Visit};
 pub(super) use service::NodeStreams;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::Ready;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use http::HeaderValue;
 use tokio_util::sync::CancellationToken;
@@ -14,18 +15,23 @@ use tonic::server::NamedService;
 use tonic::{Request, Status};
 
 use super::answering::Answering;
+use super::call_limits::CallLimits;
 use super::clients::Clients;
 use super::keep_alive::KeepAlive;
 use super::limits::StreamLimits;
 use super::methods::Methods;
 use super::opening::Opening;
 use super::peers::Peers;
-use super::reply_body::{End, ReplyBody};
+use super::reply_body::{End, Outlet, ReplyBody};
 use super::session::Session;
 use crate::MethodDescriptor;
+use crate::server::pacing::Pacing;
 use crate::server::peer::Peer;
 use crate::stream::headers::{EXTENSIONS, KEEP_ALIVE};
 use crate::stream::{Capacity, Messages, PATH, Queue, QueueBody, SERVICE};
+
+/// How many bytes may come with a request that is as large as its replica takes.
+const METADATA: usize = 64 * 1024;
 
 /// Serves the methods of replicas on node streams.
 #[derive(Clone, Default)]
@@ -43,8 +49,9 @@ impl NodeStreams {
         &mut self,
         method: &'static MethodDescriptor,
         answering: Arc<Answering>,
+        limits: CallLimits,
     ) {
-        Arc::make_mut(&mut self.methods).insert(method, answering);
+        Arc::make_mut(&mut self.methods).insert(method, answering, limits);
     }
 
     /// Whether there is no method.
@@ -67,6 +74,23 @@ impl NodeStreams {
         &self.stop
     }
 
+    /// What plain gRPC calls have in common with the streams.
+    pub(in crate::server) fn pacing(&self) -> Pacing {
+        Pacing {
+            peers: self.peers.clone(),
+            limits: self.limits,
+        }
+    }
+
+    /// How many bytes a message may have: a request as large as its replica takes, and what comes with it.
+    fn largest_message(&self) -> usize {
+        let most = self.limits.message_size;
+        match self.methods.largest_request() {
+            Some(request) => most.max(request.saturating_add(METADATA)),
+            None => most,
+        }
+    }
+
     /// Opens a stream.
     fn open(&self, request: http::Request<Body>) -> Result<http::Response<Body>, Status> {
         let (head, body) = request.into_parts();
@@ -78,21 +102,20 @@ impl NodeStreams {
         let membership = membership.transpose()?;
         let keep_alive = opening.keep_alive.map(KeepAlive::new).transpose()?;
         let (peer, ()) = Peer::of(Request::from_parts(headers, head.extensions, ()));
-        let most = self.limits.streams_per_peer;
-        let admission = self
-            .peers
-            .admit(peer.address.map(|address| address.ip()), most);
-        let admission = admission.ok_or_else(|| {
+        let address = peer.address.map(|address| address.ip());
+        let visit = self.peers.admit(address, &self.limits).ok_or_else(|| {
+            let most = self.limits.streams_per_peer;
             Status::resource_exhausted(format!(
                 "this peer has {most} streams open; close one first"
             ))
         })?;
-        let requests = Messages::new(body, self.limits.message_size);
+        let requests = Messages::new(body, self.largest_message());
         let capacity = Capacity {
             messages: self.limits.replies,
             bytes: self.limits.reply_bytes,
         };
-        let queue = Arc::new(Queue::new(capacity));
+        let queue = Arc::new(Queue::of_replies(capacity, Arc::clone(visit.unread())));
+        let outlet = Arc::new(Outlet::new(Arc::clone(visit.unread())));
         let replies = QueueBody::new(Arc::clone(&queue), queue.stream());
         let end = End::default();
         let session = Session {
@@ -102,17 +125,21 @@ impl NodeStreams {
             extended: opening.extended,
             accepts_calls: opening.accepts_calls,
             membership,
-            queue,
+            queue: Arc::clone(&queue),
             end: end.clone(),
             gone: gone.clone(),
             stop: self.stop.clone(),
         };
-        tokio::spawn(async move {
-            session.run(requests).await;
-            drop(admission);
-        });
+        tokio::spawn(session.run(requests));
+        let supervision = Supervision {
+            outlet: Arc::clone(&outlet),
+            queue,
+            end: end.clone(),
+            gone: gone.clone(),
+        };
+        tokio::spawn(supervision.run(self.limits.stall_timeout));
         let promise = keep_alive.as_ref().map(KeepAlive::header);
-        let body = ReplyBody::new(replies, keep_alive, end, gone);
+        let body = ReplyBody::new(replies, keep_alive, outlet, end, gone, visit);
         let mut response = http::Response::new(Body::new(body));
         let headers = response.headers_mut();
         let grpc = HeaderValue::from_static("application/grpc");
@@ -124,6 +151,30 @@ impl NodeStreams {
             headers.insert(KEEP_ALIVE, promise);
         }
         Ok(response)
+    }
+}
+
+/// What ends a stream whose client does not read its replies, also when its requests have ended.
+struct Supervision {
+    outlet: Arc<Outlet>,
+    queue: Arc<Queue>,
+    end: End,
+    gone: CancellationToken,
+}
+
+impl Supervision {
+    async fn run(self, timeout: Duration) {
+        tokio::select! {
+            () = self.gone.cancelled() => return,
+            () = self.outlet.progress.stalled(timeout) => {}
+        }
+        let status = Status::resource_exhausted(format!(
+            "the client has not read its replies for {timeout:?}"
+        ));
+        self.end.set(status.clone());
+        let _ = self.queue.fail(&status);
+        self.outlet.clear();
+        self.gone.cancel();
     }
 }
 

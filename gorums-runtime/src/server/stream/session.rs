@@ -174,6 +174,12 @@ impl Session {
         for _ in 0..STEPS {
             if let Poll::Ready(outcome) = work.poll_handlers(&self.limits, cx) {
                 outcome?;
+            } else if self.queue.poll_room(cx).is_pending() {
+                // A client that does not read its replies has to wait with its requests.
+                return match work.is_done() {
+                    true => Poll::Ready(Ok(Pause::Done)),
+                    false => Poll::Pending,
+                };
             } else if work.has_turn(&self.limits)
                 && let Some(waiting) = work.backlog.pop()
             {
@@ -275,7 +281,14 @@ impl Session {
             }
         };
         let (method, answering) = self.methods.at(index);
-        let context = Context::on_stream(method, &self.peer, entries, work.spare_context());
+        let mut limits = self.methods.limits(index);
+        limits
+            .max_request_size
+            .get_or_insert(self.limits.message_size);
+        let mut context = Context::on_stream(method, &self.peer, entries, work.spare_context());
+        if let Some(timeout) = limits.timeout {
+            context.limit(timeout);
+        }
         if method.is_concurrent() {
             context.release();
         }
@@ -284,6 +297,7 @@ impl Session {
             method,
             queue: Arc::clone(&self.queue),
             extended: self.extended,
+            limits,
         };
         work.begin(number, context, |context, handling| {
             answering(context, payload, to, handling);

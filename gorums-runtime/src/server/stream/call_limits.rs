@@ -1,0 +1,48 @@
+//! What the calls of a method may ask for, and get.
+
+use std::time::Duration;
+
+use prost::Message;
+use tonic::Status;
+
+/// What the calls of a method may ask for, and get.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::server) struct CallLimits {
+    /// How many bytes a request may have. None is as many as a message of the stream.
+    pub(in crate::server) max_request_size: Option<usize>,
+    /// How many bytes a reply may have. None is any number.
+    pub(in crate::server) max_reply_size: Option<usize>,
+    /// How long a handler may take. None is for ever.
+    pub(in crate::server) timeout: Option<Duration>,
+}
+
+impl CallLimits {
+    /// Checks the size of a request in bytes.
+    pub(super) fn check_request(&self, bytes: usize) -> Result<(), Status> {
+        check("request", bytes, self.max_request_size)
+    }
+
+    /// Checks the size of a reply.
+    pub(super) fn check_reply(&self, reply: &impl Message) -> Result<(), Status> {
+        match self.max_reply_size {
+            Some(_) => check("reply", reply.encoded_len(), self.max_reply_size),
+            None => Ok(()),
+        }
+    }
+}
+
+fn check(what: &str, bytes: usize, most: Option<usize>) -> Result<(), Status> {
+    match most {
+        Some(most) if bytes > most => Err(Status::out_of_range(format!(
+            "the {what} has {bytes} bytes, and the replica's limit is {most} bytes"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The status of a call whose handler takes longer than its replica lets it.
+pub(in crate::server) fn too_late(timeout: Duration) -> Status {
+    Status::deadline_exceeded(format!(
+        "the handler takes longer than {timeout:?}, the replica's limit"
+    ))
+}
