@@ -281,6 +281,14 @@ mod tests {
     }
 
     #[test]
+    fn types_that_no_descriptor_declares_are_told() {
+        let what = "its type `.a.M` is no message here; pass the descriptors of all files, as protoc writes them";
+        let problems = run(&[file_with_service("b.proto", "b")], &Parameters::new());
+        let expected = format!("b.proto: S.Get: {what}\nb.proto: S.Get: {what}");
+        assert_eq!(problems.unwrap_err().to_string(), expected);
+    }
+
+    #[test]
     fn names_of_types_that_are_not_generated_are_free() {
         let files = [file("a.proto", "a", &["foo", "Foo"])];
         assert_eq!(

@@ -41,10 +41,12 @@ pub(crate) fn quorum_function(method: &str) -> String {
 }
 
 /// Whether no Rust name can be made of a name: without a letter or digit, none is left of it. protoc lets
-/// no other signs pass, but descriptors need not come from there.
+/// no other signs pass, and no digit at the beginning, but descriptors need not come from there.
 pub(crate) fn is_unusable(name: &str) -> bool {
     let is_sign = |c: char| c != '_' && !c.is_ascii_alphanumeric();
-    name.contains(is_sign) || !name.contains(|c: char| c.is_ascii_alphanumeric())
+    name.starts_with(|c: char| c.is_ascii_digit())
+        || name.contains(is_sign)
+        || !name.contains(|c: char| c.is_ascii_alphanumeric())
 }
 
 /// The first part of the names of the modules that tonic makes for a service.
@@ -145,7 +147,7 @@ mod tests {
 
     #[test]
     fn only_underscores_or_other_signs_are_no_name() {
-        for name in ["", "__", "a~b", "a b", "ä"] {
+        for name in ["", "__", "a~b", "a b", "ä", "1a"] {
             assert!(is_unusable(name), "{name}");
         }
         for name in ["_1", "a_b", "A"] {

@@ -5,6 +5,7 @@
 
 mod messages;
 mod packages;
+mod references;
 mod required;
 mod scope;
 mod services;
@@ -38,6 +39,7 @@ pub(crate) fn check(
     problems: &mut Problems,
 ) {
     packages::check(models, sources, packages, parameters, problems);
+    references::check(sources, packages, problems);
     if parameters.messages {
         required::check(sources, packages, problems);
     }

@@ -50,7 +50,7 @@ pub(super) fn check(
 }
 
 /// Calls `visit` with the full name of each message of the file, the message and its path.
-fn walk(source: &Source, visit: &mut impl FnMut(&str, &DescriptorProto, &[i32])) {
+pub(super) fn walk(source: &Source, visit: &mut impl FnMut(&str, &DescriptorProto, &[i32])) {
     fn inner(
         message: &DescriptorProto,
         scope: &str,
