@@ -166,8 +166,8 @@ impl Node {
     }
 
     /// How long the node takes to answer a call with one reply: a moving average over the successful ones, to which a
-    /// new one adds a fifth. None before the first. What passes before the node stream can carry the request does not
-    /// count: see [`opening_time`](Self::opening_time).
+    /// new one adds a fifth. None before the first. What passes before there is a connection, and before the node
+    /// stream can carry the request, does not count; see [`opening_time`](Self::opening_time).
     pub fn latency(&self) -> Option<Duration> {
         self.inner.observations.latency()
     }
@@ -192,12 +192,15 @@ impl Node {
     ) -> Result<T, Status> {
         match outcome {
             Ok(reply) => {
-                let latency = sent.elapsed();
                 // Streams measure it themselves.
                 if self.transport() == Transport::Grpc {
-                    self.inner.observations.measure(latency);
+                    // The request was not at the node while there was no connection.
+                    let connected = self.inner.link.connected().unwrap_or(sent);
+                    self.inner
+                        .observations
+                        .measure(sent.max(connected).elapsed());
                 }
-                telemetry::replied(self, || latency);
+                telemetry::replied(self, || sent.elapsed());
                 Ok(reply)
             }
             Err(status) => Err(self.fail(sent, status)),

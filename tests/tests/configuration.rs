@@ -58,32 +58,36 @@ async fn a_configuration_is_never_empty() {
 
 #[tokio::test(start_paused = true)]
 async fn the_time_to_open_a_stream_is_not_a_nodes_latency() {
-    let gate = Gate::closed();
-    let late = Behaviour::AnswerAfter(gate.clone());
-    let mut cluster = Cluster::start(Transport::NodeStream, [late]);
-    let connecting = Duration::from_millis(20);
-    let network = cluster.network.clone();
-    let builder = network.manager(1).connector(move |address| {
-        let network = network.clone();
-        async move {
-            tokio::time::sleep(connecting).await;
-            network.connect(address).await
-        }
-    });
-    let manager = builder.connect_lazy().await.expect("a manager");
-    let node = manager.node(Network::id(1)).expect("a node");
-    assert_eq!(node.opening_time(), None);
-    let register = RegisterNode::new(node.clone());
-    let handled_late = async {
-        cluster.wait_for(&[1], arrived).await;
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        gate.open();
-    };
-    let read = register.read_no_qc(ReadRequest {}).into_future();
-    let (reply, ()) = tokio::join!(read, handled_late);
-    reply.expect("a reply");
-    assert_eq!(node.latency(), Some(Duration::from_millis(5)));
-    assert_eq!(node.opening_time(), Some(connecting));
+    on_both(async |transport| {
+        let gate = Gate::closed();
+        let late = Behaviour::AnswerAfter(gate.clone());
+        let mut cluster = Cluster::start(transport, [late]);
+        let connecting = Duration::from_millis(20);
+        let network = cluster.network.clone();
+        let builder = network.manager(1).connector(move |address| {
+            let network = network.clone();
+            async move {
+                tokio::time::sleep(connecting).await;
+                network.connect(address).await
+            }
+        });
+        let manager = builder.connect_lazy().await.expect("a manager");
+        let node = manager.node(Network::id(1)).expect("a node");
+        assert_eq!(node.opening_time(), None);
+        let register = RegisterNode::new(node.clone());
+        let handled_late = async {
+            cluster.wait_for(&[1], arrived).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            gate.open();
+        };
+        let read = register.read_no_qc(ReadRequest {}).into_future();
+        let (reply, ()) = tokio::join!(read, handled_late);
+        reply.expect("a reply");
+        assert_eq!(node.latency(), Some(Duration::from_millis(5)));
+        let opening = (transport == Transport::NodeStream).then_some(connecting);
+        assert_eq!(node.opening_time(), opening);
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -30,6 +30,8 @@ struct Inner {
     failed: Mutex<Failed>,
     /// The connections that were made, as far as they are still there.
     made: Mutex<Vec<Weak<GivenUp>>>,
+    /// When the latest connection was first of use.
+    connected: Mutex<Option<Instant>>,
     /// Whether HTTP/2 has begun on the latest connection.
     speaks_http2: AtomicBool,
 }
@@ -54,6 +56,7 @@ impl Attempts {
             tasks,
             failed: Mutex::default(),
             made: Mutex::default(),
+            connected: Mutex::default(),
             speaks_http2: AtomicBool::new(false),
         }))
     }
@@ -155,6 +158,12 @@ impl Attempts {
     /// Notes that a connection is of use.
     pub(super) fn succeed(&self) {
         *self.failed() = Failed::default();
+        *self.connected_at() = Some(Instant::now());
+    }
+
+    /// When the latest connection was first of use. None before there was one.
+    pub(super) fn connected(&self) -> Option<Instant> {
+        *self.connected_at()
     }
 
     /// Notes that HTTP/2 has begun on the latest connection.
@@ -164,6 +173,13 @@ impl Attempts {
 
     pub(super) fn speak_http2(&self) -> bool {
         self.0.speaks_http2.load(Ordering::SeqCst)
+    }
+
+    fn connected_at(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.0
+            .connected
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn failed(&self) -> MutexGuard<'_, Failed> {

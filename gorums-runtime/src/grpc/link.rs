@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message;
+use tokio::time::Instant;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::transport::Channel;
@@ -62,6 +63,11 @@ impl Link {
         let response = channel.call(head.request(body)).await;
         let response = response.map_err(|error| Status::from_error(error.into()))?;
         unary::reply(response, head).await
+    }
+
+    /// When the latest connection was first of use. None before there was one.
+    pub(crate) fn connected(&self) -> Option<Instant> {
+        self.0.attempts.connected()
     }
 
     /// Gives up the connections: the node does not answer on them. The next request makes another.
