@@ -28,6 +28,8 @@ pub(super) struct Silence(Option<Watch>);
 struct Watch {
     interval: Duration,
     alarm: Pin<Box<Sleep>>,
+    /// When something had come last as the alarm went off for all intervals but one.
+    overdue: Option<Instant>,
 }
 
 impl Silence {
@@ -40,13 +42,7 @@ impl Silence {
         Self(
             interval
                 .filter(|interval| !interval.is_zero())
-                .and_then(|interval| {
-                    let at = Instant::now().checked_add(interval.checked_mul(INTERVALS)?)?;
-                    Some(Watch {
-                        interval,
-                        alarm: Box::pin(tokio::time::sleep_until(at)),
-                    })
-                }),
+                .map(Watch::new),
         )
     }
 
@@ -57,19 +53,41 @@ impl Silence {
 
     /// Ready when nothing has come since `last` for too long: why the stream ends.
     pub(super) fn poll(&mut self, last: Instant, cx: &mut Context<'_>) -> Poll<Status> {
-        let Some(Watch { interval, alarm }) = &mut self.0 else {
-            return Poll::Pending;
-        };
-        let longest = *interval * INTERVALS;
+        match &mut self.0 {
+            Some(watch) => watch.poll(last, cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Watch {
+    fn new(interval: Duration) -> Self {
+        Self {
+            interval,
+            alarm: Box::pin(tokio::time::sleep(interval * (INTERVALS - 1))),
+            overdue: None,
+        }
+    }
+
+    fn poll(&mut self, last: Instant, cx: &mut Context<'_>) -> Poll<Status> {
+        let interval = self.interval;
         loop {
-            ready!(alarm.as_mut().poll(cx));
-            let end = last + longest;
-            if end <= Instant::now() {
+            ready!(self.alarm.as_mut().poll(cx));
+            let now = Instant::now();
+            let overdue = last + interval * (INTERVALS - 1);
+            if now < overdue {
+                self.alarm.as_mut().reset(overdue);
+            } else if self.overdue == Some(last) {
                 return Poll::Ready(Status::unavailable(format!(
-                    "the node sent nothing for {longest:?}, and was to send something every {interval:?}"
+                    "the node sent nothing for {:?}, and was to send something every {interval:?}",
+                    now - last
                 )));
+            } else {
+                // The last interval passes while the process runs: it may have been stopped until now, and what came
+                // meanwhile is still to be read.
+                self.overdue = Some(last);
+                self.alarm.as_mut().reset(now + interval);
             }
-            alarm.as_mut().reset(end);
         }
     }
 }
