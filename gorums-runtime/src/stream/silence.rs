@@ -14,6 +14,9 @@ use crate::deadline::parse_grpc_timeout;
 /// After how many intervals without a byte a peer is given up.
 const INTERVALS: u32 = 3;
 
+/// The longest interval.
+const LONGEST: Duration = Duration::from_secs(60 * 60);
+
 /// What a server is asked for that is to send something in each `interval`.
 pub(super) fn ask(interval: Duration) -> Option<HeaderValue> {
     let millis = interval.as_millis().clamp(1, 99_999_999);
@@ -39,11 +42,9 @@ impl Silence {
             .get(KEEP_ALIVE)
             .and_then(|header| header.to_str().ok());
         let interval = interval.and_then(parse_grpc_timeout);
-        Self(
-            interval
-                .filter(|interval| !interval.is_zero())
-                .map(Watch::new),
-        )
+        // The protocol has no other intervals.
+        let interval = interval.filter(|interval| !interval.is_zero() && *interval <= LONGEST);
+        Self(interval.map(Watch::new))
     }
 
     /// How long the server may be silent, if it has agreed.

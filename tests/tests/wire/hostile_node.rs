@@ -212,3 +212,18 @@ async fn a_node_that_has_not_agreed_may_be_silent_for_an_hour() {
         assert_eq!(reply.expect("a reply"), value("late"));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_was_stopped_reads_what_came_meanwhile_before_it_gives_a_node_up() {
+    let (mut nodes, _manager, storage) = nodes(Kind::KeepsAlive, 1).await;
+    let node = storage.node(NodeId::new(1)).expect("a node");
+    let call = node.read_rpc(key("k"));
+    let reading = tokio::spawn(async { call.await });
+    let (mut stream, request) = asked(&mut nodes).await.remove(0);
+    // All timers go off before anything is read.
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    settle().await;
+    stream.reply(&Message::reply_to(&request).with(&value("meanwhile")));
+    let reply = reading.await.expect("no panic");
+    assert_eq!(reply.expect("a reply"), value("meanwhile"));
+}
