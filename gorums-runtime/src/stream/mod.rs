@@ -33,6 +33,8 @@ mod unread;
 pub(crate) use arrival::Arrival;
 pub(crate) use calls::Calls;
 pub(crate) use client_id::ClientId;
+#[cfg(feature = "_fuzz")]
+pub(crate) use deframer::Deframer;
 pub(crate) use deframer::Received;
 pub(crate) use fan_out::StreamFanOut;
 pub(crate) use frame::Frame;
