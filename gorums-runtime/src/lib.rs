@@ -85,6 +85,9 @@ mod connector;
 mod correctable;
 mod deadline;
 mod fan_out;
+#[cfg(feature = "_fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod grpc;
 mod guard;
 mod guarded_connection;

@@ -19,7 +19,7 @@ const AHEAD: usize = 1024 * 1024;
 
 /// Takes messages out of bytes, however these are cut. A message that came in one piece is not copied.
 #[derive(Debug)]
-pub(super) struct Deframer {
+pub(crate) struct Deframer {
     /// How many bytes a message may have.
     most: usize,
     /// What has come.
@@ -56,7 +56,7 @@ enum Next {
 
 impl Deframer {
     /// Takes out messages of `most` bytes at most.
-    pub(super) fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         Self {
             most,
             bytes: Bytes::new(),
@@ -68,18 +68,18 @@ impl Deframer {
     }
 
     /// Adds what has come next. Only once [`next`](Self::next) has none.
-    pub(super) fn push(&mut self, bytes: Bytes) {
+    pub(crate) fn push(&mut self, bytes: Bytes) {
         debug_assert!(self.bytes.is_empty(), "what came before is not taken out");
         self.bytes = bytes;
     }
 
     /// Whether what has come ends with the end of a message.
-    pub(super) fn is_between_messages(&self) -> bool {
+    pub(crate) fn is_between_messages(&self) -> bool {
         self.begun.is_empty() && self.bytes.is_empty() && self.skipped == 0
     }
 
     /// The next message, if all of it has come. An error ends the stream: where the next message begins is not known.
-    pub(super) fn next(&mut self) -> Result<Option<Received<'_>>, Status> {
+    pub(crate) fn next(&mut self) -> Result<Option<Received<'_>>, Status> {
         let Some(next) = self.find()? else {
             // Whoever reads into this memory can do so again.
             self.bytes = Bytes::new();
@@ -96,6 +96,12 @@ impl Deframer {
                 Received::TooLarge(beginning, Status::out_of_range(text))
             }
         }))
+    }
+
+    /// How many bytes of memory it keeps.
+    #[cfg(feature = "_fuzz")]
+    pub(crate) fn memory(&self) -> usize {
+        self.bytes.len() + self.begun.capacity() + self.gathered.len()
     }
 
     fn find(&mut self) -> Result<Option<Next>, Status> {

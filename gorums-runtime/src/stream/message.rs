@@ -165,19 +165,44 @@ impl<'a> StreamMessage<'a> {
                 }
                 key::METHOD | key::STATUS | key::ENTRY | key::PAYLOAD => {
                     rest = after;
-                    let field = field(&mut rest)?;
-                    match *key {
-                        key::METHOD => self.method = field,
-                        key::PAYLOAD => self.payload = Payload::of(field, self.source),
-                        key::STATUS => {
-                            let status = &mut self.extras().status;
-                            status.get_or_insert_default().read(field)?;
-                        }
-                        _ => self.extras().add_entry(field)?,
-                    }
+                    self.read_field(*key >> 3, &mut rest)?;
                 }
-                _ => skip(&mut rest)?,
+                _ => self.read_rare(&mut rest)?,
             }
+        }
+        Ok(())
+    }
+
+    /// Reads a field of variable length with this tag off `rest`, behind its key.
+    #[inline]
+    fn read_field(&mut self, tag: u8, rest: &mut &'a [u8]) -> Result<(), DecodeError> {
+        let field = field(rest)?;
+        match tag << 3 | 2 {
+            key::METHOD => self.method = field,
+            key::PAYLOAD => self.payload = Payload::of(field, self.source),
+            key::STATUS => {
+                let status = &mut self.extras().status;
+                status.get_or_insert_default().read(field)?;
+            }
+            _ => self.extras().add_entry(field)?,
+        }
+        Ok(())
+    }
+
+    /// Reads a field off `rest` that a message does not have, or whose key has more bytes than it needs.
+    #[cold]
+    fn read_rare(&mut self, rest: &mut &'a [u8]) -> Result<(), DecodeError> {
+        let (tag, wire_type) = encoding::decode_key(rest)?;
+        match tag {
+            1 => {
+                encoding::check_wire_type(WireType::Varint, wire_type)?;
+                self.number = varint(rest)?;
+            }
+            2..=5 => {
+                encoding::check_wire_type(WireType::LengthDelimited, wire_type)?;
+                self.read_field(tag as u8, rest)?;
+            }
+            _ => encoding::skip_field(wire_type, tag, rest, DecodeContext::default())?,
         }
         Ok(())
     }
@@ -215,18 +240,6 @@ fn field<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
             Ok(&[])
         }
     }
-}
-
-/// Takes a field off `rest`, with its key, that a message does not have.
-fn skip(rest: &mut &[u8]) -> Result<(), DecodeError> {
-    let (tag, wire_type) = encoding::decode_key(rest)?;
-    let expected = match tag {
-        1 => WireType::Varint,
-        2..=5 => WireType::LengthDelimited,
-        _ => wire_type,
-    };
-    encoding::check_wire_type(expected, wire_type)?;
-    encoding::skip_field(wire_type, tag, rest, DecodeContext::default())
 }
 
 impl Extras {
@@ -308,6 +321,18 @@ mod tests {
         let message = decode(&bytes).expect("it is well-formed");
         assert_eq!((message.number(), message.method()), (133, &b"p.S"[..]));
         assert_eq!(message.payload().bytes(), b"bc");
+    }
+
+    #[test]
+    fn keys_may_have_more_bytes_than_they_need() {
+        let bytes = Bytes::from_static(
+            b"\x88\x00\x07\x92\x80\x00\x03p.S\xaa\x00\x02bc\xa2\x00\x03\x0a\x01k",
+        );
+        let mut message = decode(&bytes).expect("it is well-formed");
+        assert_eq!((message.number(), message.method()), (7, &b"p.S"[..]));
+        assert_eq!(message.payload().bytes(), b"bc");
+        assert_eq!(message.take_entries()[0].key, "k");
+        decode(&Bytes::from_static(b"\x8a\x00\x00")).expect_err("a number is no string");
     }
 
     #[test]

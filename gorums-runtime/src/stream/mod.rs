@@ -34,6 +34,8 @@ mod unread;
 #[cfg(feature = "_bench")]
 pub(crate) use arrival::Arrival;
 pub(crate) use calls::Calls;
+#[cfg(feature = "_fuzz")]
+pub(crate) use deframer::Deframer;
 pub(crate) use deframer::Received;
 pub(crate) use fan_out::StreamFanOut;
 pub(crate) use frame::Frame;

@@ -1,0 +1,43 @@
+//! Panics that are caught before a target could see them.
+
+use std::backtrace::Backtrace;
+use std::cell::RefCell;
+use std::panic;
+use std::sync::Once;
+
+thread_local! {
+    static UNEXPECTED: RefCell<Option<String>> = const { RefCell::new(None) };
+    static EXPECTED: RefCell<Option<Expected>> = const { RefCell::new(None) };
+}
+
+/// Tells by a panic's text and file whether it is one that the code under test has to deal with.
+type Expected = fn(&str, &str) -> bool;
+
+/// Runs `function`, and panics if anything panicked in it on this thread, caught or not, that is not expected.
+///
+/// What is expected is not reported, and does not end the process, as it would with libFuzzer's own hook.
+pub(crate) fn none_but(expected: Expected, function: impl FnOnce()) {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let report = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let text = info.payload_as_str().unwrap_or("");
+            let file = info.location().map_or("", panic::Location::file);
+            match EXPECTED.with_borrow(|it| it.map(|expected| expected(text, file))) {
+                Some(true) => {}
+                Some(false) => {
+                    let backtrace = Backtrace::force_capture();
+                    UNEXPECTED.set(Some(format!("{info}\n{backtrace}")));
+                    report(info);
+                }
+                None => report(info),
+            }
+        }));
+    });
+    EXPECTED.set(Some(expected));
+    function();
+    EXPECTED.set(None);
+    if let Some(text) = UNEXPECTED.take() {
+        panic!("a panic was caught: {text}");
+    }
+}
