@@ -8,6 +8,9 @@ use tokio::task::AbortHandle;
 
 use crate::tasks::Tasks;
 
+/// How many finished calls are kept in mind besides as many as are unfinished.
+const FINISHED: usize = 64;
+
 /// One node's calls that go on after they were decided, so that a replica that lags still applies a write.
 ///
 /// At most `limit` of them are unfinished: beyond it, each new one withdraws the oldest. The oldest has long been
@@ -54,9 +57,11 @@ impl Stragglers {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         oldest_first.push_back(Straggler { task, place });
-        // Finished calls stay in the queue; sweeping at twice the limit makes that constant per call.
-        if oldest_first.len() > 2 * self.limit {
+        // Finished calls stay in the queue, and keep the memory of their tasks. Sweeping once they are the most costs each
+        // call a constant time.
+        if oldest_first.len() > 2 * self.unfinished.load(Ordering::SeqCst) + FINISHED {
             oldest_first.retain(|straggler| !straggler.place.is_left());
+            oldest_first.shrink_to(2 * FINISHED);
         }
         while self.unfinished.load(Ordering::SeqCst) > self.limit
             && let Some(oldest) = oldest_first.pop_front()
@@ -101,5 +106,27 @@ struct Leave(Arc<Place>);
 impl Drop for Leave {
     fn drop(&mut self) {
         self.0.leave();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn calls_that_have_ended_keep_no_memory() {
+        let stragglers = Stragglers::new(16_384, Tasks::new());
+        let unfinished = Arc::new(());
+        for _ in 0..100 {
+            for _ in 0..100 {
+                let held = Arc::clone(&unfinished);
+                stragglers.push(async move { drop(held) });
+            }
+            while Arc::strong_count(&unfinished) > 1 {
+                tokio::task::yield_now().await;
+            }
+        }
+        let kept = stragglers.oldest_first.lock().expect("nobody panics").len();
+        assert!(kept <= 3 * 100 + FINISHED, "{kept}");
     }
 }

@@ -1,0 +1,139 @@
+//! The replicas as child processes.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+use gorums_runtime::NodeId;
+use nix::sys::prctl;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::REPLICAS;
+
+/// What a child process does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Role {
+    /// Answers as it should.
+    Honest,
+    /// Takes up to this many milliseconds for each request.
+    Slow(u64),
+    /// Answers with garbage that is derived from this number.
+    Garbage(u64),
+}
+
+/// The child processes, by index.
+#[derive(Debug)]
+pub(crate) struct Replicas {
+    addresses: Vec<SocketAddr>,
+    /// None where one was killed.
+    children: Vec<Mutex<Option<Child>>>,
+}
+
+/// Kills this process once its parent is gone.
+pub(crate) fn end_with_the_parent() -> io::Result<()> {
+    prctl::set_pdeathsig(Signal::SIGKILL)?;
+    Ok(())
+}
+
+/// The id of the node at `index`.
+pub(crate) fn id(index: usize) -> NodeId {
+    NodeId::new(index as u32 + 1)
+}
+
+impl Replicas {
+    /// Starts all, as honest ones. Their addresses are not those that outgoing connections take, so that they stay free
+    /// while no replica listens there.
+    pub(crate) fn start() -> io::Result<Self> {
+        let mut addresses = Vec::new();
+        for index in 0..REPLICAS {
+            let host = Ipv4Addr::new(127, 77, 0, index as u8 + 1);
+            addresses.push(TcpListener::bind((host, 0))?.local_addr()?);
+        }
+        let children = addresses.iter().map(|_| Mutex::new(None)).collect();
+        let replicas = Self {
+            addresses,
+            children,
+        };
+        for index in 0..REPLICAS {
+            replicas.serve(index, Role::Honest)?;
+        }
+        Ok(replicas)
+    }
+
+    pub(crate) fn address(&self, index: usize) -> String {
+        self.addresses[index].to_string()
+    }
+
+    /// Starts the replica in this role, in place of the one that runs.
+    pub(crate) fn serve(&self, index: usize, role: Role) -> io::Result<()> {
+        let mut command = Command::new(std::env::current_exe()?);
+        let address = self.address(index);
+        match role {
+            Role::Honest => command.args(["replica", &address]),
+            Role::Slow(delay) => command.args(["replica", &address, "--delay", &delay.to_string()]),
+            Role::Garbage(seed) => command.args(["garbage", &address, &seed.to_string()]),
+        };
+        command.stdin(Stdio::null());
+        let mut child = self.child(index);
+        end(&mut child);
+        *child = Some(command.spawn()?);
+        Ok(())
+    }
+
+    pub(crate) fn kill(&self, index: usize) {
+        end(&mut self.child(index));
+    }
+
+    pub(crate) fn stop(&self, index: usize) -> io::Result<()> {
+        self.signal(index, Signal::SIGSTOP)
+    }
+
+    pub(crate) fn go_on(&self, index: usize) -> io::Result<()> {
+        self.signal(index, Signal::SIGCONT)
+    }
+
+    /// How the replica exited, if it did so by itself.
+    pub(crate) fn exited(&self, index: usize) -> Option<String> {
+        let mut child = self.child(index);
+        let status = child.as_mut()?.try_wait().ok()??;
+        *child = None;
+        Some(status.to_string())
+    }
+
+    /// The ids of the processes that run.
+    pub(crate) fn processes(&self) -> Vec<u32> {
+        let running = (0..REPLICAS).filter_map(|index| self.child(index).as_ref().map(Child::id));
+        running.collect()
+    }
+
+    fn signal(&self, index: usize, signal: Signal) -> io::Result<()> {
+        if let Some(child) = self.child(index).as_ref() {
+            kill(Pid::from_raw(child.id().cast_signed()), signal)?;
+        }
+        Ok(())
+    }
+
+    fn child(&self, index: usize) -> std::sync::MutexGuard<'_, Option<Child>> {
+        self.children[index]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn end(child: &mut Option<Child>) {
+    if let Some(mut child) = child.take() {
+        // It may have exited already.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+impl Drop for Replicas {
+    fn drop(&mut self) {
+        for index in 0..self.children.len() {
+            self.kill(index);
+        }
+    }
+}
