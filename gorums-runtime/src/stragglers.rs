@@ -8,6 +8,9 @@ use tokio::task::AbortHandle;
 
 use crate::tasks::Tasks;
 
+/// How many finished calls are not worth a sweep, whatever the number of unfinished ones.
+const SWEPT: usize = 64;
+
 /// One node's calls that go on after they were decided, so that a replica that lags still applies a write.
 ///
 /// At most `limit` of them are unfinished: beyond it, each new one withdraws the oldest. The oldest has long been
@@ -54,8 +57,9 @@ impl Stragglers {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         oldest_first.push_back(Straggler { task, place });
-        // Finished calls stay in the queue; sweeping at twice the limit makes that constant per call.
-        if oldest_first.len() > 2 * self.limit {
+        // A finished call keeps the memory of its task while it is in the queue. A sweep removes at least as many calls as
+        // it leaves, so that it is constant per call.
+        if oldest_first.len() > 2 * self.unfinished.load(Ordering::SeqCst) + SWEPT {
             oldest_first.retain(|straggler| !straggler.place.is_left());
         }
         while self.unfinished.load(Ordering::SeqCst) > self.limit
@@ -101,5 +105,26 @@ struct Leave(Arc<Place>);
 impl Drop for Leave {
     fn drop(&mut self) {
         self.0.leave();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn calls_that_have_ended_are_not_kept() {
+        let stragglers = Stragglers::new(16_384, Tasks::new());
+        // One goes on, and is kept.
+        stragglers.push(std::future::pending());
+        for _ in 0..10_000 {
+            stragglers.push(std::future::ready(()));
+            while stragglers.unfinished.load(Ordering::SeqCst) > 1 {
+                tokio::task::yield_now().await;
+            }
+        }
+        let oldest_first = stragglers.oldest_first.lock().expect("not poisoned");
+        assert!(oldest_first.len() <= 100, "{} are kept", oldest_first.len());
+        assert!(!oldest_first[0].place.is_left());
     }
 }
