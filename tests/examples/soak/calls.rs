@@ -137,7 +137,7 @@ pub(crate) async fn one(
             .await
             .unwrap_or(Err(Failure::Dropped)),
     };
-    attempt.end(&call.name(), timeout);
+    attempt.end(&call.name(), timeout).await;
     if let Err(failure) = outcome {
         world.record.failure(failure);
     }

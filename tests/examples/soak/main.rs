@@ -11,6 +11,7 @@ mod figures;
 mod garbage;
 mod garbage_grpc;
 mod nemesis;
+mod process;
 mod record;
 mod replica;
 mod replicas;
@@ -122,7 +123,7 @@ fn failed(error: &dyn Error) -> ExitCode {
 }
 
 async fn serve(replica: Replica) -> Result<(), Box<dyn Error>> {
-    replicas::end_with_the_parent()?;
+    process::end_with_the_parent()?;
     match replica {
         Replica::Replica { address, delay } => {
             replica::serve(address, Duration::from_millis(delay)).await

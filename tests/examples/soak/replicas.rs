@@ -3,14 +3,12 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gorums_runtime::NodeId;
-use nix::sys::prctl;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 
 use crate::REPLICAS;
+use crate::process::{Order, tell};
 
 /// What a child process does.
 #[derive(Clone, Copy, Debug)]
@@ -29,12 +27,6 @@ pub(crate) struct Replicas {
     addresses: Vec<SocketAddr>,
     /// None where one was killed.
     children: Vec<Mutex<Option<Child>>>,
-}
-
-/// Kills this process once its parent is gone.
-pub(crate) fn end_with_the_parent() -> io::Result<()> {
-    prctl::set_pdeathsig(Signal::SIGKILL)?;
-    Ok(())
 }
 
 /// The id of the node at `index`.
@@ -87,11 +79,11 @@ impl Replicas {
     }
 
     pub(crate) fn stop(&self, index: usize) -> io::Result<()> {
-        self.signal(index, Signal::SIGSTOP)
+        self.tell(index, Order::Stop)
     }
 
     pub(crate) fn go_on(&self, index: usize) -> io::Result<()> {
-        self.signal(index, Signal::SIGCONT)
+        self.tell(index, Order::GoOn)
     }
 
     /// How the replica exited, if it did so by itself.
@@ -108,14 +100,14 @@ impl Replicas {
         running.collect()
     }
 
-    fn signal(&self, index: usize, signal: Signal) -> io::Result<()> {
-        if let Some(child) = self.child(index).as_ref() {
-            kill(Pid::from_raw(child.id().cast_signed()), signal)?;
+    fn tell(&self, index: usize, order: Order) -> io::Result<()> {
+        match self.child(index).as_ref() {
+            Some(child) => tell(child.id(), order),
+            None => Ok(()),
         }
-        Ok(())
     }
 
-    fn child(&self, index: usize) -> std::sync::MutexGuard<'_, Option<Child>> {
+    fn child(&self, index: usize) -> MutexGuard<'_, Option<Child>> {
         self.children[index]
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -9,6 +9,7 @@ use fastrand::Rng;
 use gorums_runtime::{Backoff, Manager, ManagerBuilder, ManagerError, NodeError, Transport};
 use tests::numbered::numbered_gorums::NumberedNode;
 use tests::numbered::{Reply, Request};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::REPLICAS;
@@ -70,7 +71,7 @@ impl World {
         });
         let mut seeds = Rng::with_seed(seed);
         for _ in 0..MOST {
-            tokio::spawn(nemesis::run(
+            on_a_thread(nemesis::run(
                 Arc::clone(&world),
                 faults.clone(),
                 seeds.fork(),
@@ -85,7 +86,7 @@ impl World {
             }
         }
         tokio::spawn(churn::run(Arc::clone(&world), seeds.fork()));
-        tokio::spawn(watch_replicas(Arc::clone(&world)));
+        on_a_thread(watch_replicas(Arc::clone(&world)));
         Ok(world)
     }
 
@@ -187,6 +188,13 @@ impl Drop for Busy<'_> {
     fn drop(&mut self) {
         self.0.busy.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// Runs what starts and ends processes, and blocks on that, on a thread of its own. The thread never ends: with it would
+/// end the processes that it started.
+fn on_a_thread(work: impl Future<Output = ()> + Send + 'static) {
+    let runtime = Handle::current();
+    std::thread::spawn(move || runtime.block_on(work));
 }
 
 /// A manager of all replicas that has not connected yet.
