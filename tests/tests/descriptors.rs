@@ -1,5 +1,7 @@
 //! A server whose process has no descriptors left. In a process of its own, for they are the process's.
 
+#![cfg(unix)]
+
 use std::fs::File;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
