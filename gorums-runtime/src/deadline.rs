@@ -1,10 +1,12 @@
 //! The arithmetic of deadlines.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep};
+use tokio::runtime::{Handle, Id};
+use tokio::task::unconstrained;
+use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::Status;
 
 /// The longest timeout that the gRPC protocol can carry: eight digits of hours.
@@ -18,6 +20,11 @@ impl Deadline {
     /// `timeout` from now. A timeout beyond what the clock can tell is no deadline.
     pub(crate) fn after(timeout: Option<Duration>) -> Self {
         Self(timeout.and_then(|timeout| Instant::now().checked_add(timeout)))
+    }
+
+    /// At `instant`.
+    pub(crate) fn at(instant: Instant) -> Self {
+        Self(Some(instant))
     }
 
     /// No deadline.
@@ -53,7 +60,7 @@ impl Deadline {
 
     /// What goes off at the deadline. Only without a deadline can it be had outside of a tokio runtime.
     pub(crate) fn alarm(self) -> Alarm {
-        Alarm(self.0.map(|at| Box::pin(tokio::time::sleep_until(at))))
+        Alarm(self.0.map(Timer::new))
     }
 
     /// The time left: zero once the deadline has passed.
@@ -87,8 +94,49 @@ pub(crate) fn parse_grpc_timeout(timeout: &str) -> Option<Duration> {
 }
 
 /// A future that is ready once its deadline has passed.
+///
+/// It is polled beside what is awaited until then, each time that there is something new: only the first poll of a task
+/// costs more than a look.
 #[derive(Debug)]
-pub(crate) struct Alarm(Option<Pin<Box<Sleep>>>);
+pub(crate) struct Alarm(Option<Timer>);
+
+#[derive(Debug)]
+struct Timer {
+    sleep: Pin<Box<Sleep>>,
+    /// The task that it is going to wake, and the runtime that it was polled on.
+    sleeper: Option<(Option<Id>, Waker)>,
+}
+
+impl Timer {
+    fn new(at: Instant) -> Self {
+        Self {
+            sleep: Box::pin(sleep_until(at)),
+            sleeper: None,
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some((_, task)) = &self.sleeper
+            && task.will_wake(cx.waker())
+            && !self.sleep.is_elapsed()
+        {
+            return Poll::Pending;
+        }
+        let here = Handle::try_current().ok().map(|runtime| runtime.id());
+        // The other runtime may have ended, and its timer would panic then.
+        let has_moved = self
+            .sleeper
+            .as_ref()
+            .is_some_and(|(runtime, _)| *runtime != here);
+        if has_moved && here.is_some() {
+            self.sleep = Box::pin(sleep_until(self.sleep.deadline()));
+        }
+        // tokio would have a task that has had its share come back before it sets the timer.
+        let outcome = pin!(unconstrained(self.sleep.as_mut())).poll(cx);
+        self.sleeper = Some((here, cx.waker().clone()));
+        outcome
+    }
+}
 
 impl Alarm {
     /// Whether it goes off at all.
@@ -102,7 +150,7 @@ impl Future for Alarm {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match &mut self.0 {
-            Some(sleep) => sleep.as_mut().poll(cx),
+            Some(timer) => timer.poll(cx),
             None => Poll::Pending,
         }
     }

@@ -16,6 +16,7 @@ const MESSAGE: usize = 4 * 1024;
 pub(crate) struct Panicked(pub(crate) String);
 
 /// Runs a function of the user, whose panic must not take down more than its call.
+#[inline]
 pub(crate) fn guard<T>(function: impl FnOnce() -> T) -> Result<T, Panicked> {
     // What the function was changing is dropped with the call, so nobody sees it half changed.
     catch_unwind(AssertUnwindSafe(function)).map_err(|payload| Panicked::with(&*payload))

@@ -74,11 +74,10 @@ impl<M: Method> NodeCall<M> {
             }
             let envelope = Envelope::new::<M>(options.metadata, deadline);
             let call = exchange::<M>(&node, &request, &envelope);
-            match deadline.instant() {
-                Some(at) => tokio::time::timeout_at(at, call)
-                    .await
-                    .unwrap_or_else(|_| Err(Deadline::exceeded())),
-                None => call.await,
+            tokio::select! {
+                biased;
+                outcome = call => outcome,
+                () = deadline.alarm() => Err(Deadline::exceeded()),
             }
         };
         let sent = Instant::now();

@@ -192,3 +192,48 @@ fn what_is_started_later_fails_at_once() {
         assert!(manager.node_errors().next().await.is_none());
     });
 }
+
+#[test]
+fn a_call_that_goes_on_elsewhere_keeps_its_deadline_when_the_runtime_that_it_began_on_has_ended() {
+    for transport in [Transport::NodeStream, Transport::Grpc] {
+        let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = silent.local_addr().expect("bound").to_string();
+        let own = Runtime::new().expect("a runtime");
+        let builder = Manager::builder().transport(transport).address(address);
+        let manager = own.block_on(builder.connect()).expect("it accepts");
+        let configuration = manager.configuration();
+        let short = Duration::from_millis(200);
+        let options = CallOptions::new().timeout(short);
+        let register = RegisterConfiguration::new(configuration.clone(), Count(1));
+        let register = register.with_options(options.clone());
+        let node = register.node(manager.nodes().next().expect("a node").id());
+        let caller = caller(configuration).with_options(options);
+
+        let first = Runtime::new().expect("a runtime");
+        let mut call = register.read(ReadRequest {}).into_future();
+        let node_call = node.expect("a node").read_no_qc(ReadRequest {});
+        let mut node_call = node_call.into_future();
+        let mut responses = AggregateCall::<Read>::new(&caller, ReadRequest {}).responses();
+        first.block_on(async {
+            assert!(futures::poll!(&mut call).is_pending());
+            assert!(futures::poll!(&mut node_call).is_pending());
+            assert!(futures::poll!(responses.next()).is_pending());
+        });
+        drop(first);
+
+        let other = Runtime::new().expect("a runtime");
+        other.block_on(async {
+            let all = async {
+                let error = call.await.expect_err("nobody answers");
+                assert_eq!(*error.kind(), QuorumCallErrorKind::DeadlineExceeded);
+                let error = node_call.await.expect_err("nobody answers");
+                assert_eq!(error.code(), Code::DeadlineExceeded);
+                let (_, outcome) = responses.next().await.expect("one node");
+                let error = outcome.expect_err("nobody answers");
+                assert_eq!(error.code(), Code::DeadlineExceeded);
+            };
+            let in_time = tokio::time::timeout(SOON, all).await;
+            assert!(in_time.is_ok(), "{transport:?}: it hangs");
+        });
+    }
+}

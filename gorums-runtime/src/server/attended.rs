@@ -50,13 +50,15 @@ where
 {
     // What a panic leaves behind in the replica is guarded by the replica's own locks.
     AssertUnwindSafe(handler).catch_unwind().map(|outcome| {
-        outcome.unwrap_or_else(|payload| {
-            let Panicked(message) = Panicked::with(&*payload);
-            let method = method.full_name();
-            let status = format!("the handler of {method} panicked: {message}");
-            Err(Status::internal(status))
-        })
+        outcome.unwrap_or_else(|payload| Err(panicked(method, &Panicked::with(&*payload))))
     })
+}
+
+/// The status of a handler of `method` that panicked.
+#[cold]
+pub(super) fn panicked(method: &MethodDescriptor, panicked: &Panicked) -> Status {
+    let (method, message) = (method.full_name(), &panicked.0);
+    Status::internal(format!("the handler of {method} panicked: {message}"))
 }
 
 impl<T: Send + 'static> Future for Attended<T> {

@@ -44,32 +44,24 @@ impl<M: Method> Decoder for RequestDecoder<M> {
     type Error = Status;
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<M::Request>, Status> {
-        decode::<M>(buffer).map(Some)
+        let request = guard(|| decode::<M>(buffer))
+            .unwrap_or_else(|panicked| Err(panicked_before(&M::DESCRIPTOR, &panicked)));
+        request.map(Some)
     }
 }
 
-/// Reads a request of `M`. One that does not decode is the caller's fault; a message whose own code panics is not.
+/// Reads a request of `M`. One that does not decode is the caller's fault. A message's own code may panic.
 pub(super) fn decode<M: Method>(request: impl Buf) -> Result<M::Request, Status> {
-    guarded(&M::DESCRIPTOR, "decoding a request", || {
-        M::Request::decode(request).map_err(|error| {
-            let error = decode_error(&error);
-            Status::invalid_argument(format!("the request does not decode: {error}"))
-        })
+    M::Request::decode(request).map_err(|error| {
+        let error = decode_error(&error);
+        Status::invalid_argument(format!("the request does not decode: {error}"))
     })
 }
 
-/// The outcome of `function`, which runs code of a message that the user may have written. A panic is its status.
-pub(super) fn guarded<T>(
-    method: &MethodDescriptor,
-    what: &str,
-    function: impl FnOnce() -> Result<T, Status>,
-) -> Result<T, Status> {
-    guard(function).unwrap_or_else(|Panicked(message)| {
-        let method = method.full_name();
-        Err(Status::internal(format!(
-            "{what} of {method} panicked: {message}"
-        )))
-    })
+/// The status of a call that panicked before its handler could begin.
+pub(super) fn panicked_before(method: &MethodDescriptor, panicked: &Panicked) -> Status {
+    let (method, message) = (method.full_name(), &panicked.0);
+    Status::internal(format!("a request of {method} panicked: {message}"))
 }
 
 #[cfg(test)]

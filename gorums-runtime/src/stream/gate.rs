@@ -71,6 +71,7 @@ impl Meter {
     }
 
     /// Takes down how much is in the queue.
+    #[inline]
     pub(super) fn note(&mut self, messages: usize, bytes: usize) {
         let Self { gate, reported } = self;
         let full = messages >= gate.capacity.messages || bytes >= gate.capacity.bytes;

@@ -120,6 +120,7 @@ impl<'a> StreamMessage<'a> {
     }
 
     /// Why the message is not taken, if it has too much metadata.
+    #[inline]
     pub(crate) fn excess(&self) -> Option<Status> {
         let extras = self.extras.as_ref()?;
         extras.has_excess.then(|| {
@@ -174,7 +175,8 @@ impl<'a> StreamMessage<'a> {
     }
 
     /// Reads a field of variable length with this tag off `rest`, behind its key.
-    #[inline]
+    // Calls of it would take 20 instructions for each of a message's fields.
+    #[inline(always)]
     fn read_field(&mut self, tag: u8, rest: &mut &'a [u8]) -> Result<(), DecodeError> {
         let field = field(rest)?;
         match tag << 3 | 2 {

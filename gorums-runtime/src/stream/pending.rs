@@ -89,6 +89,7 @@ impl Pending {
         self.bytes
     }
 
+    #[inline]
     pub(super) fn push(&mut self, frame: &Frame, owner: Owner<'_>) {
         let len = frame.as_slice().len();
         match frame {

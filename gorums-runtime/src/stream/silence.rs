@@ -5,11 +5,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 use tonic::Status;
 
 use super::headers::KEEP_ALIVE;
-use crate::deadline::parse_grpc_timeout;
+use crate::deadline::{Alarm, Deadline, parse_grpc_timeout};
 
 /// After how many intervals without a byte a peer is given up.
 const INTERVALS: u32 = 3;
@@ -30,7 +30,7 @@ pub(super) struct Silence(Option<Watch>);
 #[derive(Debug)]
 struct Watch {
     interval: Duration,
-    alarm: Pin<Box<Sleep>>,
+    alarm: Alarm,
     /// When something had come last as the alarm went off for all intervals but one.
     overdue: Option<Instant>,
 }
@@ -65,7 +65,7 @@ impl Watch {
     fn new(interval: Duration) -> Self {
         Self {
             interval,
-            alarm: Box::pin(tokio::time::sleep(interval * (INTERVALS - 1))),
+            alarm: Deadline::after(Some(interval * (INTERVALS - 1))).alarm(),
             overdue: None,
         }
     }
@@ -73,11 +73,11 @@ impl Watch {
     fn poll(&mut self, last: Instant, cx: &mut Context<'_>) -> Poll<Status> {
         let interval = self.interval;
         loop {
-            ready!(self.alarm.as_mut().poll(cx));
+            ready!(Pin::new(&mut self.alarm).poll(cx));
             let now = Instant::now();
             let overdue = last + interval * (INTERVALS - 1);
             if now < overdue {
-                self.alarm.as_mut().reset(overdue);
+                self.alarm = Deadline::at(overdue).alarm();
             } else if self.overdue == Some(last) {
                 return Poll::Ready(Status::unavailable(format!(
                     "the node sent nothing for {:?}, and was to send something every {interval:?}",
@@ -87,7 +87,7 @@ impl Watch {
                 // The last interval passes while the process runs: it may have been stopped until now, and what came
                 // meanwhile is still to be read.
                 self.overdue = Some(last);
-                self.alarm.as_mut().reset(now + interval);
+                self.alarm = Deadline::at(now + interval).alarm();
             }
         }
     }

@@ -9,7 +9,7 @@ use fastrand::Rng;
 use gorums_runtime::{Backoff, Manager, ManagerBuilder, ManagerError, NodeError, Transport};
 use tests::numbered::numbered_gorums::NumberedNode;
 use tests::numbered::{Reply, Request};
-use tokio::runtime::Handle;
+use tokio::runtime::Builder;
 use tokio::sync::watch;
 
 use crate::REPLICAS;
@@ -75,7 +75,7 @@ impl World {
                 Arc::clone(&world),
                 faults.clone(),
                 seeds.fork(),
-            ));
+            ))?;
         }
         for manager in 0..world.managers.len() {
             for (deadlines, callers) in CALLERS {
@@ -86,7 +86,7 @@ impl World {
             }
         }
         tokio::spawn(churn::run(Arc::clone(&world), seeds.fork()));
-        on_a_thread(watch_replicas(Arc::clone(&world)));
+        on_a_thread(watch_replicas(Arc::clone(&world)))?;
         Ok(world)
     }
 
@@ -191,10 +191,11 @@ impl Drop for Busy<'_> {
 }
 
 /// Runs what starts and ends processes, and blocks on that, on a thread of its own. The thread never ends: with it would
-/// end the processes that it started.
-fn on_a_thread(work: impl Future<Output = ()> + Send + 'static) {
-    let runtime = Handle::current();
+/// end the processes that it started. Nor does its runtime, while the program's own ends.
+fn on_a_thread(work: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
     std::thread::spawn(move || runtime.block_on(work));
+    Ok(())
 }
 
 /// A manager of all replicas that has not connected yet.

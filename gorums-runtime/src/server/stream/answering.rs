@@ -9,11 +9,12 @@ use futures::FutureExt;
 use prost::Message;
 use tonic::Status;
 
-use super::call_limits::{CallLimits, too_late};
+use super::call_limits::{check_size, too_late};
 use super::handling::Handling;
+use super::one_reply::OneReply;
 use crate::server::Context;
 use crate::server::attended;
-use crate::server::codec::{decode, guarded};
+use crate::server::codec::decode;
 use crate::server::reply_sink::ReplySink;
 use crate::stream::{END, Frame, Head, MethodName, Owner, Payload, Queue, RpcStatus};
 use crate::{Method, MethodDescriptor};
@@ -25,19 +26,45 @@ pub(in crate::server) type Answering =
 /// Where the replies to a call go.
 #[derive(Clone, Debug)]
 pub(in crate::server) struct ReplyTo {
-    pub(super) number: u64,
-    pub(super) method: &'static MethodDescriptor,
     pub(super) queue: Arc<Queue>,
     /// Whether the client knows the extensions of the protocol.
     pub(super) extended: bool,
-    pub(super) limits: CallLimits,
+    /// How long the handler may take. None is for ever.
+    pub(super) timeout: Option<Duration>,
+    pub(super) framing: Framing,
+}
+
+/// What the replies to a call have in common.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::server) struct Framing {
+    pub(super) number: u64,
+    pub(super) method: &'static MethodDescriptor,
+    /// How many bytes a reply may have. None is any number.
+    pub(super) max_reply_size: Option<usize>,
+}
+
+impl Framing {
+    /// A reply, as it is sent.
+    pub(super) fn frame(self, reply: &impl Message) -> Result<Frame, Status> {
+        if self.max_reply_size.is_some() {
+            check_size("reply", reply.encoded_len(), self.max_reply_size)?;
+        }
+        self.head().with(reply)
+    }
+
+    fn head(self) -> Head<'static> {
+        Head {
+            number: self.number,
+            method: Some(MethodName::Of(self.method)),
+            ..Head::default()
+        }
+    }
 }
 
 impl ReplyTo {
     /// Sends the only reply, or how the call failed. A reply that cannot be sent is an error instead.
-    fn answer(&self, outcome: Result<impl Message, Status>) -> Result<(), Status> {
+    pub(super) fn answer(&self, outcome: Result<Frame, Status>) -> Result<(), Status> {
         outcome
-            .and_then(|reply| self.framed(&reply))
             .and_then(|frame| reply(&self.queue, &frame))
             .or_else(|status| self.fail(&status))
     }
@@ -47,7 +74,7 @@ impl ReplyTo {
         let status = RpcStatus::of(status);
         self.tell(Head {
             status: Some(&status),
-            ..self.head()
+            ..self.framing.head()
         })
     }
 
@@ -58,7 +85,7 @@ impl ReplyTo {
             self.tell(Head {
                 status: status.as_ref(),
                 entry: Some((END, "")),
-                ..self.head()
+                ..self.framing.head()
             })
         } else {
             outcome.or_else(|status| self.fail(&status))
@@ -67,24 +94,9 @@ impl ReplyTo {
 
     /// Sends one of several replies, once there is room for it.
     pub(in crate::server) async fn send(&self, reply: &impl Message) -> Result<(), Status> {
-        let frame = self.framed(reply)?;
+        let frame = self.framing.frame(reply)?;
         self.queue.push_with_patience(frame, Owner::Nobody).await;
         Ok(())
-    }
-
-    fn framed(&self, reply: &impl Message) -> Result<Frame, Status> {
-        guarded(self.method, "encoding a reply", || {
-            self.limits.check_reply(reply)?;
-            self.head().with(reply)
-        })
-    }
-
-    fn head(&self) -> Head<'_> {
-        Head {
-            number: self.number,
-            method: Some(MethodName::Of(self.method)),
-            ..Head::default()
-        }
     }
 
     fn tell(&self, head: Head<'_>) -> Result<(), Status> {
@@ -118,18 +130,10 @@ where
     Fut: Future<Output = Result<M::Reply, Status>> + Send + 'static,
 {
     Arc::new(
-        move |context, payload, to, begun| match request::<M>(payload, &to) {
+        move |context, payload, to, begun| match decode::<M>(payload.share()) {
             Ok(request) => {
-                let handling = attended::guarded(to.method, handler(context.clone(), request));
-                let limit = to.limits.timeout;
-                let answer = move |outcome| match context.is_abandoned() {
-                    true => Ok(()),
-                    false => to.answer(outcome),
-                };
-                match limit {
-                    Some(limit) => begun.set(within(limit, handling, answer)),
-                    None => begun.set(handling.map(answer)),
-                }
+                let handler = handler(context.clone(), request);
+                begun.set(OneReply::new(handler, context, to));
             }
             Err(status) => begun.set(ready(to.fail(&status))),
         },
@@ -144,11 +148,11 @@ where
     Fut: Future<Output = ()> + Send + 'static,
 {
     Arc::new(
-        move |context, payload, to, begun| match request::<M>(payload, &to) {
+        move |context, payload, to, begun| match decode::<M>(payload.share()) {
             Ok(request) => {
                 let handling = handler(context, request).map(Ok);
                 // There is nobody to tell of a panic.
-                begun.set(attended::guarded(to.method, handling).map(|_| Ok(())));
+                begun.set(attended::guarded(to.framing.method, handling).map(|_| Ok(())));
             }
             Err(status) => begun.set(ready(to.fail(&status))),
         },
@@ -165,9 +169,9 @@ where
     Arc::new(move |context, payload, to, begun| {
         let (sink, emptied) = ReplySink::on_stream(context.clone(), to.clone());
         let handling =
-            request::<M>(payload, &to).map(|request| handler(context.clone(), request, sink));
-        let limit = to.limits.timeout;
-        let method = to.method;
+            decode::<M>(payload.share()).map(|request| handler(context.clone(), request, sink));
+        let limit = to.timeout;
+        let method = to.framing.method;
         let handling = async move {
             match handling {
                 Ok(handling) => {
@@ -205,9 +209,4 @@ async fn within<T>(
             Ok(())
         }
     }
-}
-
-fn request<M: Method>(payload: Payload<'_>, to: &ReplyTo) -> Result<M::Request, Status> {
-    to.limits.check_request(payload.bytes().len())?;
-    decode::<M>(payload.share())
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use prost::Message;
 use tonic::Status;
 
 /// What the calls of a method may ask for, and get.
@@ -16,22 +15,9 @@ pub(in crate::server) struct CallLimits {
     pub(in crate::server) timeout: Option<Duration>,
 }
 
-impl CallLimits {
-    /// Checks the size of a request in bytes.
-    pub(super) fn check_request(&self, bytes: usize) -> Result<(), Status> {
-        check("request", bytes, self.max_request_size)
-    }
-
-    /// Checks the size of a reply.
-    pub(super) fn check_reply(&self, reply: &impl Message) -> Result<(), Status> {
-        match self.max_reply_size {
-            Some(_) => check("reply", reply.encoded_len(), self.max_reply_size),
-            None => Ok(()),
-        }
-    }
-}
-
-fn check(what: &str, bytes: usize, most: Option<usize>) -> Result<(), Status> {
+/// Checks the size of a request or a reply, whichever `what` says.
+#[inline]
+pub(super) fn check_size(what: &str, bytes: usize, most: Option<usize>) -> Result<(), Status> {
     match most {
         Some(most) if bytes > most => Err(Status::out_of_range(format!(
             "the {what} has {bytes} bytes, and the replica's limit is {most} bytes"

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::Instant;
 use tonic::Status;
 
-use crate::deadline::parse_grpc_timeout;
+use crate::deadline::{Alarm, Deadline, parse_grpc_timeout};
 use crate::stream::Head;
 use crate::stream::headers::KEEP_ALIVE;
 
@@ -31,7 +31,7 @@ pub(super) struct KeepAlive {
     /// When something was sent last.
     sent: Instant,
     /// Goes off when the next message may be due.
-    alarm: Pin<Box<Sleep>>,
+    alarm: Alarm,
 }
 
 impl KeepAlive {
@@ -45,7 +45,7 @@ impl KeepAlive {
             interval,
             message: Bytes::copy_from_slice(head.alone()?.as_slice()),
             sent: Instant::now(),
-            alarm: Box::pin(sleep(interval)),
+            alarm: Deadline::after(Some(interval)).alarm(),
         })
     }
 
@@ -64,13 +64,13 @@ impl KeepAlive {
     /// Ready with a message once one is due.
     pub(super) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
         loop {
-            ready!(self.alarm.as_mut().poll(cx));
+            ready!(Pin::new(&mut self.alarm).poll(cx));
             let is_due = self.sent.elapsed() >= self.interval;
             if is_due {
                 self.note_sent();
             }
             // Not for each message that is sent: the alarm goes off once in an interval.
-            self.alarm.as_mut().reset(self.sent + self.interval);
+            self.alarm = Deadline::at(self.sent + self.interval).alarm();
             if is_due {
                 return Poll::Ready(self.message.clone());
             }

@@ -13,13 +13,15 @@ use crate::MethodDescriptor;
 #[derive(Clone, Default)]
 pub(super) struct Methods(Vec<Entry>);
 
+/// A method that streams can call.
 #[derive(Clone)]
-struct Entry {
+pub(super) struct Entry {
     /// The full name, with dots.
     name: Box<[u8]>,
-    method: &'static MethodDescriptor,
-    answering: Arc<Answering>,
-    limits: CallLimits,
+    pub(super) method: &'static MethodDescriptor,
+    pub(super) answering: Arc<Answering>,
+    /// What its calls may ask for, and get.
+    pub(super) limits: CallLimits,
 }
 
 impl Methods {
@@ -52,16 +54,8 @@ impl Methods {
     }
 
     /// The method at an index that a name has.
-    pub(super) fn at(&self, index: usize) -> (&'static MethodDescriptor, &Answering) {
-        let Entry {
-            method, answering, ..
-        } = &self.0[index];
-        (method, &**answering)
-    }
-
-    /// What the calls of the method at an index may ask for.
-    pub(super) fn limits(&self, index: usize) -> CallLimits {
-        self.0[index].limits
+    pub(super) fn at(&self, index: usize) -> &Entry {
+        &self.0[index]
     }
 
     /// How many bytes the largest request of any method may have, as far as its replica says.
@@ -110,8 +104,8 @@ mod tests {
             let name = method.full_name().replace('/', ".");
             for guess in 0..=METHODS.len() {
                 let index = methods.index(name.as_bytes(), guess);
-                let (found, _) = methods.at(index.expect("it was added"));
-                assert_eq!(found, method);
+                let found = methods.at(index.expect("it was added"));
+                assert_eq!(found.method, method);
             }
         }
         for name in ["", "p.S", "p.S.Rea", "p.S.Reads", "q.S.Read", "p.S.Zbort"] {

@@ -8,6 +8,7 @@ mod handling;
 mod keep_alive;
 mod limits;
 mod methods;
+mod one_reply;
 mod opening;
 mod peers;
 mod reply_body;

@@ -10,15 +10,17 @@ use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
-use super::answering::{ReplyTo, reply};
+use super::answering::{Framing, ReplyTo, reply};
 use super::backlog::{Backlog, Callee, Request, Waiting};
+use super::call_limits::check_size;
 use super::clients::Membership;
 use super::limits::StreamLimits;
-use super::methods::Methods;
+use super::methods::{Entry, Methods};
 use super::reply_body::End;
 use super::work::Work;
 use crate::guard::Panicked;
 use crate::server::Context;
+use crate::server::codec::panicked_before;
 use crate::server::peer::Peer;
 use crate::stream::{
     CANCEL, Head, Messages, MethodName, Payload, Queue, Received, RpcStatus, StreamMessage,
@@ -181,6 +183,7 @@ impl Session {
                     false => Poll::Pending,
                 };
             } else if work.has_turn(&self.limits)
+                && !work.backlog.is_empty()
                 && let Some(waiting) = work.backlog.pop()
             {
                 let payload = Payload::whole(&waiting.payload);
@@ -203,7 +206,7 @@ impl Session {
         let status = stopped();
         while let Some(Waiting { request, .. }) = backlog.pop() {
             let method = match &request.callee {
-                Callee::Method(index) => MethodName::Of(self.methods.at(*index).0),
+                Callee::Method(index) => MethodName::Of(self.methods.at(*index).method),
                 Callee::Unknown(name) => MethodName::Received(name),
             };
             self.fail(request.number, method, &status)?;
@@ -280,11 +283,16 @@ impl Session {
                 return self.fail(number, MethodName::Received(&name), &status);
             }
         };
-        let (method, answering) = self.methods.at(index);
-        let mut limits = self.methods.limits(index);
-        limits
-            .max_request_size
-            .get_or_insert(self.limits.message_size);
+        let Entry {
+            method,
+            answering,
+            limits,
+            ..
+        } = self.methods.at(index);
+        let largest = limits.max_request_size.unwrap_or(self.limits.message_size);
+        if let Err(status) = check_size("request", payload.bytes().len(), Some(largest)) {
+            return self.fail(number, MethodName::Of(method), &status);
+        }
         let mut context = Context::on_stream(method, &self.peer, entries, work.spare_context());
         if let Some(timeout) = limits.timeout {
             context.limit(timeout);
@@ -293,16 +301,22 @@ impl Session {
             context.release();
         }
         let to = ReplyTo {
-            number,
-            method,
             queue: Arc::clone(&self.queue),
             extended: self.extended,
-            limits,
+            timeout: limits.timeout,
+            framing: Framing {
+                number,
+                method,
+                max_reply_size: limits.max_reply_size,
+            },
         };
-        work.begin(number, context, |context, handling| {
+        let begun = work.begin(number, context, |context, handling| {
             answering(context, payload, to, handling);
         });
-        Ok(())
+        begun.or_else(|panicked| {
+            let status = panicked_before(method, &panicked);
+            self.fail(number, MethodName::Of(method), &status)
+        })
     }
 
     /// Answers a request with an error.

@@ -12,6 +12,7 @@ use super::clients::Turn;
 use super::handling::Handling;
 use super::limits::StreamLimits;
 use super::running::{HandlerId, Running};
+use crate::guard::{Panicked, guard};
 use crate::server::Context;
 
 /// The requests of a stream that are not answered yet.
@@ -45,22 +46,28 @@ struct Begun {
 
 impl Work {
     /// The memory for the next context.
+    #[inline]
     pub(super) fn spare_context(&mut self) -> Option<Context> {
         self.context.take()
     }
 
-    /// Gives a call its turn: `handle` begins to handle it.
+    /// Gives a call its turn: `handle` begins to handle it. If that panics, nobody does.
+    #[inline]
     pub(super) fn begin(
         &mut self,
         number: u64,
         context: Context,
         handle: impl FnOnce(Context, &mut Handling),
-    ) {
-        handle(context.clone(), &mut self.handling);
+    ) -> Result<(), Panicked> {
+        let handling = &mut self.handling;
+        guard(|| handle(context.clone(), handling))
+            .inspect_err(|_| *handling = Handling::default())?;
         self.current = Some(Begun { number, context });
+        Ok(())
     }
 
     /// Ready when one of the handlers has returned, or the one whose turn it is was released.
+    #[inline]
     pub(super) fn poll_handlers(
         &mut self,
         limits: &StreamLimits,
@@ -98,11 +105,13 @@ impl Work {
     }
 
     /// Whether a request may begin to be handled.
+    #[inline]
     pub(super) fn has_turn(&self, limits: &StreamLimits) -> bool {
         self.current.is_none() && self.released.len() < limits.handlers
     }
 
     /// Whether nothing is left to be handled, and nothing comes.
+    #[inline]
     pub(super) fn is_done(&self) -> bool {
         self.closed && self.current.is_none() && self.backlog.is_empty() && self.released.is_empty()
     }
