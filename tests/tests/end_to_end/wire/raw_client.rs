@@ -13,8 +13,8 @@ use tonic::codegen::http::uri::PathAndQuery;
 use tonic::metadata::{MetadataKey, MetadataMap};
 use tonic::{Request, Status, Streaming};
 
-use crate::bytes::{BytesCodec, hex};
-use crate::soon;
+use crate::wire::bytes::{BytesCodec, hex};
+use crate::wire::soon;
 
 /// The headers of a client that knows the extensions.
 pub(crate) const EXTENDED: [(&str, &str); 1] = [("gorums-ext", "1")];

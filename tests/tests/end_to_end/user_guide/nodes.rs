@@ -9,9 +9,9 @@ use gorums_runtime::tonic::transport::{ClientTlsConfig, ServerTlsConfig};
 use gorums_runtime::{Backoff, Manager, NodeId, Server};
 use tests::authority::Authority;
 
-use crate::Outcome;
-use crate::service::{Majority, Replica, cluster, entry, key};
-use crate::storage::storage_gorums::{StorageConfiguration, StorageReplicaServer};
+use crate::user_guide::Outcome;
+use crate::user_guide::service::{Majority, Replica, cluster, entry, key};
+use crate::user_guide::storage::storage_gorums::{StorageConfiguration, StorageReplicaServer};
 
 #[tokio::test]
 async fn configurations() -> Outcome {

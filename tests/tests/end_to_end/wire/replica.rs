@@ -129,7 +129,7 @@ impl StorageReplica for Replica {
         request: ReadRequest,
         replies: ReplySink<ReadResponse>,
     ) -> Result<(), Status> {
-        replies.send(crate::value("first")).await?;
+        replies.send(crate::wire::value("first")).await?;
         let last = self.read(ctx, &request.key).await?;
         let sent = replies.send(last).await;
         self.tell(format!("sent: {}", sent.is_ok()));

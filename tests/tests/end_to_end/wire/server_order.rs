@@ -12,10 +12,10 @@ use tests::network::Network;
 use tests::settle;
 use tonic::{Code, Status};
 
-use crate::message::request;
-use crate::raw_client::RawClient;
-use crate::replica::{Events, Replica};
-use crate::{key, soon};
+use crate::wire::message::request;
+use crate::wire::raw_client::RawClient;
+use crate::wire::replica::{Events, Replica};
+use crate::wire::{key, soon};
 
 const ALICE: &str = "0123456789abcdef0123456789abcdef";
 const BOB: &str = "ffffffffffffffffffffffffffffffff";

@@ -6,10 +6,10 @@ use futures::StreamExt;
 use gorums_runtime::tonic::Code;
 use gorums_runtime::{CallOptions, NodeId, QuorumCallErrorKind, Replies};
 
-use crate::Outcome;
-use crate::service::{Majority, cluster, entry, key};
-use crate::storage::storage_gorums::StorageConfiguration;
-use crate::storage::{Agreed, Entry, Key};
+use crate::user_guide::Outcome;
+use crate::user_guide::service::{Majority, cluster, entry, key};
+use crate::user_guide::storage::storage_gorums::StorageConfiguration;
+use crate::user_guide::storage::{Agreed, Entry, Key};
 
 #[tokio::test]
 async fn quorum_calls() -> Outcome {

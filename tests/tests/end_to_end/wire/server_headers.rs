@@ -2,9 +2,9 @@
 
 use tonic::Code;
 
-use crate::bytes::hex;
-use crate::raw_client::RawClient;
-use crate::replica::Replica;
+use crate::wire::bytes::hex;
+use crate::wire::raw_client::RawClient;
+use crate::wire::replica::Replica;
 
 /// The header by which a client says which node it is.
 const NODE_ID: &str = "gorums-node-id";

@@ -16,9 +16,9 @@ use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::server::{Grpc, NamedService, StreamingService};
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::bytes::BytesCodec;
-use crate::message::Message;
-use crate::soon;
+use crate::wire::bytes::BytesCodec;
+use crate::wire::message::Message;
+use crate::wire::soon;
 
 /// What a node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use gorums_runtime::{Router, Server, StreamLimits, recommended_server};
 
-use crate::Outcome;
-use crate::service::Replica;
-use crate::storage::storage_gorums::StorageReplicaServer;
+use crate::user_guide::Outcome;
+use crate::user_guide::service::Replica;
+use crate::user_guide::storage::storage_gorums::StorageReplicaServer;
 
 #[tokio::test]
 async fn servers() -> Outcome {

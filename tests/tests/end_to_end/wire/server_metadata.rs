@@ -3,10 +3,10 @@
 use gorums_runtime::StreamLimits;
 use tonic::Code;
 
-use crate::key;
-use crate::message::{Message, request};
-use crate::raw_client::{EXTENDED, RawClient};
-use crate::replica::Replica;
+use crate::wire::key;
+use crate::wire::message::{Message, request};
+use crate::wire::raw_client::{EXTENDED, RawClient};
+use crate::wire::replica::Replica;
 
 /// A request with `entries` entries, whose handler looks at its metadata.
 fn with_entries(number: u64, method: &str, entries: usize) -> Message {
@@ -68,7 +68,7 @@ async fn a_withdrawal_with_too_many_entries_is_a_withdrawal() {
     let mut client = client.expect("a stream");
     client.send(request(1, "ReadQC").with(&key("wait")).bytes());
     assert_eq!(events.recv().await.as_deref(), Some("waiting"));
-    let cancel = crate::message::cancel(1);
+    let cancel = crate::wire::message::cancel(1);
     let cancel = (0..1000).fold(cancel, |cancel, _| cancel.entry("padding", ""));
     client.send(cancel.bytes());
     assert_eq!(events.recv().await.as_deref(), Some("cancelled"));

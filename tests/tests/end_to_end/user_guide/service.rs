@@ -9,10 +9,10 @@ use gorums_runtime::testing;
 use gorums_runtime::tonic::Status;
 use gorums_runtime::{Context, Correction, Replies, ReplySink};
 
-use crate::storage::storage_gorums::{
+use crate::user_guide::storage::storage_gorums::{
     StorageConfiguration, StorageQuorumSpec, StorageReplica, StorageReplicaServer,
 };
-use crate::storage::{Ack, Agreed, Entry, Key};
+use crate::user_guide::storage::{Ack, Agreed, Entry, Key};
 
 /// Decides by majorities, any two of which have a replica in common.
 pub(crate) struct Majority {

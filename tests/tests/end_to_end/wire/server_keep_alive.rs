@@ -9,11 +9,11 @@ use tests::golden::proto::storage_gorums::StorageReplicaServer;
 use tokio::time::Instant;
 use tonic::Code;
 
-use crate::bytes::hex;
-use crate::key;
-use crate::message::request;
-use crate::raw_client::RawClient;
-use crate::replica::Replica;
+use crate::wire::bytes::hex;
+use crate::wire::key;
+use crate::wire::message::request;
+use crate::wire::raw_client::RawClient;
+use crate::wire::replica::Replica;
 
 const KEEP_ALIVE: &str = "gorums-keep-alive";
 

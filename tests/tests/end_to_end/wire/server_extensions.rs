@@ -3,11 +3,11 @@
 use tests::settle;
 use tonic::Code;
 
-use crate::bytes::hex;
-use crate::message::{Message, cancel, request};
-use crate::raw_client::{EXTENDED, RawClient};
-use crate::replica::Replica;
-use crate::{key, value};
+use crate::wire::bytes::hex;
+use crate::wire::message::{Message, cancel, request};
+use crate::wire::raw_client::{EXTENDED, RawClient};
+use crate::wire::replica::Replica;
+use crate::wire::{key, value};
 
 #[tokio::test(start_paused = true)]
 async fn the_extensions_are_announced_at_once_to_those_who_announce_them_and_to_nobody_else() {

@@ -11,10 +11,10 @@ use tests::settle;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
-use crate::bytes::hex;
-use crate::message::Message;
-use crate::raw_server::{Kind, RawNode, RawStream};
-use crate::{key, storage, value};
+use crate::wire::bytes::hex;
+use crate::wire::message::Message;
+use crate::wire::raw_server::{Kind, RawNode, RawStream};
+use crate::wire::{key, storage, value};
 
 fn write(value: &str, seconds: i64, nanos: i32) -> WriteRequest {
     WriteRequest {

@@ -4,11 +4,11 @@ use prost::bytes::Bytes;
 use tests::settle;
 use tonic::{Code, Status};
 
-use crate::bytes::hex;
-use crate::message::Message;
-use crate::raw_client::RawClient;
-use crate::replica::Replica;
-use crate::{key, value};
+use crate::wire::bytes::hex;
+use crate::wire::message::Message;
+use crate::wire::raw_client::RawClient;
+use crate::wire::replica::Replica;
+use crate::wire::{key, value};
 
 /// How a recorded request was answered.
 enum Answer {

@@ -8,10 +8,10 @@ use tests::network::Network;
 use tokio::task::JoinHandle;
 use tonic::{Code, Status};
 
-use crate::bytes::hex;
-use crate::message::Message;
-use crate::raw_server::{Kind, RawNode, RawStream};
-use crate::{key, storage, value};
+use crate::wire::bytes::hex;
+use crate::wire::message::Message;
+use crate::wire::raw_server::{Kind, RawNode, RawStream};
+use crate::wire::{key, storage, value};
 
 /// A node that answers what it is told, and its client.
 struct Pair {

@@ -13,9 +13,9 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
-use crate::message::Message;
-use crate::raw_server::{Kind, RawNode, RawStream};
-use crate::{key, soon, storage, value};
+use crate::wire::message::Message;
+use crate::wire::raw_server::{Kind, RawNode, RawStream};
+use crate::wire::{key, soon, storage, value};
 
 /// Nodes that answer what they are told, and their client.
 async fn nodes(kind: Kind, count: u8) -> (Vec<RawNode>, Manager, StorageConfiguration) {

@@ -19,7 +19,7 @@ fn normalised(code: &str) -> String {
 
 #[test]
 fn every_example_of_the_guide_is_compiled_here() {
-    let guide = include_str!("../../../docs/user-guide.md");
+    let guide = include_str!("../../../../docs/user-guide.md");
     let here = normalised(concat!(
         include_str!("service.rs"),
         include_str!("calls.rs"),
@@ -28,7 +28,7 @@ fn every_example_of_the_guide_is_compiled_here() {
         include_str!("testing.rs"),
     ));
     let here = here.replace("pub(crate)", "");
-    let proto = normalised(include_str!("../../../golden/guide.proto"));
+    let proto = normalised(include_str!("../../../../golden/guide.proto"));
     let examples = |language: &str| {
         let start = format!("```{language}\n");
         let blocks: Vec<String> = guide.split(&start).skip(1).map(str::to_string).collect();

@@ -10,10 +10,10 @@ use tests::network::Network;
 use tests::settle;
 use tonic::{Code, Status};
 
-use crate::bytes::hex;
-use crate::message::Message;
-use crate::raw_server::{Kind, RawNode, RawStream};
-use crate::{key, storage, value};
+use crate::wire::bytes::hex;
+use crate::wire::message::Message;
+use crate::wire::raw_server::{Kind, RawNode, RawStream};
+use crate::wire::{key, storage, value};
 
 /// A node that has answered a call, so that it has said what it is.
 async fn acquainted(kind: Kind) -> (Network, RawNode, RawStream, Manager, StorageConfiguration) {

@@ -6,12 +6,12 @@ use gorums_runtime::{
     QuorumCallErrorKind, Replies,
 };
 
-use crate::Outcome;
-use crate::service::{Majority, Replica, entry, key};
-use crate::storage::storage_gorums::{
+use crate::user_guide::Outcome;
+use crate::user_guide::service::{Majority, Replica, entry, key};
+use crate::user_guide::storage::storage_gorums::{
     StorageCalls, StorageConfiguration, StorageQuorumSpec, StorageReplicaServer, methods,
 };
-use crate::storage::{Ack, Agreed, Entry, Key};
+use crate::user_guide::storage::{Ack, Agreed, Entry, Key};
 
 #[test]
 fn a_quorum_function_decides_on_a_majority() {

@@ -2,16 +2,20 @@
 
 use tests::settle;
 
-use crate::key;
-use crate::message::{Message, cancel, request};
-use crate::raw_client::{EXTENDED, RawClient};
-use crate::replica::{Events, Replica};
+use crate::wire::key;
+use crate::wire::message::{Message, cancel, request};
+use crate::wire::raw_client::{EXTENDED, RawClient};
+use crate::wire::replica::{Events, Replica};
 
 /// The next `count` events, in the order of their texts.
 async fn next(events: &mut Events, count: usize) -> Vec<String> {
     let mut next = Vec::new();
     for _ in 0..count {
-        next.push(crate::soon(events.recv()).await.expect("the replica runs"));
+        next.push(
+            crate::wire::soon(events.recv())
+                .await
+                .expect("the replica runs"),
+        );
     }
     next.sort();
     next

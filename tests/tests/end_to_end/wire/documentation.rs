@@ -5,12 +5,12 @@ use prost::bytes::Bytes;
 use tests::golden::proto::WriteRequest;
 use tests::network::Network;
 
-use crate::bytes::hex;
-use crate::key;
-use crate::message::Message;
-use crate::raw_client::RawClient;
-use crate::raw_server::{Kind, RawNode};
-use crate::replica::Replica;
+use crate::wire::bytes::hex;
+use crate::wire::key;
+use crate::wire::message::Message;
+use crate::wire::raw_client::RawClient;
+use crate::wire::raw_server::{Kind, RawNode};
+use crate::wire::replica::Replica;
 
 /// The messages of the example, in their order.
 struct Example {
@@ -23,7 +23,7 @@ struct Example {
 
 impl Example {
     fn read() -> Self {
-        let page = include_str!("../../../docs/wire.md");
+        let page = include_str!("../../../../docs/wire.md");
         let (_, example) = page.split_once("\n## An example\n").expect("an example");
         let blocks = example.split("```text\n").skip(1);
         let mut messages = blocks.map(|block| {
@@ -88,7 +88,7 @@ async fn the_documented_requests_are_what_a_client_sends() {
     let example = Example::read();
     let network = Network::new(Transport::NodeStream);
     let mut node = RawNode::serve(&network, 1, Kind::Extended);
-    let (_manager, storage) = crate::storage(&network, 1).await;
+    let (_manager, storage) = crate::wire::storage(&network, 1).await;
     let reading = tokio::spawn(async move { storage.read_qc(key("k")).first().await });
     let mut stream = node.stream().await;
     assert_eq!(stream.request().await, example.request());
