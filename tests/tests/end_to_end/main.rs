@@ -1,6 +1,6 @@
 //! The runtime and generated code as their users see them, in one binary: to link one for each file takes most of the time.
 //!
-//! What looks at the whole process, such as its memory or its descriptors, has a binary of its own beside this one.
+//! What looks at the whole process, such as its memory, its descriptors or its spans, has a binary of its own beside this one.
 
 mod aggregate_call;
 mod backoff;
@@ -56,7 +56,6 @@ mod stream_order;
 mod stream_server;
 mod streamed_replies;
 mod tls;
-mod tracing;
 mod transport_errors;
 mod unread_replies;
 mod user_guide;
