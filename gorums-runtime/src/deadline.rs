@@ -95,47 +95,50 @@ pub(crate) fn parse_grpc_timeout(timeout: &str) -> Option<Duration> {
 
 /// A future that is ready once its deadline has passed.
 ///
-/// It is polled beside what is awaited until then, each time that there is something new: only the first poll of a task
-/// costs more than a look.
+/// Polling it again from the same task is cheap: the timer is set at the first poll only.
 #[derive(Debug)]
 pub(crate) struct Alarm(Option<Timer>);
 
 #[derive(Debug)]
 struct Timer {
     sleep: Pin<Box<Sleep>>,
-    /// The task that it is going to wake, and the runtime that it was polled on.
-    sleeper: Option<(Option<Id>, Waker)>,
+    /// The runtime that keeps the time.
+    runtime: Option<Id>,
+    /// The task that it is going to wake.
+    task: Option<Waker>,
 }
 
 impl Timer {
     fn new(at: Instant) -> Self {
         Self {
             sleep: Box::pin(sleep_until(at)),
-            sleeper: None,
+            runtime: current_runtime(),
+            task: None,
         }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Some((_, task)) = &self.sleeper
+        if let Some(task) = &self.task
             && task.will_wake(cx.waker())
             && !self.sleep.is_elapsed()
         {
             return Poll::Pending;
         }
-        let here = Handle::try_current().ok().map(|runtime| runtime.id());
-        // The other runtime may have ended, and its timer would panic then.
-        let has_moved = self
-            .sleeper
-            .as_ref()
-            .is_some_and(|(runtime, _)| *runtime != here);
-        if has_moved && here.is_some() {
-            self.sleep = Box::pin(sleep_until(self.sleep.deadline()));
+        let here = current_runtime();
+        if here.is_some() && here != self.runtime {
+            // The other runtime may have ended, and its timer would panic then.
+            *self = Self::new(self.sleep.deadline());
         }
         // tokio would have a task that has had its share come back before it sets the timer.
         let outcome = pin!(unconstrained(self.sleep.as_mut())).poll(cx);
-        self.sleeper = Some((here, cx.waker().clone()));
+        self.task = Some(cx.waker().clone());
         outcome
     }
+}
+
+/// The runtime that this thread is on; none if it is on none.
+fn current_runtime() -> Option<Id> {
+    Handle::try_current().ok().map(|runtime| runtime.id())
 }
 
 impl Alarm {
@@ -209,5 +212,16 @@ mod tests {
         let years = Duration::from_secs(1_000_000 * 365 * 24 * 60 * 60);
         let timeout = Deadline::after(Some(years)).grpc_timeout();
         assert!(timeout.is_none_or(|timeout| timeout <= LONGEST_GRPC_TIMEOUT));
+    }
+
+    #[test]
+    fn an_alarm_goes_off_on_another_runtime_when_that_where_it_was_made_has_ended() {
+        let runtime = || tokio::runtime::Runtime::new().expect("a runtime");
+        let (first, other) = (runtime(), runtime());
+        let deadline = Deadline::after(Some(Duration::from_millis(20)));
+        let alarm = first.block_on(async { deadline.alarm() });
+        drop(first);
+        other.block_on(alarm);
+        assert!(deadline.has_passed());
     }
 }

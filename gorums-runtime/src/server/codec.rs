@@ -45,7 +45,7 @@ impl<M: Method> Decoder for RequestDecoder<M> {
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<M::Request>, Status> {
         let request = guard(|| decode::<M>(buffer))
-            .unwrap_or_else(|panicked| Err(panicked_before(&M::DESCRIPTOR, &panicked)));
+            .unwrap_or_else(|panicked| Err(panicked_at_once(&M::DESCRIPTOR, &panicked)));
         request.map(Some)
     }
 }
@@ -59,9 +59,11 @@ pub(super) fn decode<M: Method>(request: impl Buf) -> Result<M::Request, Status>
 }
 
 /// The status of a call that panicked before its handler could begin.
-pub(super) fn panicked_before(method: &MethodDescriptor, panicked: &Panicked) -> Status {
+pub(super) fn panicked_at_once(method: &MethodDescriptor, panicked: &Panicked) -> Status {
     let (method, message) = (method.full_name(), &panicked.0);
-    Status::internal(format!("a request of {method} panicked: {message}"))
+    Status::internal(format!(
+        "a call of {method} panicked before its handler ran: {message}"
+    ))
 }
 
 #[cfg(test)]

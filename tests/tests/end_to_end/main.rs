@@ -1,4 +1,4 @@
-//! The runtime and generated code as their users see them, in one binary: to link one for each file takes most of the time.
+//! The runtime and generated code as their users see them. All are modules of one binary, which is linked once.
 //!
 //! What looks at the whole process, such as its memory, its descriptors or its spans, has a binary of its own beside this one.
 

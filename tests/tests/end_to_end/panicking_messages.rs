@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use futures::StreamExt;
 use gorums_runtime::codegen::{NodeCaller, Serve, ServiceName};
 use gorums_runtime::{
-    Handlers, Method, MethodDescriptor, NodeCall, ReplicaServer, Transport, Unicast,
+    AggregateCall, Caller, Handlers, Method, MethodDescriptor, NodeCall, ReplicaServer, Transport,
+    Unicast,
 };
 use prost::bytes::{Buf, BufMut};
 use prost::encoding::{DecodeContext, WireType};
@@ -54,6 +56,16 @@ impl Method for Echo {
         MethodDescriptor::new("fuse.Fuse", "Echo", "/fuse.Fuse/Echo");
 }
 
+/// Answers with the text of the request, from a task that outlives the handler.
+struct Stream;
+
+impl Method for Stream {
+    type Request = Fuse;
+    type Reply = Fuse;
+    const DESCRIPTOR: MethodDescriptor =
+        MethodDescriptor::new("fuse.Fuse", "Stream", "/fuse.Fuse/Stream").with_reply_stream();
+}
+
 /// Answers nothing.
 struct Tell;
 
@@ -79,6 +91,10 @@ impl Serve<()> for Service {
                     "answer with encode" => Ok(Fuse("encode".to_string())),
                     _ => Ok(request),
                 }
+            })
+            .server_streaming(Stream, |_, _, _, replies| async move {
+                tokio::spawn(async move { replies.send(Fuse("encode".to_string())).await });
+                Ok(())
             })
             .one_way(Tell, |_, _, _| async {})
     }
@@ -135,4 +151,23 @@ async fn a_reply_whose_encoding_panics_is_an_error_and_other_calls_are_not_conce
         assert_eq!(network.connections(), 1);
     })
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_streamed_reply_whose_encoding_panics_fails_its_call_whoever_sends_it() {
+    let network = Network::new(Transport::NodeStream);
+    network.serve(1, ReplicaServer::<Service>::new(()));
+    let manager = network.manager(1).connect_lazy().await;
+    let caller = Caller::new(manager.expect("a manager").configuration(), ());
+    let call = AggregateCall::<Stream>::new(&caller, Fuse("any".to_string()));
+    let outcomes: Vec<_> = call.responses().collect().await;
+    let [(_, Err(error))] = &outcomes[..] else {
+        panic!("one failure is due: {outcomes:?}");
+    };
+    assert_eq!(error.code(), Code::Internal);
+    let text = error.status().message();
+    assert!(
+        text.contains("fuse.Fuse/Stream") && text.contains("as wished"),
+        "{text}"
+    );
 }

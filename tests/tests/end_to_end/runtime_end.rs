@@ -219,12 +219,18 @@ fn a_call_that_goes_on_elsewhere_keeps_its_deadline_when_the_runtime_that_it_beg
             assert!(futures::poll!(&mut node_call).is_pending());
             assert!(futures::poll!(responses.next()).is_pending());
         });
+        let started = {
+            let _here = first.enter();
+            register.read(ReadRequest {}).start()
+        };
         drop(first);
 
         let other = Runtime::new().expect("a runtime");
         other.block_on(async {
             let all = async {
                 let error = call.await.expect_err("nobody answers");
+                assert_eq!(*error.kind(), QuorumCallErrorKind::DeadlineExceeded);
+                let error = started.await.expect_err("nobody answers");
                 assert_eq!(*error.kind(), QuorumCallErrorKind::DeadlineExceeded);
                 let error = node_call.await.expect_err("nobody answers");
                 assert_eq!(error.code(), Code::DeadlineExceeded);

@@ -12,6 +12,7 @@ use tonic::Status;
 use super::call_limits::{check_size, too_late};
 use super::handling::Handling;
 use super::one_reply::OneReply;
+use crate::guard::guard;
 use crate::server::Context;
 use crate::server::attended;
 use crate::server::codec::decode;
@@ -92,9 +93,19 @@ impl ReplyTo {
         }
     }
 
+    /// Tells that the call failed before its handler began.
+    pub(super) fn refuse(&self, status: Status) -> Result<(), Status> {
+        match self.framing.method.streams_replies() {
+            true => self.end(Err(status)),
+            false => self.fail(&status),
+        }
+    }
+
     /// Sends one of several replies, once there is room for it.
     pub(in crate::server) async fn send(&self, reply: &impl Message) -> Result<(), Status> {
-        let frame = self.framing.frame(reply)?;
+        // Whoever sends it, and be it a task of the handler's that nobody guards, the call is to hear of a panic.
+        let frame = guard(|| self.framing.frame(reply))
+            .unwrap_or_else(|it| Err(attended::panicked(self.framing.method, &it)))?;
         self.queue.push_with_patience(frame, Owner::Nobody).await;
         Ok(())
     }
@@ -194,10 +205,10 @@ where
 }
 
 /// A handler whose caller is told after `limit` that it takes too long. It runs to its end all the same.
-async fn within<T>(
+async fn within(
     limit: Duration,
-    handling: impl Future<Output = Result<T, Status>> + Send,
-    answer: impl FnOnce(Result<T, Status>) -> Result<(), Status> + Send,
+    handling: impl Future<Output = Result<(), Status>> + Send,
+    answer: impl FnOnce(Result<(), Status>) -> Result<(), Status> + Send,
 ) -> Result<(), Status> {
     let mut handling = pin!(handling);
     match tokio::time::timeout(limit, &mut handling).await {

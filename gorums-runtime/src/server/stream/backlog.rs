@@ -98,6 +98,7 @@ impl Backlog {
     }
 
     /// The next request that was not withdrawn.
+    #[inline]
     pub(super) fn pop(&mut self) -> Option<Waiting> {
         while let Some(waiting) = self.waiting.pop_front() {
             let position = self.taken;

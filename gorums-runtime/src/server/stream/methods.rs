@@ -11,11 +11,11 @@ use crate::MethodDescriptor;
 /// They are looked up for every request, by names that mostly differ in their ends: a search among sorted names, shorter
 /// ones first, takes 140 instructions, and the standard library's hash map 240.
 #[derive(Clone, Default)]
-pub(super) struct Methods(Vec<Entry>);
+pub(super) struct Methods(Vec<Callable>);
 
 /// A method that streams can call.
 #[derive(Clone)]
-pub(super) struct Entry {
+pub(super) struct Callable {
     /// The full name, with dots.
     name: Box<[u8]>,
     pub(super) method: &'static MethodDescriptor,
@@ -33,15 +33,15 @@ impl Methods {
         limits: CallLimits,
     ) {
         let name = format!("{}.{}", method.service(), method.name());
-        let entry = Entry {
+        let callable = Callable {
             name: name.into_bytes().into(),
             method,
             answering,
             limits,
         };
-        match self.find(&entry.name) {
-            Ok(index) => self.0[index] = entry,
-            Err(index) => self.0.insert(index, entry),
+        match self.find(&callable.name) {
+            Ok(index) => self.0[index] = callable,
+            Err(index) => self.0.insert(index, callable),
         }
     }
 
@@ -54,7 +54,7 @@ impl Methods {
     }
 
     /// The method at an index that a name has.
-    pub(super) fn at(&self, index: usize) -> &Entry {
+    pub(super) fn at(&self, index: usize) -> &Callable {
         &self.0[index]
     }
 

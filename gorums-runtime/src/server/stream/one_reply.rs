@@ -17,8 +17,8 @@ use crate::server::{Context, attended};
 pin_project! {
     /// A handler that makes the only reply of its call, and what becomes of that.
     ///
-    /// Each call has one, and it is moved to where it runs: the combinators of `futures` would do the same with a hundred
-    /// instructions more, and an async block with twice as many bytes to move.
+    /// Each two-way call of a stream has one. The combinators of `futures` take more instructions for the same, and an async
+    /// block has more bytes to be moved to where it runs.
     pub(super) struct OneReply<F> {
         // Both are dropped when the handler has ended: the memory here is kept for the next one.
         #[pin]

@@ -15,12 +15,12 @@ use super::backlog::{Backlog, Callee, Request, Waiting};
 use super::call_limits::check_size;
 use super::clients::Membership;
 use super::limits::StreamLimits;
-use super::methods::{Entry, Methods};
+use super::methods::{Callable, Methods};
 use super::reply_body::End;
 use super::work::Work;
 use crate::guard::Panicked;
 use crate::server::Context;
-use crate::server::codec::panicked_before;
+use crate::server::codec::panicked_at_once;
 use crate::server::peer::Peer;
 use crate::stream::{
     CANCEL, Head, Messages, MethodName, Payload, Queue, Received, RpcStatus, StreamMessage,
@@ -183,7 +183,6 @@ impl Session {
                     false => Poll::Pending,
                 };
             } else if work.has_turn(&self.limits)
-                && !work.backlog.is_empty()
                 && let Some(waiting) = work.backlog.pop()
             {
                 let payload = Payload::whole(&waiting.payload);
@@ -283,24 +282,13 @@ impl Session {
                 return self.fail(number, MethodName::Received(&name), &status);
             }
         };
-        let Entry {
+        let Callable {
             method,
             answering,
             limits,
             ..
         } = self.methods.at(index);
-        let largest = limits.max_request_size.unwrap_or(self.limits.message_size);
-        if let Err(status) = check_size("request", payload.bytes().len(), Some(largest)) {
-            return self.fail(number, MethodName::Of(method), &status);
-        }
-        let mut context = Context::on_stream(method, &self.peer, entries, work.spare_context());
-        if let Some(timeout) = limits.timeout {
-            context.limit(timeout);
-        }
-        if method.is_concurrent() {
-            context.release();
-        }
-        let to = ReplyTo {
+        let reply_to = || ReplyTo {
             queue: Arc::clone(&self.queue),
             extended: self.extended,
             timeout: limits.timeout,
@@ -310,13 +298,22 @@ impl Session {
                 max_reply_size: limits.max_reply_size,
             },
         };
+        let largest = limits.max_request_size.unwrap_or(self.limits.message_size);
+        if let Err(status) = check_size("request", payload.bytes().len(), Some(largest)) {
+            return reply_to().refuse(status);
+        }
+        let mut context = Context::on_stream(method, &self.peer, entries, work.spare_context());
+        if let Some(timeout) = limits.timeout {
+            context.limit(timeout);
+        }
+        if method.is_concurrent() {
+            context.release();
+        }
+        let to = reply_to();
         let begun = work.begin(number, context, |context, handling| {
             answering(context, payload, to, handling);
         });
-        begun.or_else(|panicked| {
-            let status = panicked_before(method, &panicked);
-            self.fail(number, MethodName::Of(method), &status)
-        })
+        begun.or_else(|it| reply_to().refuse(panicked_at_once(method, &it)))
     }
 
     /// Answers a request with an error.
