@@ -219,7 +219,10 @@ mod tests {
         let runtime = || tokio::runtime::Runtime::new().expect("a runtime");
         let (first, other) = (runtime(), runtime());
         let deadline = Deadline::after(Some(Duration::from_millis(20)));
-        let alarm = first.block_on(async { deadline.alarm() });
+        let alarm = {
+            let _here = first.enter();
+            deadline.alarm()
+        };
         drop(first);
         other.block_on(alarm);
         assert!(deadline.has_passed());
