@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use gorums_runtime::{ManagerError, ServerError};
+use gorums_runtime::errors::{ManagerError, ServerError};
 
 /// Why the program cannot go on.
 #[derive(Debug, thiserror::Error)]

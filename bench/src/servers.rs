@@ -5,7 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use gorums_runtime::{Context, Router, Server as GrpcServer, StreamLimits};
+use gorums_runtime::server::{Router, StreamLimits};
+use gorums_runtime::{Context, Server as GrpcServer};
 use tokio::task::JoinSet;
 use tonic::{Request, Response, Status};
 

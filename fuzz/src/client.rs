@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use futures::{FutureExt, StreamExt};
-use gorums_runtime::{
-    CallOptions, Manager, NodeId, QuorumCallError, Replies, StreamLimits, Transport,
-};
+use gorums_runtime::errors::QuorumCallError;
+use gorums_runtime::server::StreamLimits;
+use gorums_runtime::{CallOptions, Manager, NodeId, Replies, Transport};
 use tests::network::Network;
 use tests::numbered::numbered_gorums::{NumberedConfiguration, NumberedNode};
 use tests::numbered::{Reply, Request};

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use gorums_runtime::Router;
+use gorums_runtime::server::Router;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::{Body as _, Frame};
 use prost::Message as _;

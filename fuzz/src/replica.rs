@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use gorums_runtime::{Context, ReplySink, Router, StreamLimits};
+use gorums_runtime::server::{Router, StreamLimits};
+use gorums_runtime::{Context, ReplySink};
 use tests::numbered::numbered_gorums::{NumberedReplica, NumberedReplicaServer};
 use tests::numbered::{Reply, Request, Wish};
 use tests::replica::Gate;

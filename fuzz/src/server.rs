@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt;
-use gorums_runtime::StreamLimits;
 use gorums_runtime::fuzz::Message;
+use gorums_runtime::server::StreamLimits;
 use http_body::{Body as _, Frame};
 use prost::Message as _;
 use tests::numbered::Request;

@@ -7,7 +7,7 @@ use prost::Message;
 use tokio::time::Instant;
 use tonic::Status;
 
-use crate::MethodDescriptor;
+use crate::method::MethodDescriptor;
 use crate::observations::Observations;
 use crate::stream::{Arrival, Calls, Frame, Head, MethodName, StreamMessage, StreamNumbers};
 

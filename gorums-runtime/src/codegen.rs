@@ -7,10 +7,15 @@ pub use tonic::{Status, Streaming};
 pub use tonic_prost::ProstCodec;
 
 pub use crate::NodeChannel as Channel;
+pub use crate::aggregate_call::{Aggregated, Decision, FirstReply};
+pub use crate::caller::{Caller, NodeCaller};
+pub use crate::calls::{Aggregation, CorrectableCall, Decide, MulticastCall, QuorumCallHandle};
+pub use crate::correctable::Correct;
+pub use crate::errors::{MulticastError, NodeError, QuorumCallError, UnknownNode};
+pub use crate::server::handlers::Handlers;
+pub use crate::server::replica_server::Serve;
+pub use crate::server::{ReplicaServer, ServiceName};
 pub use crate::{
-    AggregateCall, Aggregation, AsyncCall, CallOptions, Caller, Configuration, Context, Correct,
-    Correctable, CorrectableCall, Correction, Decide, Handlers, Method, MethodDescriptor,
-    Multicast, MulticastCall, MulticastError, Node, NodeCall, NodeCaller, NodeError, NodeId,
-    QuorumCall, QuorumCallError, QuorumCallHandle, ReplicaServer, Replies, ReplySink, Serve,
-    ServiceName, Unicast, UnknownNode,
+    AggregateCall, AsyncCall, CallOptions, Configuration, Context, Correctable, Correction, Method,
+    MethodDescriptor, Multicast, Node, NodeCall, NodeId, QuorumCall, Replies, ReplySink, Unicast,
 };

@@ -7,9 +7,13 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::Transport;
+use crate::configuration_watch::ConfigurationWatch;
+use crate::id::{ConfigurationId, NodeId};
+use crate::node::Node;
+use crate::node_error::NodeError;
+use crate::node_errors::NodeErrors;
 use crate::tasks::Tasks;
-use crate::{ConfigurationId, ConfigurationWatch, Node, NodeError, NodeErrors, NodeId};
+use crate::transport::Transport;
 
 /// A set of nodes that quorum calls go to.
 ///

@@ -9,7 +9,7 @@ use futures::{FutureExt, Stream};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use crate::{Configuration, ConfigurationError};
+use crate::configuration::{Configuration, ConfigurationError};
 
 /// The configurations that a function derives from another one as time goes by: a stream that ends when the manager
 /// closes. Made by [`Configuration::watch`].

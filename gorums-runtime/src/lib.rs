@@ -54,14 +54,22 @@
 //!
 //! # Both sides
 //!
-//! A call travels on the one ordered stream that there is to each node, or as plain gRPC, so that the replicas can be
-//! any gRPC server, in any language: [`Transport`] says which. In Rust a replica implements the trait that is generated
-//! for its service; it is told of each call by a [`Context`], sends streams of replies to a [`ReplySink`], and is served
-//! in both ways by a [`Server`], or by a [`Router`] in a tonic server of your own ([`recommended_server`]).
+//! A [`Transport`] carries the calls: either one ordered stream per node, or plain gRPC, with which a replica can be any
+//! gRPC server in any language. In Rust, a replica implements the trait that is generated for its service. It learns
+//! about each call from a [`Context`] and sends streams of replies to a [`ReplySink`]. A [`Server`] serves it over both
+//! transports; a [`server::Router`] does so inside a tonic server of your own.
 //!
-//! What can be set for the connections of a manager, TLS included, is in [`ManagerBuilder`]; what can be asked of a
-//! call in [`CallOptions`]. [`NodeErrors`] and [`telemetry`] tell what becomes of the calls. [`testing`] has replicas
-//! in memory, and what mocks of a service's calls return.
+//! # Where to look
+//!
+//! | | |
+//! |---|---|
+//! | [`ManagerBuilder`] | options of a manager's connections, TLS included |
+//! | [`CallOptions`] | options of calls |
+//! | [`calls`] | the types that calls pass through: futures, handles, aggregations |
+//! | [`errors`] | why a call, a node, a configuration, a manager or a server failed |
+//! | [`server`] | routers, limits, and servers that are bound or running |
+//! | [`telemetry`] | spans and events of calls |
+//! | [`testing`] | replicas in memory, and what mocks of a service's calls return |
 //!
 //! # Features
 //!
@@ -105,13 +113,14 @@ mod one_way;
 mod options;
 mod quorum_call;
 mod replies;
-mod server;
 mod stragglers;
 mod stream;
 mod tasks;
 mod text;
 
+#[doc(hidden)]
 pub mod codegen;
+pub mod server;
 pub mod telemetry;
 pub mod testing;
 mod transport;
@@ -120,37 +129,55 @@ mod turn;
 pub use prost_types;
 pub use tonic;
 
-pub use aggregate_call::{
-    AggregateCall, Aggregated, Aggregation, AllReplies, AsyncCall, Decision, FirstReply, Responses,
-    SuccessfulResponses, Threshold,
-};
-pub use caller::{Caller, NodeCaller};
-pub use configuration::{Configuration, ConfigurationError, UnknownNode};
+pub use aggregate_call::{AggregateCall, AsyncCall};
+pub use configuration::Configuration;
 pub use configuration_watch::ConfigurationWatch;
 pub use connector::Connection;
-pub use correctable::{Correct, Correctable, CorrectableCall, Correction};
+pub use correctable::{Correctable, Correction};
 pub use grpc::Backoff;
 pub use id::{ConfigurationId, NodeId};
-pub use manager::{Manager, ManagerBuilder, ManagerError, NodeSpec};
-pub use method::{Decide, Method, MethodDescriptor};
+pub use manager::{Manager, ManagerBuilder, NodeSpec};
+pub use method::{Method, MethodDescriptor};
 pub use node::Node;
-pub use node_call::{NodeCall, NodeCallFuture};
+pub use node_call::NodeCall;
 pub use node_channel::NodeChannel;
-pub use node_error::NodeError;
-pub use node_errors::NodeErrors;
-pub use observations::LastError;
-pub use one_way::{Multicast, MulticastCall, MulticastError, Unicast};
+pub use one_way::{Multicast, Unicast};
 pub use options::CallOptions;
-pub use quorum_call::{
-    Decided, QuorumCall, QuorumCallError, QuorumCallErrorKind, QuorumCallFuture, QuorumCallHandle,
-    WithNodes, WithNodesFuture,
-};
+pub use quorum_call::QuorumCall;
 pub use replies::Replies;
-pub use server::{
-    BoundServer, Context, Handlers, ReplicaServer, ReplySink, Router, RunningServer, Serve, Server,
-    ServerError, ServiceName, StreamLimits, recommended_server,
-};
+pub use server::context::Context;
+pub use server::reply_sink::ReplySink;
+pub use server::server::Server;
 pub use transport::Transport;
+
+/// What calls are before they start, while they run and when they are decided.
+///
+/// The types that a generated method returns are at the crate's root: [`QuorumCall`], [`AggregateCall`],
+/// [`Correctable`], [`NodeCall`], [`Unicast`] and [`Multicast`]. Their methods return the types of this module.
+pub mod calls {
+    pub use crate::aggregate_call::{
+        Aggregation, AllReplies, Responses, SuccessfulResponses, Threshold,
+    };
+    pub use crate::correctable::CorrectableCall;
+    pub use crate::method::Decide;
+    pub use crate::node_call::NodeCallFuture;
+    pub use crate::one_way::MulticastCall;
+    pub use crate::quorum_call::{
+        Decided, QuorumCallFuture, QuorumCallHandle, WithNodes, WithNodesFuture,
+    };
+}
+
+/// The errors of calls, nodes, configurations, managers and servers.
+pub mod errors {
+    pub use crate::configuration::{ConfigurationError, UnknownNode};
+    pub use crate::manager::ManagerError;
+    pub use crate::node_error::NodeError;
+    pub use crate::node_errors::NodeErrors;
+    pub use crate::observations::LastError;
+    pub use crate::one_way::MulticastError;
+    pub use crate::quorum_call::{QuorumCallError, QuorumCallErrorKind};
+    pub use crate::server::error::ServerError;
+}
 
 /// Includes the code that `gorums-build` generated for a proto package, into a module of its own:
 /// `mod storage { gorums_runtime::include_proto!("storage"); }` for `package storage;`, and

@@ -1,6 +1,6 @@
 //! What generated code tells the runtime about a method.
 
-use crate::Replies;
+use crate::replies::Replies;
 
 /// The facts of one RPC method. Generated code holds them; the runtime holds the logic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -11,16 +11,20 @@ use tokio::time::Instant;
 use tonic::{Code, Status};
 
 use crate::deadline::Deadline;
+use crate::grpc::Backoff;
 use crate::grpc::bounded;
 use crate::grpc::{Link, MessageOptions, MessageStreams};
+use crate::id::NodeId;
 use crate::keep::{Keep, RuntimeWatch};
+use crate::node_channel::NodeChannel;
+use crate::node_error::NodeError;
 use crate::node_errors::Reports;
 use crate::observations::{LastError, Observations};
 use crate::stragglers::Stragglers;
 use crate::stream::{Calls, Capacity, NodeStream};
 use crate::tasks::Tasks;
 use crate::telemetry;
-use crate::{Backoff, NodeChannel, NodeError, NodeId, Transport};
+use crate::transport::Transport;
 
 /// A replica in a manager's pool. A cheap handle: clones share one connection.
 ///

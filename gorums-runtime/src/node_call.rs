@@ -13,10 +13,13 @@ use tracing::Instrument;
 use crate::caller::NodeCaller;
 use crate::deadline::Deadline;
 use crate::grpc::Envelope;
+use crate::method::Method;
+use crate::node::Node;
+use crate::node_error::NodeError;
 use crate::options::{CallOptions, option_methods};
 use crate::stream::StreamFanOut;
 use crate::telemetry::{CallSpan, Outcome};
-use crate::{Method, Node, NodeError, Transport};
+use crate::transport::Transport;
 
 /// A call to one node that has not started: set it up, then await it.
 ///

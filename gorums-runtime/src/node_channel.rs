@@ -10,9 +10,9 @@ use tonic::body::Body;
 use tonic::transport::Channel;
 use tower::Service;
 
-use crate::Node;
 use crate::deadline::Deadline;
 use crate::grpc::checked;
+use crate::node::Node;
 
 /// The gRPC channel to a node, for use with any tonic client: `StorageClient::new(node.channel())`. Made by
 /// [`Node::channel`]. A cheap handle: clones share the connection.

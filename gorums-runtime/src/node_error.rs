@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use tonic::{Code, Status};
 
+use crate::configuration::UnknownNode;
 use crate::grpc;
+use crate::id::NodeId;
+use crate::node::Node;
 use crate::text::cut;
-use crate::{Node, NodeId, UnknownNode};
 
 /// Why a call failed on one node.
 #[derive(Clone, Debug)]

@@ -13,8 +13,10 @@ use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
+use crate::configuration::Configuration;
+use crate::id::NodeId;
+use crate::node_error::NodeError;
 use crate::tasks::Tasks;
-use crate::{Configuration, NodeError, NodeId};
 
 /// The errors of nodes from now on: a stream that ends when the manager closes. Made by
 /// [`Manager::node_errors`](crate::Manager::node_errors) and

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use crate::NodeId;
+use crate::id::NodeId;
 use crate::stream::{Held, ReplyLimit};
 
 /// The replies of a call so far, each with the node that sent it, in order of arrival.

@@ -10,8 +10,8 @@
 //!
 //! | span | is a |
 //! |---|---|
-//! | `quorum_call` | [`QuorumCall`](crate::QuorumCall), also as a [handle](crate::QuorumCallHandle), an [aggregation](crate::AggregateCall) or a [`Correctable`](crate::Correctable) |
-//! | `responses` | stream of [`Responses`](crate::Responses) |
+//! | `quorum_call` | [`QuorumCall`](crate::QuorumCall), also as a [handle](crate::calls::QuorumCallHandle), an [aggregation](crate::AggregateCall) or a [`Correctable`](crate::Correctable) |
+//! | `responses` | stream of [`Responses`](crate::calls::Responses) |
 //! | `node_call` | [`NodeCall`](crate::NodeCall) |
 //! | `multicast` | [`Multicast`](crate::Multicast), until the last of its replicas has answered, or was sent it on a stream |
 //! | `unicast` | [`Unicast`](crate::Unicast), until its replica has answered |
@@ -58,8 +58,12 @@ use tonic::{Code, Status};
 use tracing::field::Empty;
 use tracing::{Level, Span};
 
+use crate::configuration::Configuration;
+use crate::method::MethodDescriptor;
+use crate::node::Node;
+use crate::node_error::NodeError;
 use crate::options::CallOptions;
-use crate::{Configuration, MethodDescriptor, Node, NodeError, QuorumCallErrorKind};
+use crate::quorum_call::QuorumCallErrorKind;
 
 const TARGET: &str = "gorums_runtime";
 

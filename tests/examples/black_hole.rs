@@ -145,7 +145,7 @@ fn request() -> WriteRequest {
     }
 }
 
-async fn start() -> Result<gorums_runtime::RunningServer, Box<dyn Error>> {
+async fn start() -> Result<gorums_runtime::server::RunningServer, Box<dyn Error>> {
     let server = Server::new(StorageReplicaServer::new(Replica));
     Ok(server.bind("127.0.0.1:0").await?.start())
 }

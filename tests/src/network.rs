@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures::StreamExt;
-use gorums_runtime::{Manager, ManagerBuilder, NodeId, Router, Transport};
+use gorums_runtime::server::Router;
+use gorums_runtime::{Manager, ManagerBuilder, NodeId, Transport};
 use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;

@@ -1,8 +1,7 @@
 //! Replicas of the numbered service: they do as each request wishes, and tell what they handle.
 
-use gorums_runtime::{
-    Context, ManagerBuilder, ReplicaServer, ReplySink, Router, StreamLimits, Transport,
-};
+use gorums_runtime::server::{ReplicaServer, Router, StreamLimits};
+use gorums_runtime::{Context, ManagerBuilder, ReplySink, Transport};
 use tokio::sync::mpsc;
 use tonic::Status;
 

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use gorums_runtime::{Router, ServiceName};
+use gorums_runtime::server::{Router, ServiceName};
 use http_body::Frame;
 use prost::bytes::Bytes;
 use tonic::Status;

@@ -9,8 +9,8 @@ use std::task::{Context, Poll};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use gorums_runtime::Router;
 use gorums_runtime::codegen::ProstCodec;
+use gorums_runtime::server::Router;
 use http_body::Frame;
 use prost::bytes::Buf;
 use tonic::body::Body;

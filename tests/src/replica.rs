@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use gorums_runtime::{Context, Router, Transport};
+use gorums_runtime::server::Router;
+use gorums_runtime::{Context, Transport};
 use tokio::sync::{mpsc, watch};
 use tonic::Status;
 

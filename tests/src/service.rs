@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use gorums_runtime::{Configuration, Replies, Router};
+use gorums_runtime::server::Router;
+use gorums_runtime::{Configuration, Replies};
 
 use crate::network::Network;
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use gorums_runtime::{Router, Transport};
+use gorums_runtime::Transport;
+use gorums_runtime::server::Router;
 use tokio::sync::mpsc;
 use tonic::{Request, Response, Status, Streaming};
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use gorums_runtime::{Context, Manager, NodeChannel, NodeError, ReplySink, Router, Transport};
+use gorums_runtime::errors::NodeError;
+use gorums_runtime::server::Router;
+use gorums_runtime::{Context, Manager, NodeChannel, ReplySink, Transport};
 use tokio::sync::{Notify, mpsc};
 use tonic::{Status, Streaming};
 

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use futures::future::join_all;
+use gorums_runtime::Server;
 use gorums_runtime::codegen::ProstCodec;
-use gorums_runtime::{RunningServer, Server, StreamLimits};
+use gorums_runtime::server::{RunningServer, StreamLimits};
 use peak_alloc::PeakAlloc;
 use prost::Message;
 use tests::numbered::Request;

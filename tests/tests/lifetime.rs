@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use futures::StreamExt;
-use gorums_runtime::{Manager, NodeId, RunningServer, Server};
+use gorums_runtime::server::RunningServer;
+use gorums_runtime::{Manager, NodeId, Server};
 use tests::golden::one_way::Entry;
 use tests::golden::one_way::one_way_gorums::OneWayConfiguration;
 use tests::on_both;

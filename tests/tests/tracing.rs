@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
-use gorums_runtime::{
-    AggregateCall, CallOptions, Caller, Configuration, MulticastCall, NodeCaller, Unicast,
-};
+use gorums_runtime::calls::MulticastCall;
+use gorums_runtime::codegen::{Caller, NodeCaller};
+use gorums_runtime::{AggregateCall, CallOptions, Configuration, Unicast};
 use tests::network::Network;
 use tests::on_both;
 use tests::register::ReadRequest;

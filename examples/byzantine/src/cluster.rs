@@ -1,6 +1,7 @@
 //! The replicas, in this process.
 
-use gorums_runtime::{Configuration, Manager, NodeId, RunningServer, Server};
+use gorums_runtime::server::RunningServer;
+use gorums_runtime::{Configuration, Manager, NodeId, Server};
 
 use crate::error::Error;
 use crate::proto::register_gorums::RegisterReplicaServer;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use gorums_runtime::{ManagerError, QuorumCallError, ServerError};
+use gorums_runtime::errors::{ManagerError, QuorumCallError, ServerError};
 
 use crate::quorum::TooFewReplicas;
 

@@ -1,6 +1,7 @@
 //! The replicas, in this process.
 
-use gorums_runtime::{Configuration, Manager, RunningServer, Server};
+use gorums_runtime::server::RunningServer;
+use gorums_runtime::{Configuration, Manager, Server};
 
 use crate::error::Error;
 use crate::grid::{Grid, Position};

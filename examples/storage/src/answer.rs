@@ -3,8 +3,9 @@
 use std::io::{self, Write};
 
 use futures::{StreamExt, pin_mut};
+use gorums_runtime::Node;
+use gorums_runtime::errors::{MulticastError, NodeError, QuorumCallError};
 use gorums_runtime::prost_types::Timestamp;
-use gorums_runtime::{MulticastError, Node, NodeError, QuorumCallError};
 
 use crate::client::{Client, Storage};
 use crate::command::{COMMANDS, Command, Entry, Quorum, Rpc};

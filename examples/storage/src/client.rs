@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use gorums_runtime::{CallOptions, Configuration, Manager, ManagerError, NodeId, Transport};
+use gorums_runtime::errors::ManagerError;
+use gorums_runtime::{CallOptions, Configuration, Manager, NodeId, Transport};
 
 use crate::proto::storage_gorums::{StorageConfiguration, StorageNode};
 use crate::quorum::Majority;

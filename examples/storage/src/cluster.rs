@@ -1,6 +1,7 @@
 //! Replicas in this process.
 
-use gorums_runtime::{RunningServer, ServerError};
+use gorums_runtime::errors::ServerError;
+use gorums_runtime::server::RunningServer;
 
 use crate::replica;
 

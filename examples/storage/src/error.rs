@@ -2,7 +2,7 @@
 
 use std::io;
 
-use gorums_runtime::{ManagerError, ServerError};
+use gorums_runtime::errors::{ManagerError, ServerError};
 use rustyline::error::ReadlineError;
 
 /// Why the program cannot go on.

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use gorums_runtime::errors::ServerError;
 use gorums_runtime::prost_types::Timestamp;
+use gorums_runtime::server::BoundServer;
 use gorums_runtime::tonic::Status;
-use gorums_runtime::{BoundServer, Context, ReplySink, Server, ServerError};
+use gorums_runtime::{Context, ReplySink, Server};
 
 use crate::proto::storage_gorums::{StorageReplica, StorageReplicaServer};
 use crate::proto::{ReadRequest, ReadResponse, WriteRequest, WriteResponse};

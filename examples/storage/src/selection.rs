@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use gorums_runtime::ConfigurationError;
+use gorums_runtime::errors::ConfigurationError;
 
 /// Some of the replicas, by their places in the list of all: `0,2` or `0:2`, where the end does not belong to it.
 #[derive(Clone, Debug, PartialEq, Eq)]

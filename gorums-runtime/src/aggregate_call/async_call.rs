@@ -4,8 +4,10 @@ use std::fmt;
 
 use super::{AggregateCall, Aggregation};
 use crate::caller::Caller;
+use crate::id::NodeId;
+use crate::method::Method;
 use crate::quorum_call::QuorumCallHandle;
-use crate::{Method, NodeId, Replies};
+use crate::replies::Replies;
 
 /// An [`AggregateCall`] that is sent as soon as it is told how to aggregate its replies.
 #[must_use = "a call does nothing until it is told how to aggregate its replies"]

@@ -12,12 +12,14 @@ pub use async_call::AsyncCall;
 pub use responses::{Responses, SuccessfulResponses};
 
 use crate::caller::Caller;
+use crate::configuration::Configuration;
+use crate::correctable::{Correctable, CorrectableCall};
 use crate::fan_out::PerNode;
+use crate::id::NodeId;
+use crate::method::{Decide, Method};
 use crate::options::{CallOptions, option_methods};
-use crate::{
-    Configuration, Correctable, CorrectableCall, Decide, Method, NodeId, QuorumCall,
-    QuorumCallError, Replies,
-};
+use crate::quorum_call::{QuorumCall, QuorumCallError};
+use crate::replies::Replies;
 
 /// A call to all nodes that has not started, and that no quorum spec decides: say how the replies are aggregated,
 /// then await that.

@@ -12,10 +12,12 @@ use super::AggregateCall;
 use crate::deadline::{Alarm, Deadline};
 use crate::fan_out::FanOut;
 use crate::guard::guard;
+use crate::id::NodeId;
+use crate::method::Method;
 use crate::node_error::NodeError;
+use crate::replies::Replies;
 use crate::telemetry::{CallSpan, Outcome};
 use crate::turn::Turn;
-use crate::{Method, NodeId, Replies};
 
 /// Each node's reply or error, as they arrive: a stream that ends when every node has answered or failed.
 ///

@@ -8,13 +8,14 @@ use tokio::sync::watch;
 
 use super::{Correct, Correctable, Correction, Leveled, Progress};
 use crate::caller::Caller;
+use crate::configuration::Configuration;
 use crate::fan_out::PerNode;
 use crate::guard::{Panicked, guarded};
+use crate::id::NodeId;
+use crate::method::{Decide, Method, MethodDescriptor};
 use crate::options::CallOptions;
-use crate::{
-    Configuration, Decide, Method, MethodDescriptor, NodeId, QuorumCall, QuorumCallError,
-    QuorumCallErrorKind, Replies,
-};
+use crate::quorum_call::{QuorumCall, QuorumCallError, QuorumCallErrorKind};
+use crate::replies::Replies;
 
 /// A correctable call that has not started.
 #[must_use = "a call does nothing until it is started"]

@@ -1,6 +1,7 @@
 //! What the quorum function of a correctable gives.
 
-use crate::{Method, Replies};
+use crate::method::Method;
+use crate::replies::Replies;
 
 /// How correctable calls of a method are decided by a quorum spec `Q`. Implemented by generated code, which forwards
 /// to the quorum function that the user wrote.

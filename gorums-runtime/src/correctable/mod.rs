@@ -12,7 +12,7 @@ use futures::Stream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::{QuorumCallError, QuorumCallErrorKind};
+use crate::quorum_call::{QuorumCallError, QuorumCallErrorKind};
 
 /// A call under way whose result gets better as replies arrive.
 ///

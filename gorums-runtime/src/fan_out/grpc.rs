@@ -10,10 +10,15 @@ use tokio::time::Instant;
 use tonic::Status;
 
 use super::PerNode;
+use crate::configuration::Configuration;
 use crate::deadline::Deadline;
 use crate::grpc::Envelope;
 use crate::guard::{Panicked, guard};
-use crate::{Configuration, Method, Node, NodeError, NodeId, telemetry};
+use crate::id::NodeId;
+use crate::method::Method;
+use crate::node::Node;
+use crate::node_error::NodeError;
+use crate::telemetry;
 
 /// The RPCs of one call that are in flight. A stream of the nodes' replies and errors, in order of arrival.
 ///
@@ -227,7 +232,7 @@ mod tests {
     use tonic::Code;
 
     use super::*;
-    use crate::Manager;
+    use crate::manager::Manager;
 
     #[tokio::test]
     async fn a_call_that_panics_is_its_nodes_error() {

@@ -9,11 +9,15 @@ use futures::{Stream, StreamExt};
 use prost::Message;
 use tonic::Status;
 
+use crate::configuration::Configuration;
 use crate::deadline::Deadline;
 use crate::grpc::Envelope;
+use crate::id::NodeId;
+use crate::method::Method;
+use crate::node_error::NodeError;
 use crate::options::CallOptions;
 use crate::stream::{ReplyLimit, StreamFanOut};
-use crate::{Configuration, Method, NodeError, NodeId, Transport};
+use crate::transport::Transport;
 use grpc::GrpcFanOut;
 
 /// For how many nodes a call needs no memory of its own: a call then allocates as often for nine nodes as for three.

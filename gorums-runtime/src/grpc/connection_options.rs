@@ -7,8 +7,8 @@ use std::time::Duration;
 use tonic::transport::Endpoint;
 
 use super::Backoff;
-use crate::NodeSpec;
 use crate::connector::Connector;
+use crate::manager::NodeSpec;
 
 /// How many bytes of a message or burst may come in one frame of HTTP/2, at most, which our servers and clients tell each
 /// other. Each frame is written by itself: with HTTP/2's default, 16 KiB, a sixth fewer calls of 1 KiB are made per second

@@ -19,8 +19,9 @@ use super::direct::{self, Direct, REMEMBERED_RESETS};
 use super::link::Link;
 use super::status;
 use crate::connector::{BoxedConnection, Connector};
+use crate::manager::NodeSpec;
 use crate::tasks::Tasks;
-use crate::{NodeSpec, Transport};
+use crate::transport::Transport;
 
 /// Where and how to connect to a node.
 #[derive(Clone, Debug)]

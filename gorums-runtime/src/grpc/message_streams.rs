@@ -16,8 +16,8 @@ use super::codec::ReplyCodec;
 use super::head::Head;
 use super::link::Link;
 use super::message_queue::{Message, MessageQueue, Queued};
-use crate::Node;
 use crate::deadline::Deadline;
+use crate::node::Node;
 use crate::node::WeakNode;
 
 /// The streams of messages that one node is sent: one for each method that was called, kept open between its calls.

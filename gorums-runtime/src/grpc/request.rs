@@ -14,9 +14,11 @@ use super::codec::{ReplyCodec, frame};
 use super::head::Head;
 use super::link::Link;
 use super::message_streams::{MessageStreams, SentMessage};
+use crate::configuration::Configuration;
 use crate::deadline::Deadline;
 use crate::fan_out::PerNode;
-use crate::{Configuration, Method, Node};
+use crate::method::Method;
+use crate::node::Node;
 
 /// What the requests of one call have in common.
 #[derive(Clone, Debug)]

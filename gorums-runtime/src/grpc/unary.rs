@@ -174,7 +174,7 @@ mod tests {
     use super::*;
     use crate::deadline::Deadline;
     use crate::grpc::{Envelope, MessageOptions};
-    use crate::{Method, MethodDescriptor};
+    use crate::method::{Method, MethodDescriptor};
 
     /// The message that `frames` are, of at most four bytes.
     fn received(frames: &[&'static [u8]]) -> Result<Bytes, Code> {

@@ -9,15 +9,16 @@ use tokio::sync::Semaphore;
 use super::dialer::{Destination, Dialer};
 use super::{Manager, ManagerError, NodeSpec};
 use crate::grpc::{ConnectionOptions, MessageOptions};
+use crate::id::NodeId;
 use crate::node::Limits;
 use crate::stream::Capacity;
 use crate::tasks::Tasks;
-use crate::{NodeId, Transport};
+use crate::transport::Transport;
 
 /// Sets up a [`Manager`].
 ///
 /// ```no_run
-/// # async fn example() -> Result<(), gorums_runtime::ManagerError> {
+/// # async fn example() -> Result<(), gorums_runtime::errors::ManagerError> {
 /// use std::time::Duration;
 /// use gorums_runtime::{Manager, NodeId};
 ///

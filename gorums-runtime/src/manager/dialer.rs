@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use super::{ManagerError, NodeSpec};
 use crate::grpc::{ConnectionOptions, Endpoint, Link, MessageOptions};
+use crate::id::NodeId;
 use crate::keep::RuntimeWatch;
+use crate::node::Node;
 use crate::node::{Limits, Shared};
 use crate::node_error::NodeError;
 use crate::node_errors::Reports;
 use crate::stream::Calls;
 use crate::tasks::Tasks;
-use crate::{Node, NodeId, Transport};
+use crate::transport::Transport;
 
 /// Makes the nodes of one manager, all with its settings.
 #[derive(Clone, Debug)]

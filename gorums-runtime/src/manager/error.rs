@@ -3,9 +3,11 @@
 use std::fmt;
 use std::io;
 
+use crate::configuration::UnknownNode;
 use crate::grpc::root_cause;
+use crate::id::NodeId;
+use crate::node::Node;
 use crate::node_error::{Listed, NodeError};
-use crate::{Node, NodeId, UnknownNode};
 
 /// Why a manager could not be made or changed.
 #[derive(Debug, thiserror::Error)]

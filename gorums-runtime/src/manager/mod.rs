@@ -12,8 +12,11 @@ pub use error::{ManagerError, NodeSpec};
 use dialer::{Destination, Dialer};
 use pool::Pool;
 
+use crate::configuration::Configuration;
 use crate::configuration::{ConfigurationError, UnknownNode};
-use crate::{Configuration, Node, NodeErrors, NodeId};
+use crate::id::NodeId;
+use crate::node::Node;
+use crate::node_errors::NodeErrors;
 
 /// A pool of nodes and their connections, from which configurations are made.
 ///
@@ -25,7 +28,7 @@ use crate::{Configuration, Node, NodeErrors, NodeId};
 /// which the manager was made, that closes the manager, and calls that are waited for on other runtimes fail.
 ///
 /// ```no_run
-/// # async fn example() -> Result<(), gorums_runtime::ManagerError> {
+/// # async fn example() -> Result<(), gorums_runtime::errors::ManagerError> {
 /// use gorums_runtime::Manager;
 ///
 /// let manager = Manager::connect(["127.0.0.1:8080", "127.0.0.1:8081", "127.0.0.1:8082"]).await?;
@@ -90,7 +93,7 @@ impl Manager {
     /// [`configuration`](Self::configuration) has the node from now on.
     ///
     /// ```no_run
-    /// # async fn example(manager: gorums_runtime::Manager) -> Result<(), gorums_runtime::ManagerError> {
+    /// # async fn example(manager: gorums_runtime::Manager) -> Result<(), gorums_runtime::errors::ManagerError> {
     /// use gorums_runtime::NodeId;
     ///
     /// let old = manager.configuration();

@@ -9,8 +9,8 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::Endpoint;
 
 use super::{ManagerBuilder, NodeSpec};
-use crate::Backoff;
 use crate::connector::{Connection, Connector};
+use crate::grpc::Backoff;
 use crate::grpc::{Adjustment, KeepAlive, MessageOptions};
 use crate::stream::ReplyLimit;
 

@@ -3,7 +3,9 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{ManagerError, NodeSpec};
-use crate::{Configuration, Node, NodeId};
+use crate::configuration::Configuration;
+use crate::id::NodeId;
+use crate::node::Node;
 
 /// The nodes that a manager has at a time: at least one, and no two with one id or one address. Clones are the same
 /// pool.

@@ -5,14 +5,18 @@ use std::fmt;
 use super::multicast::Multicast;
 use super::sending::Sending;
 use crate::caller::Caller;
+use crate::configuration::Configuration;
 use crate::deadline::Deadline;
 use crate::fan_out::PerNode;
 use crate::grpc::Envelope;
 use crate::guard::guard;
+use crate::id::NodeId;
+use crate::method::Method;
+use crate::node::Node;
 use crate::options::CallOptions;
 use crate::stream::OneWayMessage;
 use crate::telemetry::CallSpan;
-use crate::{Configuration, Method, Node, NodeId, Transport};
+use crate::transport::Transport;
 
 /// A one-way call to all nodes that has not started.
 #[must_use = "a call does nothing until it is started"]

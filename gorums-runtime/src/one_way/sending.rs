@@ -12,9 +12,9 @@ use tokio::time::Instant;
 use tonic::{Code, Status};
 use tracing::Instrument;
 
-use crate::Node;
 use crate::deadline::{Alarm, Deadline};
 use crate::grpc::{EncodedRequest, HandedOver, Queued, Receipt};
+use crate::node::Node;
 use crate::node_error::NodeError;
 use crate::stream::OneWayMessage;
 

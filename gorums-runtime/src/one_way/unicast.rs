@@ -7,10 +7,11 @@ use std::task::{Context, Poll, ready};
 use super::sending::Sending;
 use crate::caller::NodeCaller;
 use crate::grpc::Envelope;
+use crate::method::Method;
 use crate::node_error::NodeError;
 use crate::stream::OneWayMessage;
 use crate::telemetry::{CallSpan, Outcome};
-use crate::{Method, Transport};
+use crate::transport::Transport;
 
 /// A one-way call to one node, which was sent when it was made.
 ///

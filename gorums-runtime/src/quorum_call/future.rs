@@ -15,11 +15,14 @@ use super::{Decided, QuorumCall, QuorumCallError, QuorumCallErrorKind};
 use crate::deadline::{Alarm, Deadline};
 use crate::fan_out::{FanOut, USUAL_NODES};
 use crate::guard::{Panicked, guard};
+use crate::id::NodeId;
+use crate::method::Decide;
 use crate::node_error::NodeError;
+use crate::replies::Replies;
 use crate::replies::TooMany;
 use crate::telemetry::{CallSpan, Outcome};
+use crate::transport::Transport;
 use crate::turn::Turn;
-use crate::{Decide, NodeId, Replies, Transport};
 
 /// The future of a [`QuorumCall`].
 #[must_use = "a call does nothing until it is awaited"]

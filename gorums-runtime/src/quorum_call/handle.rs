@@ -9,8 +9,8 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use super::{Decided, QuorumCallError, QuorumCallErrorKind};
-use crate::MethodDescriptor;
 use crate::guard::Panicked;
+use crate::method::MethodDescriptor;
 
 /// A quorum call that was sent before its maker got this handle: a future of its result.
 ///

@@ -12,9 +12,11 @@ pub use future::{QuorumCallFuture, WithNodesFuture};
 pub use handle::QuorumCallHandle;
 
 use crate::caller::Caller;
+use crate::configuration::Configuration;
 use crate::fan_out::PerNode;
+use crate::id::NodeId;
+use crate::method::Decide;
 use crate::options::{CallOptions, option_methods};
-use crate::{Configuration, Decide, NodeId};
 
 /// A quorum call that has not started: set it up, then await it.
 ///
@@ -33,7 +35,7 @@ use crate::{Configuration, Decide, NodeId};
 /// # use std::time::Duration;
 /// # use register::ReadRequest;
 /// # use register::register_gorums::{RegisterConfiguration, RegisterQuorumSpec};
-/// use gorums_runtime::QuorumCallErrorKind;
+/// use gorums_runtime::errors::QuorumCallErrorKind;
 ///
 /// # async fn example(register: RegisterConfiguration<impl RegisterQuorumSpec>) {
 /// let call = register.read(ReadRequest {}).timeout(Duration::from_millis(50));

@@ -11,10 +11,10 @@ use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep};
 use tonic::Status;
 
-use super::Context;
+use super::context::Context;
 use super::stream::too_late;
-use crate::MethodDescriptor;
 use crate::guard::Panicked;
+use crate::method::MethodDescriptor;
 
 /// A handler whose caller waits for it, or is told that it takes too long. When the caller gives up, the handler is told by its context, and goes on
 /// without being waited for: a replica must not be left with half of an update.

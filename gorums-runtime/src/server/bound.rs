@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::ServerError;
+use super::error::ServerError;
 use super::server::{Server, incoming};
 use super::serving::serve;
 

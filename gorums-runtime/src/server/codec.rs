@@ -9,8 +9,8 @@ use tonic::codec::{Codec, DecodeBuf, Decoder};
 use tonic_prost::ProstEncoder;
 
 use crate::guard::{Panicked, guard};
+use crate::method::{Method, MethodDescriptor};
 use crate::text::decode_error;
-use crate::{Method, MethodDescriptor};
 
 /// Reads the requests of `M` and writes its replies.
 pub(super) struct ServerCodec<M>(PhantomData<fn() -> M>);

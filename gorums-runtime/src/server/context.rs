@@ -15,8 +15,8 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::CertificateDer;
 
 use super::peer::Peer;
-use crate::MethodDescriptor;
 use crate::deadline::Deadline;
+use crate::method::MethodDescriptor;
 use crate::stream::{Entry, replace_entries};
 
 /// The header that carries the time left.
@@ -192,7 +192,7 @@ impl Context {
     }
 
     /// How much time is left until the caller's deadline, or until the end of the
-    /// [replica's timeout](crate::ReplicaServer::timeout): zero once it has passed, none without either.
+    /// [replica's timeout](crate::server::ReplicaServer::timeout): zero once it has passed, none without either.
     pub fn remaining(&self) -> Option<Duration> {
         self.0.deadline.remaining()
     }

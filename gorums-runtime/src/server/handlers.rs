@@ -9,14 +9,14 @@ use futures::future::BoxFuture;
 use tonic::body::Body;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::Context;
 use super::attended::{Attended, guarded};
 use super::codec::ServerCodec;
+use super::context::Context;
 use super::message_options::MessageOptions;
 use super::pacing::Pacing;
 use super::reply_sink::{ReplySink, ReplyStream};
 use super::stream::{Answering, with_many, with_nothing, with_one};
-use crate::{Method, MethodDescriptor};
+use crate::method::{Method, MethodDescriptor};
 
 /// What answers the plain gRPC calls of one method.
 pub(super) type Answer = dyn Fn(http::Request<Body>, MessageOptions, &Pacing) -> BoxFuture<'static, http::Response<Body>>

@@ -37,8 +37,8 @@ pub(super) const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// Set what should differ afterwards.
 ///
 /// ```no_run
-/// # async fn example(router: gorums_runtime::Router) -> Result<(), Box<dyn std::error::Error>> {
-/// use gorums_runtime::recommended_server;
+/// # async fn example(router: gorums_runtime::server::Router) -> Result<(), Box<dyn std::error::Error>> {
+/// use gorums_runtime::server::recommended_server;
 /// use gorums_runtime::tonic::transport::Server;
 ///
 /// recommended_server(Server::builder())

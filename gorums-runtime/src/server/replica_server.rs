@@ -18,7 +18,7 @@ use super::message_options::MessageOptions;
 use super::pacing::Pacing;
 use super::peer::address;
 use super::stream::{Answering, CallLimits};
-use crate::MethodDescriptor;
+use crate::method::MethodDescriptor;
 
 /// A service as a type. Implemented by generated code.
 pub trait ServiceName: 'static {
@@ -33,7 +33,7 @@ pub trait Serve<T>: ServiceName {
     fn handlers(replica: Arc<T>) -> Handlers<T>;
 }
 
-/// A replica as a service: to be added to a [`Router`](crate::Router), which serves it on node streams, too, or to a tonic
+/// A replica as a service: to be added to a [`Router`](crate::server::Router), which serves it on node streams, too, or to a tonic
 /// server of your own, which then serves plain gRPC only.
 ///
 /// Generated code has a name for it per service, such as `RegisterReplicaServer`.
@@ -104,7 +104,7 @@ impl<S> ReplicaServer<S> {
     }
 
     /// How many bytes a request may have, over both transports: unless this says otherwise 4 MiB over plain gRPC, and on
-    /// node streams as many as [`StreamLimits::message_size`](crate::StreamLimits::message_size) says. A larger one fails
+    /// node streams as many as [`StreamLimits::message_size`](crate::server::StreamLimits::message_size) says. A larger one fails
     /// with `OutOfRange`.
     pub fn max_request_size(mut self, bytes: usize) -> Self {
         self.messages.max_request_size = Some(bytes);

@@ -13,8 +13,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Sleep, sleep};
 use tonic::Status;
 
-use super::Context;
 use super::attended::guarded;
+use super::context::Context;
 use super::pacing::Pacing;
 use super::stream::{ReplyTo, Visit, too_late};
 use crate::stream::Unread;
@@ -23,7 +23,7 @@ use crate::stream::Unread;
 ///
 /// The stream ends when the handler has returned and the sink is dropped. Replies that the caller has not taken yet are
 /// bounded: beyond [`CAPACITY`](Self::CAPACITY), and what HTTP/2 holds, sending waits for the caller. On a node stream,
-/// which all calls of a client share, it waits for room among [their replies](crate::StreamLimits::replies).
+/// which all calls of a client share, it waits for room among [their replies](crate::server::StreamLimits::replies).
 pub struct ReplySink<T>(To<T>);
 
 enum To<T> {
@@ -68,7 +68,7 @@ impl<T: Message> ReplySink<T> {
     /// # Errors
     ///
     /// `Cancelled` when the caller has lost interest; a handler can return it with `?`. On a node stream, `OutOfRange`
-    /// when the reply is larger than [`max_reply_size`](crate::ReplicaServer::max_reply_size), which ends the call with
+    /// when the reply is larger than [`max_reply_size`](crate::server::ReplicaServer::max_reply_size), which ends the call with
     /// that whatever the handler returns; over plain gRPC the call ends so, and the next reply is `Cancelled`.
     ///
     /// # Cancel safety

@@ -111,7 +111,7 @@ impl Router {
         self.names.iter().copied()
     }
 
-    /// The services in the form that a tonic server takes. Set that up by [`recommended_server`](crate::recommended_server):
+    /// The services in the form that a tonic server takes. Set that up by [`recommended_server`](crate::server::recommended_server):
     /// with tonic's defaults, callers that withdraw calls make those of others fail.
     ///
     /// Node streams last for as long as their clients want them to. A tonic server that shuts down waits for that; a

@@ -7,15 +7,16 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tonic::transport::server::{Connected, TcpIncoming};
 
+use super::Router;
 use super::bound::BoundServer;
+use super::error::ServerError;
 use super::recommended::recommended_server;
 use super::serving::serve;
-use super::{Router, ServerError};
 /// Serves replicas, on node streams and over plain gRPC, and other gRPC services beside them.
 ///
 /// ```no_run
 /// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
-/// # async fn example(replica: impl register::register_gorums::RegisterReplica) -> Result<(), gorums_runtime::ServerError> {
+/// # async fn example(replica: impl register::register_gorums::RegisterReplica) -> Result<(), gorums_runtime::errors::ServerError> {
 /// use gorums_runtime::Server;
 /// use register::register_gorums::RegisterReplicaServer;
 ///
@@ -47,7 +48,7 @@ impl Server {
     /// [`handshake_timeout`](Self::handshake_timeout) says otherwise.
     pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-    /// A server of `services`: one [`ReplicaServer`](crate::ReplicaServer), or a [`Router`] of several services.
+    /// A server of `services`: one [`ReplicaServer`](crate::server::ReplicaServer), or a [`Router`] of several services.
     pub fn new(services: impl Into<Router>) -> Self {
         Self {
             router: services.into(),
@@ -68,7 +69,7 @@ impl Server {
     /// the crate's features `tls-ring` and `tls-aws-lc`.
     ///
     /// ```no_run
-    /// # fn example(router: gorums_runtime::Router) -> Result<(), Box<dyn std::error::Error>> {
+    /// # fn example(router: gorums_runtime::server::Router) -> Result<(), Box<dyn std::error::Error>> {
     /// use gorums_runtime::Server;
     /// use gorums_runtime::tonic::transport::{Certificate, Identity, ServerTlsConfig};
     ///
@@ -94,14 +95,14 @@ impl Server {
         Ok(self)
     }
 
-    /// Sets what else tonic's server offers, on top of what [`recommended_server`](crate::recommended_server) sets.
+    /// Sets what else tonic's server offers, on top of what [`recommended_server`](crate::server::recommended_server) sets.
     ///
     /// tonic's `timeout` bounds plain gRPC calls only: a node stream is one call to tonic, which answers it at once.
-    /// Use [`ReplicaServer::timeout`](crate::ReplicaServer::timeout), which bounds the handlers of both.
+    /// Use [`ReplicaServer::timeout`](crate::server::ReplicaServer::timeout), which bounds the handlers of both.
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # fn example(router: gorums_runtime::Router) -> gorums_runtime::Server {
+    /// # fn example(router: gorums_runtime::server::Router) -> gorums_runtime::Server {
     /// gorums_runtime::Server::new(router)
     ///     .configure(|server| server.max_connection_age(Duration::from_secs(3600)))
     /// # }

@@ -7,7 +7,8 @@ use tonic::transport::server::Connected;
 
 use super::accepting::Accepting;
 use super::closable::{Closable, Closing};
-use super::{Server, ServerError};
+use super::error::ServerError;
+use super::server::Server;
 
 /// Serves the connections of `incoming` until `stop` completes, then lets the calls that are under way end, within the
 /// server's grace.

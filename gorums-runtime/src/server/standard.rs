@@ -1,6 +1,8 @@
 //! The standard services that a server may have beside its replicas.
 
-use super::{Router, Server, ServerError};
+use super::Router;
+use super::error::ServerError;
+use super::server::Server;
 
 /// The services of a server, those that it was asked to add included.
 pub(super) struct Services {

@@ -15,7 +15,7 @@ use super::message::StreamMessage;
 use super::places::Places;
 use super::reply_limit::ReplyLimit;
 use super::stream_number::{StreamNumber, StreamNumbers};
-use crate::MethodDescriptor;
+use crate::method::MethodDescriptor;
 use crate::observations::Observations;
 
 /// How many bits of a call's number say where it is in the table. The rest say how often its place was taken before, so

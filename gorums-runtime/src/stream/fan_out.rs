@@ -18,9 +18,14 @@ use super::frame::Frame;
 use super::head::{Head, MethodName};
 use super::pending::Owner;
 use super::stragglers::Straggler;
+use crate::configuration::Configuration;
 use crate::deadline::Deadline;
 use crate::fan_out::{PerNode, USUAL_NODES};
-use crate::{Configuration, Method, MethodDescriptor, Node, NodeError, NodeId, telemetry};
+use crate::id::NodeId;
+use crate::method::{Method, MethodDescriptor};
+use crate::node::Node;
+use crate::node_error::NodeError;
+use crate::telemetry;
 
 /// A call on the streams to the nodes of a configuration. A stream of the nodes' replies and errors, in order of
 /// arrival.

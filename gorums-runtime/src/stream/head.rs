@@ -7,7 +7,7 @@ use tonic::metadata::{KeyAndValueRef, MetadataMap};
 
 use super::frame::Frame;
 use super::message::RpcStatus;
-use crate::MethodDescriptor;
+use crate::method::MethodDescriptor;
 
 /// The flag for "not compressed" and the message's length in four bytes.
 const PREFIX: usize = 5;

@@ -12,8 +12,8 @@ use super::head::END;
 use super::message::StreamMessage;
 use super::reply_limit::{Held, ReplyLimit};
 use super::stream_number::StreamNumber;
-use crate::MethodDescriptor;
 use crate::fan_out::USUAL_NODES;
+use crate::method::MethodDescriptor;
 use crate::observations::Observations;
 
 /// The replies to one call that its caller has not looked at yet, and which nodes are still to reply. Calls that follow

@@ -7,9 +7,11 @@ use super::call_number::CallNumber;
 use super::frame::Frame;
 use super::head::{Head, MethodName};
 use super::pending::Owner;
+use crate::configuration::Configuration;
 use crate::fan_out::PerNode;
 use crate::grpc::{Envelope, HandedOver, Receipt};
-use crate::{Configuration, Method, Node};
+use crate::method::Method;
+use crate::node::Node;
 
 /// A one-way message in the form in which it is sent, to any number of nodes.
 #[derive(Clone, Debug)]

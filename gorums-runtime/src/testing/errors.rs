@@ -5,7 +5,11 @@ use std::sync::Arc;
 use tonic::Status;
 
 use super::replicas::address;
-use crate::{Method, MulticastError, NodeError, NodeId, QuorumCallError, QuorumCallErrorKind};
+use crate::id::NodeId;
+use crate::method::Method;
+use crate::node_error::NodeError;
+use crate::one_way::MulticastError;
+use crate::quorum_call::{QuorumCallError, QuorumCallErrorKind};
 
 /// The error of a call that failed with `status` on a node, for a mock to return.
 ///

@@ -5,7 +5,8 @@ use std::fmt;
 use tokio::sync::watch;
 
 use crate::correctable::Progress;
-use crate::{Correctable, Correction, QuorumCallError};
+use crate::correctable::{Correctable, Correction};
+use crate::quorum_call::QuorumCallError;
 
 /// A correctable without a call, for a mock to return, and what gives its levels.
 ///

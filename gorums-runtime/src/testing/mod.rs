@@ -51,7 +51,8 @@ pub use errors::{multicast_error, node_error, quorum_call_error};
 pub use levels::{Levels, correctable};
 pub use replicas::{Replicas, replicas};
 
-use crate::{NodeId, Replies};
+use crate::id::NodeId;
+use crate::replies::Replies;
 
 /// The replies `messages`, of the nodes 1, 2, 3, ..., as a quorum function is given them.
 ///

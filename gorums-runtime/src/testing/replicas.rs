@@ -12,7 +12,11 @@ use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
-use crate::{Configuration, Manager, ManagerError, NodeId, Router, Server};
+use crate::configuration::Configuration;
+use crate::id::NodeId;
+use crate::manager::{Manager, ManagerError};
+use crate::server::Router;
+use crate::server::server::Server;
 
 /// How many bytes a connection holds that its receiver has not read.
 const CONNECTION_BUFFER: usize = 64 * 1024;

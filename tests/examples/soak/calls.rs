@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use futures::StreamExt;
-use gorums_runtime::{CallOptions, Manager, NodeId, QuorumCallError, Replies};
+use gorums_runtime::errors::QuorumCallError;
+use gorums_runtime::{CallOptions, Manager, NodeId, Replies};
 use tests::numbered::numbered_gorums::{NumberedConfiguration, NumberedNode, NumberedQuorumSpec};
 use tests::numbered::{Reply, Request};
 
@@ -262,11 +263,11 @@ impl Call<'_> {
 
     async fn on_node<F>(
         &self,
-        node: impl FnOnce() -> Result<NumberedNode, gorums_runtime::UnknownNode>,
+        node: impl FnOnce() -> Result<NumberedNode, gorums_runtime::errors::UnknownNode>,
         call: impl FnOnce(&NumberedNode) -> F,
     ) -> Result<(), Failure>
     where
-        F: Future<Output = Result<Reply, gorums_runtime::NodeError>>,
+        F: Future<Output = Result<Reply, gorums_runtime::errors::NodeError>>,
     {
         let node = node().map_err(|_| Failure::Other)?;
         let outcome = call(&node).await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use gorums_runtime::{MulticastError, NodeError, QuorumCallError, QuorumCallErrorKind};
+use gorums_runtime::errors::{MulticastError, NodeError, QuorumCallError, QuorumCallErrorKind};
 use tonic::Code;
 
 /// How a call failed.

@@ -4,7 +4,8 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use gorums_runtime::{Context, ReplySink, Server, ServerError};
+use gorums_runtime::errors::ServerError;
+use gorums_runtime::{Context, ReplySink, Server};
 use tests::numbered::numbered_gorums::{NumberedReplica, NumberedReplicaServer};
 use tests::numbered::{Reply, Request};
 use tonic::Status;

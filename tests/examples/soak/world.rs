@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use gorums_runtime::{Backoff, Manager, ManagerBuilder, ManagerError, NodeError, Transport};
+use gorums_runtime::errors::{ManagerError, NodeError};
+use gorums_runtime::{Backoff, Manager, ManagerBuilder, Transport};
 use tests::numbered::numbered_gorums::NumberedNode;
 use tests::numbered::{Reply, Request};
 use tokio::runtime::Builder;

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use futures::StreamExt;
-use gorums_runtime::{AggregateCall, AsyncCall, Caller, QuorumCallErrorKind};
+use gorums_runtime::codegen::Caller;
+use gorums_runtime::errors::QuorumCallErrorKind;
+use gorums_runtime::{AggregateCall, AsyncCall};
 use tests::network::Network;
 use tests::register::register_gorums::methods::{Read, Write};
 use tests::register::{ReadRequest, State};

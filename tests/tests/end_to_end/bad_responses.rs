@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use gorums_runtime::{
-    Caller, Correct, CorrectableCall, Correction, Method, MethodDescriptor, QuorumCallErrorKind,
-    Replies, ServiceName, Transport,
-};
+use gorums_runtime::calls::CorrectableCall;
+use gorums_runtime::codegen::{Caller, Correct};
+use gorums_runtime::errors::QuorumCallErrorKind;
+use gorums_runtime::server::ServiceName;
+use gorums_runtime::{Correction, Method, MethodDescriptor, Replies, Transport};
 use tests::golden::correctables::correctables_gorums::{
     CorrectablesConfiguration, CorrectablesQuorumSpec, CorrectablesService,
 };

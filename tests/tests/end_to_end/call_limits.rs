@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use futures::StreamExt;
-use gorums_runtime::{NodeId, ReplicaServer, Router};
+use gorums_runtime::NodeId;
+use gorums_runtime::server::{ReplicaServer, Router};
 use tests::network::Network;
 use tests::numbered::numbered_gorums::{NumberedConfiguration, NumberedNode, NumberedService};
 use tests::numbered::{Request, Wish};

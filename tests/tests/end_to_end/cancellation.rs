@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use futures::poll;
-use gorums_runtime::StreamLimits;
+use gorums_runtime::server::StreamLimits;
 use tests::network::Network;
 use tests::register::register_gorums::RegisterConfiguration;
 use tests::register::{ReadRequest, State};

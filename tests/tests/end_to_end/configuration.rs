@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use gorums_runtime::{Configuration, ConfigurationError, Node, Transport};
+use gorums_runtime::errors::ConfigurationError;
+use gorums_runtime::{Configuration, Node, Transport};
 use tests::network::Network;
 use tests::register::ReadRequest;
 use tests::register::register_gorums::{RegisterConfiguration, RegisterNode};

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use futures::poll;
-use gorums_runtime::{Manager, ManagerBuilder, ManagerError, Transport};
+use gorums_runtime::errors::ManagerError;
+use gorums_runtime::{Manager, ManagerBuilder, Transport};
 use tests::network::Network;
 use tests::recorder::Recorder;
 use tests::register::ReadRequest;

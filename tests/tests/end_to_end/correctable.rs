@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
+use gorums_runtime::calls::CorrectableCall;
+use gorums_runtime::codegen::{Caller, Correct};
+use gorums_runtime::errors::QuorumCallErrorKind;
 use gorums_runtime::{
-    AggregateCall, Caller, Context, Correct, Correctable, CorrectableCall, Correction, Method,
-    MethodDescriptor, QuorumCallErrorKind, Replies, ReplySink, Transport,
+    AggregateCall, Context, Correctable, Correction, Method, MethodDescriptor, Replies, ReplySink,
+    Transport,
 };
 use tests::network::Network;
 use tests::register::register_gorums::methods::Read;

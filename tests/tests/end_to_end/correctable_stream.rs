@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use futures::StreamExt;
-use gorums_runtime::{Context, Correction, QuorumCallErrorKind, Replies, ReplySink, Transport};
+use gorums_runtime::errors::QuorumCallErrorKind;
+use gorums_runtime::{Context, Correction, Replies, ReplySink, Transport};
 use tests::golden::correctables::correctables_gorums::{
     CorrectablesConfiguration, CorrectablesQuorumSpec, CorrectablesReplica,
     CorrectablesReplicaServer,

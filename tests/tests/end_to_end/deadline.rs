@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::poll;
-use gorums_runtime::QuorumCallErrorKind;
+use gorums_runtime::errors::QuorumCallErrorKind;
 use tests::network::Network;
 use tests::register::ReadRequest;
 use tests::replica::{Behaviour, Cluster, Event, Gate, arrived, cancelled};

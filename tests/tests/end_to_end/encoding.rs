@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use gorums_runtime::{Caller, Decide, Method, MethodDescriptor, QuorumCall, Replies};
+use gorums_runtime::calls::Decide;
+use gorums_runtime::codegen::Caller;
+use gorums_runtime::{Method, MethodDescriptor, QuorumCall, Replies};
 use prost::bytes::{Buf, BufMut};
 use prost::encoding::{DecodeContext, WireType, int64, skip_field};
 use prost::{DecodeError, Message};

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gorums_runtime::{
-    Backoff, Handlers, Manager, ManagerError, Method, MethodDescriptor, QuorumCallErrorKind,
-    ReplicaServer, Serve, Server, ServiceName,
-};
+use gorums_runtime::codegen::{Handlers, Serve};
+use gorums_runtime::errors::{ManagerError, QuorumCallErrorKind};
+use gorums_runtime::server::{ReplicaServer, ServiceName};
+use gorums_runtime::{Backoff, Manager, Method, MethodDescriptor, Server};
 use tests::network::Network;
 use tests::on_both;
 use tests::register::ReadRequest;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use futures::{FutureExt, StreamExt};
-use gorums_runtime::{Context, Correction, NodeId, Replies, ReplySink, Router};
+use gorums_runtime::server::Router;
+use gorums_runtime::{Context, Correction, NodeId, Replies, ReplySink};
 use tests::golden::aggregates::aggregates_gorums::{
     AggregatesConfiguration, AggregatesReplica, AggregatesReplicaServer,
 };

@@ -290,7 +290,7 @@ async fn a_services_types_may_be_called_like_those_of_the_runtime() {
         let node = unknown.node(Network::id(2)).expect("a node");
         let reply = node.method(typed(10)).await.expect("a reply");
         assert_eq!(reply, typed(11));
-        let error: gorums_runtime::UnknownNode = unknown
+        let error: gorums_runtime::errors::UnknownNode = unknown
             .node(NodeId::new(4))
             .expect_err("there are three nodes");
         assert!(error.to_string().contains('4'), "{error}");

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use futures::StreamExt;
+use gorums_runtime::errors::QuorumCallErrorKind;
 use gorums_runtime::testing::{Replicas, replicas};
-use gorums_runtime::{CallOptions, NodeId, QuorumCallErrorKind};
+use gorums_runtime::{CallOptions, NodeId};
 use tests::golden::register_2017::register_gorums::{
     RegisterCalls, RegisterConfiguration, RegisterReplicaServer,
 };

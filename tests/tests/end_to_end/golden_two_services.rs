@@ -2,7 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard};
 
-use gorums_runtime::{Context, NodeId, Replies, Router};
+use gorums_runtime::server::Router;
+use gorums_runtime::{Context, NodeId, Replies};
 use tests::golden::two_services::journal_gorums::{
     JournalConfiguration, JournalQuorumSpec, JournalReplica, JournalReplicaServer,
 };

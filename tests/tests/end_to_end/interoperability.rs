@@ -6,8 +6,9 @@ use std::task::{Context, Poll};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use gorums_runtime::Transport;
 use gorums_runtime::codegen::ProstCodec;
-use gorums_runtime::{Router, Transport};
+use gorums_runtime::server::Router;
 use tests::network::Network;
 use tests::register::ReadRequest;
 use tests::register::register_gorums::RegisterConfiguration;

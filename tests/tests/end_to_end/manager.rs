@@ -4,9 +4,8 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::time::Duration;
 
-use gorums_runtime::{
-    Configuration, ConfigurationError, Manager, ManagerError, NodeId, QuorumCallErrorKind,
-};
+use gorums_runtime::errors::{ConfigurationError, ManagerError, QuorumCallErrorKind};
+use gorums_runtime::{Configuration, Manager, NodeId};
 use tests::network::Network;
 use tests::register::ReadRequest;
 use tests::register::register_gorums::RegisterConfiguration;

@@ -2,13 +2,12 @@
 
 use std::sync::Mutex;
 
+use gorums_runtime::calls::Aggregation;
+use gorums_runtime::errors::{MulticastError, NodeError, QuorumCallError, QuorumCallErrorKind};
 use gorums_runtime::testing::{
     self, Levels, correctable, multicast_error, node_error, quorum_call_error,
 };
-use gorums_runtime::{
-    Aggregation, Context, Correctable, Correction, MulticastError, NodeError, NodeId,
-    QuorumCallError, QuorumCallErrorKind, Replies, ReplySink,
-};
+use gorums_runtime::{Context, Correctable, Correction, NodeId, Replies, ReplySink};
 use tests::golden::aggregates::Value;
 use tests::golden::aggregates::aggregates_gorums::{
     AggregatesCalls, AggregatesConfiguration, AggregatesReplica, AggregatesReplicaServer,

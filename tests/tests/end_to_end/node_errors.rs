@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
-use gorums_runtime::{
-    AggregateCall, CallOptions, Caller, Manager, MulticastCall, NodeErrors, Transport, Unicast,
-};
+use gorums_runtime::calls::MulticastCall;
+use gorums_runtime::codegen::Caller;
+use gorums_runtime::errors::NodeErrors;
+use gorums_runtime::{AggregateCall, CallOptions, Manager, Transport, Unicast};
 use tests::network::Network;
 use tests::register::ReadRequest;
 use tests::register::register_gorums::methods::{Read, Write};

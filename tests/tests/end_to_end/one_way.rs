@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use futures::FutureExt;
-use gorums_runtime::{
-    CallOptions, Caller, Multicast, MulticastCall, NodeCaller, Transport, Unicast,
-};
+use gorums_runtime::calls::MulticastCall;
+use gorums_runtime::codegen::{Caller, NodeCaller};
+use gorums_runtime::{CallOptions, Multicast, Transport, Unicast};
 use tests::network::Network;
 use tests::register::register_gorums::methods::Write;
 use tests::register::register_gorums::{RegisterConfiguration, RegisterNode};

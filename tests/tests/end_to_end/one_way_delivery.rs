@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use gorums_runtime::{Caller, Multicast, MulticastCall, Transport};
+use gorums_runtime::calls::MulticastCall;
+use gorums_runtime::codegen::Caller;
+use gorums_runtime::{Multicast, Transport};
 use tests::register::ReadRequest;
 use tests::register::register_gorums::RegisterConfiguration;
 use tests::register::register_gorums::methods::Write;

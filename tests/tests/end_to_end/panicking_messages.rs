@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
+use gorums_runtime::codegen::{Caller, Handlers};
 use gorums_runtime::codegen::{NodeCaller, Serve, ServiceName};
-use gorums_runtime::{
-    AggregateCall, Caller, Handlers, Method, MethodDescriptor, NodeCall, ReplicaServer, Transport,
-    Unicast,
-};
+use gorums_runtime::server::ReplicaServer;
+use gorums_runtime::{AggregateCall, Method, MethodDescriptor, NodeCall, Transport, Unicast};
 use prost::bytes::{Buf, BufMut};
 use prost::encoding::{DecodeContext, WireType};
 use prost::{DecodeError, Message};

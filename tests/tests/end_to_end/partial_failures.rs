@@ -1,9 +1,9 @@
 //! Every way to wait for replies, with none to all of three nodes down.
 
-use gorums_runtime::{
-    AggregateCall, Caller, MulticastCall, NodeError, QuorumCallError, QuorumCallErrorKind,
-    Transport,
-};
+use gorums_runtime::calls::MulticastCall;
+use gorums_runtime::codegen::Caller;
+use gorums_runtime::errors::{NodeError, QuorumCallError, QuorumCallErrorKind};
+use gorums_runtime::{AggregateCall, Transport};
 use tests::network::Network;
 use tests::register::register_gorums::methods::Write;
 use tests::replica::{Cluster, handled};

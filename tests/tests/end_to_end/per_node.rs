@@ -1,6 +1,7 @@
 //! Calls in which each node gets a request of its own.
 
-use gorums_runtime::{NodeId, QuorumCallErrorKind};
+use gorums_runtime::NodeId;
+use gorums_runtime::errors::QuorumCallErrorKind;
 use tests::network::Network;
 use tests::on_both;
 use tests::register::{ReadRequest, State};

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use futures::FutureExt;
-use gorums_runtime::{
-    Caller, Configuration, Manager, ManagerError, MulticastCall, NodeId, QuorumCallErrorKind,
-};
+use gorums_runtime::calls::MulticastCall;
+use gorums_runtime::codegen::Caller;
+use gorums_runtime::errors::{ManagerError, QuorumCallErrorKind};
+use gorums_runtime::{Configuration, Manager, NodeId};
 use tests::network::Network;
 use tests::register::ReadRequest;
 use tests::register::register_gorums::methods::Write;

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::future::join_all;
-use gorums_runtime::{QuorumCallErrorKind, Replies};
+use gorums_runtime::Replies;
+use gorums_runtime::errors::QuorumCallErrorKind;
 use tests::network::Network;
 use tests::on_both;
 use tests::register::register_gorums::{RegisterConfiguration, RegisterQuorumSpec};

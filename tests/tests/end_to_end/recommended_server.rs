@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::join_all;
-use gorums_runtime::{Manager, Transport, recommended_server};
+use gorums_runtime::server::recommended_server;
+use gorums_runtime::{Manager, Transport};
 use tests::numbered::Wish;
 use tests::numbered_replica::{Cluster, connect, request, wish};
 use tests::spec::Count;

@@ -1,7 +1,8 @@
 //! How replicas receive and send messages: their sizes, and their compression.
 
+use gorums_runtime::server::ReplicaServer;
 use gorums_runtime::testing::{Replicas, replicas};
-use gorums_runtime::{Context, NodeChannel, NodeId, ReplicaServer};
+use gorums_runtime::{Context, NodeChannel, NodeId};
 use tests::golden::relab_import::relab_client::RelabClient;
 use tests::golden::relab_import::relab_gorums::{RelabReplica, RelabReplicaServer, RelabService};
 use tests::golden::relab_import::{Reply, Request};

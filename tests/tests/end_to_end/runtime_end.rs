@@ -4,9 +4,12 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use futures::StreamExt;
+use gorums_runtime::calls::CorrectableCall;
+use gorums_runtime::codegen::{Caller, Correct};
+use gorums_runtime::errors::{QuorumCallError, QuorumCallErrorKind};
 use gorums_runtime::{
-    AggregateCall, CallOptions, Caller, Configuration, Correct, CorrectableCall, Correction,
-    Manager, Method, MethodDescriptor, QuorumCallError, QuorumCallErrorKind, Replies, Transport,
+    AggregateCall, CallOptions, Configuration, Correction, Manager, Method, MethodDescriptor,
+    Replies, Transport,
 };
 use tests::golden::one_way::Entry;
 use tests::golden::one_way::one_way_gorums::OneWayConfiguration;

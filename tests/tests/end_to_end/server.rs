@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gorums_runtime::{Context, Manager, ReplicaServer, Router, RunningServer, Server, ServerError};
+use gorums_runtime::errors::ServerError;
+use gorums_runtime::server::{ReplicaServer, Router, RunningServer};
+use gorums_runtime::{Context, Manager, Server};
 use tests::golden::one_way::Entry;
 use tests::golden::one_way::one_way_client::OneWayClient;
 use tests::golden::one_way::one_way_gorums::{

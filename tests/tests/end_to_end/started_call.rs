@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use gorums_runtime::{CallOptions, QuorumCallErrorKind};
+use gorums_runtime::CallOptions;
+use gorums_runtime::errors::QuorumCallErrorKind;
 use tests::network::Network;
 use tests::register::ReadRequest;
 use tests::replica::{Behaviour, Cluster, Gate, arrived, cancelled, handled};

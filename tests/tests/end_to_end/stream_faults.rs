@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::join_all;
-use gorums_runtime::{Backoff, ManagerBuilder, NodeId, Router, StreamLimits, Transport};
+use gorums_runtime::server::{Router, StreamLimits};
+use gorums_runtime::{Backoff, ManagerBuilder, NodeId, Transport};
 use tests::network::Network;
 use tests::numbered::numbered_gorums::{NumberedConfiguration, NumberedNode};
 use tests::numbered::{Request, Wish};

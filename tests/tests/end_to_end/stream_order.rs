@@ -3,7 +3,8 @@
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
-use gorums_runtime::{Backoff, StreamLimits};
+use gorums_runtime::Backoff;
+use gorums_runtime::server::StreamLimits;
 use tests::numbered::Wish;
 use tests::numbered::numbered_gorums::{NumberedConfiguration, NumberedNode};
 use tests::numbered_replica::{Cluster, Event, began_at, connect, request, wish};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use gorums_runtime::{Manager, NodeId, Server, StreamLimits};
+use gorums_runtime::server::StreamLimits;
+use gorums_runtime::{Manager, NodeId, Server};
 use tests::numbered::numbered_gorums::{NumberedConfiguration, NumberedNode};
 use tests::numbered::{Request, Wish};
 use tests::numbered_replica::{Cluster, Event, connect, request, wish};
@@ -169,7 +170,7 @@ async fn its_backlog_fills_up(limits: StreamLimits) {
 }
 
 /// A server of one replica on a port, and its node.
-async fn on_a_port(server: Server) -> (gorums_runtime::RunningServer, NumberedNode) {
+async fn on_a_port(server: Server) -> (gorums_runtime::server::RunningServer, NumberedNode) {
     let running = server
         .bind("127.0.0.1:0")
         .await

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use futures::StreamExt;
-use gorums_runtime::{
-    AggregateCall, Caller, Context, Manager, NodeId, QuorumCallErrorKind, ReplySink, Transport,
-};
+use gorums_runtime::codegen::Caller;
+use gorums_runtime::errors::QuorumCallErrorKind;
+use gorums_runtime::{AggregateCall, Context, Manager, NodeId, ReplySink, Transport};
 use tests::golden::streaming::transfer_gorums::methods::Download;
 use tests::golden::streaming::transfer_gorums::{TransferReplica, TransferReplicaServer};
 use tests::golden::streaming::{Chunk, Receipt};
@@ -110,7 +110,7 @@ async fn one_node_is_no_majority_however_often_it_replies() {
 }
 
 /// The nodes that failed and why.
-fn failures(error: &gorums_runtime::QuorumCallError) -> Vec<(NodeId, Code)> {
+fn failures(error: &gorums_runtime::errors::QuorumCallError) -> Vec<(NodeId, Code)> {
     let errors = error.errors().iter();
     let mut failures: Vec<_> = errors.map(|error| (error.node(), error.code())).collect();
     failures.sort_by_key(|(node, _)| *node);

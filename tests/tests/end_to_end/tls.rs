@@ -6,10 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use gorums_runtime::{
-    Backoff, Context, Manager, ManagerBuilder, ManagerError, NodeId, RunningServer, ServerError,
-    Transport,
-};
+use gorums_runtime::errors::{ManagerError, ServerError};
+use gorums_runtime::server::RunningServer;
+use gorums_runtime::{Backoff, Context, Manager, ManagerBuilder, NodeId, Transport};
 use tests::authority::Authority;
 use tests::golden::no_package::pinger_gorums::{
     PingerConfiguration, PingerReplica, PingerReplicaServer,

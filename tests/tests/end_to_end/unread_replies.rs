@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use gorums_runtime::codegen::ProstCodec;
-use gorums_runtime::{Manager, NodeChannel, RunningServer, Server, StreamLimits};
+use gorums_runtime::server::{RunningServer, StreamLimits};
+use gorums_runtime::{Manager, NodeChannel, Server};
 use prost::Message;
 use tests::numbered::Request;
 use tests::numbered::numbered_client::NumberedClient;

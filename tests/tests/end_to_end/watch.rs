@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
-use gorums_runtime::{Configuration, ConfigurationError, Manager, NodeId};
+use gorums_runtime::errors::ConfigurationError;
+use gorums_runtime::{Configuration, Manager, NodeId};
 use tests::network::Network;
 use tests::on_both;
 use tests::register::ReadRequest;

@@ -13,9 +13,8 @@ use std::time::Duration;
 use fastrand::Rng;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
-use gorums_runtime::{
-    CallOptions, Manager, NodeError, NodeId, QuorumCallError, QuorumCallErrorKind,
-};
+use gorums_runtime::errors::{NodeError, QuorumCallError, QuorumCallErrorKind};
+use gorums_runtime::{CallOptions, Manager, NodeId};
 use tests::numbered::numbered_gorums::NumberedConfiguration;
 use tests::numbered::{Reply, Request};
 use tests::numbered_replica::request;

@@ -13,12 +13,12 @@ use super::call_limits::{check_size, too_late};
 use super::handling::Handling;
 use super::one_reply::OneReply;
 use crate::guard::guard;
-use crate::server::Context;
+use crate::method::{Method, MethodDescriptor};
 use crate::server::attended;
 use crate::server::codec::decode;
+use crate::server::context::Context;
 use crate::server::reply_sink::ReplySink;
 use crate::stream::{END, Frame, Head, MethodName, Owner, Payload, Queue, RpcStatus};
-use crate::{Method, MethodDescriptor};
 
 /// What answers the calls of one method, given a call and its request: it begins to handle it.
 pub(in crate::server) type Answering =

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::answering::Answering;
 use super::call_limits::CallLimits;
-use crate::MethodDescriptor;
+use crate::method::MethodDescriptor;
 
 /// The methods that streams can call, and how their calls are answered.
 ///

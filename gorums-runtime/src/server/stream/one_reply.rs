@@ -12,7 +12,8 @@ use super::answering::ReplyTo;
 use super::call_limits::too_late;
 use crate::deadline::{Alarm, Deadline};
 use crate::guard::guard;
-use crate::server::{Context, attended};
+use crate::server::attended;
+use crate::server::context::Context;
 
 pin_project! {
     /// A handler that makes the only reply of its call, and what becomes of that.

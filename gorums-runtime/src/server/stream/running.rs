@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::server::Context;
+use crate::server::context::Context;
 
 /// The contexts of the handlers of one stream that run beside others and that may still be cancelled.
 #[derive(Default)]

@@ -24,7 +24,7 @@ use super::opening::Opening;
 use super::peers::Peers;
 use super::reply_body::{End, Outlet, ReplyBody};
 use super::session::Session;
-use crate::MethodDescriptor;
+use crate::method::MethodDescriptor;
 use crate::server::pacing::Pacing;
 use crate::server::peer::Peer;
 use crate::stream::headers::{EXTENSIONS, KEEP_ALIVE};

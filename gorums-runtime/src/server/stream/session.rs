@@ -19,8 +19,8 @@ use super::methods::{Callable, Methods};
 use super::reply_body::End;
 use super::work::Work;
 use crate::guard::Panicked;
-use crate::server::Context;
 use crate::server::codec::panicked_at_once;
+use crate::server::context::Context;
 use crate::server::peer::Peer;
 use crate::stream::{
     CANCEL, Head, Messages, MethodName, Payload, Queue, Received, RpcStatus, StreamMessage,

@@ -13,7 +13,7 @@ use super::handling::Handling;
 use super::limits::StreamLimits;
 use super::running::{HandlerId, Running};
 use crate::guard::{Panicked, guard};
-use crate::server::Context;
+use crate::server::context::Context;
 
 /// The requests of a stream that are not answered yet.
 #[derive(Default)]

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use futures::StreamExt;
+use gorums_runtime::errors::QuorumCallErrorKind;
 use gorums_runtime::tonic::Code;
-use gorums_runtime::{CallOptions, NodeId, QuorumCallErrorKind, Replies};
+use gorums_runtime::{CallOptions, NodeId, Replies};
 
 use crate::user_guide::Outcome;
 use crate::user_guide::service::{Majority, cluster, entry, key};

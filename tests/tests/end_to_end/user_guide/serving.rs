@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use gorums_runtime::{Router, Server, StreamLimits, recommended_server};
+use gorums_runtime::Server;
+use gorums_runtime::server::{Router, StreamLimits, recommended_server};
 
 use crate::user_guide::Outcome;
 use crate::user_guide::service::Replica;

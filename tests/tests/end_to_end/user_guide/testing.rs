@@ -1,10 +1,9 @@
 //! Tests of an application.
 
+use gorums_runtime::calls::Aggregation;
+use gorums_runtime::errors::{MulticastError, NodeError, QuorumCallError, QuorumCallErrorKind};
 use gorums_runtime::testing::{self, Levels, replies};
-use gorums_runtime::{
-    Aggregation, Correctable, MulticastError, NodeError, NodeId, QuorumCallError,
-    QuorumCallErrorKind, Replies,
-};
+use gorums_runtime::{Correctable, NodeId, Replies};
 
 use crate::user_guide::Outcome;
 use crate::user_guide::service::{Majority, Replica, entry, key};

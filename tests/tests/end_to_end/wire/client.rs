@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use gorums_runtime::prost_types::Timestamp;
-use gorums_runtime::{NodeId, Router, Transport};
+use gorums_runtime::server::Router;
+use gorums_runtime::{NodeId, Transport};
 use prost::bytes::Bytes;
 use tests::golden::proto::{WriteRequest, WriteResponse};
 use tests::network::Network;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use futures::StreamExt;
-use gorums_runtime::{Backoff, Manager, QuorumCallErrorKind, Transport};
+use gorums_runtime::errors::QuorumCallErrorKind;
+use gorums_runtime::{Backoff, Manager, Transport};
 use prost::bytes::Bytes;
 use tests::golden::proto::storage_gorums::StorageConfiguration;
 use tests::network::Network;

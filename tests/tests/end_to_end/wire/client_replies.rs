@@ -1,6 +1,7 @@
 //! What our client makes of replies: of good ones in any form, and of those that should not be there.
 
-use gorums_runtime::{Manager, NodeError, NodeId, Transport};
+use gorums_runtime::errors::NodeError;
+use gorums_runtime::{Manager, NodeId, Transport};
 use prost::bytes::Bytes;
 use tests::golden::proto::storage_gorums::{StorageConfiguration, StorageNode};
 use tests::golden::proto::{ReadResponse, WriteRequest};

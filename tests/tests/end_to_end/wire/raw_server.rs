@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
-use gorums_runtime::Router;
+use gorums_runtime::server::Router;
 use prost::bytes::Bytes;
 use tests::network::Network;
 use tokio::sync::{mpsc, oneshot};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use gorums_runtime::server::{Router, StreamLimits};
 use gorums_runtime::testing::{Replicas, replicas};
-use gorums_runtime::{Router, StreamLimits};
 use prost::bytes::Bytes;
 use tests::golden::proto::storage_gorums::StorageReplicaServer;
 use tokio::time::Instant;

@@ -1,6 +1,6 @@
 //! Our server and the metadata of requests.
 
-use gorums_runtime::StreamLimits;
+use gorums_runtime::server::StreamLimits;
 use tonic::Code;
 
 use crate::wire::key;

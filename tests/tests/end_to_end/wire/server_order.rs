@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::StreamExt;
-use gorums_runtime::{Manager, ManagerBuilder, Node, Router, Transport};
+use gorums_runtime::server::Router;
+use gorums_runtime::{Manager, ManagerBuilder, Node, Transport};
 use prost::bytes::Bytes;
 use tests::golden::proto::WriteRequest;
 use tests::golden::proto::storage_gorums::StorageReplicaServer;
