@@ -25,7 +25,8 @@ use crate::replies::Replies;
 /// then await that.
 ///
 /// ```no_run
-/// # use gorums_runtime::{AggregateCall, Method, QuorumCallError};
+/// # use gorums_runtime::errors::QuorumCallError;
+/// # use gorums_runtime::{AggregateCall, Method};
 /// # use prost::Message;
 /// # async fn example<M: Method>(call: impl Fn() -> AggregateCall<M>) -> Result<(), QuorumCallError> {
 /// use futures::StreamExt;

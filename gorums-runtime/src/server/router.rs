@@ -19,7 +19,7 @@ use super::{ReplicaServer, ServiceName, StreamLimits};
 /// ```no_run
 /// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
 /// # async fn example(replica: impl register::register_gorums::RegisterReplica) -> Result<(), Box<dyn std::error::Error>> {
-/// use gorums_runtime::{Router, recommended_server};
+/// use gorums_runtime::server::{Router, recommended_server};
 /// use register::register_gorums::RegisterReplicaServer;
 ///
 /// let router = Router::new().add_replica(RegisterReplicaServer::new(replica));

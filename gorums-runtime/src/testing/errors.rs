@@ -29,7 +29,8 @@ pub fn node_error(node: NodeId, status: Status) -> NodeError {
 /// ```
 /// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
 /// use gorums_runtime::tonic::Status;
-/// use gorums_runtime::{NodeId, QuorumCallErrorKind, testing};
+/// use gorums_runtime::errors::QuorumCallErrorKind;
+/// use gorums_runtime::{NodeId, testing};
 /// use register::register_gorums::methods::Read;
 ///
 /// let down = testing::node_error(NodeId::new(2), Status::unavailable("down"));

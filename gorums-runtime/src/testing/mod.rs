@@ -7,7 +7,8 @@
 //!
 //! ```
 //! # mod one_way { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/one_way.rs")); }
-//! use gorums_runtime::{MulticastError, NodeError, NodeId};
+//! use gorums_runtime::NodeId;
+//! use gorums_runtime::errors::{MulticastError, NodeError};
 //! use one_way::Entry;
 //! use one_way::one_way_gorums::OneWayCalls;
 //!

@@ -21,7 +21,7 @@ use crate::stream::{MOST_ENTRIES, MOST_ENTRY_BYTES};
 /// and what was kept for it is dropped.
 ///
 /// ```
-/// use gorums_runtime::{Router, StreamLimits};
+/// use gorums_runtime::server::{Router, StreamLimits};
 ///
 /// let limits = StreamLimits::new().handlers(64).streams_per_peer(4);
 /// let router = Router::new().stream_limits(limits);
