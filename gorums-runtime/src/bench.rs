@@ -7,9 +7,10 @@ use prost::Message;
 use tokio::time::Instant;
 use tonic::Status;
 
-use crate::method::MethodDescriptor;
-use crate::observations::Observations;
-use crate::stream::{Arrival, Calls, Frame, Head, MethodName, StreamMessage, StreamNumbers};
+use crate::call::MethodDescriptor;
+use crate::node_info::Observations;
+use crate::node_stream::{Arrival, Calls};
+use crate::wire::{Frame, Head, MethodName, StreamMessage, StreamNumbers};
 
 /// How many bytes gRPC puts before a message.
 const PREFIX: usize = 5;

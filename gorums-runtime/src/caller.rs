@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::call::CallOptions;
 use crate::configuration::{Configuration, UnknownNode};
-use crate::id::NodeId;
+use crate::identity::NodeId;
 use crate::node::Node;
-use crate::options::CallOptions;
 
 /// What the calls of a service on a configuration have in common. Generated code wraps it, one type per service.
 pub struct Caller<Q> {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use tonic::{Code, Status};
 
-use crate::stream::{Deframer, Head, MethodName, Received, RpcStatus, StreamMessage};
+use crate::wire::{Deframer, Head, MethodName, Received, RpcStatus, StreamMessage};
 
 /// Takes messages out of bytes as both ends of a node stream do.
 #[derive(Debug)]

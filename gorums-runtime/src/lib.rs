@@ -86,69 +86,50 @@ mod aggregate_call;
 #[cfg(feature = "_bench")]
 #[doc(hidden)]
 pub mod bench;
+mod call;
 mod caller;
 mod configuration;
-mod configuration_watch;
-mod connector;
+mod connection;
 mod correctable;
-mod deadline;
 mod fan_out;
 #[cfg(feature = "_fuzz")]
 #[doc(hidden)]
 pub mod fuzz;
 mod grpc;
-mod guard;
-mod guarded_connection;
-mod id;
-mod keep;
+mod identity;
 mod manager;
-mod method;
 mod node;
 mod node_call;
-mod node_channel;
-mod node_error;
-mod node_errors;
-mod observations;
+mod node_info;
+mod node_stream;
 mod one_way;
-mod options;
 mod quorum_call;
-mod replies;
-mod stragglers;
-mod stream;
-mod tasks;
-mod text;
+mod status;
+mod support;
+mod wire;
 
 #[doc(hidden)]
 pub mod codegen;
 pub mod server;
 pub mod telemetry;
 pub mod testing;
-mod transport;
-mod turn;
 
 pub use prost_types;
 pub use tonic;
 
 pub use aggregate_call::{AggregateCall, AsyncCall};
-pub use configuration::Configuration;
-pub use configuration_watch::ConfigurationWatch;
-pub use connector::Connection;
+pub use call::{CallOptions, Method, MethodDescriptor, Replies, Transport};
+pub use configuration::{Configuration, ConfigurationWatch};
+pub use connection::{Backoff, Connection};
 pub use correctable::{Correctable, Correction};
-pub use grpc::Backoff;
-pub use id::{ConfigurationId, NodeId};
-pub use manager::{Manager, ManagerBuilder, NodeSpec};
-pub use method::{Method, MethodDescriptor};
-pub use node::Node;
+pub use identity::{ConfigurationId, NodeId, NodeSpec};
+pub use manager::{Manager, ManagerBuilder};
+pub use node::{Node, NodeChannel};
 pub use node_call::NodeCall;
-pub use node_channel::NodeChannel;
 pub use one_way::{Multicast, Unicast};
-pub use options::CallOptions;
 pub use quorum_call::QuorumCall;
-pub use replies::Replies;
-pub use server::context::Context;
-pub use server::reply_sink::ReplySink;
+pub use server::handler::{Context, ReplySink};
 pub use server::server::Server;
-pub use transport::Transport;
 
 /// What calls are before they start, while they run and when they are decided.
 ///
@@ -158,8 +139,8 @@ pub mod calls {
     pub use crate::aggregate_call::{
         Aggregation, AllReplies, Responses, SuccessfulResponses, Threshold,
     };
+    pub use crate::call::Decide;
     pub use crate::correctable::CorrectableCall;
-    pub use crate::method::Decide;
     pub use crate::node_call::NodeCallFuture;
     pub use crate::one_way::MulticastCall;
     pub use crate::quorum_call::{
@@ -171,9 +152,7 @@ pub mod calls {
 pub mod errors {
     pub use crate::configuration::{ConfigurationError, UnknownNode};
     pub use crate::manager::ManagerError;
-    pub use crate::node_error::NodeError;
-    pub use crate::node_errors::NodeErrors;
-    pub use crate::observations::LastError;
+    pub use crate::node_info::{LastError, NodeError, NodeErrors};
     pub use crate::one_way::MulticastError;
     pub use crate::quorum_call::{QuorumCallError, QuorumCallErrorKind};
     pub use crate::server::error::ServerError;

@@ -10,16 +10,13 @@ use tokio::time::Instant;
 use tonic::Status;
 use tracing::Instrument;
 
+use crate::call::{CallOptions, Deadline, Envelope, Method, Transport, option_methods};
 use crate::caller::NodeCaller;
-use crate::deadline::Deadline;
-use crate::grpc::Envelope;
-use crate::method::Method;
+use crate::fan_out::NodeStreamFanOut;
+use crate::grpc::EncodedRequest;
 use crate::node::Node;
-use crate::node_error::NodeError;
-use crate::options::{CallOptions, option_methods};
-use crate::stream::StreamFanOut;
+use crate::node_info::NodeError;
 use crate::telemetry::{CallSpan, Outcome};
-use crate::transport::Transport;
 
 /// A call to one node that has not started: set it up, then await it.
 ///
@@ -55,7 +52,7 @@ impl<M: Method> NodeCall<M> {
     option_methods!();
 
     async fn run(self) -> Result<M::Reply, NodeError> {
-        let mut span = CallSpan::node_call(M::DESCRIPTOR, &self.node, &self.options);
+        let mut span = CallSpan::node_call(M::DESCRIPTOR, &self.node.info().address, &self.options);
         let outcome = self.send().instrument(span.share()).await;
         span.end(match &outcome {
             Ok(_) => Outcome::Answered,
@@ -89,9 +86,9 @@ impl<M: Method> NodeCall<M> {
             .closed()
             .run_until_cancelled(outcome)
             .await
-            .unwrap_or_else(|| Err(node.ended()));
+            .unwrap_or_else(|| Err(node.info().ended()));
         let outcome = node.observe(sent, outcome);
-        outcome.map_err(|status| NodeError::new(&node, status))
+        outcome.map_err(|status| node.info().error(status))
     }
 }
 
@@ -102,9 +99,12 @@ async fn exchange<M: Method>(
     envelope: &Envelope,
 ) -> Result<M::Reply, Status> {
     match node.transport() {
-        Transport::Grpc => envelope.seal(request, node).send(node.link()).await,
+        Transport::Grpc => {
+            let request = EncodedRequest::new(envelope, request, node.message_options());
+            request.send(node.link()).await
+        }
         Transport::NodeStream => {
-            StreamFanOut::exchange::<M>(node, request, envelope.metadata()).await
+            NodeStreamFanOut::exchange::<M>(node, request, envelope.metadata()).await
         }
     }
 }

@@ -3,9 +3,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use crate::call::{Decide, Method, MethodDescriptor, Replies};
 use crate::correctable::{Correct, Correction};
-use crate::method::{Decide, Method, MethodDescriptor};
-use crate::replies::Replies;
 
 /// Which replies are wanted of a call, said by a value: see [`AggregateCall::replies`](crate::AggregateCall::replies).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use super::{AggregateCall, Aggregation};
+use super::AggregateCall;
+use super::aggregation::Aggregation;
+use crate::call::{Method, Replies};
 use crate::caller::Caller;
-use crate::id::NodeId;
-use crate::method::Method;
+use crate::identity::NodeId;
 use crate::quorum_call::QuorumCallHandle;
-use crate::replies::Replies;
 
 /// An [`AggregateCall`] that is sent as soon as it is told how to aggregate its replies.
 #[must_use = "a call does nothing until it is told how to aggregate its replies"]

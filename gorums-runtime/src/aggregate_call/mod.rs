@@ -4,22 +4,19 @@ mod aggregation;
 mod async_call;
 mod responses;
 
-use std::fmt;
-use std::sync::Arc;
-
 pub use aggregation::{Aggregated, Aggregation, AllReplies, Decision, FirstReply, Threshold};
 pub use async_call::AsyncCall;
 pub use responses::{Responses, SuccessfulResponses};
 
+use std::fmt;
+use std::sync::Arc;
+
+use crate::call::{CallOptions, Decide, Method, PerNode, Replies, option_methods};
 use crate::caller::Caller;
 use crate::configuration::Configuration;
 use crate::correctable::{Correctable, CorrectableCall};
-use crate::fan_out::PerNode;
-use crate::id::NodeId;
-use crate::method::{Decide, Method};
-use crate::options::{CallOptions, option_methods};
+use crate::identity::NodeId;
 use crate::quorum_call::{QuorumCall, QuorumCallError};
-use crate::replies::Replies;
 
 /// A call to all nodes that has not started, and that no quorum spec decides: say how the replies are aggregated,
 /// then await that.

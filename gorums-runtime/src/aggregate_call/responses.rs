@@ -9,15 +9,12 @@ use prost::Message;
 use tonic::{Code, Status};
 
 use super::AggregateCall;
-use crate::deadline::{Alarm, Deadline};
+use crate::call::{Alarm, Deadline, Method, Replies, Turn};
 use crate::fan_out::FanOut;
-use crate::guard::guard;
-use crate::id::NodeId;
-use crate::method::Method;
-use crate::node_error::NodeError;
-use crate::replies::Replies;
+use crate::identity::NodeId;
+use crate::node_info::NodeError;
+use crate::support::guard;
 use crate::telemetry::{CallSpan, Outcome};
-use crate::turn::Turn;
 
 /// Each node's reply or error, as they arrive: a stream that ends when every node has answered or failed.
 ///
@@ -57,16 +54,16 @@ use crate::turn::Turn;
 /// The stream may be polled, left and polled again. Dropping it withdraws the call from the nodes that have not
 /// answered; see [`let_go`](Self::let_go).
 #[must_use = "a call does nothing until its stream is polled"]
-pub struct Responses<M: Method>(State<M>);
+pub struct Responses<M: Method>(ResponsesState<M>);
 
-enum State<M: Method> {
+enum ResponsesState<M: Method> {
     Ready(Option<Box<AggregateCall<M>>>),
-    Running(Running<M>),
+    RunningResponses(RunningResponses<M>),
     /// The call is over, and these errors are still to be told.
     Over(Vec<NodeError>),
 }
 
-struct Running<M: Method> {
+struct RunningResponses<M: Method> {
     fan_out: FanOut<M::Reply>,
     alarm: Alarm,
     deadline: Deadline,
@@ -84,7 +81,7 @@ type Next<R> = Result<Option<Response<R>>, Vec<NodeError>>;
 
 impl<M: Method> Responses<M> {
     pub(super) fn new(call: AggregateCall<M>) -> Self {
-        Self(State::Ready(Some(Box::new(call))))
+        Self(ResponsesState::Ready(Some(Box::new(call))))
     }
 
     /// The replies alone.
@@ -103,14 +100,14 @@ impl<M: Method> Responses<M> {
     /// Lets the nodes that have not answered go on with the call without anybody waiting for them, as they do after
     /// a decision.
     pub fn let_go(self) {
-        if let State::Running(mut running) = self.0 {
+        if let ResponsesState::RunningResponses(mut running) = self.0 {
             running.fan_out.let_go();
             running.span.end(Outcome::Decided);
         }
     }
 }
 
-impl<M: Method> Running<M> {
+impl<M: Method> RunningResponses<M> {
     /// Sends the requests.
     ///
     /// # Errors
@@ -124,7 +121,12 @@ impl<M: Method> Running<M> {
             options,
         } = call;
         let deadline = options.deadline();
-        let mut span = CallSpan::responses(M::DESCRIPTOR, &configuration, &options);
+        let mut span = CallSpan::responses(
+            M::DESCRIPTOR,
+            configuration.id(),
+            configuration.size(),
+            &options,
+        );
         let fan_out = guard(|| {
             FanOut::new::<M>(configuration.clone(), &request, per_node, options, deadline)
         });
@@ -132,7 +134,7 @@ impl<M: Method> Running<M> {
             span.end(Outcome::Panicked);
             let nodes = configuration.nodes();
             nodes
-                .map(|node| NodeError::new(node, Status::internal(panicked.to_string())))
+                .map(|node| node.info().error(Status::internal(panicked.to_string())))
                 .collect::<Vec<_>>()
         })?;
         Ok(Self {
@@ -202,28 +204,28 @@ impl<M: Method> Stream for Responses<M> {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
             let errors = match &mut self.0 {
-                State::Ready(call) => {
+                ResponsesState::Ready(call) => {
                     let Some(call) = call.take() else {
                         return Poll::Ready(None);
                     };
-                    match Running::start(*call) {
+                    match RunningResponses::start(*call) {
                         Ok(running) => {
-                            self.0 = State::Running(running);
+                            self.0 = ResponsesState::RunningResponses(running);
                             continue;
                         }
                         Err(errors) => errors,
                     }
                 }
-                State::Running(running) => match ready!(running.poll_next(cx)) {
+                ResponsesState::RunningResponses(running) => match ready!(running.poll_next(cx)) {
                     Ok(next) => return Poll::Ready(next),
                     Err(errors) => errors,
                 },
-                State::Over(errors) => {
+                ResponsesState::Over(errors) => {
                     let next = errors.pop();
                     return Poll::Ready(next.map(|error| (error.node(), Err(error))));
                 }
             };
-            self.0 = State::Over(errors);
+            self.0 = ResponsesState::Over(errors);
         }
     }
 }

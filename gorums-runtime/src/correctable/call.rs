@@ -6,16 +6,14 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::{Correct, Correctable, Correction, Leveled, Progress};
+use super::correction::{Correct, Correction};
+use super::{Correctable, Leveled, Progress};
+use crate::call::{CallOptions, Decide, Method, MethodDescriptor, PerNode, Replies};
 use crate::caller::Caller;
 use crate::configuration::Configuration;
-use crate::fan_out::PerNode;
-use crate::guard::{Panicked, guarded};
-use crate::id::NodeId;
-use crate::method::{Decide, Method, MethodDescriptor};
-use crate::options::CallOptions;
+use crate::identity::NodeId;
 use crate::quorum_call::{QuorumCall, QuorumCallError, QuorumCallErrorKind};
-use crate::replies::Replies;
+use crate::support::{Panicked, guarded};
 
 /// A correctable call that has not started.
 #[must_use = "a call does nothing until it is started"]

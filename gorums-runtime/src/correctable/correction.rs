@@ -1,7 +1,6 @@
 //! What the quorum function of a correctable gives.
 
-use crate::method::Method;
-use crate::replies::Replies;
+use crate::call::{Method, Replies};
 
 /// How correctable calls of a method are decided by a quorum spec `Q`. Implemented by generated code, which forwards
 /// to the quorum function that the user wrote.

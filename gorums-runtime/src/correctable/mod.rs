@@ -3,11 +3,12 @@
 mod call;
 mod correction;
 
+pub use call::CorrectableCall;
+pub use correction::{Correct, Correction};
+
 use std::fmt;
 use std::sync::Arc;
 
-pub use call::CorrectableCall;
-pub use correction::{Correct, Correction};
 use futures::Stream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;

@@ -9,15 +9,14 @@ use futures::{FutureExt, Stream, StreamExt};
 use tokio::time::Instant;
 use tonic::Status;
 
-use super::PerNode;
+use super::address::address;
+use crate::call::{Deadline, Envelope, Method, PerNode};
 use crate::configuration::Configuration;
-use crate::deadline::Deadline;
-use crate::grpc::Envelope;
-use crate::guard::{Panicked, guard};
-use crate::id::NodeId;
-use crate::method::Method;
+use crate::grpc::EncodedRequest;
+use crate::identity::NodeId;
 use crate::node::Node;
-use crate::node_error::NodeError;
+use crate::node_info::NodeError;
+use crate::support::{Panicked, guard};
 use crate::telemetry;
 
 /// The RPCs of one call that are in flight. A stream of the nodes' replies and errors, in order of arrival.
@@ -42,8 +41,10 @@ impl<R: prost::Message + Default + 'static> GrpcFanOut<R> {
         deadline: Deadline,
     ) -> Self {
         let sent = Instant::now();
-        let in_flight = envelope
-            .address(&configuration, request, per_node)
+        let seal = |request: &M::Request, node: &Node| {
+            EncodedRequest::new(envelope, request, node.message_options())
+        };
+        let in_flight = address(&configuration, request, per_node, seal)
             .into_iter()
             .map(|(node, request)| {
                 // What becomes of it without its caller does not keep the node connected.
@@ -86,16 +87,14 @@ impl<R: 'static> GrpcFanOut<R> {
             in_flight.0.as_ref().is_some_and(|(of, _)| of.id() == node)
         };
         let (node, _) = self.in_flight.iter_mut().find(is_of_node)?.0.take()?;
-        Some(NodeError::new(&node, node.fail(self.sent, status)))
+        Some(node.fail(self.sent, status))
     }
 
     /// Withdraws the RPCs that are in flight because the deadline has passed, and returns their nodes' errors.
     pub(super) fn withdraw_late(&mut self) -> Vec<NodeError> {
         let late = std::mem::take(&mut self.in_flight).into_iter();
-        let late = late.filter_map(|in_flight| in_flight.0).map(|(node, _)| {
-            let status = node.fail(self.sent, Deadline::exceeded());
-            NodeError::new(&node, status)
-        });
+        let late = late.filter_map(|in_flight| in_flight.0);
+        let late = late.map(|(node, _)| node.fail(self.sent, Deadline::exceeded()));
         late.collect()
     }
 
@@ -118,17 +117,17 @@ impl<R> Stream for GrpcFanOut<R> {
                 return Poll::Ready(None);
             };
             match event {
-                Event::Last(node, outcome) => {
-                    let outcome = outcome.map_err(|status| NodeError::new(&node, status));
+                RpcEvent::Last(node, outcome) => {
+                    let outcome = outcome.map_err(|status| node.info().error(status));
                     return Poll::Ready(Some((node.id(), outcome)));
                 }
-                Event::Next(node, reply, rest) => {
+                RpcEvent::Next(node, reply, rest) => {
                     let id = node.id();
                     self.in_flight
                         .push(InFlight(Some((node, Rpc::Streaming(rest)))));
                     return Poll::Ready(Some((id, Ok(reply))));
                 }
-                Event::End => {}
+                RpcEvent::End => {}
             }
         }
     }
@@ -152,10 +151,10 @@ fn observed_each<R>(
 ) -> impl Stream<Item = Result<R, Status>> {
     replies.map(move |reply| match reply {
         Ok(reply) => {
-            telemetry::replied(&node, || sent.elapsed());
+            telemetry::replied(&node.info().address, || sent.elapsed());
             Ok(reply)
         }
-        Err(status) => Err(node.fail(sent, status)),
+        Err(status) => Err(node.info().fail(sent, status)),
     })
 }
 
@@ -169,7 +168,7 @@ enum Rpc<R> {
 }
 
 /// What happens next on one node.
-enum Event<R> {
+enum RpcEvent<R> {
     /// The only reply, or an error: there is no more to come.
     Last(Node, Result<R, Status>),
     /// A reply of several.
@@ -199,11 +198,11 @@ impl<R: 'static> Rpc<R> {
 }
 
 impl<R> Future for InFlight<R> {
-    type Output = Event<R>;
+    type Output = RpcEvent<R>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some((_, rpc)) = &mut self.0 else {
-            return Poll::Ready(Event::End);
+            return Poll::Ready(RpcEvent::End);
         };
         let next = guard(|| match rpc {
             Rpc::Unary(reply) => reply.poll_unpin(cx).map(Some),
@@ -217,12 +216,12 @@ impl<R> Future for InFlight<R> {
             }
         };
         let Some((node, rpc)) = self.0.take() else {
-            return Poll::Ready(Event::End);
+            return Poll::Ready(RpcEvent::End);
         };
         Poll::Ready(match (next, rpc) {
-            (None, _) => Event::End,
-            (Some(Ok(reply)), Rpc::Streaming(rest)) => Event::Next(node, reply, rest),
-            (Some(outcome), _) => Event::Last(node, outcome),
+            (None, _) => RpcEvent::End,
+            (Some(Ok(reply)), Rpc::Streaming(rest)) => RpcEvent::Next(node, reply, rest),
+            (Some(outcome), _) => RpcEvent::Last(node, outcome),
         })
     }
 }
@@ -244,7 +243,7 @@ mod tests {
             Rpc::Streaming(futures::stream::poll_fn(|_| panic!("as asked")).boxed()),
         ];
         for call in calls {
-            let Event::Last(_, outcome) = InFlight(Some((node.clone(), call))).await else {
+            let RpcEvent::Last(_, outcome) = InFlight(Some((node.clone(), call))).await else {
                 panic!("there is more to come");
             };
             let status = outcome.expect_err("it panicked");

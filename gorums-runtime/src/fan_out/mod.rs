@@ -1,6 +1,8 @@
 //! One request on its way to the nodes of a configuration.
 
+mod address;
 mod grpc;
+mod node_stream;
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,29 +11,21 @@ use futures::{Stream, StreamExt};
 use prost::Message;
 use tonic::Status;
 
+use crate::call::{CallOptions, Deadline, Envelope, Method, PerNode, ReplyLimit, Transport};
 use crate::configuration::Configuration;
-use crate::deadline::Deadline;
-use crate::grpc::Envelope;
-use crate::id::NodeId;
-use crate::method::Method;
-use crate::node_error::NodeError;
-use crate::options::CallOptions;
-use crate::stream::{ReplyLimit, StreamFanOut};
-use crate::transport::Transport;
+use crate::identity::NodeId;
+use crate::node_info::NodeError;
+
+pub(crate) use address::address;
 use grpc::GrpcFanOut;
-
-/// For how many nodes a call needs no memory of its own: a call then allocates as often for nine nodes as for three.
-pub(crate) const USUAL_NODES: usize = 9;
-
-/// Makes each node's own request, or none to skip the node.
-pub(crate) type PerNode<Request> = Box<dyn FnMut(&Request, NodeId) -> Option<Request> + Send>;
+pub(crate) use node_stream::NodeStreamFanOut;
 
 /// The requests of one call that are in flight. A stream of the nodes' replies and errors, in order of arrival.
 ///
 /// Each node is waited for on its own. Dropping it withdraws the requests.
 pub(crate) enum FanOut<R> {
     Grpc(GrpcFanOut<R>),
-    Stream(StreamFanOut<R>),
+    NodeStream(NodeStreamFanOut<R>),
 }
 
 impl<R: Message + Default + 'static> FanOut<R> {
@@ -53,7 +47,7 @@ impl<R: Message + Default + 'static> FanOut<R> {
                 &envelope,
                 deadline,
             )),
-            Transport::NodeStream => Self::Stream(StreamFanOut::send::<M>(
+            Transport::NodeStream => Self::NodeStream(NodeStreamFanOut::send::<M>(
                 configuration,
                 request,
                 per_node,
@@ -69,7 +63,7 @@ impl<R: 'static> FanOut<R> {
     pub(crate) fn configuration(&self) -> &Configuration {
         match self {
             Self::Grpc(fan_out) => fan_out.configuration(),
-            Self::Stream(fan_out) => fan_out.configuration(),
+            Self::NodeStream(fan_out) => fan_out.configuration(),
         }
     }
 
@@ -77,7 +71,7 @@ impl<R: 'static> FanOut<R> {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Grpc(fan_out) => fan_out.len(),
-            Self::Stream(fan_out) => fan_out.len(),
+            Self::NodeStream(fan_out) => fan_out.len(),
         }
     }
 
@@ -91,7 +85,7 @@ impl<R: 'static> FanOut<R> {
     pub(crate) fn give_up(&mut self, node: NodeId, status: Status) -> Option<NodeError> {
         match self {
             Self::Grpc(fan_out) => fan_out.give_up(node, status),
-            Self::Stream(fan_out) => fan_out.give_up(node, status),
+            Self::NodeStream(fan_out) => fan_out.give_up(node, status),
         }
     }
 
@@ -100,7 +94,7 @@ impl<R: 'static> FanOut<R> {
     pub(crate) fn withdraw_late(&mut self) -> Vec<NodeError> {
         match self {
             Self::Grpc(fan_out) => fan_out.withdraw_late(),
-            Self::Stream(fan_out) => fan_out.withdraw_late(),
+            Self::NodeStream(fan_out) => fan_out.withdraw_late(),
         }
     }
 
@@ -108,7 +102,7 @@ impl<R: 'static> FanOut<R> {
     pub(crate) fn let_go(&mut self) {
         match self {
             Self::Grpc(fan_out) => fan_out.let_go(),
-            Self::Stream(fan_out) => fan_out.let_go(),
+            Self::NodeStream(fan_out) => fan_out.let_go(),
         }
     }
 }
@@ -119,7 +113,7 @@ impl<R: Message + Default + 'static> Stream for FanOut<R> {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         match &mut *self {
             Self::Grpc(fan_out) => fan_out.poll_next_unpin(cx),
-            Self::Stream(fan_out) => fan_out.poll_next_unpin(cx),
+            Self::NodeStream(fan_out) => fan_out.poll_next_unpin(cx),
         }
     }
 }

@@ -2,19 +2,17 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::Frame;
-use tokio::sync::oneshot;
-use tonic::Status;
 
 use super::message_queue::MessageQueue;
+use crate::call::Receipt;
 
 /// A body of one frame. It does not tell its size, which would be sent as a header that gRPC has no use for.
 #[derive(Debug)]
-pub(super) struct FrameBody {
+pub(crate) struct FrameBody {
     frame: Option<Bytes>,
     receipt: Option<Receipt>,
 }
@@ -75,31 +73,5 @@ impl http_body::Body for MessageBody {
 
     fn is_end_stream(&self) -> bool {
         self.queue.is_drained()
-    }
-}
-
-/// Whether a request was handed to the transport: a connection has taken it, or there is none.
-pub(crate) type HandedOver = Result<(), Status>;
-
-/// Tells once whether a request was handed to the transport.
-#[derive(Clone, Debug)]
-pub(crate) struct Receipt(Arc<Mutex<Option<oneshot::Sender<HandedOver>>>>);
-
-impl Receipt {
-    /// A receipt, and who waits for it.
-    pub(crate) fn new() -> (Self, oneshot::Receiver<HandedOver>) {
-        let (sign, signed) = oneshot::channel();
-        (Self(Arc::new(Mutex::new(Some(sign)))), signed)
-    }
-
-    /// Notes what became of the request, unless that is known. True if it was not.
-    pub(crate) fn sign(&self, outcome: HandedOver) -> bool {
-        let mut sign = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(sign) = sign.take() else {
-            return false;
-        };
-        // Nobody waits any more for a request that is detached.
-        let _ = sign.send(outcome);
-        true
     }
 }

@@ -7,8 +7,8 @@ use futures::{FutureExt, TryFutureExt};
 use tonic::body::Body;
 use tonic::transport::Channel;
 
-use super::checked::checked;
-use crate::deadline::Deadline;
+use crate::call::Deadline;
+use crate::connection::checked;
 
 /// Sends one request, with `body` in place of the body that tonic made, and checks the response before tonic reads it.
 ///

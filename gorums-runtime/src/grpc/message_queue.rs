@@ -9,8 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::body::HandedOver;
-use crate::deadline::Deadline;
+use crate::call::{Deadline, HandedOver};
 
 /// How many bytes of messages that wait are sent as one piece: a frame of HTTP/2, by default.
 const PIECE: usize = 16 * 1024;
@@ -18,11 +17,11 @@ const PIECE: usize = 16 * 1024;
 /// The messages that wait for one stream, in the order in which they were put there. A cheap handle: clones are the
 /// same queue.
 #[derive(Clone, Debug)]
-pub(super) struct MessageQueue(Arc<Mutex<State>>);
+pub(super) struct MessageQueue(Arc<Mutex<QueueState>>);
 
 #[derive(Debug)]
-struct State {
-    waiting: BTreeMap<u64, Message>,
+struct QueueState {
+    waiting: BTreeMap<u64, OutgoingMessage>,
     /// The number of the next message.
     next: u64,
     phase: Phase,
@@ -42,7 +41,7 @@ enum Phase {
 
 /// A message, as it goes over the wire.
 #[derive(Debug)]
-pub(super) struct Message {
+pub(super) struct OutgoingMessage {
     pub(super) frame: Bytes,
     /// When it was put in the queue.
     pub(super) start: Instant,
@@ -63,7 +62,7 @@ pub(crate) struct Queued {
 
 impl MessageQueue {
     fn new() -> Self {
-        Self(Arc::new(Mutex::new(State {
+        Self(Arc::new(Mutex::new(QueueState {
             waiting: BTreeMap::new(),
             next: 0,
             phase: Phase::Open,
@@ -72,14 +71,14 @@ impl MessageQueue {
     }
 
     /// A queue in which `message` waits.
-    pub(super) fn with(message: Message) -> (Self, Queued) {
+    pub(super) fn with(message: OutgoingMessage) -> (Self, Queued) {
         let queue = Self::new();
         let queued = queue.add(&mut queue.lock(), message);
         (queue, queued)
     }
 
     /// Adds a message behind the others; gives it back if the queue takes no more.
-    pub(super) fn push(&self, message: Message) -> Result<Queued, Message> {
+    pub(super) fn push(&self, message: OutgoingMessage) -> Result<Queued, OutgoingMessage> {
         let mut state = self.lock();
         if state.phase != Phase::Open {
             return Err(message);
@@ -91,7 +90,7 @@ impl MessageQueue {
         Ok(queued)
     }
 
-    fn add(&self, state: &mut State, message: Message) -> Queued {
+    fn add(&self, state: &mut QueueState, message: OutgoingMessage) -> Queued {
         let queued = Queued {
             queue: self.clone(),
             number: state.next,
@@ -135,7 +134,7 @@ impl MessageQueue {
     }
 
     /// Takes no more messages, and gives up those that wait.
-    pub(super) fn end(&self) -> impl Iterator<Item = Message> + use<> {
+    pub(super) fn end(&self) -> impl Iterator<Item = OutgoingMessage> + use<> {
         let mut state = self.lock();
         state.phase = Phase::Ended;
         let failed = std::mem::take(&mut state.waiting);
@@ -145,16 +144,16 @@ impl MessageQueue {
         failed.into_values()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl QueueState {
     /// Takes the messages that are sent next, as many as fit one piece, and at least one. Those that are late are
     /// dropped, which their senders notice.
-    fn take_next(&mut self) -> Vec<Message> {
-        let mut messages: Vec<Message> = Vec::new();
+    fn take_next(&mut self) -> Vec<OutgoingMessage> {
+        let mut messages: Vec<OutgoingMessage> = Vec::new();
         let mut size = 0;
         while let Some(first) = self.waiting.first_entry() {
             if first.get().deadline.has_passed() {
@@ -172,7 +171,7 @@ impl State {
 }
 
 /// The messages in one piece.
-fn hand_over(messages: Vec<Message>) -> Bytes {
+fn hand_over(messages: Vec<OutgoingMessage>) -> Bytes {
     let piece = match &*messages {
         [message] => message.frame.clone(),
         messages => {
@@ -214,9 +213,9 @@ mod tests {
 
     use super::*;
 
-    fn message(text: &'static [u8]) -> (Message, oneshot::Receiver<HandedOver>) {
+    fn message(text: &'static [u8]) -> (OutgoingMessage, oneshot::Receiver<HandedOver>) {
         let (receipt, sent) = oneshot::channel();
-        let message = Message {
+        let message = OutgoingMessage {
             frame: Bytes::from_static(text),
             start: Instant::now(),
             span: Span::none(),

@@ -11,18 +11,21 @@ use tonic::Status;
 use tonic::body::Body;
 use tracing::Span;
 
-use super::body::{HandedOver, MessageBody};
+use super::body::MessageBody;
 use super::codec::ReplyCodec;
-use super::head::Head;
-use super::link::Link;
-use super::message_queue::{Message, MessageQueue, Queued};
-use crate::deadline::Deadline;
-use crate::node::Node;
-use crate::node::WeakNode;
+use super::message_queue::{MessageQueue, OutgoingMessage, Queued};
+use super::request_head::RequestHead;
+use crate::call::{Deadline, HandedOver};
+use crate::connection::Link;
+use crate::node_info::NodeInfo;
 
 /// The streams of messages that one node is sent: one for each method that was called, kept open between its calls.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct MessageStreams {
+    info: Arc<NodeInfo>,
+    link: Link,
+    /// How many messages of one method may wait before a caller that does not wait drops its own.
+    limit: usize,
     /// By the methods' paths.
     open: Mutex<HashMap<String, Open>>,
 }
@@ -47,19 +50,28 @@ pub(crate) struct SentMessage {
 }
 
 impl MessageStreams {
+    /// No streams yet to the node of `info`.
+    pub(crate) fn new(info: Arc<NodeInfo>, link: Link, limit: usize) -> Self {
+        Self {
+            info,
+            link,
+            limit,
+            open: Mutex::default(),
+        }
+    }
+
     /// Sends `frame` on the node's stream of the method in `head`, which is opened if it is not open: behind the
     /// messages that were sent there before.
-    pub(super) fn send(node: &Node, head: Arc<Head>, frame: Bytes) -> SentMessage {
+    pub(super) fn send(&self, head: Arc<RequestHead>, frame: Bytes) -> SentMessage {
         let (receipt, sent) = oneshot::channel();
-        let message = Message {
+        let message = OutgoingMessage {
             frame,
             start: Instant::now(),
             span: Span::current(),
             deadline: head.deadline(),
             receipt,
         };
-        let (streams, tasks) = (node.message_streams(), node.tasks());
-        let mut open = streams.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let queued = match open.get(head.path().as_str()) {
             Some(Open(queue)) => queue.push(message),
             None => Err(message),
@@ -67,15 +79,15 @@ impl MessageStreams {
         let queued = queued.unwrap_or_else(|message| {
             let (queue, queued) = MessageQueue::with(message);
             open.insert(head.path().to_string(), Open(queue.clone()));
-            let stream = Running {
+            let stream = MessageStream {
                 queue,
-                node: node.downgrade(),
+                info: Arc::clone(&self.info),
             };
-            tasks.spawn(stream.run(node.link(), head));
+            self.info.tasks.spawn(stream.run(self.link.clone(), head));
             queued
         });
         SentMessage {
-            had_room: queued.before < node.one_way_limit(),
+            had_room: queued.before < self.limit,
             queued,
             sent,
         }
@@ -83,14 +95,14 @@ impl MessageStreams {
 }
 
 /// A stream that is open or being opened. Its queue ends with it, also when the manager closes or the node is removed.
-struct Running {
+struct MessageStream {
     queue: MessageQueue,
-    node: WeakNode,
+    info: Arc<NodeInfo>,
 }
 
-impl Running {
+impl MessageStream {
     /// Opens the stream, sends what is queued, and takes in how it ends.
-    async fn run(self, link: Link, head: Arc<Head>) {
+    async fn run(self, link: Link, head: Arc<RequestHead>) {
         let start = Instant::now();
         let status = match self.answer(link, head).await {
             // The node was dropped, and the stream with it.
@@ -99,17 +111,16 @@ impl Running {
             Err(status) => status,
         };
         // Once the connection is closed on this side, how it breaks tells nothing of the node.
-        let open = |node: &Node| !node.tasks().closed().is_cancelled();
-        let Some(node) = self.node.upgrade().filter(open) else {
+        if self.info.is_closed() {
             return;
-        };
+        }
         let mut waiting = self.queue.end().peekable();
         if waiting.peek().is_none() {
-            node.fail(start, status);
+            self.info.fail(start, status);
             return;
         }
         for message in waiting {
-            let fail = || node.fail(message.start, status.clone());
+            let fail = || self.info.fail(message.start, status.clone());
             let status = message.span.in_scope(fail);
             // Nobody waits for a message that is detached.
             let _ = message.receipt.send(Err(status));
@@ -117,7 +128,7 @@ impl Running {
     }
 
     /// What the server answers when it wants no more messages, or there are no more.
-    async fn answer(&self, link: Link, head: Arc<Head>) -> Result<(), Status> {
+    async fn answer(&self, link: Link, head: Arc<RequestHead>) -> Result<(), Status> {
         let body = Body::new(MessageBody::new(self.queue.clone()));
         let (mut client, request, path) =
             head.open(link.channel(), body, stream::pending()).await?;
@@ -129,15 +140,11 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for MessageStream {
     fn drop(&mut self) {
-        // Messages that are waited for keep their node.
-        let Some(node) = self.node.upgrade() else {
-            return self.queue.end().for_each(drop);
-        };
         for message in self.queue.end() {
             // Nobody waits for a message that is detached.
-            let _ = message.receipt.send(Err(node.ended()));
+            let _ = message.receipt.send(Err(self.info.ended()));
         }
     }
 }

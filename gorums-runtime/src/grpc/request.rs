@@ -5,94 +5,39 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::{Stream, TryFutureExt, TryStreamExt};
 use prost::Message;
+use tonic::Status;
 use tonic::body::Body;
-use tonic::metadata::MetadataMap;
-use tonic::{Request, Status};
+use tower::{Service, ServiceExt};
 
-use super::body::{FrameBody, Receipt};
+use super::body::FrameBody;
 use super::codec::{ReplyCodec, frame};
-use super::head::Head;
-use super::link::Link;
 use super::message_streams::{MessageStreams, SentMessage};
-use crate::configuration::Configuration;
-use crate::deadline::Deadline;
-use crate::fan_out::PerNode;
-use crate::method::Method;
-use crate::node::Node;
-
-/// What the requests of one call have in common.
-#[derive(Clone, Debug)]
-pub(crate) struct Envelope {
-    pub(super) path: &'static str,
-    metadata: Option<Arc<MetadataMap>>,
-    pub(super) deadline: Deadline,
-}
-
-impl Envelope {
-    /// The envelope of a call of `M`.
-    pub(crate) fn new<M: Method>(
-        mut metadata: Option<Arc<MetadataMap>>,
-        deadline: Deadline,
-    ) -> Self {
-        // A stream of messages outlives the call that opens it.
-        let timeout = deadline.grpc_timeout();
-        if let Some(timeout) = timeout.filter(|_| !M::DESCRIPTOR.streams_requests()) {
-            let mut request = Request::new(());
-            *request.metadata_mut() = metadata.map(Arc::unwrap_or_clone).unwrap_or_default();
-            request.set_timeout(timeout);
-            metadata = Some(Arc::new(request.into_parts().0));
-        }
-        Self {
-            path: M::DESCRIPTOR.path(),
-            metadata,
-            deadline,
-        }
-    }
-
-    /// What is sent along with the request, the deadline included.
-    pub(crate) fn metadata(&self) -> Option<&MetadataMap> {
-        self.metadata.as_deref()
-    }
-
-    /// A request with `message` in it for `node` and all others of its manager. It is encoded here and not again.
-    pub(crate) fn seal(&self, message: &impl Message, node: &Node) -> EncodedRequest {
-        let options = node.message_options();
-        EncodedRequest {
-            frame: frame(message, options),
-            head: Arc::new(Head::new(self, Arc::clone(options))),
-        }
-    }
-
-    /// The requests for the nodes of `configuration`, in its order: `message` for all, encoded once, or what
-    /// `per_node` makes of it for each, if it makes one.
-    pub(crate) fn address<T: Message>(
-        &self,
-        configuration: &Configuration,
-        message: &T,
-        mut per_node: Option<PerNode<T>>,
-    ) -> Vec<(Node, EncodedRequest)> {
-        let mut shared = None;
-        let address = |node: &Node| {
-            let request = match &mut per_node {
-                None => shared
-                    .get_or_insert_with(|| self.seal(message, node))
-                    .clone(),
-                Some(per_node) => self.seal(&per_node(message, node.id())?, node),
-            };
-            Some((node.clone(), request))
-        };
-        configuration.nodes().filter_map(address).collect()
-    }
-}
+use super::request_head::RequestHead;
+use super::unary;
+use crate::call::{Envelope, MessageOptions, Receipt};
+use crate::connection::Link;
+use crate::status;
 
 /// A request in the form in which it is sent, to any number of nodes.
 #[derive(Clone, Debug)]
 pub(crate) struct EncodedRequest {
-    head: Arc<Head>,
+    head: Arc<RequestHead>,
     frame: Result<Bytes, Status>,
 }
 
 impl EncodedRequest {
+    /// The request of `message` in `envelope`, encoded once for all nodes whose manager has these `options`.
+    pub(crate) fn new(
+        envelope: &Envelope,
+        message: &impl Message,
+        options: &Arc<MessageOptions>,
+    ) -> Self {
+        Self {
+            frame: frame(message, options),
+            head: Arc::new(RequestHead::new(envelope, Arc::clone(options))),
+        }
+    }
+
     /// Sends the request to one node and waits for its reply. Dropping the future withdraws the request: the
     /// server sees the cancellation.
     pub(crate) async fn send<R>(self, link: Link) -> Result<R, Status>
@@ -132,16 +77,39 @@ impl EncodedRequest {
         self.exchange(link, Some(receipt)).await
     }
 
-    /// Sends the request as a message on the node's stream of its method.
-    pub(crate) fn send_message(self, node: &Node) -> Result<SentMessage, Status> {
-        Ok(MessageStreams::send(node, self.head, self.frame?))
+    /// Sends the request as a message on a node's stream of its method.
+    pub(crate) fn send_message(self, streams: &MessageStreams) -> Result<SentMessage, Status> {
+        Ok(streams.send(self.head, self.frame?))
     }
 
     async fn exchange<R>(self, link: Link, receipt: Option<Receipt>) -> Result<R, Status>
     where
         R: Message + Default + 'static,
     {
-        let reply = link.exchange(&self.head, self.frame?, receipt).await;
+        let reply = exchange(&link, &self.head, self.frame?, receipt).await;
         reply.map_err(|status| link.normalise(status, self.head.deadline()))
     }
+}
+
+/// Sends a request once there is a connection, and waits for the reply.
+async fn exchange<R>(
+    link: &Link,
+    head: &RequestHead,
+    frame: Bytes,
+    receipt: Option<Receipt>,
+) -> Result<R, Status>
+where
+    R: Message + Default + 'static,
+{
+    if let Some(direct) = link.direct() {
+        let response = direct.exchange(head.request(()), frame, receipt).await?;
+        return unary::reply(response, head).await;
+    }
+    let body = Body::new(FrameBody::new(frame, receipt));
+    let mut channel = link.channel();
+    let channel = channel.ready().await;
+    let channel = channel.map_err(|error| status::unavailable(error.into()))?;
+    let response = channel.call(head.request(body)).await;
+    let response = response.map_err(|error| Status::from_error(error.into()))?;
+    unary::reply(response, head).await
 }

@@ -16,16 +16,20 @@ use tonic::body::Body;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Request, Status};
 
-use super::checked::checked;
-use super::codec::{PREFIX, ReplyCodec, decode};
-use super::head::{ENCODING, Head};
-use super::status;
+use super::codec::{PREFIX, ReplyCodec};
+use super::request_head::{ENCODING, RequestHead};
+use crate::call::decode;
+use crate::connection::checked;
+use crate::status;
 
 /// The header that tells how a call ended. It comes before the body only where there is no reply.
 const STATUS: &str = "grpc-status";
 
 /// The reply that `response` brings to a request with `head`.
-pub(super) async fn reply<R, B>(response: http::Response<B>, head: &Head) -> Result<R, Status>
+pub(super) async fn reply<R, B>(
+    response: http::Response<B>,
+    head: &RequestHead,
+) -> Result<R, Status>
 where
     R: Message + Default + 'static,
     B: http_body::Body<Data = Bytes, Error = Status> + Send + 'static,
@@ -131,7 +135,7 @@ impl Received {
 }
 
 /// The reply as tonic reads it: one that is compressed, a status without a reply, or what is no gRPC at all.
-async fn read_by_tonic<R>(response: http::Response<Body>, head: &Head) -> Result<R, Status>
+async fn read_by_tonic<R>(response: http::Response<Body>, head: &RequestHead) -> Result<R, Status>
 where
     R: Message + Default + 'static,
 {
@@ -172,9 +176,7 @@ mod tests {
     use http_body::Frame;
 
     use super::*;
-    use crate::deadline::Deadline;
-    use crate::grpc::{Envelope, MessageOptions};
-    use crate::method::{Method, MethodDescriptor};
+    use crate::call::{Deadline, Envelope, MessageOptions, Method, MethodDescriptor};
 
     /// The message that `frames` are, of at most four bytes.
     fn received(frames: &[&'static [u8]]) -> Result<Bytes, Code> {
@@ -220,7 +222,7 @@ mod tests {
     #[tokio::test]
     async fn a_response_of_empty_frames_without_end_leaves_other_tasks_their_turn() {
         let options = Arc::new(MessageOptions::new(1024));
-        let head = Head::new(&Envelope::new::<Call>(None, Deadline::none()), options);
+        let head = RequestHead::new(&Envelope::new::<Call>(None, Deadline::none()), options);
         for encoding in [None, Some("identity")] {
             let mut response = http::Response::new(Endless);
             if let Some(encoding) = encoding {

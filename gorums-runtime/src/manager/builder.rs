@@ -6,14 +6,15 @@ use std::net::SocketAddr;
 use futures::future::join_all;
 use tokio::sync::Semaphore;
 
+use super::Manager;
 use super::dialer::{Destination, Dialer};
-use super::{Manager, ManagerError, NodeSpec};
-use crate::grpc::{ConnectionOptions, MessageOptions};
-use crate::id::NodeId;
+use super::error::ManagerError;
+use crate::call::{MessageOptions, Transport};
+use crate::connection::ConnectionOptions;
+use crate::identity::{NodeId, NodeSpec};
 use crate::node::Limits;
-use crate::stream::Capacity;
-use crate::tasks::Tasks;
-use crate::transport::Transport;
+use crate::support::Tasks;
+use crate::wire::Capacity;
 
 /// Sets up a [`Manager`].
 ///
@@ -206,8 +207,8 @@ impl ManagerBuilder {
         let mut destinations = Vec::with_capacity(self.nodes.len());
         for destination in join_all(resolving).await {
             let destination = destination?;
-            let node = destination.spec.clone();
-            if let Some(first) = by_address.insert(destination.socket_address, node.clone()) {
+            let node = destination.spec();
+            if let Some(first) = by_address.insert(destination.address.socket, node.clone()) {
                 return Err(ManagerError::DuplicateAddress {
                     first,
                     second: node,

@@ -4,17 +4,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::{ManagerError, NodeSpec};
-use crate::grpc::{ConnectionOptions, Endpoint, Link, MessageOptions};
-use crate::id::NodeId;
-use crate::keep::RuntimeWatch;
-use crate::node::Node;
-use crate::node::{Limits, Shared};
-use crate::node_error::NodeError;
-use crate::node_errors::Reports;
-use crate::stream::Calls;
-use crate::tasks::Tasks;
-use crate::transport::Transport;
+use super::error::ManagerError;
+use crate::call::{MessageOptions, Transport};
+use crate::connection::{ConnectionOptions, Endpoint, Link};
+use crate::identity::{NodeAddress, NodeId, NodeSpec};
+use crate::node::{Limits, Node, Shared};
+use crate::node_info::{NodeError, Reports};
+use crate::node_stream::Calls;
+use crate::support::{RuntimeWatch, Tasks};
 
 /// Makes the nodes of one manager, all with its settings.
 #[derive(Clone, Debug)]
@@ -28,11 +25,17 @@ pub(super) struct Dialer {
 /// A node that is to be connected to.
 #[derive(Clone, Debug)]
 pub(super) struct Destination {
-    pub(super) spec: NodeSpec,
-    pub(super) socket_address: SocketAddr,
+    pub(super) address: NodeAddress,
     endpoint: Endpoint,
     /// The node's background work.
     tasks: Tasks,
+}
+
+impl Destination {
+    /// The node as the user named it.
+    pub(super) fn spec(&self) -> NodeSpec {
+        self.address.spec()
+    }
 }
 
 impl Dialer {
@@ -74,25 +77,26 @@ impl Dialer {
         id: Option<NodeId>,
         address: &str,
     ) -> Result<Destination, ManagerError> {
-        let socket_address =
+        let socket =
             self.look_up(address)
                 .await
                 .map_err(|source| ManagerError::InvalidAddress {
                     address: address.to_string(),
                     source,
                 })?;
-        let spec = NodeSpec {
-            id: id.unwrap_or_else(|| NodeId::from_address(socket_address)),
-            address: address.to_string(),
+        let address = NodeAddress {
+            id: id.unwrap_or_else(|| NodeId::from_address(socket)),
+            name: Arc::from(address),
+            socket,
         };
+        let spec = address.spec();
         if spec.id.get() == 0 {
             return Err(ManagerError::ReservedId { node: spec });
         }
         let tasks = self.tasks.child();
-        match Endpoint::new(&spec, socket_address, &self.connection, tasks.clone()) {
+        match Endpoint::new(&spec, socket, &self.connection, tasks.clone()) {
             Ok(endpoint) => Ok(Destination {
-                spec,
-                socket_address,
+                address,
                 endpoint,
                 tasks,
             }),
@@ -105,8 +109,8 @@ impl Dialer {
         match destination.endpoint.connect(self.shared.transport).await {
             Ok(link) => Ok(self.node(destination, link)),
             Err(status) => {
-                let NodeSpec { id, address } = destination.spec;
-                Err(NodeError::of(id, address.into(), status))
+                let NodeAddress { id, name, .. } = destination.address;
+                Err(NodeError::new(id, name, status))
             }
         }
     }
@@ -118,13 +122,10 @@ impl Dialer {
     }
 
     fn node(&self, destination: Destination, link: Link) -> Node {
-        let NodeSpec { id, address } = destination.spec;
         Node::new(
-            id,
-            Arc::from(address),
-            destination.socket_address,
+            destination.address,
             link,
-            self.shared.clone(),
+            &self.shared,
             destination.tasks,
             self.runtime_watch.clone(),
         )

@@ -1,13 +1,11 @@
 //! Why there is no such manager.
 
-use std::fmt;
 use std::io;
 
 use crate::configuration::UnknownNode;
-use crate::grpc::root_cause;
-use crate::id::NodeId;
-use crate::node::Node;
-use crate::node_error::{Listed, NodeError};
+use crate::identity::NodeSpec;
+use crate::node_info::{Listed, NodeError};
+use crate::status::root_cause;
 
 /// Why a manager could not be made or changed.
 #[derive(Debug, thiserror::Error)]
@@ -82,28 +80,4 @@ pub enum ManagerError {
         /// The nodes that could not be connected to, and why.
         failed: Vec<NodeError>,
     },
-}
-
-/// A node as it was given to a manager.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodeSpec {
-    /// The node's id.
-    pub id: NodeId,
-    /// The node's address.
-    pub address: String,
-}
-
-impl NodeSpec {
-    pub(super) fn of(node: &Node) -> Self {
-        Self {
-            id: node.id(),
-            address: node.address().to_string(),
-        }
-    }
-}
-
-impl fmt::Display for NodeSpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "node {} ({})", self.id, self.address)
-    }
 }

@@ -7,16 +7,15 @@ mod options;
 mod pool;
 
 pub use builder::ManagerBuilder;
-pub use error::{ManagerError, NodeSpec};
+pub use error::ManagerError;
 
 use dialer::{Destination, Dialer};
 use pool::Pool;
 
-use crate::configuration::Configuration;
-use crate::configuration::{ConfigurationError, UnknownNode};
-use crate::id::NodeId;
+use crate::configuration::{Configuration, ConfigurationError, UnknownNode};
+use crate::identity::NodeId;
 use crate::node::Node;
-use crate::node_errors::NodeErrors;
+use crate::node_info::NodeErrors;
 
 /// A pool of nodes and their connections, from which configurations are made.
 ///
@@ -120,7 +119,7 @@ impl Manager {
     fn add(&self, destination: Destination) -> Result<Node, ManagerError> {
         if self.dialer.tasks().closed().is_cancelled() {
             return Err(ManagerError::Closed {
-                node: destination.spec,
+                node: destination.spec(),
             });
         }
         let node = self.dialer.connect_lazy(destination);

@@ -8,11 +8,10 @@ use std::time::Duration;
 use tonic::metadata::MetadataMap;
 use tonic::transport::Endpoint;
 
-use super::{ManagerBuilder, NodeSpec};
-use crate::connector::{Connection, Connector};
-use crate::grpc::Backoff;
-use crate::grpc::{Adjustment, KeepAlive, MessageOptions};
-use crate::stream::ReplyLimit;
+use super::builder::ManagerBuilder;
+use crate::call::{MessageOptions, ReplyLimit};
+use crate::connection::{Adjustment, Backoff, Connection, Connector, KeepAlive};
+use crate::identity::NodeSpec;
 
 /// The connections to the nodes.
 impl ManagerBuilder {

@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::{ManagerError, NodeSpec};
+use super::error::ManagerError;
 use crate::configuration::Configuration;
-use crate::id::NodeId;
+use crate::identity::NodeId;
 use crate::node::Node;
 
 /// The nodes that a manager has at a time: at least one, and no two with one id or one address. Clones are the same
@@ -30,7 +30,7 @@ impl Pool {
             other.id() == node.id() || other.socket_address() == node.socket_address()
         });
         if let Some(other) = duplicate {
-            let (first, second) = (NodeSpec::of(other), NodeSpec::of(&node));
+            let (first, second) = (other.spec(), node.spec());
             return Err(if other.socket_address() == node.socket_address() {
                 ManagerError::DuplicateAddress { first, second }
             } else {
@@ -45,9 +45,9 @@ impl Pool {
     pub(super) fn remove(&self, id: NodeId) -> Result<Node, ManagerError> {
         let mut nodes = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let node = nodes.node(id)?;
-        *nodes = nodes.without([id]).map_err(|_| ManagerError::LastNode {
-            node: NodeSpec::of(&node),
-        })?;
+        *nodes = nodes
+            .without([id])
+            .map_err(|_| ManagerError::LastNode { node: node.spec() })?;
         Ok(node)
     }
 }

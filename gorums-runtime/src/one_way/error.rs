@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::guard::Panicked;
-use crate::node_error::{Listed, NodeError};
+use crate::node_info::{Listed, NodeError};
+use crate::support::Panicked;
 
 /// Why a multicast did not reach all its nodes. It was sent to the others.
 #[derive(Clone, Debug)]

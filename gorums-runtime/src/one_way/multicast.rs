@@ -4,10 +4,10 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::MulticastError;
+use super::error::MulticastError;
 use super::sending::Sending;
-use crate::guard::Panicked;
-use crate::node_error::NodeError;
+use crate::node_info::NodeError;
+use crate::support::Panicked;
 use crate::telemetry::{CallSpan, Outcome};
 
 /// A one-way call to all nodes, which was sent when it was made.

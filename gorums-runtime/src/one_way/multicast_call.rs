@@ -4,19 +4,16 @@ use std::fmt;
 
 use super::multicast::Multicast;
 use super::sending::Sending;
+use crate::call::{CallOptions, Deadline, Envelope, Method, PerNode, Transport};
 use crate::caller::Caller;
 use crate::configuration::Configuration;
-use crate::deadline::Deadline;
-use crate::fan_out::PerNode;
-use crate::grpc::Envelope;
-use crate::guard::guard;
-use crate::id::NodeId;
-use crate::method::Method;
+use crate::fan_out::address;
+use crate::grpc::EncodedRequest;
+use crate::identity::NodeId;
 use crate::node::Node;
-use crate::options::CallOptions;
-use crate::stream::OneWayMessage;
+use crate::node_stream::OneWayMessage;
+use crate::support::guard;
 use crate::telemetry::CallSpan;
-use crate::transport::Transport;
 
 /// A one-way call to all nodes that has not started.
 #[must_use = "a call does nothing until it is started"]
@@ -58,26 +55,29 @@ impl<M: Method> MulticastCall<M> {
             per_node,
             options,
         } = self;
-        let span = CallSpan::multicast(M::DESCRIPTOR, &configuration, &options);
+        let (id, nodes) = (configuration.id(), configuration.size());
+        let span = CallSpan::multicast(M::DESCRIPTOR, id, nodes, &options);
         let deadline = options.deadline();
         let envelope = Envelope::new::<M>(options.metadata, deadline);
         let sending = span.in_scope(|| match configuration.transport() {
             Transport::NodeStream => {
-                let messages =
-                    || OneWayMessage::address::<M>(&configuration, &request, per_node, &envelope);
-                Ok(send_all(
-                    guard(messages)?,
-                    Sending::on_node_stream,
-                    deadline,
-                ))
+                let seal = |request: &M::Request, node: &Node| {
+                    let number = node.stream().calls().one_way();
+                    OneWayMessage::new(number, &envelope, request, node.message_options())
+                };
+                let messages = guard(|| address(&configuration, &request, per_node, seal))?;
+                Ok(send_all(messages, Sending::on_node_stream, deadline))
             }
             Transport::Grpc => {
                 let send = match M::DESCRIPTOR.streams_requests() {
                     true => Sending::message,
                     false => Sending::call,
                 };
-                let requests = || envelope.address(&configuration, &request, per_node);
-                Ok(send_all(guard(requests)?, send, deadline))
+                let seal = |request: &M::Request, node: &Node| {
+                    EncodedRequest::new(&envelope, request, node.message_options())
+                };
+                let requests = guard(|| address(&configuration, &request, per_node, seal))?;
+                Ok(send_all(requests, send, deadline))
             }
         });
         Multicast::new(M::DESCRIPTOR.full_name(), sending, span)

@@ -12,11 +12,11 @@ use tokio::time::Instant;
 use tonic::{Code, Status};
 use tracing::Instrument;
 
-use crate::deadline::{Alarm, Deadline};
-use crate::grpc::{EncodedRequest, HandedOver, Queued, Receipt};
+use crate::call::{Alarm, Deadline, HandedOver, Receipt};
+use crate::grpc::{EncodedRequest, Queued};
 use crate::node::Node;
-use crate::node_error::NodeError;
-use crate::stream::OneWayMessage;
+use crate::node_info::NodeError;
+use crate::node_stream::OneWayMessage;
 
 /// A request on its way to one node's connection.
 pub(super) struct Sending {
@@ -57,10 +57,10 @@ impl Sending {
     /// Sends a message on the node stream.
     pub(super) fn on_node_stream(node: Node, message: OneWayMessage, deadline: Deadline) -> Self {
         let (receipt, sent) = Receipt::new();
-        let had_room = message.has_room(&node);
-        let (sending, handed_over) = (message.send(node.unkept()), receipt.clone());
+        let had_room = message.has_room(node.stream());
+        let (called, handed_over) = (node.unkept(), receipt.clone());
         let call = async move {
-            sending.await?;
+            message.send(called.stream()).await?;
             handed_over.sign(Ok(()));
             Ok(())
         };
@@ -77,9 +77,10 @@ impl Sending {
         had_room: bool,
     ) -> Self {
         let (called, start) = (node.unkept(), Instant::now());
-        if node.tasks().closed().is_cancelled() {
+        if node.info().is_closed() {
             // What would report it ends before it begins.
-            receipt.sign(Err(node.fail(start, node.ended())));
+            let info = node.info();
+            receipt.sign(Err(info.fail(start, info.ended())));
         }
         let call = async move {
             let outcome = match deadline.instant() {
@@ -88,7 +89,7 @@ impl Sending {
                     .unwrap_or_else(|_| Err(Deadline::exceeded())),
                 None => call.await,
             };
-            if let Err(status) = outcome.map_err(|status| called.explain(status)) {
+            if let Err(status) = outcome.map_err(|status| called.info().explain(status)) {
                 let was_not_sent = receipt.sign(Err(status.clone()));
                 // Whether a request that was sent is handled in time, or at all, is not known without replies.
                 if was_not_sent || is_refusal(&status) {
@@ -109,7 +110,7 @@ impl Sending {
     /// Sends a request as a message of a client stream.
     pub(super) fn message(node: Node, request: EncodedRequest, deadline: Deadline) -> Self {
         let start = Instant::now();
-        let (had_room, sent, withdraw) = match request.send_message(&node) {
+        let (had_room, sent, withdraw) = match request.send_message(node.message_streams()) {
             Ok(message) => {
                 let _runtime = node.tasks().runtime().enter();
                 let withdraw = Withdraw::Message(message.queued, deadline.alarm());
@@ -117,7 +118,7 @@ impl Sending {
             }
             Err(status) => {
                 let (receipt, sent) = Receipt::new();
-                receipt.sign(Err(node.fail(start, status)));
+                receipt.sign(Err(node.info().fail(start, status)));
                 (true, sent, None)
             }
         };
@@ -142,15 +143,18 @@ impl Sending {
         }
         let sent = ready!(sent).unwrap_or_else(|_| Err(self.given_up()));
         self.withdraw = None;
-        Poll::Ready(sent.map_err(|status| NodeError::new(&self.node, status)))
+        Poll::Ready(sent.map_err(|status| self.node.info().error(status)))
     }
 
     /// Why the request was given up without a word.
     fn given_up(&self) -> Status {
         match self.withdraw {
             // Nothing but its deadline withdraws a message that is waited for.
-            Some(Withdraw::Message(..)) => self.node.fail(self.start, Deadline::exceeded()),
-            _ => self.node.ended(),
+            Some(Withdraw::Message(..)) => {
+                let info = self.node.info();
+                info.fail(self.start, Deadline::exceeded())
+            }
+            _ => self.node.info().ended(),
         }
     }
 

@@ -5,13 +5,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use super::sending::Sending;
+use crate::call::{Envelope, Method, Transport};
 use crate::caller::NodeCaller;
-use crate::grpc::Envelope;
-use crate::method::Method;
-use crate::node_error::NodeError;
-use crate::stream::OneWayMessage;
+use crate::grpc::EncodedRequest;
+use crate::node_info::NodeError;
+use crate::node_stream::OneWayMessage;
 use crate::telemetry::{CallSpan, Outcome};
-use crate::transport::Transport;
 
 /// A one-way call to one node, which was sent when it was made.
 ///
@@ -28,14 +27,16 @@ impl Unicast {
         let deadline = caller.options().deadline();
         let envelope = Envelope::new::<M>(caller.options().metadata.clone(), deadline);
         let node = caller.node().clone();
-        let span = CallSpan::unicast(M::DESCRIPTOR, &node, caller.options());
+        let span = CallSpan::unicast(M::DESCRIPTOR, &node.info().address, caller.options());
         let sending = span.in_scope(|| match node.transport() {
             Transport::NodeStream => {
-                let message = OneWayMessage::to::<M>(&node, request, &envelope);
+                let number = node.stream().calls().one_way();
+                let options = node.message_options();
+                let message = OneWayMessage::new(number, &envelope, request, options);
                 Sending::on_node_stream(node, message, deadline)
             }
             Transport::Grpc => {
-                let request = envelope.seal(request, &node);
+                let request = EncodedRequest::new(&envelope, request, node.message_options());
                 Sending::call(node, request, deadline)
             }
         });

@@ -5,14 +5,15 @@ use std::fmt;
 
 use tonic::Status;
 
-use crate::node_error::{Listed, NodeError};
+use crate::node_info::{Listed, NodeError};
+use crate::telemetry::Outcome;
 
 /// Why a quorum call was not decided.
 #[derive(Clone, Debug)]
-pub struct QuorumCallError(Box<Inner>);
+pub struct QuorumCallError(Box<ErrorDetails>);
 
 #[derive(Clone, Debug)]
-struct Inner {
+struct ErrorDetails {
     method: &'static str,
     kind: QuorumCallErrorKind,
     replies: usize,
@@ -40,7 +41,7 @@ impl QuorumCallError {
         replies: usize,
         errors: Vec<NodeError>,
     ) -> Self {
-        Self(Box::new(Inner {
+        Self(Box::new(ErrorDetails {
             method,
             kind,
             replies,
@@ -68,7 +69,7 @@ impl QuorumCallError {
 /// `register.Register/Read: incomplete call (replies: 1, errors: 2): node 1 (127.0.0.1:8080): Unavailable: ...`
 impl fmt::Display for QuorumCallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner {
+        let ErrorDetails {
             method,
             kind,
             replies,
@@ -93,6 +94,18 @@ impl fmt::Display for QuorumCallErrorKind {
             Self::DeadlineExceeded => f.write_str("deadline exceeded"),
             Self::Closed => f.write_str("the manager is closed"),
             Self::Panicked(message) => write!(f, "a function of the caller panicked: {message}"),
+        }
+    }
+}
+
+/// How the call ended, for its span.
+impl From<&QuorumCallErrorKind> for Outcome {
+    fn from(kind: &QuorumCallErrorKind) -> Self {
+        match kind {
+            QuorumCallErrorKind::Incomplete => Self::Incomplete,
+            QuorumCallErrorKind::DeadlineExceeded => Self::DeadlineExceeded,
+            QuorumCallErrorKind::Closed => Self::Closed,
+            QuorumCallErrorKind::Panicked(_) => Self::Panicked,
         }
     }
 }

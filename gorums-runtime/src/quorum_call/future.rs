@@ -11,36 +11,32 @@ use smallvec::SmallVec;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::Status;
 
-use super::{Decided, QuorumCall, QuorumCallError, QuorumCallErrorKind};
-use crate::deadline::{Alarm, Deadline};
-use crate::fan_out::{FanOut, USUAL_NODES};
-use crate::guard::{Panicked, guard};
-use crate::id::NodeId;
-use crate::method::Decide;
-use crate::node_error::NodeError;
-use crate::replies::Replies;
-use crate::replies::TooMany;
+use super::error::{QuorumCallError, QuorumCallErrorKind};
+use super::{Decided, QuorumCall};
+use crate::call::{Alarm, Deadline, Decide, Replies, TooMany, Transport, Turn, USUAL_NODES};
+use crate::fan_out::FanOut;
+use crate::identity::NodeId;
+use crate::node_info::NodeError;
+use crate::support::{Panicked, guard};
 use crate::telemetry::{CallSpan, Outcome};
-use crate::transport::Transport;
-use crate::turn::Turn;
 
 /// The future of a [`QuorumCall`].
 #[must_use = "a call does nothing until it is awaited"]
-pub struct QuorumCallFuture<M: Decide<Q>, Q>(State<M, Q>);
+pub struct QuorumCallFuture<M: Decide<Q>, Q>(FutureState<M, Q>);
 
 /// The future of a [`WithNodes`](super::WithNodes).
 #[must_use = "a call does nothing until it is awaited"]
-pub struct WithNodesFuture<M: Decide<Q>, Q>(State<M, Q>);
+pub struct WithNodesFuture<M: Decide<Q>, Q>(FutureState<M, Q>);
 
 impl<M: Decide<Q>, Q> QuorumCallFuture<M, Q> {
     pub(super) fn new(call: QuorumCall<M, Q>) -> Self {
-        Self(State::Ready(call))
+        Self(FutureState::Ready(call))
     }
 }
 
 impl<M: Decide<Q>, Q> WithNodesFuture<M, Q> {
     pub(super) fn new(call: QuorumCall<M, Q>) -> Self {
-        Self(State::Ready(call))
+        Self(FutureState::Ready(call))
     }
 }
 
@@ -86,19 +82,19 @@ impl<M: Decide<Q>, Q> fmt::Debug for WithNodesFuture<M, Q> {
     clippy::large_enum_variant,
     reason = "to box what runs would be one more allocation for each call"
 )]
-enum State<M: Decide<Q>, Q> {
+enum FutureState<M: Decide<Q>, Q> {
     Ready(QuorumCall<M, Q>),
-    Running(Running<M, Q>, CallSpan),
+    RunningCall(RunningCall<M, Q>, CallSpan),
     Ended,
 }
 
-impl<M: Decide<Q>, Q> State<M, Q> {
+impl<M: Decide<Q>, Q> FutureState<M, Q> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(M::Output, Nodes), QuorumCallError>> {
         if matches!(self, Self::Ready(_)) {
             self.start()?;
         }
         // What runs is polled in place, for it is large.
-        let Self::Running(running, span) = self else {
+        let Self::RunningCall(running, span) = self else {
             panic!("a quorum call was polled after it ended");
         };
         let end = ready!(span.in_scope(|| running.poll(cx)));
@@ -113,10 +109,10 @@ impl<M: Decide<Q>, Q> State<M, Q> {
 
     fn start(&mut self) -> Result<(), QuorumCallError> {
         if let Self::Ready(call) = std::mem::replace(self, Self::Ended) {
-            let (method, options) = (M::DESCRIPTOR, &call.options);
-            let mut span = CallSpan::quorum_call(method, &call.configuration, options);
-            match span.in_scope(|| Running::start(call)) {
-                Ok(running) => *self = Self::Running(running, span),
+            let (id, nodes) = (call.configuration.id(), call.configuration.size());
+            let mut span = CallSpan::quorum_call(M::DESCRIPTOR, id, nodes, &call.options);
+            match span.in_scope(|| RunningCall::start(call)) {
+                Ok(running) => *self = Self::RunningCall(running, span),
                 Err(error) => {
                     span.end(error.kind().into());
                     return Err(error);
@@ -127,11 +123,11 @@ impl<M: Decide<Q>, Q> State<M, Q> {
     }
 }
 
-impl<M: Decide<Q>, Q> fmt::Debug for State<M, Q> {
+impl<M: Decide<Q>, Q> fmt::Debug for FutureState<M, Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ready(call) => call.fmt(f),
-            Self::Running(running, _) => write!(
+            Self::RunningCall(running, _) => write!(
                 f,
                 "{} (replies: {}, errors: {})",
                 M::DESCRIPTOR.full_name(),
@@ -147,7 +143,7 @@ impl<M: Decide<Q>, Q> fmt::Debug for State<M, Q> {
 type Nodes = SmallVec<[NodeId; USUAL_NODES]>;
 
 /// A call that was sent, and what has come back of it.
-struct Running<M: Decide<Q>, Q> {
+struct RunningCall<M: Decide<Q>, Q> {
     spec: Arc<Q>,
     request: M::Request,
     fan_out: FanOut<M::Reply>,
@@ -164,7 +160,7 @@ struct Running<M: Decide<Q>, Q> {
 /// How a call ends: with the decision, or without.
 type End<T> = Result<T, QuorumCallErrorKind>;
 
-impl<M: Decide<Q>, Q> Running<M, Q> {
+impl<M: Decide<Q>, Q> RunningCall<M, Q> {
     fn start(call: QuorumCall<M, Q>) -> Result<Self, QuorumCallError> {
         let QuorumCall {
             configuration,

@@ -8,9 +8,10 @@ use futures::FutureExt;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use super::{Decided, QuorumCallError, QuorumCallErrorKind};
-use crate::guard::Panicked;
-use crate::method::MethodDescriptor;
+use super::Decided;
+use super::error::{QuorumCallError, QuorumCallErrorKind};
+use crate::call::MethodDescriptor;
+use crate::support::Panicked;
 
 /// A quorum call that was sent before its maker got this handle: a future of its result.
 ///

@@ -7,8 +7,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures::Stream;
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Sleep;
+use tonic::transport::server::TcpIncoming;
 
 /// How long the server waits after the first failure to accept a connection. The wait doubles with each failure.
 const FIRST_DELAY: Duration = Duration::from_millis(5);
@@ -83,6 +85,12 @@ fn is_of_one_connection(error: &(dyn std::error::Error + 'static)) -> bool {
                 | io::ErrorKind::Interrupted
         )
     })
+}
+
+/// The connections that `listener` accepts.
+pub(super) fn incoming(listener: TcpListener) -> TcpIncoming {
+    // Small messages that wait for an acknowledgement would add its round trip to each call.
+    TcpIncoming::from(listener).with_nodelay(Some(true))
 }
 
 #[cfg(test)]

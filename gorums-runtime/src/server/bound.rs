@@ -6,9 +6,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::accepting::incoming;
 use super::error::ServerError;
-use super::server::{Server, incoming};
-use super::serving::serve;
+use super::server::Server;
 
 /// A server that has an address, and does not serve yet. Made by [`Server::bind`].
 #[derive(Debug)]
@@ -61,7 +61,8 @@ impl BoundServer {
         self,
         stop: impl Future<Output = ()> + Send,
     ) -> Result<(), ServerError> {
-        serve(self.server, incoming(self.listener), stop).await
+        let serving = self.server.into_serving().await?;
+        serving.serve(incoming(self.listener), stop).await
     }
 
     /// Serves in the background, on the current tokio runtime.

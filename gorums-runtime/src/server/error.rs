@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::grpc::root_cause;
+use crate::status::root_cause;
 
 /// Why a server does not serve.
 #[derive(Debug, thiserror::Error)]

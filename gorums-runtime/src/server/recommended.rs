@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tonic::transport::Server;
 
-use crate::grpc::MAX_FRAME;
+use crate::wire::MAX_FRAME;
 
 /// How many calls a connection remembers that were withdrawn before their handler was started.
 ///

@@ -13,12 +13,10 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic::server::NamedService;
 
-use super::handlers::{Answer, Handlers};
-use super::message_options::MessageOptions;
-use super::pacing::Pacing;
-use super::peer::address;
-use super::stream::{Answering, CallLimits};
-use crate::method::MethodDescriptor;
+use crate::call::MethodDescriptor;
+use crate::server::handler::{
+    Answer, Answering, CallLimits, Handlers, Pacing, ServiceOptions, address,
+};
 
 /// A service as a type. Implemented by generated code.
 pub trait ServiceName: 'static {
@@ -53,7 +51,7 @@ pub trait Serve<T>: ServiceName {
 pub struct ReplicaServer<S> {
     answers: Arc<HashMap<&'static str, Arc<Answer>>>,
     on_stream: Arc<[(&'static MethodDescriptor, Arc<Answering>)]>,
-    messages: MessageOptions,
+    messages: ServiceOptions,
     pacing: Arc<Pacing>,
     _service: PhantomData<fn() -> S>,
 }
@@ -78,7 +76,7 @@ impl<S> ReplicaServer<S> {
         Self {
             answers: Arc::new(answers),
             on_stream: on_stream.into(),
-            messages: MessageOptions::default(),
+            messages: ServiceOptions::default(),
             pacing: Arc::default(),
             _service: PhantomData,
         }

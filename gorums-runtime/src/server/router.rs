@@ -8,9 +8,9 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic::service::Routes;
 
-use super::pacing::Pacing;
-use super::stream::NodeStreams;
-use super::{ReplicaServer, ServiceName, StreamLimits};
+use super::replica_server::{ReplicaServer, ServiceName};
+use crate::server::handler::{Pacing, StreamLimits};
+use crate::server::node_stream::NodeStreams;
 
 /// The services of a server: replicas of any number of services, and other gRPC services beside them.
 ///

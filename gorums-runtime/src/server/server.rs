@@ -5,13 +5,14 @@ use std::time::Duration;
 use futures::Stream;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tonic::transport::server::{Connected, TcpIncoming};
+use tonic::transport::server::Connected;
 
-use super::Router;
 use super::bound::BoundServer;
 use super::error::ServerError;
 use super::recommended::recommended_server;
-use super::serving::serve;
+use super::router::Router;
+use super::services::{Services, Standard};
+use super::serving::Serving;
 /// Serves replicas, on node streams and over plain gRPC, and other gRPC services beside them.
 ///
 /// ```no_run
@@ -28,15 +29,12 @@ use super::serving::serve;
 #[derive(Debug)]
 #[must_use = "a server does nothing until it serves"]
 pub struct Server {
-    pub(super) router: Router,
-    pub(super) transport: tonic::transport::Server,
-    pub(super) grace: Duration,
-    pub(super) handshake_timeout: Duration,
-    pub(super) max_connections: usize,
-    #[cfg(feature = "health")]
-    pub(super) health: bool,
-    #[cfg(feature = "reflection")]
-    pub(super) descriptor_sets: Vec<Vec<u8>>,
+    router: Router,
+    transport: tonic::transport::Server,
+    grace: Duration,
+    handshake_timeout: Duration,
+    max_connections: usize,
+    standard: Standard,
 }
 
 impl Server {
@@ -56,10 +54,7 @@ impl Server {
             grace: Self::DEFAULT_GRACE,
             handshake_timeout: Self::DEFAULT_HANDSHAKE_TIMEOUT,
             max_connections: usize::MAX,
-            #[cfg(feature = "health")]
-            health: false,
-            #[cfg(feature = "reflection")]
-            descriptor_sets: Vec::new(),
+            standard: Standard::default(),
         }
     }
 
@@ -155,7 +150,7 @@ impl Server {
     /// serving once the server shuts down.
     #[cfg(feature = "health")]
     pub fn health(mut self) -> Self {
-        self.health = true;
+        self.standard.health = true;
         self
     }
 
@@ -164,7 +159,7 @@ impl Server {
     /// --descriptor_set_out=FILE` and `gorums_build` write it.
     #[cfg(feature = "reflection")]
     pub fn reflection(mut self, descriptor_set: impl Into<Vec<u8>>) -> Self {
-        self.descriptor_sets.push(descriptor_set.into());
+        self.standard.descriptor_sets.push(descriptor_set.into());
         self
     }
 
@@ -212,12 +207,16 @@ impl Server {
         C::ConnectInfo: Clone + Send + Sync + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        serve(self, incoming, stop).await
+        self.into_serving().await?.serve(incoming, stop).await
     }
-}
 
-/// The connections that `listener` accepts.
-pub(super) fn incoming(listener: TcpListener) -> TcpIncoming {
-    // Small messages that wait for an acknowledgement would add its round trip to each call.
-    TcpIncoming::from(listener).with_nodelay(Some(true))
+    pub(super) async fn into_serving(self) -> Result<Serving, ServerError> {
+        Ok(Serving {
+            transport: self.transport,
+            services: Services::new(self.router, self.standard).await?,
+            grace: self.grace,
+            handshake_timeout: self.handshake_timeout,
+            max_connections: self.max_connections,
+        })
+    }
 }

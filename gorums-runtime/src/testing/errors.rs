@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tonic::Status;
 
 use super::replicas::address;
-use crate::id::NodeId;
-use crate::method::Method;
-use crate::node_error::NodeError;
+use crate::call::Method;
+use crate::identity::NodeId;
+use crate::node_info::NodeError;
 use crate::one_way::MulticastError;
 use crate::quorum_call::{QuorumCallError, QuorumCallErrorKind};
 
@@ -21,7 +21,7 @@ use crate::quorum_call::{QuorumCallError, QuorumCallErrorKind};
 /// assert_eq!((error.node(), error.code()), (NodeId::new(2), Code::Unavailable));
 /// ```
 pub fn node_error(node: NodeId, status: Status) -> NodeError {
-    NodeError::of(node, Arc::from(address(node).to_string()), status)
+    NodeError::new(node, Arc::from(address(node).to_string()), status)
 }
 
 /// The error of a quorum call of `M` that had as many `replies` and these `errors`, for a mock to return.

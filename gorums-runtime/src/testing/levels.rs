@@ -4,8 +4,7 @@ use std::fmt;
 
 use tokio::sync::watch;
 
-use crate::correctable::Progress;
-use crate::correctable::{Correctable, Correction};
+use crate::correctable::{Correctable, Correction, Progress};
 use crate::quorum_call::QuorumCallError;
 
 /// A correctable without a call, for a mock to return, and what gives its levels.

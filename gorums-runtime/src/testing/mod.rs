@@ -52,8 +52,8 @@ pub use errors::{multicast_error, node_error, quorum_call_error};
 pub use levels::{Levels, correctable};
 pub use replicas::{Replicas, replicas};
 
-use crate::id::NodeId;
-use crate::replies::Replies;
+use crate::call::Replies;
+use crate::identity::NodeId;
 
 /// The replies `messages`, of the nodes 1, 2, 3, ..., as a quorum function is given them.
 ///

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use crate::configuration::Configuration;
-use crate::id::NodeId;
+use crate::identity::NodeId;
 use crate::manager::{Manager, ManagerError};
 use crate::server::Router;
 use crate::server::server::Server;

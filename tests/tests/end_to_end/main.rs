@@ -32,6 +32,7 @@ mod interoperability;
 mod manager;
 mod metadata;
 mod mock;
+mod module_graph;
 mod multicast_stream;
 mod node_call;
 mod node_errors;

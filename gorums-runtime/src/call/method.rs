@@ -1,0 +1,118 @@
+//! What generated code tells the runtime about a method.
+
+use super::replies::Replies;
+
+/// The facts of one RPC method. Generated code holds them; the runtime holds the logic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MethodDescriptor {
+    service: &'static str,
+    name: &'static str,
+    path: &'static str,
+    streams_requests: bool,
+    streams_replies: bool,
+    concurrent: bool,
+}
+
+impl MethodDescriptor {
+    /// The method `name` of `service` (with its package: `register.Register`), called over gRPC at `path`
+    /// (`/register.Register/Read`). A call of a method whose path is none panics.
+    pub const fn new(service: &'static str, name: &'static str, path: &'static str) -> Self {
+        Self {
+            service,
+            name,
+            path,
+            streams_requests: false,
+            streams_replies: false,
+            concurrent: false,
+        }
+    }
+
+    /// The same method, if it takes a `stream`.
+    pub const fn with_request_stream(self) -> Self {
+        Self {
+            streams_requests: true,
+            ..self
+        }
+    }
+
+    /// The same method, if it `returns (stream ...)`.
+    pub const fn with_reply_stream(self) -> Self {
+        Self {
+            streams_replies: true,
+            ..self
+        }
+    }
+
+    /// The same method, if the requests that come after one of it are handled while it is (`concurrent`).
+    pub const fn with_concurrency(self) -> Self {
+        Self {
+            concurrent: true,
+            ..self
+        }
+    }
+
+    /// Whether the requests that come after one of this method on the same node stream are handled while it is.
+    pub const fn is_concurrent(&self) -> bool {
+        self.concurrent
+    }
+
+    /// Whether each node is sent a stream of requests.
+    pub const fn streams_requests(&self) -> bool {
+        self.streams_requests
+    }
+
+    /// Whether each node answers with a stream of replies.
+    pub const fn streams_replies(&self) -> bool {
+        self.streams_replies
+    }
+
+    /// The service's full name, such as `register.Register`.
+    pub const fn service(&self) -> &'static str {
+        self.service
+    }
+
+    /// The method's name as in the .proto file, such as `Read`.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The gRPC path, such as `/register.Register/Read`.
+    pub const fn path(&self) -> &'static str {
+        self.path
+    }
+
+    /// The path without its leading slash: how errors speak of the method.
+    pub(crate) fn full_name(&self) -> &'static str {
+        self.path.strip_prefix('/').unwrap_or(self.path)
+    }
+}
+
+/// One RPC method as a type. Implemented by generated code.
+pub trait Method: Send + Sync + 'static {
+    /// The message that is sent.
+    type Request: prost::Message + Default + 'static;
+    /// The message that each node answers with.
+    type Reply: prost::Message + Default + 'static;
+    /// The method's facts.
+    const DESCRIPTOR: MethodDescriptor;
+}
+
+/// How quorum calls of a method are decided by a quorum spec `Q`. Implemented by generated code, which forwards
+/// to the quorum function that the user wrote.
+pub trait Decide<Q>: Method {
+    /// What the quorum function returns: the reply type, or the method's `custom_return_type`.
+    type Output: Send + 'static;
+
+    /// The result of the call, or none if `replies` do not suffice yet. Called after each successful reply.
+    fn decide(
+        spec: &Q,
+        request: &Self::Request,
+        replies: &mut Replies<Self::Reply>,
+    ) -> Option<Self::Output>;
+
+    /// Whether the call may still be decided when it has `replies`, and `outstanding` nodes have neither answered
+    /// nor failed. When not, it ends without waiting for them.
+    fn reachable(_spec: &Q, _replies: &Replies<Self::Reply>, _outstanding: usize) -> bool {
+        true
+    }
+}

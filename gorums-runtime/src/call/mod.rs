@@ -1,0 +1,29 @@
+//! What is said of a call, before and while it runs: its method, options, deadline, envelope and replies.
+
+mod deadline;
+mod decode;
+mod envelope;
+mod message_options;
+mod method;
+mod options;
+mod per_node;
+mod receipt;
+mod replies;
+mod reply_limit;
+mod transport;
+mod turn;
+
+pub(crate) use deadline::{Alarm, Deadline, parse_grpc_timeout};
+pub(crate) use decode::decode;
+pub(crate) use envelope::Envelope;
+pub(crate) use message_options::MessageOptions;
+pub use method::{Decide, Method, MethodDescriptor};
+pub use options::CallOptions;
+pub(crate) use options::option_methods;
+pub(crate) use per_node::{PerNode, USUAL_NODES};
+pub(crate) use receipt::{HandedOver, Receipt};
+pub use replies::Replies;
+pub(crate) use replies::TooMany;
+pub(crate) use reply_limit::{Held, ReplyLimit};
+pub use transport::Transport;
+pub(crate) use turn::Turn;

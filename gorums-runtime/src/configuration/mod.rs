@@ -1,0 +1,285 @@
+//! Sets of nodes that calls go to.
+
+mod error;
+mod watch;
+
+pub use error::{ConfigurationError, UnknownNode};
+pub use watch::ConfigurationWatch;
+
+use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::call::Transport;
+use crate::identity::{ConfigurationId, NodeId};
+use crate::node::Node;
+use crate::node_info::{NodeError, NodeErrors};
+use crate::support::Tasks;
+
+/// A set of nodes that quorum calls go to.
+///
+/// A cheap immutable value: clones share the nodes, and any number of configurations share a manager's
+/// connections. Two configurations with the same nodes are equal, in whatever order they hold them.
+#[derive(Clone)]
+pub struct Configuration(Arc<NodeSet>);
+
+struct NodeSet {
+    id: ConfigurationId,
+    nodes: Box<[Node]>,
+    tasks: Tasks,
+}
+
+impl Configuration {
+    /// The configuration of `nodes`, whose manager runs `tasks`; a node that occurs again is left out.
+    pub(crate) fn new(
+        nodes: impl IntoIterator<Item = Node>,
+        tasks: Tasks,
+    ) -> Result<Self, ConfigurationError> {
+        let mut distinct: Vec<Node> = Vec::new();
+        for node in nodes {
+            if distinct.iter().all(|other| other.id() != node.id()) {
+                distinct.push(node);
+            }
+        }
+        if distinct.is_empty() {
+            return Err(ConfigurationError::Empty);
+        }
+        Ok(Self(Arc::new(NodeSet {
+            id: ConfigurationId::of(distinct.iter().map(Node::id)),
+            nodes: distinct.into(),
+            tasks,
+        })))
+    }
+
+    /// The configuration's identity.
+    pub fn id(&self) -> ConfigurationId {
+        self.0.id
+    }
+
+    /// How many nodes there are: at least one.
+    pub fn size(&self) -> usize {
+        self.0.nodes.len()
+    }
+
+    /// The nodes, in the order in which they were given.
+    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = &Node> + ExactSizeIterator {
+        self.0.nodes.iter()
+    }
+
+    /// The nodes' ids, in the same order.
+    pub fn node_ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + ExactSizeIterator {
+        self.nodes().map(Node::id)
+    }
+
+    /// Whether the node is one of this configuration.
+    pub fn contains(&self, id: NodeId) -> bool {
+        self.node_ids().any(|node| node == id)
+    }
+
+    /// The node with this id.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownNode`] when the configuration does not have it.
+    pub fn node(&self, id: NodeId) -> Result<Node, UnknownNode> {
+        self.nodes()
+            .find(|node| node.id() == id)
+            .cloned()
+            .ok_or_else(|| UnknownNode::new(id, self.node_ids()))
+    }
+
+    /// The errors of this configuration's nodes from now on; see [`NodeErrors`].
+    pub fn node_errors(&self) -> NodeErrors {
+        self.reported().of(self.node_ids())
+    }
+
+    /// The nodes of this configuration, and then those of `other`.
+    pub fn union(&self, other: &Self) -> Self {
+        self.with(other.nodes().cloned())
+    }
+
+    /// The nodes that are in `other`, too.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigurationError::Empty`] when there is none.
+    pub fn intersection(&self, other: &Self) -> Result<Self, ConfigurationError> {
+        self.filtered(|node| other.contains(node.id()))
+    }
+
+    /// The nodes that are not in `other`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigurationError::Empty`] when there is none.
+    pub fn difference(&self, other: &Self) -> Result<Self, ConfigurationError> {
+        self.filtered(|node| !other.contains(node.id()))
+    }
+
+    /// The nodes of this configuration, and then these of the same manager.
+    pub fn with(&self, nodes: impl IntoIterator<Item = Node>) -> Self {
+        let nodes = self.nodes().cloned().chain(nodes);
+        Self::new(nodes, self.0.tasks.clone()).unwrap_or_else(|_| self.clone())
+    }
+
+    /// The nodes but these. Nodes that are not in the configuration are ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigurationError::Empty`] when none is left.
+    pub fn without(
+        &self,
+        ids: impl IntoIterator<Item = NodeId>,
+    ) -> Result<Self, ConfigurationError> {
+        let ids: HashSet<NodeId> = ids.into_iter().collect();
+        self.filtered(|node| !ids.contains(&node.id()))
+    }
+
+    /// The nodes but those that a call failed on: `configuration.without_failed(&error)`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigurationError::Empty`] when none is left.
+    pub fn without_failed(
+        &self,
+        error: impl AsRef<[NodeError]>,
+    ) -> Result<Self, ConfigurationError> {
+        self.without(error.as_ref().iter().map(NodeError::node))
+    }
+
+    /// The first `n` nodes, or all if there are fewer.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigurationError::Empty`] when `n` is 0.
+    pub fn first(&self, n: usize) -> Result<Self, ConfigurationError> {
+        Self::new(self.nodes().take(n).cloned(), self.0.tasks.clone())
+    }
+
+    /// The nodes in the order of their ids.
+    pub fn sorted_by_id(&self) -> Self {
+        self.sorted_by(|a, b| a.id().cmp(&b.id()))
+    }
+
+    /// The nodes from the fastest to the slowest by [`Node::latency`], those that were never measured last.
+    pub fn sorted_by_latency(&self) -> Self {
+        let latency = |node: &Node| node.latency().unwrap_or(Duration::MAX);
+        self.sorted_by(|a, b| latency(a).cmp(&latency(b)))
+    }
+
+    /// The nodes that never failed, then the others by [`Node::last_error`], the most recent failure last.
+    pub fn sorted_by_error(&self) -> Self {
+        let failed_at = |node: &Node| node.last_error().map(|error| error.at);
+        self.sorted_by(|a, b| failed_at(a).cmp(&failed_at(b)))
+    }
+
+    /// The nodes in an order of your own. Nodes that are equal in it stay in the order in which they are.
+    pub fn sorted_by(&self, order: impl FnMut(&Node, &Node) -> Ordering) -> Self {
+        let mut nodes: Vec<Node> = self.nodes().cloned().collect();
+        nodes.sort_by(order);
+        Self(Arc::new(NodeSet {
+            id: self.0.id,
+            nodes: nodes.into(),
+            tasks: self.0.tasks.clone(),
+        }))
+    }
+
+    /// What `derive` makes of this configuration: at once, and every `interval` again, whenever that has other nodes
+    /// than before or the same in another order. What `derive` returns when there is no such configuration is
+    /// passed on in the same way.
+    ///
+    /// ```no_run
+    /// # async fn example(manager: gorums_runtime::Manager) {
+    /// use std::time::Duration;
+    /// use futures::StreamExt;
+    ///
+    /// let all = manager.configuration();
+    /// let mut fastest = all.watch(Duration::from_secs(1), |all| all.sorted_by_latency().first(3));
+    /// while let Some(Ok(three)) = fastest.next().await {
+    ///     println!("the fastest are {three:?}");
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// A function that looks at [`Manager::configuration`](crate::Manager::configuration) in place of its argument
+    /// follows the nodes that are added and removed.
+    ///
+    /// # Panics
+    ///
+    /// When `interval` is zero, and outside of a tokio runtime.
+    pub fn watch<F>(&self, interval: Duration, derive: F) -> ConfigurationWatch<F>
+    where
+        F: FnMut(&Self) -> Result<Self, ConfigurationError>,
+    {
+        ConfigurationWatch::new(self.clone(), interval, derive)
+    }
+
+    fn filtered(&self, keep: impl Fn(&Node) -> bool) -> Result<Self, ConfigurationError> {
+        let nodes = self.nodes().filter(|node| keep(node)).cloned();
+        Self::new(nodes, self.0.tasks.clone())
+    }
+
+    /// The errors of all nodes of the manager from now on.
+    pub(crate) fn reported(&self) -> NodeErrors {
+        // The nodes of one manager report to one place.
+        self.any_node().reports().listen(&self.0.tasks)
+    }
+
+    /// The configuration of one node.
+    pub(crate) fn of_one(node: &Node) -> Self {
+        Self(Arc::new(NodeSet {
+            id: ConfigurationId::of([node.id()]),
+            nodes: Box::new([node.clone()]),
+            tasks: node.tasks().clone(),
+        }))
+    }
+
+    /// How calls travel to the nodes, which are those of one manager.
+    pub(crate) fn transport(&self) -> Transport {
+        self.any_node().transport()
+    }
+
+    /// One of the nodes, to ask for what they have in common.
+    pub(crate) fn any_node(&self) -> &Node {
+        // There is at least one.
+        &self.0.nodes[0]
+    }
+
+    /// The background work of the nodes' manager.
+    pub(crate) fn tasks(&self) -> &Tasks {
+        &self.0.tasks
+    }
+}
+
+impl PartialEq for Configuration {
+    fn eq(&self, other: &Self) -> bool {
+        self.id() == other.id()
+    }
+}
+
+impl Eq for Configuration {}
+
+impl Hash for Configuration {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id().hash(state);
+    }
+}
+
+impl fmt::Debug for Configuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Configuration")
+            .field("id", &self.id())
+            .field("nodes", &self.0.nodes)
+            .finish()
+    }
+}
+
+/// The id: `configuration 3007678522`.
+impl fmt::Display for Configuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "configuration {}", self.id())
+    }
+}

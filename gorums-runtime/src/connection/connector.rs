@@ -1,0 +1,78 @@
+//! How connections to nodes are made.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use super::guarded_connection::GuardedConnection;
+use crate::support::{Panicked, guarded};
+
+/// A connection's two directions of bytes. Implemented by every type that has the four traits.
+pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection for T {}
+
+pub(crate) type BoxedConnection = Pin<Box<dyn Connection>>;
+
+type Dial = dyn Fn(SocketAddr) -> BoxFuture<'static, io::Result<BoxedConnection>> + Send + Sync;
+
+/// Makes connections: over TCP, or as the user says.
+#[derive(Clone)]
+pub(crate) struct Connector(Arc<Dial>);
+
+impl Connector {
+    pub(crate) fn tcp() -> Self {
+        Self(Arc::new(|address| {
+            async move {
+                let stream = TcpStream::connect(address).await?;
+                // Small messages that wait for an acknowledgement would add its round trip to each call.
+                stream.set_nodelay(true)?;
+                Ok(Box::pin(stream) as _)
+            }
+            .boxed()
+        }))
+    }
+
+    /// Makes connections by `dial`. If it panics, or a connection of its does, that is a failed attempt or a lost
+    /// connection.
+    pub(crate) fn new<F, Fut, C>(dial: F) -> Self
+    where
+        F: Fn(SocketAddr) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = io::Result<C>> + Send + 'static,
+        C: Connection,
+    {
+        let dial = Arc::new(dial);
+        Self(Arc::new(move |address| {
+            let dial = Arc::clone(&dial);
+            let connecting = guarded(async move { dial(address).await });
+            async move {
+                let connection = connecting.await.unwrap_or_else(|Panicked(message)| {
+                    let error = format!("the connector panicked for {address}: {message}");
+                    Err(io::Error::other(error))
+                });
+                Ok(Box::pin(GuardedConnection::new(connection?)) as _)
+            }
+            .boxed()
+        }))
+    }
+
+    pub(crate) fn connect(
+        &self,
+        address: SocketAddr,
+    ) -> BoxFuture<'static, io::Result<BoxedConnection>> {
+        (self.0)(address)
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector").finish_non_exhaustive()
+    }
+}

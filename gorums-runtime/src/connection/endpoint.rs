@@ -1,0 +1,193 @@
+//! How a node is linked.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use http::HeaderValue;
+use http::uri::Authority;
+use hyper_util::rt::TokioIo;
+use tonic::Status;
+use tonic::transport::Channel;
+
+use super::attempted::Attempted;
+use super::attempts::{Attempts, ConnectionTasks};
+use super::connection_options::{ConnectionOptions, KeepAlive};
+use super::connector::{BoxedConnection, Connector};
+use super::direct;
+use super::direct::{Direct, REMEMBERED_RESETS};
+use super::link::Link;
+use crate::call::Transport;
+use crate::identity::NodeSpec;
+use crate::status;
+use crate::support::Tasks;
+use crate::wire::MAX_FRAME;
+
+/// Where and how to connect to a node.
+#[derive(Clone, Debug)]
+pub(crate) struct Endpoint {
+    dial: Dial,
+    attempts: Attempts,
+    endpoint: tonic::transport::Endpoint,
+    direct: Option<Direct>,
+}
+
+impl Endpoint {
+    /// The endpoint of `node`, whose address resolved to `address`.
+    ///
+    /// # Errors
+    ///
+    /// When an option is not valid.
+    pub(crate) fn new(
+        node: &NodeSpec,
+        address: SocketAddr,
+        options: &ConnectionOptions,
+        tasks: Tasks,
+    ) -> Result<Self, tonic::transport::Error> {
+        let attempts = Attempts::new(options.backoff, tasks.clone());
+        let mut endpoint = Channel::builder(uri(node, address, options.scheme()))
+            .max_frame_size(MAX_FRAME)
+            .http2_max_concurrent_reset_streams(REMEMBERED_RESETS)
+            .http2_max_local_error_reset_streams(None);
+        if let Some(KeepAlive { interval, timeout }) = options.keep_alive {
+            endpoint = endpoint
+                .http2_keep_alive_interval(interval)
+                .keep_alive_timeout(timeout)
+                .keep_alive_while_idle(true);
+        }
+        if let Some(user_agent) = &options.user_agent {
+            endpoint = endpoint.user_agent(user_agent.as_str())?;
+        }
+        #[cfg(feature = "_tls-any")]
+        if let Some(tls) = &options.tls {
+            endpoint = endpoint.tls_config(tls.clone().timeout(options.connect_timeout))?;
+        }
+        if let Some(adjustment) = &options.adjustment {
+            endpoint = (adjustment.0)(node, endpoint);
+        }
+        // The connection is to end with its manager, whatever else was adjusted.
+        let endpoint = endpoint.executor(ConnectionTasks {
+            tasks: tasks.clone(),
+            attempts: attempts.clone(),
+        });
+        let dial = Dial {
+            address,
+            timeout: options.connect_timeout,
+            connector: options.connector.clone(),
+        };
+        let direct = direct_connection(endpoint.uri(), options, &dial, &attempts, tasks);
+        Ok(Self {
+            dial,
+            attempts,
+            endpoint,
+            direct,
+        })
+    }
+
+    /// The link, once it is connected.
+    pub(crate) async fn connect(&self, transport: Transport) -> Result<Link, Status> {
+        if let (Transport::Grpc, Some(direct)) = (transport, &self.direct) {
+            direct.ready().await?;
+            return Ok(self.connect_lazy());
+        }
+        let channel = self.endpoint.connect_with_connector(self.service()).await;
+        channel
+            .map(|channel| Link::new(channel, self.direct.clone(), self.attempts.clone()))
+            .map_err(|error| status::unavailable(error.into()))
+    }
+
+    /// The link, which connects when it is first used.
+    pub(crate) fn connect_lazy(&self) -> Link {
+        let channel = self.endpoint.connect_with_connector_lazy(self.service());
+        Link::new(channel, self.direct.clone(), self.attempts.clone())
+    }
+
+    fn service(
+        &self,
+    ) -> impl tower::Service<
+        http::Uri,
+        Response = TokioIo<Attempted>,
+        Error = io::Error,
+        Future: Send + Unpin,
+    > + Send
+    + Clone
+    + 'static {
+        let attempts = self.attempts.clone();
+        let dial = self.dial.clone();
+        tower::service_fn(move |_: http::Uri| {
+            let (attempts, dial) = (attempts.clone(), dial.clone());
+            Box::pin(async move { attempts.connect(|| dial.once()).await.map(TokioIo::new) })
+        })
+    }
+}
+
+/// The connection that calls use in place of a channel. None if there is an option that only a channel has: TLS,
+/// pings, and the user's own adjustments.
+fn direct_connection(
+    origin: &http::Uri,
+    options: &ConnectionOptions,
+    dial: &Dial,
+    attempts: &Attempts,
+    tasks: Tasks,
+) -> Option<Direct> {
+    #[cfg(feature = "_tls-any")]
+    if options.tls.is_some() {
+        return None;
+    }
+    if options.keep_alive.is_some() || options.adjustment.is_some() {
+        return None;
+    }
+    let ours = concat!("gorums-rs/", env!("CARGO_PKG_VERSION"));
+    let user_agent = match &options.user_agent {
+        Some(theirs) => HeaderValue::try_from(format!("{theirs} {ours}")).ok()?,
+        None => HeaderValue::from_static(ours),
+    };
+    let (dial, attempts, connections) = (dial.clone(), attempts.clone(), tasks.clone());
+    let connect = move || {
+        let (dial, attempts, tasks) = (dial.clone(), attempts.clone(), connections.clone());
+        async move {
+            let connection = attempts.connect(|| dial.once()).await?;
+            attempts.begin_http2();
+            direct::shake_hands(connection, &tasks).await
+        }
+        .boxed()
+    };
+    Some(Direct::new(origin.clone(), user_agent, connect, tasks))
+}
+
+/// The node's address as it was given, which is also what TLS takes the server's name from. If that cannot be part of
+/// a URI, the address that it resolved to.
+fn uri(node: &NodeSpec, address: SocketAddr, scheme: &'static str) -> http::Uri {
+    let authority = match Authority::try_from(node.address.as_str()) {
+        Ok(authority) => authority.to_string(),
+        Err(_) => SocketAddr::new(address.ip(), address.port()).to_string(),
+    };
+    http::Uri::builder()
+        .scheme(scheme)
+        .authority(authority)
+        .path_and_query("/")
+        .build()
+        .expect("an authority makes a URI, and an IP address with a port is one")
+}
+
+/// How a node is dialled.
+#[derive(Clone, Debug)]
+struct Dial {
+    address: SocketAddr,
+    timeout: Duration,
+    connector: Connector,
+}
+
+impl Dial {
+    fn once(&self) -> BoxFuture<'static, io::Result<BoxedConnection>> {
+        let timeout = self.timeout;
+        let connecting = tokio::time::timeout(timeout, self.connector.connect(self.address));
+        let late = move |_| {
+            let message = format!("not connected within {timeout:?}");
+            io::Error::new(io::ErrorKind::TimedOut, message)
+        };
+        async move { connecting.await.map_err(late)? }.boxed()
+    }
+}

@@ -1,0 +1,21 @@
+//! The connections of one node: how they are made, kept and given up.
+
+mod attempted;
+mod attempts;
+mod backoff;
+mod checked;
+mod connection_options;
+mod connector;
+mod direct;
+mod endpoint;
+mod given_up;
+mod guarded_connection;
+mod link;
+
+pub use backoff::Backoff;
+pub(crate) use checked::checked;
+pub(crate) use connection_options::{Adjustment, ConnectionOptions, KeepAlive};
+pub use connector::Connection;
+pub(crate) use connector::Connector;
+pub(crate) use endpoint::Endpoint;
+pub(crate) use link::Link;

@@ -1,0 +1,342 @@
+//! One request on the streams to the nodes of a configuration.
+
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures::Stream;
+use prost::Message;
+use smallvec::SmallVec;
+use tokio::time::Instant;
+use tonic::Status;
+use tonic::metadata::MetadataMap;
+
+use crate::call::{Deadline, Method, MethodDescriptor, PerNode, USUAL_NODES, decode};
+use crate::configuration::Configuration;
+use crate::identity::NodeId;
+use crate::node::Node;
+use crate::node_info::NodeError;
+use crate::node_stream::{Calls, Event, Opened, Registration, Straggler};
+use crate::telemetry;
+use crate::wire::{Frame, Head, MethodName, Owner};
+
+/// A call on the streams to the nodes of a configuration. A stream of the nodes' replies and errors, in order of
+/// arrival.
+///
+/// Dropping it withdraws the call from the nodes that have not replied.
+pub(crate) struct NodeStreamFanOut<R> {
+    configuration: Configuration,
+    /// None once the call is withdrawn or let go, or if there was no number for it.
+    registration: Option<Registration>,
+    /// The nodes that the request could not be put on the streams to, by their indices.
+    refused: Vec<(usize, Status)>,
+    /// How many nodes may still reply.
+    open: usize,
+    sent: Instant,
+    deadline: Deadline,
+    streams_replies: bool,
+    _reply: PhantomData<fn() -> R>,
+}
+
+impl<R: Message + Default + 'static> NodeStreamFanOut<R> {
+    /// Sends `request` to the nodes of `configuration`, in its order, or what `per_node` makes of it for each, if it
+    /// makes one. A node whose queue is full fails at once.
+    pub(crate) fn send<M: Method<Reply = R>>(
+        configuration: Configuration,
+        request: &M::Request,
+        mut per_node: Option<PerNode<M::Request>>,
+        metadata: Option<&MetadataMap>,
+        deadline: Deadline,
+    ) -> Self {
+        let mut call = Self::new::<M>(configuration, deadline);
+        let head = call.head(&M::DESCRIPTOR, metadata);
+        let mut shared = None;
+        let (mut refused, mut skipped) = (Vec::new(), 0);
+        for (index, node) in call.configuration.nodes().enumerate() {
+            let own;
+            let frame = match &mut per_node {
+                None => shared.get_or_insert_with(|| encode(&head, request, node)),
+                Some(per_node) => match per_node(request, node.id()) {
+                    Some(request) => {
+                        own = encode(&head, &request, node);
+                        &own
+                    }
+                    None => {
+                        skipped += 1;
+                        continue;
+                    }
+                },
+            };
+            let sent = match frame {
+                Ok(frame) => call
+                    .owner(index, node)
+                    .and_then(|owner| node.stream().send(frame, owner)),
+                Err(status) => Err(status.clone()),
+            };
+            if let Err(status) = sent {
+                refused.push((index, status));
+            }
+        }
+        // They are told in their order, from the end.
+        refused.reverse();
+        call.refused = refused;
+        call.open -= skipped;
+        call
+    }
+
+    /// Sends `request` to one node, once there is room for it in the node's queue, and waits for the reply. The caller
+    /// observes it.
+    pub(crate) async fn exchange<M: Method<Reply = R>>(
+        node: &Node,
+        request: &M::Request,
+        metadata: Option<&MetadataMap>,
+    ) -> Result<R, Status> {
+        // The caller waits until the deadline, and then drops this.
+        let mut call = Self::new::<M>(Configuration::of_one(node), Deadline::none());
+        let head = call.head(&M::DESCRIPTOR, metadata);
+        let frame = encode(&head, request, node)?;
+        let owner = call.owner(0, node)?;
+        node.stream().send_when_room(frame, owner).await?;
+        let (_, event) = std::future::poll_fn(|cx| call.poll_event(cx)).await;
+        match event {
+            Event::Reply { payload, .. } => decode_within(payload, node),
+            Event::Failed(status) => Err(status),
+            Event::End => Err(Status::internal("the node sent no reply")),
+        }
+    }
+
+    /// A call that has its number, and is not sent.
+    fn new<M: Method<Reply = R>>(configuration: Configuration, deadline: Deadline) -> Self {
+        let sent = Instant::now();
+        let open = configuration.size();
+        // Without a number each node refuses the call.
+        let registration = calls(&configuration).register(&M::DESCRIPTOR, open, sent);
+        Self {
+            open,
+            configuration,
+            registration: registration.ok(),
+            refused: Vec::new(),
+            sent,
+            deadline,
+            streams_replies: M::DESCRIPTOR.streams_replies(),
+            _reply: PhantomData,
+        }
+    }
+
+    fn head<'a>(
+        &self,
+        method: &'a MethodDescriptor,
+        metadata: Option<&'a MetadataMap>,
+    ) -> Head<'a> {
+        Head {
+            number: self
+                .registration
+                .as_ref()
+                .map_or(0, |call| call.number().get()),
+            method: Some(MethodName::Of(method)),
+            metadata,
+            ..Head::default()
+        }
+    }
+
+    /// The owner of the message for the node at `index`.
+    fn owner<'a>(&'a self, index: usize, node: &Node) -> Result<Owner<'a>, Status> {
+        let calls = self.calls();
+        let number = self.registration.as_ref().map(Registration::number);
+        let number = number.ok_or_else(Calls::full)?;
+        if !calls.is(node.stream().calls()) {
+            let text = "the node belongs to another manager than the first of its configuration";
+            return Err(Status::failed_precondition(text));
+        }
+        Ok(Owner::Call {
+            requests: calls,
+            number,
+            index,
+        })
+    }
+
+    /// What happens next, and at which node's index.
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<(usize, Event)> {
+        if let Some((index, status)) = self.refused.pop() {
+            return Poll::Ready((index, Event::Failed(status)));
+        }
+        match self.inbox() {
+            Some(mut inbox) => inbox.poll_next(cx),
+            None => Poll::Pending,
+        }
+    }
+
+    fn take(&mut self, index: usize, event: Event) -> Option<(NodeId, Result<R, NodeError>)> {
+        let node = self.configuration.nodes().nth(index)?;
+        let id = node.id();
+        let outcome = match event {
+            Event::Reply { payload, latency } => match decode_within(payload, node) {
+                Ok(reply) => {
+                    telemetry::replied(&node.info().address, || latency);
+                    if !self.streams_replies {
+                        self.open -= 1;
+                    }
+                    Ok(reply)
+                }
+                Err(status) => Err(self.give_up(id, status)?),
+            },
+            Event::End => {
+                self.open -= 1;
+                return None;
+            }
+            Event::Failed(status) => {
+                self.open -= 1;
+                Err(node.fail(self.sent, status))
+            }
+        };
+        Some((id, outcome))
+    }
+}
+
+fn encode(head: &Head<'_>, request: &impl Message, node: &Node) -> Result<Frame, Status> {
+    node.message_options()
+        .check_request_size(request.encoded_len())?;
+    head.with(request)
+}
+
+fn decode_within<R: Message + Default>(payload: Bytes, node: &Node) -> Result<R, Status> {
+    let (bytes, most) = (payload.len(), node.message_options().max_reply_size);
+    if bytes > most {
+        let text = format!("the reply has {bytes} bytes, and {most} are taken");
+        return Err(Status::out_of_range(text));
+    }
+    decode(payload)
+}
+
+impl<R> NodeStreamFanOut<R> {
+    /// The nodes that the call goes to.
+    pub(crate) fn configuration(&self) -> &Configuration {
+        &self.configuration
+    }
+
+    /// How many nodes may still reply.
+    pub(crate) fn len(&self) -> usize {
+        self.open
+    }
+
+    /// Fails the call on a node that may still reply, and withdraws it there. Nothing more is taken of the node.
+    pub(crate) fn give_up(&mut self, node: NodeId, status: Status) -> Option<NodeError> {
+        let mut nodes = self.configuration.nodes().enumerate();
+        let (index, node) = nodes.find(|(_, candidate)| candidate.id() == node)?;
+        let registration = self.registration.as_ref();
+        if self.streams_replies
+            && let Some(number) = registration.map(Registration::number)
+        {
+            if let Some(mut inbox) = self.calls().open(number) {
+                inbox.close(index);
+            }
+            node.stream().cancel(number);
+        }
+        let error = node.fail(self.sent, status);
+        self.open -= 1;
+        Some(error)
+    }
+
+    /// Withdraws the call because its deadline has passed, and returns the errors of the nodes that have not replied.
+    pub(crate) fn withdraw_late(&mut self) -> Vec<NodeError> {
+        self.open = 0;
+        let late = self.withdraw();
+        let late = late.iter();
+        late.map(|node| node.fail(self.sent, Deadline::exceeded()))
+            .collect()
+    }
+
+    /// Lets the call go on without its caller, within the nodes' bounds. Late replies are ignored, but observed.
+    pub(crate) fn let_go(&mut self) {
+        let Some(registration) = self.registration.take() else {
+            return;
+        };
+        let (sent, number) = (self.sent, registration.number());
+        let node = |index| self.configuration.nodes().nth(index);
+        let mut withdrawn = SmallVec::<[_; USUAL_NODES]>::new();
+        let calls = self.calls();
+        if let Some(mut inbox) = calls.open(number) {
+            while let Some((index, event)) = inbox.next_unread() {
+                match (event, node(index)) {
+                    (Event::Failed(status), Some(node)) => drop(node.fail(sent, status)),
+                    (Event::Reply { latency, .. }, Some(node)) => {
+                        telemetry::replied(&node.info().address, || latency);
+                    }
+                    _ => {}
+                }
+            }
+            // While the inbox is open no reply comes that would find the call neither here nor there.
+            for (index, stream) in inbox.outstanding() {
+                let Some(node) = node(index) else { continue };
+                let oldest = node.stream().let_go(Straggler {
+                    number,
+                    stream,
+                    sent,
+                    deadline: self.deadline,
+                    streams_replies: self.streams_replies,
+                });
+                withdrawn.extend(oldest.map(|oldest| (node, oldest)));
+            }
+            inbox.close_all();
+        }
+        calls.release(registration);
+        for (node, number) in withdrawn {
+            node.stream().cancel(number);
+        }
+    }
+
+    fn withdraw(&mut self) -> SmallVec<[Node; USUAL_NODES]> {
+        let Some(registration) = self.registration.take() else {
+            return SmallVec::new();
+        };
+        let (calls, number) = (self.calls(), registration.number());
+        let nodes = |index| self.configuration.nodes().nth(index).cloned();
+        let late = calls.open(number).map(|inbox| {
+            let outstanding = inbox.outstanding();
+            outstanding.filter_map(|(index, _)| nodes(index)).collect()
+        });
+        calls.release(registration);
+        let late: SmallVec<[Node; USUAL_NODES]> = late.unwrap_or_default();
+        for node in &late {
+            node.stream().cancel(number);
+        }
+        late
+    }
+
+    fn inbox(&self) -> Option<Opened<'_>> {
+        self.calls().open(self.registration.as_ref()?.number())
+    }
+
+    fn calls(&self) -> &Calls {
+        calls(&self.configuration)
+    }
+}
+
+/// The calls that the nodes of a configuration, which are those of one manager, have in common.
+fn calls(configuration: &Configuration) -> &Calls {
+    configuration.any_node().stream().calls()
+}
+
+// Nothing in it is pinned.
+impl<R> Unpin for NodeStreamFanOut<R> {}
+
+impl<R: Message + Default + 'static> Stream for NodeStreamFanOut<R> {
+    type Item = (NodeId, Result<R, NodeError>);
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        while self.open > 0 {
+            let (index, event) = ready!(self.poll_event(cx));
+            if let Some(outcome) = self.take(index, event) {
+                return Poll::Ready(Some(outcome));
+            }
+        }
+        Poll::Ready(None)
+    }
+}
+
+impl<R> Drop for NodeStreamFanOut<R> {
+    fn drop(&mut self) {
+        self.withdraw();
+    }
+}

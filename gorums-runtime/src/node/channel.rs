@@ -1,0 +1,70 @@
+//! The channel to a node, for tonic's clients.
+
+use std::fmt;
+use std::task::{Context, Poll};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::transport::Channel;
+use tower::Service;
+
+use super::Node;
+use crate::call::Deadline;
+use crate::connection::checked;
+
+/// The gRPC channel to a node, for use with any tonic client: `StorageClient::new(node.channel())`. Made by
+/// [`Node::channel`]. A cheap handle: clones share the connection.
+///
+/// It is tonic's own [`Channel`], guarded against what a node can do to it: a response whose headers or trailers
+/// would make tonic panic is corrected, and a call whose connection or stream breaks fails with `Unavailable`, whatever
+/// the transport called that.
+///
+/// The channel, and each call under way on it, keep the node connected.
+#[derive(Clone)]
+pub struct NodeChannel {
+    channel: Channel,
+    node: Node,
+}
+
+impl NodeChannel {
+    pub(crate) fn new(channel: Channel, node: Node) -> Self {
+        Self { channel, node }
+    }
+}
+
+impl Service<http::Request<Body>> for NodeChannel {
+    type Response = http::Response<Body>;
+    type Error = Status;
+    type Future = BoxFuture<'static, Result<Self::Response, Status>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        let ready = self.channel.poll_ready(cx);
+        ready.map_err(|error| lost(&self.node, error))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let node = self.node.clone();
+        let response = self.channel.call(request);
+        async move {
+            match response.await {
+                Ok(response) => Ok(checked(response, Deadline::none(), node)),
+                Err(error) => Err(lost(&node, error)),
+            }
+        }
+        .boxed()
+    }
+}
+
+/// The status of a call that the transport failed.
+fn lost(node: &Node, error: tonic::transport::Error) -> Status {
+    node.info()
+        .explain(node.normalise(Status::from_error(error.into())))
+}
+
+impl fmt::Debug for NodeChannel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("NodeChannel").field(&self.node).finish()
+    }
+}

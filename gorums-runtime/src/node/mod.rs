@@ -1,0 +1,275 @@
+//! One replica, as its clients see it.
+
+mod channel;
+mod shared;
+mod straggler_tasks;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tonic::Status;
+
+use straggler_tasks::StragglerTasks;
+
+use crate::call::{Deadline, MessageOptions, Transport};
+use crate::connection::Link;
+use crate::grpc::MessageStreams;
+use crate::identity::{NodeAddress, NodeId, NodeSpec};
+use crate::node_info::{LastError, NodeError, NodeInfo, Reports};
+use crate::node_stream::NodeStream;
+use crate::support::{Keep, RuntimeWatch, Tasks};
+use crate::telemetry;
+
+pub use channel::NodeChannel;
+pub(crate) use shared::{Limits, Shared};
+
+/// A replica in a manager's pool. A cheap handle: clones share one connection.
+///
+/// The connection is kept open. A request whose connection breaks fails with `Unavailable` and is never sent
+/// again by the runtime; the next request connects anew. When the node is
+/// [removed](crate::Manager::remove_node), calls on it fail.
+///
+/// The node stays connected while there is a handle to it: the node itself, a manager or configuration that has it, its
+/// [channel](Self::channel), or a call that waits for it. Once the last is dropped, what is still under way on the node,
+/// such as calls that were decided without it and multicasts that are detached, has two seconds to end.
+#[derive(Clone)]
+pub struct Node {
+    inner: Arc<NodeParts>,
+    /// None in the node's own background work.
+    _keep: Option<Keep>,
+}
+
+struct NodeParts {
+    info: Arc<NodeInfo>,
+    link: Link,
+    limits: Limits,
+    stragglers: StragglerTasks,
+    one_way_room: Arc<Semaphore>,
+    stream: NodeStream,
+    message_streams: MessageStreams,
+}
+
+impl Node {
+    /// The node at `address` that `link` leads to, whose background work is `tasks`.
+    pub(crate) fn new(
+        address: NodeAddress,
+        link: Link,
+        shared: &Shared,
+        tasks: Tasks,
+        manager: RuntimeWatch,
+    ) -> Self {
+        let limits = shared.limits;
+        let info = Arc::new(NodeInfo::new(
+            address,
+            shared.transport,
+            Arc::clone(&shared.messages),
+            shared.reports.clone(),
+            tasks.clone(),
+        ));
+        let stream = NodeStream::new(
+            Arc::clone(&info),
+            link.clone(),
+            shared.calls.clone(),
+            limits.queue,
+            limits.stragglers,
+            shared.backoff,
+        );
+        let message_streams = MessageStreams::new(Arc::clone(&info), link.clone(), limits.one_way);
+        Self {
+            inner: Arc::new(NodeParts {
+                info,
+                link,
+                limits,
+                stragglers: StragglerTasks::new(limits.stragglers, tasks.clone()),
+                one_way_room: Arc::new(Semaphore::new(limits.one_way)),
+                stream,
+                message_streams,
+            }),
+            _keep: Some(Keep::new(tasks, manager)),
+        }
+    }
+
+    /// The node for its own background work, which ends some time after the last other handle is dropped.
+    pub(crate) fn unkept(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            _keep: None,
+        }
+    }
+
+    /// The node's identity.
+    pub fn id(&self) -> NodeId {
+        self.inner.info.address.id
+    }
+
+    /// The node's address as it was given to the manager, such as `localhost:8080`.
+    pub fn address(&self) -> &str {
+        &self.inner.info.address.name
+    }
+
+    /// The address that the node is connected to.
+    pub fn socket_address(&self) -> SocketAddr {
+        self.inner.info.address.socket
+    }
+
+    /// The gRPC channel to the node, for use with any tonic client. The client's own settings hold for its metadata,
+    /// the sizes of its messages and their compression, not those of the manager.
+    ///
+    /// Node streams, and calls with streams of messages, take it, too. Over plain gRPC the calls with one reply each have
+    /// a connection of their own, which is faster, unless the manager has an option that only a channel has: TLS,
+    /// `keep_alive` or `endpoint`. The channel then connects when it is first used.
+    pub fn channel(&self) -> NodeChannel {
+        NodeChannel::new(self.inner.link.channel(), self.clone())
+    }
+
+    /// The status of a request on the node's channel that failed with `status`.
+    pub(crate) fn normalise(&self, status: Status) -> Status {
+        self.inner.link.normalise(status, Deadline::none())
+    }
+
+    /// How calls travel to the node.
+    pub(crate) fn transport(&self) -> Transport {
+        self.inner.info.transport
+    }
+
+    /// The stream on which calls travel to the node, with that transport.
+    pub(crate) fn stream(&self) -> &NodeStream {
+        &self.inner.stream
+    }
+
+    /// What requests go over.
+    pub(crate) fn link(&self) -> Link {
+        self.inner.link.clone()
+    }
+
+    /// How long the node takes to answer a call with one reply: a moving average over the successful ones, to which a
+    /// new one adds a fifth. None before the first. What passes before there is a connection, and before the node
+    /// stream can carry the request, does not count; see [`opening_time`](Self::opening_time).
+    pub fn latency(&self) -> Option<Duration> {
+        self.inner.info.observations.latency()
+    }
+
+    /// How long it took to open the latest node stream: from the call that needed it until it could carry requests,
+    /// connecting included. None before the first, and with [`Transport::Grpc`].
+    pub fn opening_time(&self) -> Option<Duration> {
+        self.inner.info.observations.opening_time()
+    }
+
+    /// How a call on the node failed last, if one did: a one-way call fails when it cannot be sent, or when the stream
+    /// ends on which it is sent. A success does not clear it.
+    pub fn last_error(&self) -> Option<LastError> {
+        self.inner.info.observations.last_error()
+    }
+
+    /// Takes in what became of a call with one reply that was sent at `sent`.
+    pub(crate) fn observe<T>(
+        &self,
+        sent: Instant,
+        outcome: Result<T, Status>,
+    ) -> Result<T, Status> {
+        match outcome {
+            Ok(reply) => {
+                // Streams measure it themselves.
+                if self.transport() == Transport::Grpc {
+                    // The request was not at the node while there was no connection.
+                    let connected = self.inner.link.connected().unwrap_or(sent);
+                    self.info()
+                        .observations
+                        .measure(sent.max(connected).elapsed());
+                }
+                telemetry::replied(&self.info().address, || sent.elapsed());
+                Ok(reply)
+            }
+            Err(status) => Err(self.info().fail(sent, status)),
+        }
+    }
+
+    /// Records and reports that a call that was sent at `sent` failed. Returns the error that its caller gets.
+    pub(crate) fn fail(&self, sent: Instant, status: Status) -> NodeError {
+        self.info().error(self.info().fail(sent, status))
+    }
+
+    /// What the node shares with its connection and its streams.
+    pub(crate) fn info(&self) -> &NodeInfo {
+        &self.inner.info
+    }
+
+    /// The node's id and address.
+    pub(crate) fn spec(&self) -> NodeSpec {
+        self.info().address.spec()
+    }
+
+    /// Closes the connection for good.
+    pub(crate) fn remove(&self) {
+        self.info().remove();
+    }
+
+    /// Whether both are handles to one node, and not to one that was added later with the id of the other.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    /// Where the nodes of the manager report their errors.
+    pub(crate) fn reports(&self) -> &Reports {
+        &self.info().reports
+    }
+
+    /// How messages to and from the node are sent, as with all nodes of its manager.
+    pub(crate) fn message_options(&self) -> &Arc<MessageOptions> {
+        &self.info().messages
+    }
+
+    /// The node's background work.
+    pub(crate) fn tasks(&self) -> &Tasks {
+        &self.info().tasks
+    }
+
+    /// A place for each one-way call that may be under way.
+    pub(crate) fn one_way_room(&self) -> &Arc<Semaphore> {
+        &self.inner.one_way_room
+    }
+
+    /// Why a one-way call that does not wait for room is dropped.
+    pub(crate) fn no_room_for_one_way(&self) -> Status {
+        let Limits { one_way, queue, .. } = self.inner.limits;
+        Status::resource_exhausted(match self.transport() {
+            Transport::Grpc => format!(
+                "a one-way call was dropped: {one_way} are under way, which is the limit (one_way_limit)"
+            ),
+            Transport::NodeStream => format!(
+                "a one-way call was dropped: the node's queue is full, with {} messages or {} bytes (queue_limit)",
+                queue.messages, queue.bytes
+            ),
+        })
+    }
+
+    /// The streams of the methods that take them.
+    pub(crate) fn message_streams(&self) -> &MessageStreams {
+        &self.inner.message_streams
+    }
+
+    /// The decided calls that go on at the node, over plain gRPC.
+    pub(crate) fn stragglers(&self) -> &StragglerTasks {
+        &self.inner.stragglers
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node")
+            .field("id", &self.id())
+            .field("address", &self.address())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The id and the address: `node 3670673580 (127.0.0.1:8080)`.
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.info().address.fmt(f)
+    }
+}

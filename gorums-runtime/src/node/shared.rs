@@ -1,0 +1,31 @@
+//! What the nodes of one manager have in common.
+
+use std::sync::Arc;
+
+use crate::call::{MessageOptions, Transport};
+use crate::connection::Backoff;
+use crate::node_info::Reports;
+use crate::node_stream::Calls;
+use crate::wire::Capacity;
+
+/// What the nodes of one manager have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    pub(crate) limits: Limits,
+    pub(crate) messages: Arc<MessageOptions>,
+    pub(crate) reports: Reports,
+    pub(crate) transport: Transport,
+    pub(crate) calls: Calls,
+    pub(crate) backoff: Backoff,
+}
+
+/// Limits on unawaited work per node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// How many decided calls may go on.
+    pub(crate) stragglers: usize,
+    /// How many one-way calls may be in flight over plain gRPC.
+    pub(crate) one_way: usize,
+    /// How much may be enqueued on the node stream.
+    pub(crate) queue: Capacity,
+}

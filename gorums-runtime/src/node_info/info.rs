@@ -1,0 +1,93 @@
+//! What is known of one node.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::time::Instant;
+use tonic::{Code, Status};
+
+use super::node_error::NodeError;
+use super::node_errors::Reports;
+use super::observations::Observations;
+use crate::call::{MessageOptions, Transport};
+use crate::identity::NodeAddress;
+use crate::status::bounded;
+use crate::support::Tasks;
+use crate::telemetry;
+
+/// What is known of one node: shared by the node, its connection and its streams.
+#[derive(Debug)]
+pub(crate) struct NodeInfo {
+    pub(crate) address: NodeAddress,
+    /// How calls travel to the node.
+    pub(crate) transport: Transport,
+    /// How messages to and from the node are sent, as with all nodes of its manager.
+    pub(crate) messages: Arc<MessageOptions>,
+    /// Where the nodes of the manager report their errors.
+    pub(crate) reports: Reports,
+    pub(crate) observations: Observations,
+    /// The node's background work.
+    pub(crate) tasks: Tasks,
+    removed: AtomicBool,
+}
+
+impl NodeInfo {
+    pub(crate) fn new(
+        address: NodeAddress,
+        transport: Transport,
+        messages: Arc<MessageOptions>,
+        reports: Reports,
+        tasks: Tasks,
+    ) -> Self {
+        Self {
+            address,
+            transport,
+            messages,
+            reports,
+            observations: Observations::new(),
+            tasks,
+            removed: AtomicBool::new(false),
+        }
+    }
+
+    /// Records and reports that a call that was sent at `sent` failed. Returns the status that its caller gets.
+    pub(crate) fn fail(&self, sent: Instant, status: Status) -> Status {
+        let status = bounded(self.explain(status));
+        telemetry::failed(&self.address, sent.elapsed(), &status);
+        self.observations.fail(status.clone());
+        self.reports.report(|| self.error(status.clone()));
+        status
+    }
+
+    /// The error of a call that failed on the node.
+    pub(crate) fn error(&self, status: Status) -> NodeError {
+        NodeError::new(self.address.id, Arc::clone(&self.address.name), status)
+    }
+
+    /// The status of a failed call: if this side closed the node's connection, it says so.
+    pub(crate) fn explain(&self, status: Status) -> Status {
+        match status.code() {
+            Code::Unavailable if self.is_closed() => self.ended(),
+            _ => status,
+        }
+    }
+
+    /// Whether this side has closed the node's connection.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.tasks.closed().is_cancelled()
+    }
+
+    /// The status of calls once the node's background work has ended.
+    pub(crate) fn ended(&self) -> Status {
+        Status::unavailable(match self.removed.load(Ordering::SeqCst) {
+            true => "the node was removed",
+            false => "the manager is closed",
+        })
+    }
+
+    /// Closes the node's connection for good.
+    pub(crate) fn remove(&self) {
+        self.removed.store(true, Ordering::SeqCst);
+        self.tasks.close();
+    }
+}

@@ -1,0 +1,417 @@
+//! What has come back of one call.
+
+use std::task::{Context, Poll, Waker};
+
+use smallvec::SmallVec;
+use tokio::time::Instant;
+use tonic::Status;
+
+use super::arrival::Arrival;
+use super::events::{Event, Events};
+use crate::call::{Held, MethodDescriptor, ReplyLimit, USUAL_NODES};
+use crate::node_info::Observations;
+use crate::wire::{END, StreamMessage, StreamNumber};
+
+/// The replies to one call that its caller has not looked at yet, and which nodes are still to reply. Calls that follow
+/// each other use its memory again.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    method: &'static MethodDescriptor,
+    sent: Instant,
+    reader: Option<Waker>,
+    /// For each node the stream that the request was put on, while there is more to come on it.
+    waits: SmallVec<[Option<StreamNumber>; USUAL_NODES]>,
+    /// What is known of the replies of each node; empty unless the method streams them.
+    flows: Vec<Flow>,
+    unread: Events,
+}
+
+/// The stream of replies of one node.
+#[derive(Clone, Debug, Default)]
+struct Flow {
+    unread: Held,
+    /// Whether the reader has seen how it ended. A node ends once, whatever it sends.
+    over: bool,
+}
+
+/// What became of a message that was received.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Delivery<'a> {
+    /// Its call has it.
+    Taken,
+    /// Its call does not wait for it.
+    Ignored(StreamMessage<'a>),
+    /// There is no room for it: the call has failed on the node, and is to be withdrawn there.
+    Overflow,
+}
+
+/// What a message says to its call.
+enum Meaning {
+    Reply,
+    End,
+    Failure(Status),
+    /// A reply that there is no room for.
+    Overflow(Status),
+}
+
+impl Inbox {
+    /// An inbox that no call has.
+    pub(super) fn unused() -> Self {
+        static NONE: MethodDescriptor = MethodDescriptor::new("", "", "");
+        Self {
+            method: &NONE,
+            sent: Instant::now(),
+            reader: None,
+            waits: SmallVec::new(),
+            flows: Vec::new(),
+            unread: Events::default(),
+        }
+    }
+
+    /// Makes it the inbox of a call of `method` that goes to so many nodes.
+    pub(super) fn begin(&mut self, method: &'static MethodDescriptor, nodes: usize, sent: Instant) {
+        self.method = method;
+        self.sent = sent;
+        self.unread.reserve(nodes);
+        self.waits.resize(nodes, None);
+        if method.streams_replies() {
+            self.flows.resize(nodes, Flow::default());
+        }
+    }
+
+    /// Makes it an inbox that no call has. Returns the reader, which is to be dropped without a lock.
+    pub(super) fn end(&mut self, keep_memory: bool) -> Option<Waker> {
+        let reader = self.reader.take();
+        if keep_memory && self.unread.clear() {
+            self.waits.clear();
+            self.flows.clear();
+        } else {
+            *self = Self::unused();
+        }
+        reader
+    }
+
+    /// Whether it is that of a call.
+    pub(super) fn is_used(&self) -> bool {
+        !self.waits.is_empty()
+    }
+
+    /// Notes that the request for the node at `index` was put on a stream.
+    pub(crate) fn sent(&mut self, index: usize, stream: StreamNumber) {
+        if let Some(waits) = self.waits.get_mut(index) {
+            *waits = Some(stream);
+        }
+    }
+
+    /// Takes in a message of a node, whose latency is among `observations`. Also returns the reader to wake.
+    pub(super) fn deliver<'a>(
+        &mut self,
+        message: StreamMessage<'a>,
+        arrival: &Arrival,
+        limit: &ReplyLimit,
+        observations: &Observations,
+    ) -> (Delivery<'a>, Option<Waker>) {
+        let Some(index) = self.index(arrival.stream) else {
+            return (Delivery::Ignored(message), None);
+        };
+        let mut delivery = Delivery::Taken;
+        match self.read(index, &message, limit) {
+            Meaning::Reply => {
+                let (payload, latency) = (message.payload(), arrival.latency(self.sent));
+                match self.flows.get_mut(index) {
+                    Some(flow) => flow.unread.add(payload.bytes().len()),
+                    None => {
+                        self.waits[index] = None;
+                        observations.measure(latency);
+                    }
+                }
+                self.unread.push_reply(index, payload, latency);
+            }
+            Meaning::End => {
+                self.waits[index] = None;
+                self.unread.push_end(index);
+            }
+            Meaning::Failure(status) => self.fail(index, status),
+            Meaning::Overflow(status) => {
+                delivery = Delivery::Overflow;
+                self.fail(index, status);
+            }
+        }
+        (delivery, self.reader.take())
+    }
+
+    /// What a message of the node at `index` says to the call.
+    fn read(&self, index: usize, message: &StreamMessage<'_>, limit: &ReplyLimit) -> Meaning {
+        if let Some(status) = message.failure() {
+            return Meaning::Failure(status);
+        }
+        if !self.is_of_method(message.method()) {
+            let method = self.method.full_name();
+            return Meaning::Failure(Status::internal(format!(
+                "the node answered {method} with a reply of another method"
+            )));
+        }
+        match self.flows.get(index) {
+            Some(_) if message.has(END) => Meaning::End,
+            Some(flow) if !limit.admits(&flow.unread, message.payload().bytes().len()) => {
+                Meaning::Overflow(Status::resource_exhausted(format!(
+                    "the caller left too many of the node's replies unread: the limit is {} replies or {} bytes (reply_limit)",
+                    limit.replies, limit.bytes
+                )))
+            }
+            _ => Meaning::Reply,
+        }
+    }
+
+    /// Fails the call on the node whose request was put on `stream`, which has broken. Returns the reader to wake.
+    pub(super) fn lose(&mut self, stream: StreamNumber, status: &Status) -> Option<Waker> {
+        let index = self.index(stream)?;
+        self.fail(index, status.clone());
+        self.reader.take()
+    }
+
+    /// Ends the call on the node at `index`: what has come of it and is not read is dropped, and nothing more is taken.
+    pub(crate) fn close(&mut self, index: usize) {
+        if let Some(waits) = self.waits.get_mut(index) {
+            *waits = None;
+        }
+        if let Some(flow) = self.flows.get_mut(index) {
+            flow.over = true;
+        }
+    }
+
+    /// Takes nothing more of any node.
+    pub(crate) fn close_all(&mut self) {
+        self.waits.fill(None);
+    }
+
+    /// What happens next, and at which node's index.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<(usize, Event)> {
+        if let Some(event) = self.next_unread() {
+            return Poll::Ready(event);
+        }
+        match &mut self.reader {
+            Some(reader) => reader.clone_from(cx.waker()),
+            None => self.reader = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    /// What has happened and was not read, and at which node's index.
+    pub(crate) fn next_unread(&mut self) -> Option<(usize, Event)> {
+        loop {
+            let (index, event) = self.unread.pop()?;
+            let Some(flow) = self.flows.get_mut(index) else {
+                return Some((index, event));
+            };
+            if let Event::Reply { payload, .. } = &event {
+                flow.unread.remove(payload.len());
+            }
+            if !flow.over {
+                flow.over = !matches!(event, Event::Reply { .. });
+                return Some((index, event));
+            }
+        }
+    }
+
+    /// The indices of the nodes whose requests were sent, and that have not replied, with the streams that the requests
+    /// were put on.
+    pub(crate) fn outstanding(&self) -> impl Iterator<Item = (usize, StreamNumber)> {
+        let waits = self.waits.iter().enumerate();
+        waits.filter_map(|(index, stream)| Some((index, (*stream)?)))
+    }
+
+    /// The index of the node that is to reply on `stream`.
+    fn index(&self, stream: StreamNumber) -> Option<usize> {
+        self.waits.iter().position(|waits| *waits == Some(stream))
+    }
+
+    fn fail(&mut self, index: usize, status: Status) {
+        self.waits[index] = None;
+        self.unread.push_failure(index, status);
+    }
+
+    /// Whether a reply names this call's method.
+    fn is_of_method(&self, name: &[u8]) -> bool {
+        let (service, method) = (self.method.service(), self.method.name());
+        name.strip_prefix(service.as_bytes())
+            .and_then(|rest| rest.strip_prefix(b"."))
+            .is_some_and(|rest| rest == method.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+
+    use super::*;
+
+    static UNARY: MethodDescriptor = MethodDescriptor::new("p.S", "M", "/p.S/M");
+    static STREAMING: MethodDescriptor = UNARY.with_reply_stream();
+
+    const LIMIT: ReplyLimit = ReplyLimit {
+        replies: 200,
+        bytes: 1000,
+    };
+
+    /// The inbox of a call that was sent to two nodes, on the first and second stream.
+    fn sent(method: &'static MethodDescriptor) -> Inbox {
+        let mut inbox = Inbox::unused();
+        inbox.begin(method, 2, Instant::now());
+        for index in 0..2 {
+            inbox.sent(index, stream(index));
+        }
+        inbox
+    }
+
+    /// The stream to the node at `index`.
+    fn stream(index: usize) -> StreamNumber {
+        match index {
+            0 => StreamNumber::FIRST,
+            _ => StreamNumber::FIRST.next(),
+        }
+    }
+
+    /// What happens next: at which node, and the last byte of its reply; none if the call failed there.
+    fn poll(inbox: &mut Inbox) -> Poll<(usize, Option<u8>)> {
+        let mut cx = Context::from_waker(Waker::noop());
+        inbox.poll_next(&mut cx).map(|(index, event)| match event {
+            Event::Reply { payload, .. } => (index, payload.last().copied()),
+            _ => (index, None),
+        })
+    }
+
+    /// Delivers `bytes` that came after the fields of the method on the stream to a node. Whether they are taken.
+    fn deliver_message(inbox: &mut Inbox, index: usize, bytes: &[u8]) -> Option<bool> {
+        let bytes = Bytes::from([b"\x12\x05p.S.M", bytes].concat());
+        let reply = StreamMessage::decode(&bytes, &bytes).expect("it is well-formed");
+        let now = Instant::now();
+        let arrival = Arrival {
+            stream: stream(index),
+            opened: now,
+            at: now,
+        };
+        let (delivery, _) = inbox.deliver(reply, &arrival, &LIMIT, &Observations::new());
+        match delivery {
+            Delivery::Taken => Some(true),
+            Delivery::Ignored(_) => Some(false),
+            Delivery::Overflow => None,
+        }
+    }
+
+    /// Delivers a reply of one byte.
+    fn deliver(inbox: &mut Inbox, index: usize, number: u8) -> Option<bool> {
+        deliver_message(inbox, index, &[b'\x2a', 1, number])
+    }
+
+    #[test]
+    fn a_node_answers_once_unless_the_method_streams() {
+        let mut inbox = Inbox::unused();
+        inbox.begin(&UNARY, 2, Instant::now());
+        assert_eq!(deliver(&mut inbox, 0, 1), Some(false));
+        inbox.sent(0, stream(0));
+        assert_eq!(deliver(&mut inbox, 0, 1), Some(true));
+        assert_eq!(deliver(&mut inbox, 0, 2), Some(false));
+        assert_eq!(poll(&mut inbox), Poll::Ready((0, Some(1))));
+        assert!(poll(&mut inbox).is_pending());
+    }
+
+    #[test]
+    fn events_are_read_in_the_order_in_which_they_came() {
+        let mut inbox = sent(&STREAMING);
+        let mut next = 0;
+        for number in 0..200 {
+            assert_eq!(deliver(&mut inbox, 0, number), Some(true));
+            // The reader falls behind by one reply in two.
+            if number % 2 == 0 {
+                assert_eq!(poll(&mut inbox), Poll::Ready((0, Some(next))));
+                next += 1;
+            }
+        }
+        while let Poll::Ready(reply) = poll(&mut inbox) {
+            assert_eq!(reply, (0, Some(next)));
+            next += 1;
+        }
+        assert_eq!(next, 200);
+    }
+
+    #[test]
+    fn a_node_whose_replies_are_left_unread_fails_and_the_others_do_not() {
+        let mut inbox = sent(&STREAMING);
+        for number in 0..LIMIT.replies {
+            assert_eq!(deliver(&mut inbox, 0, number as u8), Some(true));
+        }
+        assert_eq!(deliver(&mut inbox, 0, 0), None);
+        assert_eq!(deliver(&mut inbox, 0, 0), Some(false));
+        assert_eq!(deliver(&mut inbox, 1, 7), Some(true));
+        assert_eq!(Vec::from_iter(inbox.outstanding()), [(1, stream(1))]);
+    }
+
+    #[test]
+    fn replies_are_bounded_in_bytes_too_and_what_is_read_makes_room() {
+        let mut inbox = sent(&STREAMING);
+        let large = [&b"\x2a\xd8\x04"[..], &[1; 600]].concat();
+        assert_eq!(deliver_message(&mut inbox, 0, &large), Some(true));
+        assert_eq!(poll(&mut inbox), Poll::Ready((0, Some(1))));
+        assert_eq!(deliver_message(&mut inbox, 0, &large), Some(true));
+        assert_eq!(deliver_message(&mut inbox, 1, &large), Some(true));
+        assert_eq!(deliver_message(&mut inbox, 0, &large), None);
+    }
+
+    #[test]
+    fn a_node_ends_once_whatever_it_has_sent() {
+        let mut inbox = sent(&STREAMING);
+        for number in 0..3 {
+            deliver(&mut inbox, 0, number);
+        }
+        deliver(&mut inbox, 1, 9);
+        assert_eq!(poll(&mut inbox), Poll::Ready((0, Some(0))));
+        // The reader could not decode it.
+        inbox.close(0);
+        assert_eq!(deliver(&mut inbox, 0, 3), Some(false));
+        assert_eq!(poll(&mut inbox), Poll::Ready((1, Some(9))));
+        assert!(poll(&mut inbox).is_pending());
+    }
+
+    #[test]
+    fn only_what_was_on_the_stream_that_broke_is_lost() {
+        let mut inbox = sent(&UNARY);
+        let status = Status::unavailable("broken");
+        inbox.lose(stream(1).next(), &status);
+        assert!(poll(&mut inbox).is_pending());
+        inbox.lose(stream(1), &status);
+        assert_eq!(poll(&mut inbox), Poll::Ready((1, None)));
+        assert!(poll(&mut inbox).is_pending());
+    }
+
+    #[test]
+    fn nothing_of_a_call_is_left_to_the_next() {
+        let mut inbox = sent(&STREAMING);
+        assert!(poll(&mut inbox).is_pending());
+        deliver(&mut inbox, 0, 1);
+        inbox.close(1);
+        inbox.end(true);
+        assert_eq!(deliver(&mut inbox, 0, 1), Some(false));
+        inbox.begin(&UNARY, 2, Instant::now());
+        assert!(poll(&mut inbox).is_pending());
+        assert_eq!(inbox.outstanding().count(), 0);
+        inbox.sent(1, stream(1));
+        deliver(&mut inbox, 1, 5);
+        assert_eq!(poll(&mut inbox), Poll::Ready((1, Some(5))));
+    }
+
+    #[test]
+    fn time_before_the_stream_was_open_is_no_latency() {
+        let sent = Instant::now();
+        let after = |millis| sent + Duration::from_millis(millis);
+        let arrival = Arrival {
+            stream: stream(0),
+            opened: after(20),
+            at: after(25),
+        };
+        assert_eq!(arrival.latency(sent), Duration::from_millis(5));
+        assert_eq!(arrival.latency(after(22)), Duration::from_millis(3));
+    }
+}

@@ -1,0 +1,77 @@
+//! One-way messages on node streams.
+
+use prost::Message;
+use tonic::Status;
+
+use super::node_stream::NodeStream;
+use crate::call::{Envelope, HandedOver, MessageOptions, Receipt};
+use crate::wire::{CallNumber, Frame, Head, MethodName, Owner};
+
+/// A one-way message in the form in which it is sent, to any number of nodes.
+#[derive(Clone, Debug)]
+pub(crate) struct OneWayMessage {
+    number: CallNumber,
+    frame: Result<Frame, Status>,
+}
+
+impl OneWayMessage {
+    /// The message of `request` in `envelope`, encoded once for all nodes whose manager has these `options`.
+    pub(crate) fn new(
+        number: CallNumber,
+        envelope: &Envelope,
+        request: &impl Message,
+        options: &MessageOptions,
+    ) -> Self {
+        let head = Head {
+            number: number.get(),
+            method: Some(MethodName::Of(envelope.method)),
+            metadata: envelope.metadata(),
+            ..Head::default()
+        };
+        let checked = options.check_request_size(request.encoded_len());
+        Self {
+            number,
+            frame: checked.and_then(|()| head.with(request)),
+        }
+    }
+
+    /// Whether the queue of `stream` has room for the message.
+    pub(crate) fn has_room(&self, stream: &NodeStream) -> bool {
+        let frame = self.frame.as_ref();
+        stream.has_room(frame.map_or(0, |frame| frame.as_slice().len()))
+    }
+
+    /// Sends the message on `stream` once there is room in its queue, and waits until the transport has taken it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future withdraws the message if the transport has not taken it.
+    pub(crate) async fn send(self, stream: &NodeStream) -> HandedOver {
+        let (receipt, taken) = Receipt::new();
+        let owner = Owner::OneWay(self.number, receipt);
+        let mut withdraw = WithdrawOnDrop {
+            stream,
+            number: Some(self.number),
+        };
+        stream.send_when_room(self.frame?, owner).await?;
+        let given_up = |_| Err(Status::unavailable("the stream to the node has ended"));
+        let handed_over = taken.await.unwrap_or_else(given_up);
+        withdraw.number = None;
+        handed_over
+    }
+}
+
+/// Withdraws a message when it is dropped.
+struct WithdrawOnDrop<'a> {
+    stream: &'a NodeStream,
+    /// None once the message is no longer in the queue.
+    number: Option<CallNumber>,
+}
+
+impl Drop for WithdrawOnDrop<'_> {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            self.stream.withdraw(number);
+        }
+    }
+}

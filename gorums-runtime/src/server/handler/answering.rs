@@ -1,0 +1,112 @@
+//! How the calls of a method are answered on a stream.
+
+use std::future::ready;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use tonic::Status;
+
+use super::attended;
+use super::call_limits::too_late;
+use super::codec::decode;
+use super::context::Context;
+use super::handling::Handling;
+use super::one_reply::OneReply;
+use super::reply_sink::ReplySink;
+use super::reply_to::ReplyTo;
+use crate::call::Method;
+use crate::wire::Payload;
+
+/// What answers the calls of one method, given a call and its request: it begins to handle it.
+pub(crate) type Answering = dyn Fn(Context, Payload<'_>, ReplyTo, &mut Handling) + Send + Sync;
+
+/// Answers calls with one reply.
+pub(crate) fn with_one<M: Method, Fut>(
+    handler: impl Fn(Context, M::Request) -> Fut + Send + Sync + 'static,
+) -> Arc<Answering>
+where
+    Fut: Future<Output = Result<M::Reply, Status>> + Send + 'static,
+{
+    Arc::new(
+        move |context, payload, to, begun| match decode::<M>(payload.share()) {
+            Ok(request) => {
+                let handler = handler(context.clone(), request);
+                begun.set(OneReply::new(handler, context, to));
+            }
+            Err(status) => begun.set(ready(to.fail(&status))),
+        },
+    )
+}
+
+/// Answers calls with nothing, unless their request is malformed.
+pub(crate) fn with_nothing<M: Method, Fut>(
+    handler: impl Fn(Context, M::Request) -> Fut + Send + Sync + 'static,
+) -> Arc<Answering>
+where
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    Arc::new(
+        move |context, payload, to, begun| match decode::<M>(payload.share()) {
+            Ok(request) => {
+                let handling = handler(context, request).map(Ok);
+                // There is nobody to tell of a panic.
+                begun.set(attended::guarded(to.framing.method, handling).map(|_| Ok(())));
+            }
+            Err(status) => begun.set(ready(to.fail(&status))),
+        },
+    )
+}
+
+/// Answers calls with streams of replies.
+pub(crate) fn with_many<M: Method, Fut>(
+    handler: impl Fn(Context, M::Request, ReplySink<M::Reply>) -> Fut + Send + Sync + 'static,
+) -> Arc<Answering>
+where
+    Fut: Future<Output = Result<(), Status>> + Send + 'static,
+{
+    Arc::new(move |context, payload, to, begun| {
+        let (sink, emptied) = ReplySink::on_stream(context.clone(), to.clone());
+        let handling =
+            decode::<M>(payload.share()).map(|request| handler(context.clone(), request, sink));
+        let limit = to.timeout;
+        let method = to.framing.method;
+        let handling = async move {
+            match handling {
+                Ok(handling) => {
+                    attended::guarded(method, handling).await?;
+                    // What the sink says has failed is the call's outcome, whatever its handler made of it.
+                    emptied.await
+                }
+                Err(status) => Err(status),
+            }
+        };
+        let end = move |outcome| match context.is_abandoned() {
+            true => Ok(()),
+            false => to.end(outcome),
+        };
+        match limit {
+            Some(limit) => begun.set(within(limit, handling, end)),
+            None => begun.set(handling.map(end)),
+        }
+    })
+}
+
+/// A handler whose caller is told after `limit` that it takes too long. It runs to its end all the same.
+async fn within(
+    limit: Duration,
+    handling: impl Future<Output = Result<(), Status>> + Send,
+    answer: impl FnOnce(Result<(), Status>) -> Result<(), Status> + Send,
+) -> Result<(), Status> {
+    let mut handling = pin!(handling);
+    match tokio::time::timeout(limit, &mut handling).await {
+        Ok(outcome) => answer(outcome),
+        Err(_) => {
+            answer(Err(too_late(limit)))?;
+            // Nobody waits for what comes of it.
+            let _ = handling.await;
+            Ok(())
+        }
+    }
+}

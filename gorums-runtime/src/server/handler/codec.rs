@@ -1,0 +1,104 @@
+//! The bytes of requests and replies at the server.
+
+use std::marker::PhantomData;
+
+use bytes::Buf;
+use prost::Message;
+use tonic::Status;
+use tonic::codec::{Codec, DecodeBuf, Decoder};
+use tonic_prost::ProstEncoder;
+
+use crate::call::{Method, MethodDescriptor};
+use crate::support::{Panicked, decode_error, guard};
+
+/// Reads the requests of `M` and writes its replies.
+pub(super) struct ServerCodec<M>(PhantomData<fn() -> M>);
+
+impl<M> ServerCodec<M> {
+    pub(super) fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<M: Method> Codec for ServerCodec<M> {
+    type Encode = M::Reply;
+    type Decode = M::Request;
+    type Encoder = ProstEncoder<M::Reply>;
+    type Decoder = RequestDecoder<M>;
+
+    fn encoder(&mut self) -> Self::Encoder {
+        ProstEncoder::new(Default::default())
+    }
+
+    fn decoder(&mut self) -> Self::Decoder {
+        RequestDecoder(PhantomData)
+    }
+}
+
+/// Reads the requests of `M`.
+pub(super) struct RequestDecoder<M>(PhantomData<fn() -> M>);
+
+impl<M: Method> Decoder for RequestDecoder<M> {
+    type Item = M::Request;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<M::Request>, Status> {
+        let request = guard(|| decode::<M>(buffer))
+            .unwrap_or_else(|panicked| Err(panicked_at_once(&M::DESCRIPTOR, &panicked)));
+        request.map(Some)
+    }
+}
+
+/// Reads a request of `M`. One that does not decode is the caller's fault. A message's own code may panic.
+pub(crate) fn decode<M: Method>(request: impl Buf) -> Result<M::Request, Status> {
+    M::Request::decode(request).map_err(|error| {
+        let error = decode_error(&error);
+        Status::invalid_argument(format!("the request does not decode: {error}"))
+    })
+}
+
+/// The status of a call that panicked before its handler could begin.
+pub(crate) fn panicked_at_once(method: &MethodDescriptor, panicked: &Panicked) -> Status {
+    let (method, message) = (method.full_name(), &panicked.0);
+    Status::internal(format!(
+        "a call of {method} panicked before its handler ran: {message}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::*;
+
+    #[derive(Clone, PartialEq, Message)]
+    struct Nested {
+        #[prost(message, optional, boxed, tag = "1")]
+        inner: Option<Box<Nested>>,
+    }
+
+    struct Nest;
+
+    impl Method for Nest {
+        type Request = Nested;
+        type Reply = ();
+        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new("a.B", "Nest", "/a.B/Nest");
+    }
+
+    #[test]
+    fn the_text_of_an_error_in_a_deeply_nested_request_is_cut() {
+        let mut bytes = Vec::new();
+        for _ in 0..200 {
+            let mut outer = vec![1 << 3 | 2];
+            prost::encoding::encode_varint(bytes.len() as u64, &mut outer);
+            outer.append(&mut bytes);
+            bytes = outer;
+        }
+        let status = decode::<Nest>(&*bytes).expect_err("too deep");
+        assert_eq!(status.code(), Code::InvalidArgument);
+        let text = status.message();
+        assert!(text.len() < 700, "{text}");
+        assert!(text.contains("Nested.inner"), "{text}");
+        assert!(text.ends_with("recursion limit reached"), "{text}");
+    }
+}

@@ -1,0 +1,255 @@
+//! The handlers of a service's methods.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tonic::body::Body;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::answering::{Answering, with_many, with_nothing, with_one};
+use super::attended::{Attended, guarded};
+use super::codec::ServerCodec;
+use super::context::Context;
+use super::pacing::Pacing;
+use super::reply_sink::{ReplySink, ReplyStream};
+use super::service_options::ServiceOptions;
+use crate::call::{Method, MethodDescriptor};
+
+/// What answers the plain gRPC calls of one method.
+pub(crate) type Answer = dyn Fn(http::Request<Body>, ServiceOptions, &Pacing) -> BoxFuture<'static, http::Response<Body>>
+    + Send
+    + Sync;
+
+/// What the handlers of a service are taken apart into.
+type Parts = (
+    HashMap<&'static str, Arc<Answer>>,
+    Vec<(&'static MethodDescriptor, Arc<Answering>)>,
+);
+
+/// The functions of a replica `T` that handle the methods of a service. Made by generated code.
+pub struct Handlers<T> {
+    replica: Arc<T>,
+    by_path: HashMap<&'static str, Arc<Answer>>,
+    on_stream: Vec<(&'static MethodDescriptor, Arc<Answering>)>,
+}
+
+impl<T: Send + Sync + 'static> Handlers<T> {
+    /// No function of `replica` yet.
+    pub fn new(replica: Arc<T>) -> Self {
+        Self {
+            replica,
+            by_path: HashMap::new(),
+            on_stream: Vec::new(),
+        }
+    }
+
+    /// Handles a method with one request and one reply.
+    pub fn unary<M, F, Fut>(self, _: M, handler: F) -> Self
+    where
+        M: Method,
+        F: Fn(Arc<T>, Context, M::Request) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<M::Reply, Status>> + Send + 'static,
+    {
+        let (replica, function) = (Arc::clone(&self.replica), handler.clone());
+        let answering = with_one::<M, _>(move |context, request| {
+            function(Arc::clone(&replica), context, request)
+        });
+        self.streamed::<M>(answering)
+            .one_request::<M, _, _>(handler)
+    }
+
+    /// Handles a method with one request, whose caller waits for no reply.
+    pub fn one_way<M, F, Fut>(self, _: M, handler: F) -> Self
+    where
+        M: Method,
+        F: Fn(Arc<T>, Context, M::Request) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.one_way_on_stream::<M, _, _>(handler.clone())
+            .one_request::<M, _, _>(move |replica, context, request| {
+                // gRPC wants a message in return: one that has nothing in it.
+                handler(replica, context, request).map(|()| Ok(M::Reply::default()))
+            })
+    }
+
+    /// Handles a method whose requests are a stream, each of them as a call of its own, one after the other, whose
+    /// caller waits for no reply.
+    pub fn one_way_stream<M, F, Fut>(self, _: M, handler: F) -> Self
+    where
+        M: Method,
+        F: Fn(Arc<T>, Context, M::Request) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.one_way_on_stream::<M, _, _>(handler.clone())
+            .many_requests::<M, _, _>(move |replica, context, mut requests| {
+                let handler = handler.clone();
+                async move {
+                    while let Some(request) = requests.message().await? {
+                        let handling = handler(Arc::clone(&replica), context.clone(), request);
+                        // A request that makes its handler panic does not lose those after it.
+                        let _ = guarded(&M::DESCRIPTOR, handling.map(Ok)).await;
+                    }
+                    Ok(M::Reply::default())
+                }
+            })
+    }
+
+    /// Handles a method with one request and a stream of replies.
+    pub fn server_streaming<M, F, Fut>(self, _: M, handler: F) -> Self
+    where
+        M: Method,
+        F: Fn(Arc<T>, Context, M::Request, ReplySink<M::Reply>) -> Fut
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        Fut: Future<Output = Result<(), Status>> + Send + 'static,
+    {
+        let (replica, function) = (Arc::clone(&self.replica), handler.clone());
+        let answering = with_many::<M, _>(move |context, request, replies| {
+            function(Arc::clone(&replica), context, request, replies)
+        });
+        let replica = Arc::clone(&self.replica);
+        self.streamed::<M>(answering)
+            .answered_by::<M>(move |request, messages, pacing| {
+                let (replica, handler) = (Arc::clone(&replica), handler.clone());
+                let pacing = pacing.clone();
+                let service = tower::service_fn(move |request: Request<M::Request>| {
+                    let (context, request) = Context::of(&M::DESCRIPTOR, request, messages.timeout);
+                    let start =
+                        |sink| handler(Arc::clone(&replica), context.clone(), request, sink);
+                    let replies =
+                        ReplyStream::start(context.clone(), &pacing, messages.timeout, start);
+                    std::future::ready(Ok(Response::new(replies)))
+                });
+                async move { grpc::<M>(messages).server_streaming(service, request).await }.boxed()
+            })
+    }
+
+    /// Handles a method with a stream of requests and one reply.
+    pub fn client_streaming<M, F, Fut>(self, _: M, handler: F) -> Self
+    where
+        M: Method,
+        F: Fn(Arc<T>, Context, Streaming<M::Request>) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<M::Reply, Status>> + Send + 'static,
+    {
+        self.many_requests::<M, _, _>(handler)
+    }
+
+    /// Handles a method with streams of requests and replies.
+    pub fn bidirectional<M, F, Fut>(self, _: M, handler: F) -> Self
+    where
+        M: Method,
+        F: Fn(Arc<T>, Context, Streaming<M::Request>, ReplySink<M::Reply>) -> Fut
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        Fut: Future<Output = Result<(), Status>> + Send + 'static,
+    {
+        let replica = Arc::clone(&self.replica);
+        self.answered_by::<M>(move |request, messages, pacing| {
+            let (replica, handler) = (Arc::clone(&replica), handler.clone());
+            let pacing = pacing.clone();
+            let service = tower::service_fn(move |request: Request<Streaming<M::Request>>| {
+                let (context, requests) = Context::of(&M::DESCRIPTOR, request, messages.timeout);
+                let start = |sink| handler(Arc::clone(&replica), context.clone(), requests, sink);
+                let replies = ReplyStream::start(context.clone(), &pacing, messages.timeout, start);
+                std::future::ready(Ok(Response::new(replies)))
+            });
+            async move { grpc::<M>(messages).streaming(service, request).await }.boxed()
+        })
+    }
+
+    /// The functions, by the gRPC paths of their methods, and those of the methods that node streams have.
+    pub(crate) fn into_parts(self) -> Parts {
+        (self.by_path, self.on_stream)
+    }
+
+    fn streamed<M: Method>(mut self, answering: Arc<Answering>) -> Self {
+        self.on_stream.push((&M::DESCRIPTOR, answering));
+        self
+    }
+
+    fn one_way_on_stream<M, F, Fut>(self, handler: F) -> Self
+    where
+        M: Method,
+        F: Fn(Arc<T>, Context, M::Request) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let replica = Arc::clone(&self.replica);
+        let answering = with_nothing::<M, _>(move |context, request| {
+            handler(Arc::clone(&replica), context, request)
+        });
+        self.streamed::<M>(answering)
+    }
+
+    fn one_request<M, F, Fut>(self, handler: F) -> Self
+    where
+        M: Method,
+        F: Fn(Arc<T>, Context, M::Request) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<M::Reply, Status>> + Send + 'static,
+    {
+        let replica = Arc::clone(&self.replica);
+        self.answered_by::<M>(move |request, messages, _| {
+            let (replica, handler) = (Arc::clone(&replica), handler.clone());
+            let service = tower::service_fn(move |request: Request<M::Request>| {
+                let (context, request) = Context::of(&M::DESCRIPTOR, request, messages.timeout);
+                let handling = handler(Arc::clone(&replica), context.clone(), request);
+                Attended::new(context, messages.timeout, handling)
+                    .map(|reply| reply.map(Response::new))
+            });
+            async move { grpc::<M>(messages).unary(service, request).await }.boxed()
+        })
+    }
+
+    fn many_requests<M, F, Fut>(self, handler: F) -> Self
+    where
+        M: Method,
+        F: Fn(Arc<T>, Context, Streaming<M::Request>) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<M::Reply, Status>> + Send + 'static,
+    {
+        let replica = Arc::clone(&self.replica);
+        self.answered_by::<M>(move |request, messages, _| {
+            let (replica, handler) = (Arc::clone(&replica), handler.clone());
+            let service = tower::service_fn(move |request: Request<Streaming<M::Request>>| {
+                let (context, requests) = Context::of(&M::DESCRIPTOR, request, messages.timeout);
+                let handling = handler(Arc::clone(&replica), context.clone(), requests);
+                Attended::new(context, messages.timeout, handling)
+                    .map(|reply| reply.map(Response::new))
+            });
+            async move { grpc::<M>(messages).client_streaming(service, request).await }.boxed()
+        })
+    }
+
+    fn answered_by<M: Method>(
+        mut self,
+        answer: impl Fn(
+            http::Request<Body>,
+            ServiceOptions,
+            &Pacing,
+        ) -> BoxFuture<'static, http::Response<Body>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        self.by_path.insert(M::DESCRIPTOR.path(), Arc::new(answer));
+        self
+    }
+}
+
+/// The server's end of a call of `M`.
+fn grpc<M: Method>(messages: ServiceOptions) -> tonic::server::Grpc<ServerCodec<M>> {
+    messages.apply(ServerCodec::new())
+}
+
+impl<T> fmt::Debug for Handlers<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Handlers")
+            .field(&self.by_path.keys())
+            .finish()
+    }
+}

@@ -1,0 +1,34 @@
+//! What a handler sees of its call, and how its replies are sent.
+
+mod answering;
+mod attended;
+mod call_limits;
+mod codec;
+mod context;
+mod handlers;
+mod handling;
+mod limits;
+mod one_reply;
+mod pacing;
+mod peer;
+mod peers;
+mod progress;
+mod reply_sink;
+mod reply_to;
+mod service_options;
+
+pub(crate) use answering::Answering;
+pub(crate) use call_limits::{CallLimits, check_size};
+pub(crate) use codec::panicked_at_once;
+pub use context::Context;
+pub(crate) use handlers::Answer;
+pub use handlers::Handlers;
+pub(crate) use handling::Handling;
+pub use limits::StreamLimits;
+pub(crate) use pacing::Pacing;
+pub(crate) use peer::{Peer, address};
+pub(crate) use peers::{Peers, Visit};
+pub(crate) use progress::{Progress, next_piece};
+pub use reply_sink::ReplySink;
+pub(crate) use reply_to::{Framing, ReplyTo, reply};
+pub(crate) use service_options::ServiceOptions;

@@ -1,0 +1,53 @@
+//! Who calls, and how.
+
+use std::net::SocketAddr;
+#[cfg(feature = "_tls-any")]
+use std::sync::Arc;
+
+use http::Extensions;
+use tonic::Request;
+use tonic::metadata::MetadataMap;
+#[cfg(feature = "_tls-any")]
+use tonic::transport::CertificateDer;
+
+/// What is known of the client by the request of a call, or by that of its stream.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(super) metadata: MetadataMap,
+    pub(super) extensions: Extensions,
+    pub(crate) address: Option<SocketAddr>,
+    #[cfg(feature = "_tls-any")]
+    pub(super) certificates: Option<Arc<Vec<CertificateDer<'static>>>>,
+}
+
+impl Peer {
+    /// The client that made `request`, and the message that the request carries.
+    pub(crate) fn of<T>(request: Request<T>) -> (Self, T) {
+        let address = request.remote_addr();
+        #[cfg(feature = "_tls-any")]
+        let certificates = request.peer_certs();
+        let (metadata, extensions, message) = request.into_parts();
+        let peer = Self {
+            metadata,
+            extensions,
+            address,
+            #[cfg(feature = "_tls-any")]
+            certificates,
+        };
+        (peer, message)
+    }
+}
+
+/// Where the request with these extensions came from, if its connection has an address.
+pub(crate) fn address(extensions: &Extensions) -> Option<SocketAddr> {
+    use tonic::transport::server::TcpConnectInfo;
+
+    let tcp = extensions.get::<TcpConnectInfo>();
+    #[cfg(feature = "_tls-any")]
+    let tcp = tcp.or_else(|| {
+        use tonic::transport::server::TlsConnectInfo;
+        let tls = extensions.get::<TlsConnectInfo<TcpConnectInfo>>();
+        tls.map(TlsConnectInfo::get_ref)
+    });
+    tcp.and_then(TcpConnectInfo::remote_addr)
+}

@@ -1,0 +1,95 @@
+//! What a client says when it opens a stream.
+
+use std::time::Duration;
+
+use tonic::Status;
+use tonic::metadata::MetadataMap;
+
+use super::clients::{ClientName, StreamName};
+use super::keep_alive;
+use crate::wire::{CLIENT, EXTENSIONS, KEEP_ALIVE, NODE_ID, STREAM};
+
+/// What a client says there that has no id of its own, and accepts calls.
+const DYNAMIC: u32 = 0;
+
+/// What a client says by the headers of a stream's request.
+pub(super) struct Opening {
+    /// Whether it takes calls of the server's.
+    pub(super) accepts_calls: bool,
+    /// Whether it knows the extensions of the protocol.
+    pub(super) extended: bool,
+    /// Which stream it is, if the client says that.
+    pub(super) name: Option<StreamName>,
+    /// After which time without a message it wants one.
+    pub(super) keep_alive: Option<Duration>,
+}
+
+impl Opening {
+    /// Reads the headers. Those by which the client names itself are taken out: a handler that passes its metadata on
+    /// must not give them away.
+    ///
+    /// # Errors
+    ///
+    /// When a header is malformed.
+    pub(super) fn take(headers: &mut MetadataMap) -> Result<Self, Status> {
+        let node_id = header(headers, NODE_ID, "a number of 32 bits", |id| {
+            id.parse::<u32>().ok()
+        })?;
+        let client = header(headers, CLIENT, "32 lower-case hex digits", client_name)?;
+        let stream = header(
+            headers,
+            STREAM,
+            "a decimal number of 64 bits",
+            stream_number,
+        )?;
+        let keep_alive = header(
+            headers,
+            KEEP_ALIVE,
+            "a time in gRPC's notation, such as 5000m",
+            keep_alive::interval,
+        )?;
+        headers.remove(CLIENT);
+        headers.remove(STREAM);
+        Ok(Self {
+            accepts_calls: node_id == Some(DYNAMIC),
+            extended: headers.contains_key(EXTENSIONS),
+            name: client
+                .zip(stream)
+                .map(|(client, number)| StreamName { client, number }),
+            keep_alive,
+        })
+    }
+}
+
+/// What `read` makes of a header, if it is there.
+fn header<T>(
+    headers: &MetadataMap,
+    name: &'static str,
+    expected: &str,
+    read: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, Status> {
+    let Some(value) = headers.get(name) else {
+        return Ok(None);
+    };
+    let value = value.to_str().unwrap_or("not ASCII");
+    read(value).map(Some).ok_or_else(|| {
+        // Not more than a status has room for.
+        let beginning: String = value.chars().take(64).collect();
+        Status::invalid_argument(format!(
+            "the header {name} is {beginning:?}; give {expected}, or leave it out"
+        ))
+    })
+}
+
+fn client_name(name: &str) -> Option<ClientName> {
+    let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let is_name = name.len() == 32 && name.bytes().all(is_digit);
+    let name = is_name.then(|| u128::from_str_radix(name, 16).ok());
+    name.flatten().map(ClientName)
+}
+
+fn stream_number(number: &str) -> Option<u64> {
+    // What Rust parses may have a sign.
+    let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| number.parse().ok()).flatten()
+}

@@ -1,0 +1,206 @@
+//! The service that node streams are calls of.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Ready;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use http::HeaderValue;
+use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
+use tonic::metadata::MetadataMap;
+use tonic::server::NamedService;
+use tonic::{Request, Status};
+
+use super::clients::Clients;
+use super::keep_alive::KeepAlive;
+use super::methods::Methods;
+use super::opening::Opening;
+use super::reply_body::{End, Outlet, ReplyBody};
+use super::session::Session;
+use crate::call::MethodDescriptor;
+use crate::server::handler::{Answering, CallLimits, Pacing, Peer, Peers, StreamLimits};
+use crate::wire::{Capacity, EXTENSIONS, KEEP_ALIVE, Messages, PATH, Queue, QueueBody, SERVICE};
+
+/// How many bytes may come with a request that is as large as its replica takes.
+const METADATA: usize = 64 * 1024;
+
+/// Serves the methods of replicas on node streams.
+#[derive(Clone, Default)]
+pub(crate) struct NodeStreams {
+    methods: Arc<Methods>,
+    limits: StreamLimits,
+    peers: Peers,
+    clients: Clients,
+    stop: CancellationToken,
+}
+
+impl NodeStreams {
+    /// Adds a method.
+    pub(crate) fn add(
+        &mut self,
+        method: &'static MethodDescriptor,
+        answering: Arc<Answering>,
+        limits: CallLimits,
+    ) {
+        Arc::make_mut(&mut self.methods).insert(method, answering, limits);
+    }
+
+    /// Whether there is no method.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.methods.is_empty()
+    }
+
+    pub(crate) fn limit(&mut self, limits: StreamLimits) {
+        self.limits = limits;
+    }
+
+    /// The same for a server of its own: a client may have a stream to each of several servers of the same replicas.
+    pub(crate) fn of_one_server(self) -> Self {
+        let clients = Clients::default();
+        Self { clients, ..self }
+    }
+
+    /// What ends the streams: the requests that have begun are finished, and no others are taken.
+    pub(crate) fn stop(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// What plain gRPC calls have in common with the streams.
+    pub(crate) fn pacing(&self) -> Pacing {
+        Pacing {
+            peers: self.peers.clone(),
+            limits: self.limits,
+        }
+    }
+
+    /// How many bytes a message may have: a request as large as its replica takes, and what comes with it.
+    fn largest_message(&self) -> usize {
+        let most = self.limits.message_size;
+        match self.methods.largest_request() {
+            Some(request) => most.max(request.saturating_add(METADATA)),
+            None => most,
+        }
+    }
+
+    /// Opens a stream.
+    fn open(&self, request: http::Request<Body>) -> Result<http::Response<Body>, Status> {
+        let (head, body) = request.into_parts();
+        let mut headers = MetadataMap::from_headers(head.headers);
+        let opening = Opening::take(&mut headers)?;
+        // Before the streams of the peer are counted: the older one, which this one takes the place of, is about to end.
+        let gone = CancellationToken::new();
+        let membership = opening.name.map(|name| self.clients.enter(name, &gone));
+        let membership = membership.transpose()?;
+        let keep_alive = opening.keep_alive.map(KeepAlive::new).transpose()?;
+        let (peer, ()) = Peer::of(Request::from_parts(headers, head.extensions, ()));
+        let address = peer.address.map(|address| address.ip());
+        let visit = self.peers.admit(address, &self.limits).ok_or_else(|| {
+            let most = self.limits.streams_per_peer;
+            Status::resource_exhausted(format!(
+                "this peer has {most} streams open; close one first"
+            ))
+        })?;
+        let requests = Messages::new(body, self.largest_message());
+        let capacity = Capacity {
+            messages: self.limits.replies,
+            bytes: self.limits.reply_bytes,
+        };
+        let queue = Arc::new(Queue::of_replies(capacity, Arc::clone(visit.unread())));
+        let outlet = Arc::new(Outlet::new(Arc::clone(visit.unread())));
+        let replies = QueueBody::new(Arc::clone(&queue), queue.stream());
+        let end = End::default();
+        let session = Session {
+            methods: Arc::clone(&self.methods),
+            limits: self.limits,
+            peer: Arc::new(peer),
+            extended: opening.extended,
+            accepts_calls: opening.accepts_calls,
+            membership,
+            queue: Arc::clone(&queue),
+            end: end.clone(),
+            gone: gone.clone(),
+            stop: self.stop.clone(),
+        };
+        tokio::spawn(session.run(requests));
+        let supervision = Supervision {
+            outlet: Arc::clone(&outlet),
+            queue,
+            end: end.clone(),
+            gone: gone.clone(),
+        };
+        tokio::spawn(supervision.run(self.limits.stall_timeout));
+        let promise = keep_alive.as_ref().map(KeepAlive::header);
+        let body = ReplyBody::new(replies, keep_alive, outlet, end, gone, visit);
+        let mut response = http::Response::new(Body::new(body));
+        let headers = response.headers_mut();
+        let grpc = HeaderValue::from_static("application/grpc");
+        headers.insert(http::header::CONTENT_TYPE, grpc);
+        if opening.extended {
+            headers.insert(EXTENSIONS, HeaderValue::from_static("1"));
+        }
+        if let Some(promise) = promise {
+            headers.insert(KEEP_ALIVE, promise);
+        }
+        Ok(response)
+    }
+}
+
+/// What ends a stream whose client does not read its replies, also when its requests have ended.
+struct Supervision {
+    outlet: Arc<Outlet>,
+    queue: Arc<Queue>,
+    end: End,
+    gone: CancellationToken,
+}
+
+impl Supervision {
+    async fn run(self, timeout: Duration) {
+        tokio::select! {
+            () = self.gone.cancelled() => return,
+            () = self.outlet.progress.stalled(timeout) => {}
+        }
+        let status = Status::resource_exhausted(format!(
+            "the client has not read its replies for {timeout:?}"
+        ));
+        self.end.set(status.clone());
+        let _ = self.queue.fail(&status);
+        self.outlet.clear();
+        self.gone.cancel();
+    }
+}
+
+impl NamedService for NodeStreams {
+    const NAME: &'static str = SERVICE;
+}
+
+impl tower::Service<http::Request<Body>> for NodeStreams {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let opened = match request.uri().path() {
+            PATH => self.open(request),
+            path => Err(Status::unimplemented(format!(
+                "there is no method {path} here"
+            ))),
+        };
+        std::future::ready(Ok(opened.unwrap_or_else(Status::into_http)))
+    }
+}
+
+impl fmt::Debug for NodeStreams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NodeStreams")
+            .field("methods", &self.methods.len())
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}

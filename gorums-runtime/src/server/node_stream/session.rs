@@ -1,0 +1,339 @@
+//! One node stream, from its first request to its last.
+
+use std::future::poll_fn;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{self, Poll, ready};
+
+use futures::FutureExt;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status};
+
+use super::backlog::{Backlog, Callee, Request, Waiting};
+use super::clients::Membership;
+use super::methods::{Callable, Methods};
+use super::reply_body::End;
+use super::work::Work;
+use crate::server::handler::{
+    Context, Framing, Peer, ReplyTo, StreamLimits, check_size, panicked_at_once, reply,
+};
+use crate::support::Panicked;
+use crate::wire::{
+    CANCEL, Head, Messages, MethodName, Payload, Queue, Received, RpcStatus, StreamMessage,
+};
+
+/// The bit that is set in the numbers of a server's calls, and clear in those of a client's.
+const FROM_SERVER: u64 = 1 << 63;
+
+/// How many bytes of the name of an unknown method are shown to its caller.
+const NAME_SHOWN: usize = 256;
+
+/// How many steps are made on one stream before other tasks have their turn. Most requests take two.
+const STEPS: u32 = 256;
+
+/// One node stream. Its requests are handled in the order in which they come: the next one when the handler of the one
+/// before has returned, or was released.
+pub(super) struct Session {
+    pub(super) methods: Arc<Methods>,
+    pub(super) limits: StreamLimits,
+    pub(super) peer: Arc<Peer>,
+    pub(super) extended: bool,
+    /// Whether the client takes calls of the server's.
+    pub(super) accepts_calls: bool,
+    /// The stream among those of its client, if that names itself.
+    pub(super) membership: Option<Arc<Membership>>,
+    pub(super) queue: Arc<Queue>,
+    /// What the client is told at the end.
+    pub(super) end: End,
+    /// Cancelled when the client is gone, or has opened a newer stream.
+    pub(super) gone: CancellationToken,
+    /// Cancelled when the server shuts down.
+    pub(super) stop: CancellationToken,
+}
+
+/// Why the requests of a stream are left for a while.
+enum Pause {
+    /// There are no more, and all are handled.
+    Done,
+    /// Other tasks have their turn.
+    Yield,
+    /// The server shuts down.
+    Stopped,
+    /// The client is gone, or has opened a newer stream.
+    Gone,
+}
+
+impl Session {
+    /// Handles the requests, to the end of the stream.
+    pub(super) async fn run(self, mut requests: Messages) {
+        let mut work = Work::default();
+        // Whatever panics, the client hears of the end of its stream.
+        let outcome = AssertUnwindSafe(self.serve(&mut requests, &mut work)).catch_unwind();
+        let outcome = outcome.await.unwrap_or_else(|payload| {
+            let Panicked(message) = Panicked::with(&*payload);
+            Err(Status::internal(format!("the stream panicked: {message}")))
+        });
+        if let Err(status) = outcome {
+            // Nobody waits for what is left.
+            work.abandon();
+            let is_unread = matches!(status.code(), Code::ResourceExhausted | Code::Aborted);
+            self.end.set(status.clone());
+            if is_unread {
+                // A client that does not read, or has given the stream up, would have its replies kept for ever.
+                let _ = self.queue.fail(&status);
+            }
+        }
+        self.queue.close();
+    }
+
+    /// Waits for the stream's turn, and handles the requests.
+    ///
+    /// # Errors
+    ///
+    /// Why the stream ends before the client ends it.
+    async fn serve(&self, requests: &mut Messages, work: &mut Work) -> Result<(), Status> {
+        if let Some(membership) = &self.membership {
+            // The requests are left unread meanwhile, so that HTTP/2 holds the client back.
+            tokio::select! {
+                biased;
+                end = self.next_end(true) => return Err(match end {
+                    Pause::Stopped => stopped(),
+                    _ => self.gone(),
+                }),
+                turn = Arc::clone(membership).turn() => work.turn = Some(turn),
+            }
+        }
+        self.take_in(requests, work).await
+    }
+
+    /// Takes requests in and has them handled, until there are no more and all are.
+    ///
+    /// # Errors
+    ///
+    /// Why the stream ends before.
+    async fn take_in(&self, requests: &mut Messages, work: &mut Work) -> Result<(), Status> {
+        let mut end = pin!(self.next_end(true));
+        let mut has_yielded = false;
+        loop {
+            let pause = poll_fn(|cx| {
+                // While there is always something to do, it is between the turns that the end is looked for.
+                if std::mem::take(&mut has_yielded)
+                    && let Poll::Ready(end) = end.as_mut().poll(cx)
+                {
+                    return Poll::Ready(Ok(end));
+                }
+                match self.poll(requests, work, cx) {
+                    Poll::Pending => end.as_mut().poll(cx).map(Ok),
+                    ready => ready,
+                }
+            });
+            match pause.await? {
+                Pause::Done => return Ok(()),
+                Pause::Yield => {
+                    tokio::task::yield_now().await;
+                    has_yielded = true;
+                }
+                Pause::Stopped => {
+                    work.closed = true;
+                    end.set(self.next_end(false));
+                    self.refuse(std::mem::take(&mut work.backlog))?;
+                }
+                Pause::Gone => return Err(self.gone()),
+            }
+        }
+    }
+
+    /// What ends the stream from outside, at last if the server is to stop.
+    async fn next_end(&self, may_stop: bool) -> Pause {
+        tokio::select! {
+            biased;
+            () = self.gone.cancelled() => Pause::Gone,
+            () = self.stop.cancelled(), if may_stop => Pause::Stopped,
+        }
+    }
+
+    /// Why nobody waits for the stream any more.
+    fn gone(&self) -> Status {
+        match &self.membership {
+            Some(membership) if membership.is_superseded() => {
+                Status::aborted("a newer stream of the same client has taken this one's place")
+            }
+            _ => Status::cancelled("the client is gone"),
+        }
+    }
+
+    /// Goes on with the handlers and the requests.
+    fn poll(
+        &self,
+        requests: &mut Messages,
+        work: &mut Work,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Result<Pause, Status>> {
+        for _ in 0..STEPS {
+            if let Poll::Ready(outcome) = work.poll_handlers(&self.limits, cx) {
+                outcome?;
+            } else if self.queue.poll_room(cx).is_pending() {
+                // A client that does not read its replies has to wait with its requests.
+                return match work.is_done() {
+                    true => Poll::Ready(Ok(Pause::Done)),
+                    false => Poll::Pending,
+                };
+            } else if work.has_turn(&self.limits)
+                && let Some(waiting) = work.backlog.pop()
+            {
+                let payload = Payload::whole(&waiting.payload);
+                self.begin(waiting.request, payload, work)?;
+            } else if work.is_done() {
+                return Poll::Ready(Ok(Pause::Done));
+            } else if work.closed || !work.backlog.make_room(&self.limits) {
+                return Poll::Pending;
+            } else if let Some(received) = requests.next()? {
+                self.sort(received, work)?;
+            } else {
+                work.closed = !ready!(requests.poll_more(cx))?;
+            }
+        }
+        Poll::Ready(Ok(Pause::Yield))
+    }
+
+    /// Answers requests that have not begun when the server stops.
+    fn refuse(&self, mut backlog: Backlog) -> Result<(), Status> {
+        let status = stopped();
+        while let Some(Waiting { request, .. }) = backlog.pop() {
+            let method = match &request.callee {
+                Callee::Method(index) => MethodName::Of(self.methods.at(*index).method),
+                Callee::Unknown(name) => MethodName::Received(name),
+            };
+            self.fail(request.number, method, &status)?;
+        }
+        Ok(())
+    }
+
+    /// Takes in what the client says.
+    fn sort(&self, received: Received<'_>, work: &mut Work) -> Result<(), Status> {
+        match received {
+            Received::Message(message) if self.is_cancel(&message) => work.cancel(message.number()),
+            // No call of the server's waits for it.
+            Received::Message(message) if self.is_reply(&message) => {}
+            Received::Message(message) => self.take(message, work)?,
+            Received::TooLarge(request, status) => {
+                let method = MethodName::Received(request.method());
+                self.fail(request.number(), method, &status)?;
+            }
+            Received::Malformed(error) => {
+                let text = format!("a message of the stream does not decode: {error}");
+                return Err(Status::internal(text));
+            }
+        }
+        Ok(())
+    }
+
+    fn is_cancel(&self, request: &StreamMessage<'_>) -> bool {
+        self.extended && request.method().is_empty() && request.has(CANCEL)
+    }
+
+    /// Whether a message answers a call of the server's.
+    fn is_reply(&self, message: &StreamMessage<'_>) -> bool {
+        self.accepts_calls && message.number() & FROM_SERVER != 0
+    }
+
+    /// Begins to handle a request, or has it wait for its turn.
+    fn take(&self, mut message: StreamMessage<'_>, work: &mut Work) -> Result<(), Status> {
+        let name = message.method();
+        if let Some(excess) = message.excess() {
+            return self.fail(message.number(), MethodName::Received(name), &excess);
+        }
+        // Most requests are of the same method as the one before.
+        let callee = match self.methods.index(name, work.last_method) {
+            Some(index) => {
+                work.last_method = index;
+                Callee::Method(index)
+            }
+            None => Callee::Unknown(name.into()),
+        };
+        let request = Request {
+            number: message.number(),
+            callee,
+            entries: message.take_entries(),
+        };
+        let payload = message.payload();
+        if work.has_turn(&self.limits) && work.backlog.is_empty() {
+            return self.begin(request, payload, work);
+        }
+        work.backlog.push(Waiting::new(request, payload));
+        Ok(())
+    }
+
+    /// Begins to handle a request, whose turn it is.
+    fn begin(&self, request: Request, payload: Payload<'_>, work: &mut Work) -> Result<(), Status> {
+        let Request {
+            number,
+            callee,
+            entries,
+        } = request;
+        let index = match callee {
+            Callee::Method(index) => index,
+            Callee::Unknown(name) => {
+                let status = unknown(&name);
+                return self.fail(number, MethodName::Received(&name), &status);
+            }
+        };
+        let Callable {
+            method,
+            answering,
+            limits,
+            ..
+        } = self.methods.at(index);
+        let reply_to = || ReplyTo {
+            queue: Arc::clone(&self.queue),
+            extended: self.extended,
+            timeout: limits.timeout,
+            framing: Framing {
+                number,
+                method,
+                max_reply_size: limits.max_reply_size,
+            },
+        };
+        let largest = limits.max_request_size.unwrap_or(self.limits.message_size);
+        if let Err(status) = check_size("request", payload.bytes().len(), Some(largest)) {
+            return reply_to().refuse(status);
+        }
+        let mut context = Context::on_stream(method, &self.peer, entries, work.spare_context());
+        if let Some(timeout) = limits.timeout {
+            context.limit(timeout);
+        }
+        if method.is_concurrent() {
+            context.release();
+        }
+        let to = reply_to();
+        let begun = work.begin(number, context, |context, handling| {
+            answering(context, payload, to, handling);
+        });
+        begun.or_else(|it| reply_to().refuse(panicked_at_once(method, &it)))
+    }
+
+    /// Answers a request with an error.
+    fn fail(&self, number: u64, method: MethodName<'_>, status: &Status) -> Result<(), Status> {
+        let status = RpcStatus::of(status);
+        let head = Head {
+            number,
+            method: Some(method),
+            status: Some(&status),
+            ..Head::default()
+        };
+        reply(&self.queue, &head.alone()?)
+    }
+}
+
+/// The status of what has not begun when the server shuts down.
+fn stopped() -> Status {
+    Status::unavailable("the server is shutting down")
+}
+
+/// The status of a call of a method that there is not.
+fn unknown(name: &[u8]) -> Status {
+    // In a text a name can be several times as long.
+    let beginning = String::from_utf8_lossy(name.get(..NAME_SHOWN).unwrap_or(name));
+    Status::unimplemented(format!("there is no method {beginning:?} here"))
+}

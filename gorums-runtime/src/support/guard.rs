@@ -1,0 +1,47 @@
+//! Running functions of the user.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use futures::FutureExt;
+
+use super::text::cut;
+
+/// How many bytes of a panic's message are kept.
+const MESSAGE: usize = 4 * 1024;
+
+/// The message of a function of the user that panicked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Panicked(pub(crate) String);
+
+/// Runs a function of the user, whose panic must not take down more than its call.
+#[inline]
+pub(crate) fn guard<T>(function: impl FnOnce() -> T) -> Result<T, Panicked> {
+    // What the function was changing is dropped with the call, so nobody sees it half changed.
+    catch_unwind(AssertUnwindSafe(function)).map_err(|payload| Panicked::with(&*payload))
+}
+
+/// Runs a future that runs code of the user's, as [`guard`] runs a function.
+pub(crate) async fn guarded<T>(future: impl Future<Output = T>) -> Result<T, Panicked> {
+    let outcome = AssertUnwindSafe(future).catch_unwind().await;
+    outcome.map_err(|payload| Panicked::with(&*payload))
+}
+
+impl Panicked {
+    /// The message of a panic that was caught.
+    pub(crate) fn with(payload: &(dyn Any + Send)) -> Self {
+        let message = payload
+            .downcast_ref::<&str>()
+            .map(ToString::to_string)
+            .or_else(|| payload.downcast_ref::<String>().cloned());
+        let message = message.unwrap_or_else(|| "no message".to_string());
+        Self(cut(message, MESSAGE))
+    }
+}
+
+impl fmt::Display for Panicked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a function of the caller panicked: {}", self.0)
+    }
+}

@@ -1,0 +1,41 @@
+//! The events of calls: replies and failures.
+
+use std::time::Duration;
+
+use tonic::Status;
+use tracing::Level;
+
+use super::TARGET;
+use crate::identity::NodeAddress;
+
+/// Tells that a node has sent a reply, after so long.
+pub(crate) fn replied(node: &NodeAddress, duration: impl FnOnce() -> Duration) {
+    tracing::event!(
+        target: TARGET,
+        Level::TRACE,
+        {
+            gorums.node.id = node.id.get(),
+            server.address = node.host(),
+            server.port = node.socket.port(),
+            duration = ?duration(),
+        },
+        "reply"
+    );
+}
+
+/// Tells that a call failed on a node.
+pub(crate) fn failed(node: &NodeAddress, duration: Duration, status: &Status) {
+    tracing::event!(
+        target: TARGET,
+        Level::DEBUG,
+        {
+            gorums.node.id = node.id.get(),
+            server.address = node.host(),
+            server.port = node.socket.port(),
+            duration = ?duration,
+            rpc.grpc.status_code = i32::from(status.code()),
+            error = status.message(),
+        },
+        "failure"
+    );
+}

@@ -1,0 +1,132 @@
+//! The spans of calls.
+
+use tracing::Span;
+use tracing::field::Empty;
+
+use super::TARGET;
+use crate::call::{CallOptions, MethodDescriptor};
+use crate::identity::{ConfigurationId, NodeAddress};
+
+/// The span of one call. Dropping it before its outcome is known says that the call was cancelled.
+#[derive(Debug)]
+pub(crate) struct CallSpan(Span);
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Outcome {
+    Decided,
+    Incomplete,
+    DeadlineExceeded,
+    Closed,
+    Panicked,
+    Answered,
+    Sent,
+    Failed,
+    Detached,
+    Cancelled,
+}
+
+/// A span for a call of `$method` with what the kind of call adds.
+macro_rules! call_span {
+    ($name:expr, $method:ident, $options:ident, $($field:tt)*) => {
+        CallSpan(tracing::debug_span!(
+            target: TARGET,
+            $name,
+            otel.name = $method.full_name(),
+            otel.kind = "client",
+            rpc.system = "grpc",
+            rpc.service = $method.service(),
+            rpc.method = $method.name(),
+            gorums.deadline = $options.timeout.map(tracing::field::debug),
+            gorums.outcome = Empty,
+            $($field)*
+        ))
+    };
+}
+
+/// Makes the spans of one kind of call to several nodes.
+macro_rules! span_of_nodes {
+    ($name:ident) => {
+        pub(crate) fn $name(
+            method: MethodDescriptor,
+            configuration: ConfigurationId,
+            nodes: usize,
+            options: &CallOptions,
+        ) -> Self {
+            call_span!(
+                stringify!($name),
+                method,
+                options,
+                gorums.configuration.id = configuration.get(),
+                gorums.nodes = nodes,
+            )
+        }
+    };
+}
+
+/// Makes the spans of one kind of call to one node.
+macro_rules! span_of_node {
+    ($name:ident) => {
+        pub(crate) fn $name(
+            method: MethodDescriptor,
+            node: &NodeAddress,
+            options: &CallOptions,
+        ) -> Self {
+            call_span!(
+                stringify!($name),
+                method,
+                options,
+                gorums.node.id = node.id.get(),
+                server.address = node.host(),
+                server.port = node.socket.port(),
+            )
+        }
+    };
+}
+
+impl CallSpan {
+    span_of_nodes!(quorum_call);
+    span_of_nodes!(responses);
+    span_of_nodes!(multicast);
+    span_of_node!(node_call);
+    span_of_node!(unicast);
+
+    /// Runs a step of the call inside its span.
+    pub(crate) fn in_scope<T>(&self, step: impl FnOnce() -> T) -> T {
+        self.0.in_scope(step)
+    }
+
+    /// The span, for a step of the call that is a future.
+    pub(crate) fn share(&self) -> Span {
+        self.0.clone()
+    }
+
+    /// Ends the call, unless it has ended.
+    pub(crate) fn end(&mut self, outcome: Outcome) {
+        let span = std::mem::replace(&mut self.0, Span::none());
+        span.record("gorums.outcome", outcome.name());
+    }
+}
+
+impl Drop for CallSpan {
+    fn drop(&mut self) {
+        self.end(Outcome::Cancelled);
+    }
+}
+
+impl Outcome {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Decided => "decided",
+            Self::Incomplete => "incomplete",
+            Self::DeadlineExceeded => "deadline_exceeded",
+            Self::Closed => "closed",
+            Self::Panicked => "panicked",
+            Self::Answered => "answered",
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+            Self::Detached => "detached",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}

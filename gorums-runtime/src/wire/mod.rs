@@ -1,0 +1,40 @@
+//! TODO
+
+mod call_number;
+mod client_id;
+mod deframer;
+mod frame;
+mod gate;
+mod head;
+mod headers;
+mod line;
+mod message;
+mod messages;
+mod owner;
+mod payload;
+mod pending;
+mod queue;
+mod queue_body;
+mod stream_number;
+mod unread;
+
+pub(crate) use call_number::{CallNumber, HashCallNumber};
+pub(crate) use client_id::ClientId;
+#[cfg(feature = "_fuzz")]
+pub(crate) use deframer::Deframer;
+pub(crate) use deframer::Received;
+pub(crate) use frame::Frame;
+pub(crate) use head::{CANCEL, END, Head, MethodName};
+pub(crate) use headers::{
+    CLIENT, EXTENSIONS, KEEP_ALIVE, MAX_FRAME, NODE_ID, PATH, SERVICE, STREAM,
+};
+pub(crate) use message::{
+    MOST_ENTRIES, MOST_ENTRY_BYTES, MetadataEntry, RpcStatus, StreamMessage, replace_entries,
+};
+pub(crate) use messages::Messages;
+pub(crate) use owner::{Owner, Requests};
+pub(crate) use payload::Payload;
+pub(crate) use queue::{Capacity, IsFirst, Queue};
+pub(crate) use queue_body::QueueBody;
+pub(crate) use stream_number::{StreamNumber, StreamNumbers};
+pub(crate) use unread::Unread;

@@ -1,0 +1,421 @@
+//! What is to be sent on a stream.
+
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::Bytes;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
+use tonic::Status;
+
+use super::call_number::CallNumber;
+use super::frame::Frame;
+use super::gate::{Gate, Meter};
+use super::line::{Line, Ticket};
+use super::owner::Owner;
+use super::pending::{Burst, Pending};
+use super::stream_number::{StreamNumber, StreamNumbers};
+use super::unread::Unread;
+
+/// How much may wait to be sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Capacity {
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
+}
+
+/// The messages that wait to be sent to one peer, in the order in which they are.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(crate) struct Queue {
+    capacity: Capacity,
+    streams: StreamNumbers,
+    state: Mutex<QueueState>,
+    room: Notify,
+    /// Only in a queue of replies.
+    gate: Option<Arc<Gate>>,
+}
+
+#[derive(Debug)]
+struct QueueState {
+    pending: Pending,
+    /// What waits for room. It is empty unless there is none for its first message: until that has it there is none for
+    /// those that come later.
+    line: Line,
+    /// Which stream takes the messages: streams to one peer follow each other.
+    stream: StreamNumber,
+    /// Whether there was a message for it.
+    begun: bool,
+    /// When it first looked for messages.
+    opened: Option<Instant>,
+    /// Whether there is no more to come.
+    closed: bool,
+    sender: Option<Waker>,
+    /// Whether the stream has let those that fill the queue go on since it was last empty.
+    yielded: bool,
+    /// Whether the last burst had several messages.
+    crowded: bool,
+    /// Only in a queue of replies.
+    meter: Option<Meter>,
+}
+
+/// Whether a message is the first for its stream, which must be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a stream that is not opened takes no messages"]
+pub(crate) struct IsFirst(pub(crate) bool);
+
+impl Queue {
+    /// A queue whose streams have numbers of its own.
+    pub(crate) fn new(capacity: Capacity) -> Self {
+        Self::with_numbers(capacity, StreamNumbers::default())
+    }
+
+    /// A queue whose streams are among those that `streams` counts.
+    pub(crate) fn with_numbers(capacity: Capacity, streams: StreamNumbers) -> Self {
+        Self {
+            capacity,
+            state: Mutex::new(QueueState::new(streams.next())),
+            streams,
+            room: Notify::new(),
+            gate: None,
+        }
+    }
+
+    /// A queue of replies to a peer that has not read those of `unread`.
+    pub(crate) fn of_replies(capacity: Capacity, unread: Arc<Unread>) -> Self {
+        let gate = Arc::new(Gate::new(capacity, unread));
+        let mut queue = Self::new(capacity);
+        queue.lock().meter = Some(Meter::new(Arc::clone(&gate)));
+        queue.gate = Some(gate);
+        queue
+    }
+
+    /// Adds the reply of a call that was let in while there was room. Whether that was done: it is not if all that its
+    /// peer has not read would be too much.
+    pub(crate) fn push_reply(&self, frame: &Frame) -> bool {
+        let mut state = self.lock();
+        let (bytes, alone) = (frame.as_slice().len(), state.pending.len() == 0);
+        let has_room = match &self.gate {
+            Some(gate) => bytes <= Frame::SMALL || gate.unread().has_room(bytes, alone),
+            None => true,
+        };
+        if has_room {
+            state.push(frame, Owner::Nobody);
+        }
+        has_room
+    }
+
+    /// Ready while there is room for the replies of further calls. When the peer has much to read on other streams
+    /// there is room if it has read all on this one.
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(gate) = &self.gate else {
+            return Poll::Ready(());
+        };
+        if gate.is_open() {
+            return Poll::Ready(());
+        }
+        gate.wait(cx);
+        // From here on the queue does not change unnoticed.
+        let state = self.lock();
+        if state.pending.len() == 0 || gate.is_open() {
+            return Poll::Ready(());
+        }
+        drop(state);
+        // Others make room, too.
+        match gate.unread().poll_room(cx).is_ready() && gate.is_open() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    }
+
+    /// Adds a message of `owner`, or gives that back if there is no room for it.
+    pub(crate) fn push<'a>(&self, frame: &Frame, owner: Owner<'a>) -> Result<IsFirst, Owner<'a>> {
+        self.lock().push_in_turn(self.capacity, frame, owner)
+    }
+
+    /// Adds a message once there is room for it, and those that waited before have theirs.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future takes the message out of the line, unless it has had room.
+    pub(crate) async fn push_when_room(&self, frame: Frame, owner: Owner<'_>) -> IsFirst {
+        let (place, admitted) = {
+            let mut state = self.lock();
+            let owner = match state.push_in_turn(self.capacity, &frame, owner) {
+                Ok(is_first) => return is_first,
+                Err(owner) => owner,
+            };
+            let (ticket, admitted) = state.line.push(frame, owner);
+            let place = InLine {
+                queue: self,
+                ticket,
+            };
+            (place, admitted)
+        };
+        place.wait(admitted).await;
+        // Whoever made the room has seen to the stream.
+        IsFirst(false)
+    }
+
+    /// Adds a message once the queue is a quarter full at most, so that those who cannot wait find room.
+    pub(crate) async fn push_with_patience(&self, mut frame: Frame, mut owner: Owner<'_>) {
+        let Capacity { messages, bytes } = self.capacity;
+        let quarter = Capacity {
+            messages: messages.div_ceil(4),
+            bytes: bytes.div_ceil(4),
+        };
+        loop {
+            let room = self.room.notified();
+            let pushed = self.lock().push_within(quarter, &frame, owner);
+            match pushed {
+                Ok(_) => return,
+                Err(back) => owner = back,
+            }
+            frame = frame.set_aside();
+            room.await;
+        }
+    }
+
+    /// Adds a small message of the protocol itself that is for `stream`, unless that is over, if there is any room for it.
+    pub(crate) fn push_notice(&self, stream: StreamNumber, frame: &Frame) {
+        let mut state = self.lock();
+        if state.stream == stream && state.pending.len() < 2 * self.capacity.messages {
+            state.push(frame, Owner::Nobody);
+        }
+    }
+
+    /// Withdraws the message with this number, if it is here.
+    pub(crate) fn withdraw(&self, number: CallNumber) {
+        let mut state = self.lock();
+        state.pending.withdraw(number);
+        // What waits for room waits for messages that were for this stream.
+        let _ = state.admit(self.capacity);
+    }
+
+    /// Ends the stream that takes the messages once it has taken those that are here.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        state.wake();
+    }
+
+    /// The stream that takes the messages.
+    pub(crate) fn stream(&self) -> StreamNumber {
+        self.lock().stream
+    }
+
+    /// When the stream that takes the messages first looked for some: from then on it carries requests. None before.
+    pub(crate) fn opened(&self) -> Option<Instant> {
+        self.lock().opened
+    }
+
+    /// Whether there is room for a message of this size.
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+        let mut state = self.lock();
+        state.line.is_empty() && state.make_room(self.capacity, bytes)
+    }
+
+    /// Fails what waits to be sent on a stream that has broken. What is added from now on is for the next one, and so are
+    /// those messages that waited for room. Returns the stream that has broken, and whether the next must be opened.
+    pub(crate) fn fail(&self, status: &Status) -> (StreamNumber, IsFirst) {
+        let (stream, receipts, is_first) = {
+            let mut state = self.lock();
+            let stream = state.stream;
+            state.stream = self.streams.next();
+            state.begun = false;
+            state.opened = None;
+            // The sender of the broken stream is to see that it is over.
+            state.wake();
+            let receipts = state.pending.clear();
+            state.note();
+            (stream, receipts, state.admit(self.capacity))
+        };
+        for receipt in receipts {
+            receipt.sign(Err(status.clone()));
+        }
+        self.room.notify_waiters();
+        (stream, is_first)
+    }
+
+    /// The next bytes for `stream`; none when it is over. The messages in them pass through `burst`, which is empty.
+    pub(crate) fn poll_burst(
+        &self,
+        stream: StreamNumber,
+        burst: &mut Burst,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Bytes>> {
+        loop {
+            if !ready!(self.lock().poll_take(self.capacity, stream, burst, cx)) {
+                return Poll::Ready(None);
+            }
+            self.room.notify_waiters();
+            let bytes = burst.send();
+            if !bytes.is_empty() {
+                return Poll::Ready(Some(bytes));
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place in the line for room.
+struct InLine<'a> {
+    queue: &'a Queue,
+    ticket: Ticket,
+}
+
+impl InLine<'_> {
+    async fn wait(self, admitted: oneshot::Receiver<()>) {
+        // The sender is dropped only with the message, which the line keeps until it is admitted.
+        let _ = admitted.await;
+    }
+}
+
+impl Drop for InLine<'_> {
+    fn drop(&mut self) {
+        let mut state = self.queue.lock();
+        if state.line.remove(self.ticket).is_some() {
+            // Those behind may be smaller. What they waited for is for this stream.
+            let _ = state.admit(self.queue.capacity);
+        }
+    }
+}
+
+impl QueueState {
+    fn new(stream: StreamNumber) -> Self {
+        Self {
+            pending: Pending::new(),
+            line: Line::default(),
+            stream,
+            begun: false,
+            opened: None,
+            closed: false,
+            sender: None,
+            yielded: false,
+            crowded: false,
+            meter: None,
+        }
+    }
+
+    /// Adds a message if none waits before it.
+    fn push_in_turn<'a>(
+        &mut self,
+        capacity: Capacity,
+        frame: &Frame,
+        owner: Owner<'a>,
+    ) -> Result<IsFirst, Owner<'a>> {
+        match self.line.is_empty() {
+            true => self.push_within(capacity, frame, owner),
+            false => Err(owner),
+        }
+    }
+
+    fn push_within<'a>(
+        &mut self,
+        capacity: Capacity,
+        frame: &Frame,
+        owner: Owner<'a>,
+    ) -> Result<IsFirst, Owner<'a>> {
+        if !self.make_room(capacity, frame.as_slice().len()) {
+            return Err(owner);
+        }
+        owner.note_sent(self.stream);
+        self.push(frame, owner);
+        Ok(IsFirst(!std::mem::replace(&mut self.begun, true)))
+    }
+
+    /// Adds the messages that waited for room and have it now. Must be called whenever there may be more.
+    fn admit(&mut self, capacity: Capacity) -> IsFirst {
+        let mut is_first = false;
+        while let Some(bytes) = self.line.first().map(|first| first.frame.as_slice().len())
+            && self.make_room(capacity, bytes)
+            && let Some(first) = self.line.pop()
+        {
+            first.admit(|frame, owner| {
+                owner.note_sent(self.stream);
+                self.push(frame, owner);
+            });
+            is_first |= !std::mem::replace(&mut self.begun, true);
+        }
+        IsFirst(is_first)
+    }
+
+    /// Whether there is room, without the messages that were withdrawn.
+    fn make_room(&mut self, capacity: Capacity, bytes: usize) -> bool {
+        if self.has_room(capacity, bytes) {
+            return true;
+        }
+        self.pending.make_room();
+        self.has_room(capacity, bytes)
+    }
+
+    /// A message of any size has room in an empty queue.
+    fn has_room(&self, capacity: Capacity, bytes: usize) -> bool {
+        let fits = self.pending.len() < capacity.messages
+            && self.pending.bytes().saturating_add(bytes) <= capacity.bytes
+            && !self.meter.as_ref().is_some_and(Meter::is_peer_full);
+        fits || self.pending.len() == 0
+    }
+
+    fn push(&mut self, frame: &Frame, owner: Owner<'_>) {
+        self.pending.push(frame, owner);
+        self.note();
+        self.wake();
+    }
+
+    fn note(&mut self) {
+        if let Some(meter) = &mut self.meter {
+            meter.note(self.pending.len(), self.pending.bytes());
+        }
+    }
+
+    /// Takes the next messages for `stream`, as many as are sent at once. Whether there are any, or the stream is over.
+    fn poll_take(
+        &mut self,
+        capacity: Capacity,
+        stream: StreamNumber,
+        burst: &mut Burst,
+        cx: &mut Context<'_>,
+    ) -> Poll<bool> {
+        if self.stream != stream {
+            return Poll::Ready(false);
+        }
+        if self.opened.is_none() {
+            self.opened = Some(Instant::now());
+        }
+        if self.pending.len() == 0 {
+            if self.closed {
+                return Poll::Ready(false);
+            }
+            self.yielded = false;
+            self.sender = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        // Calls come in bursts: the first message is not sent before those that are about to follow it are here. The
+        // yield is tokio's, which lasts until the worker has nothing else to do: with one that another worker takes up
+        // at once a tenth fewer calls are made per second (64 in flight). One call at a time need not wait for others,
+        // which takes 5 % off its processor time (9 nodes).
+        if self.crowded && !std::mem::replace(&mut self.yielded, true) {
+            return pin!(tokio::task::yield_now()).poll(cx).map(|()| false);
+        }
+        self.crowded = self.pending.len() > 1;
+        self.pending.take(burst);
+        self.note();
+        // The stream is open.
+        let _ = self.admit(capacity);
+        Poll::Ready(true)
+    }
+
+    fn wake(&mut self) {
+        if let Some(sender) = self.sender.take() {
+            sender.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
