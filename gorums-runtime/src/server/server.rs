@@ -61,7 +61,9 @@ impl Server {
     /// Serves by TLS alone, as `identity`; without this in the clear. With a
     /// [`client_ca_root`](tonic::transport::ServerTlsConfig::client_ca_root) in `tls`, clients have to present a
     /// certificate that this authority signed, which handlers find in their [`Context`](crate::Context). Needs one of
-    /// the crate's features `tls-ring` and `tls-aws-lc`.
+    /// the crate's features `tls-ring` and `tls-aws-lc`. Unless the process has chosen a
+    /// [provider of cryptography](https://docs.rs/rustls/0.23/rustls/crypto/struct.CryptoProvider.html) by then, this
+    /// chooses ring's, if that feature is on, or else that of AWS.
     ///
     /// ```no_run
     /// # fn example(router: gorums_runtime::server::Router) -> Result<(), Box<dyn std::error::Error>> {
@@ -85,6 +87,7 @@ impl Server {
         identity: tonic::transport::Identity,
         tls: tonic::transport::ServerTlsConfig,
     ) -> Result<Self, ServerError> {
+        choose_cryptography();
         let configured = self.transport.tls_config(tls.identity(identity));
         self.transport = configured.map_err(ServerError::Tls)?;
         Ok(self)
@@ -218,5 +221,21 @@ impl Server {
             handshake_timeout: self.handshake_timeout,
             max_connections: self.max_connections,
         })
+    }
+}
+
+/// Chooses the cryptography of the process, unless that is done: rustls panics if it is built with two kinds and nobody
+/// has chosen, and a dependency may well have enabled the other.
+#[cfg(feature = "_tls-any")]
+fn choose_cryptography() {
+    use rustls::crypto::CryptoProvider;
+    #[cfg(not(feature = "tls-ring"))]
+    use rustls::crypto::aws_lc_rs::default_provider;
+    #[cfg(feature = "tls-ring")]
+    use rustls::crypto::ring::default_provider;
+
+    if CryptoProvider::get_default().is_none() {
+        // Another thread may have been faster.
+        let _ = default_provider().install_default();
     }
 }
