@@ -61,6 +61,7 @@ impl Frame {
 }
 
 impl Scratch {
+    #[inline]
     fn take() -> Self {
         // There is none while the thread ends.
         let mut bytes = SPARE.try_with(Cell::take).unwrap_or_default();

@@ -67,8 +67,8 @@ impl Head<'_> {
             ))
         })?;
         Ok(Frame::written(PREFIX + len, |frame| {
-            frame.push(0);
-            frame.extend_from_slice(&prefix.to_be_bytes());
+            let [a, b, c, d] = prefix.to_be_bytes();
+            frame.extend_from_slice(&[0, a, b, c, d]);
             self.write(frame);
             if payload_len > 0 {
                 frame.push(key::PAYLOAD);
@@ -78,6 +78,7 @@ impl Head<'_> {
         }))
     }
 
+    #[inline]
     fn len(&self) -> Result<usize, Status> {
         let number = match self.number {
             0 => 0,
@@ -159,6 +160,7 @@ impl MethodName<'_> {
 
 /// Appends `value` in the encoding of Protocol Buffers. For a call's number prost's own takes 73
 /// instructions, for it asks for room byte by byte.
+#[inline]
 fn put_varint(mut value: u64, frame: &mut Vec<u8>) {
     while value >= 0x80 {
         frame.push(value as u8 | 0x80);
