@@ -1,15 +1,14 @@
 //! What has come of a call and was not read.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tonic::Status;
 
-use crate::wire::Payload;
+use crate::wire::{PackedQueue, Payload};
 
 /// How many bytes a small reply has, at most.
-const SMALL: u16 = 2 * 1024;
+const SMALL: usize = 2 * 1024;
 
 /// Up to how many bytes a reply is copied. A larger one shares the buffer that it was received in, with what came
 /// beside it: buffers have 64 KiB and more, which a reply of a few bytes would keep in memory.
@@ -31,109 +30,81 @@ pub(crate) enum Event {
 }
 
 /// The events of one call that its caller has not read, with the indices of their nodes, in order of arrival.
-///
-/// An event of the usual kind, a small reply, takes no memory of its own: its bytes lie with those of the others. What
-/// else there is lies in a queue of its own. Each entry of `events` that is [`Small`](Kind::Small) owns the next bytes of
-/// `small`, and each that is [`Other`](Kind::Other) the next of `others`.
-#[derive(Debug, Default)]
-pub(super) struct Events {
-    events: VecDeque<EventEntry>,
-    small: BytesMut,
-    others: VecDeque<Other>,
-}
-
 #[derive(Debug)]
-struct EventEntry {
+pub(super) struct Events(PackedQueue<EventTag, SMALL>);
+
+/// An event without the bytes of its reply.
+#[derive(Debug)]
+struct EventTag {
+    /// That of the node.
     index: u32,
-    kind: Kind,
-    /// How long it took, in nanoseconds.
-    latency: u64,
+    kind: EventKind,
 }
 
 #[derive(Debug)]
-enum Kind {
-    /// A reply of so many bytes.
-    Small(u16),
-    Other,
+enum EventKind {
+    Reply { latency: Duration },
     End,
+    Failed(Status),
 }
 
-#[derive(Debug)]
-enum Other {
-    Reply(Bytes),
-    Failed(Status),
+impl Default for Events {
+    fn default() -> Self {
+        Self(PackedQueue::with_capacity(0))
+    }
 }
 
 impl Events {
     /// Makes room for an event of each of so many nodes.
     pub(super) fn reserve(&mut self, nodes: usize) {
-        self.events.reserve(nodes);
+        self.0.reserve(nodes);
     }
 
     /// Forgets all events. Returns whether the memory that is left is worth being kept.
     pub(super) fn clear(&mut self) -> bool {
-        self.events.clear();
-        self.small.clear();
-        self.others.clear();
-        self.events.capacity() <= KEPT && self.small.capacity() <= KEPT_BYTES
+        self.0.clear();
+        self.0.capacity() <= KEPT && self.0.small_capacity() <= KEPT_BYTES
     }
 
+    #[inline]
     pub(super) fn push_reply(&mut self, index: usize, payload: Payload<'_>, latency: Duration) {
+        let tag = EventTag::new(index, EventKind::Reply { latency });
         let bytes = payload.bytes();
-        let kind = match u16::try_from(bytes.len()) {
-            Ok(len) if len <= SMALL => {
-                self.small.extend_from_slice(bytes);
-                Kind::Small(len)
-            }
-            _ => {
-                self.others.push_back(Other::Reply(match bytes.len() {
-                    ..=COPIED => Bytes::copy_from_slice(bytes),
-                    _ => payload.share(),
-                }));
-                Kind::Other
-            }
-        };
-        self.push(index, kind, latency);
+        self.0.push(bytes, tag, || match bytes.len() {
+            ..=COPIED => Bytes::copy_from_slice(bytes),
+            _ => payload.share(),
+        });
     }
 
     pub(super) fn push_end(&mut self, index: usize) {
-        self.push(index, Kind::End, Duration::ZERO);
+        self.0.push_tag(EventTag::new(index, EventKind::End));
     }
 
     pub(super) fn push_failure(&mut self, index: usize, status: Status) {
-        self.others.push_back(Other::Failed(status));
-        self.push(index, Kind::Other, Duration::ZERO);
+        self.0
+            .push_tag(EventTag::new(index, EventKind::Failed(status)));
     }
 
     /// The next event, and the index of its node.
+    #[inline]
     pub(super) fn pop(&mut self) -> Option<(usize, Event)> {
-        let EventEntry {
-            index,
-            kind,
-            latency,
-        } = self.events.pop_front()?;
-        let latency = Duration::from_nanos(latency);
+        let (payload, EventTag { index, kind }) = self.0.pop()?;
         let event = match kind {
-            Kind::Small(len) => Event::Reply {
-                payload: self.small.split_to(len.into()).freeze(),
-                latency,
-            },
-            Kind::Other => match self.others.pop_front()? {
-                Other::Reply(payload) => Event::Reply { payload, latency },
-                Other::Failed(status) => Event::Failed(status),
-            },
-            Kind::End => Event::End,
+            EventKind::Reply { latency } => Event::Reply { payload, latency },
+            EventKind::End => Event::End,
+            EventKind::Failed(status) => Event::Failed(status),
         };
         Some((index as usize, event))
     }
+}
 
-    fn push(&mut self, index: usize, kind: Kind, latency: Duration) {
-        self.events.push_back(EventEntry {
+impl EventTag {
+    fn new(index: usize, kind: EventKind) -> Self {
+        Self {
             // There are no more nodes than a u32 counts: each has an id of that size.
             index: index as u32,
             kind,
-            latency: u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX),
-        });
+        }
     }
 }
 
@@ -152,7 +123,7 @@ mod tests {
     #[test]
     fn events_of_all_kinds_are_read_in_order_of_arrival() {
         let mut unread = Events::default();
-        let sizes = [3, usize::from(SMALL) + 1, 0, COPIED + 1, SMALL.into()];
+        let sizes = [3, SMALL + 1, 0, COPIED + 1, SMALL];
         let sent = sizes.map(|size| Bytes::from(vec![size as u8; size]));
         for (index, payload) in sent.iter().enumerate() {
             unread.push_reply(index, Payload::whole(payload), Duration::ZERO);
@@ -167,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_reply_keeps_no_buffer_that_is_much_larger() {
-        for size in [1, usize::from(SMALL), usize::from(SMALL) + 1, COPIED] {
+        for size in [1, SMALL, SMALL + 1, COPIED] {
             let buffer = Bytes::from(vec![0; 64 * 1024]);
             let mut unread = Events::default();
             let reply = Payload::of(&buffer[..size], &buffer);
@@ -179,7 +150,7 @@ mod tests {
     #[test]
     fn memory_for_many_events_is_not_worth_being_kept() {
         let mut unread = Events::default();
-        let reply = Bytes::from(vec![0; usize::from(SMALL)]);
+        let reply = Bytes::from(vec![0; SMALL]);
         unread.push_reply(0, Payload::whole(&reply), Duration::ZERO);
         assert!(unread.clear());
         for _ in 0..=KEPT {

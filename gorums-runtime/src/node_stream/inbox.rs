@@ -1,6 +1,7 @@
 //! What has come back of one call.
 
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use smallvec::SmallVec;
 use tokio::time::Instant;
@@ -10,7 +11,7 @@ use super::arrival::Arrival;
 use super::events::{Event, Events};
 use crate::call::{Held, MethodDescriptor, ReplyLimit, USUAL_NODES};
 use crate::node_info::Observations;
-use crate::wire::{END, StreamMessage, StreamNumber};
+use crate::wire::{END, Payload, StreamMessage, StreamNumber};
 
 /// The replies to one call that its caller has not looked at yet, and which nodes are still to reply. Calls that follow
 /// each other use its memory again.
@@ -45,7 +46,7 @@ pub(crate) enum Delivery<'a> {
     Overflow,
 }
 
-/// What a message says to its call.
+/// What a message means for its call.
 enum Meaning {
     Reply,
     End,
@@ -114,34 +115,30 @@ impl Inbox {
         let Some(index) = self.index(arrival.stream) else {
             return (Delivery::Ignored(message), None);
         };
-        let mut delivery = Delivery::Taken;
-        match self.read(index, &message, limit) {
+        let delivery = match self.classify(index, &message, limit) {
             Meaning::Reply => {
-                let (payload, latency) = (message.payload(), arrival.latency(self.sent));
-                match self.flows.get_mut(index) {
-                    Some(flow) => flow.unread.add(payload.bytes().len()),
-                    None => {
-                        self.waits[index] = None;
-                        observations.measure(latency);
-                    }
-                }
-                self.unread.push_reply(index, payload, latency);
+                let latency = arrival.latency(self.sent);
+                self.record_reply(index, message.payload(), latency, observations);
+                Delivery::Taken
             }
             Meaning::End => {
-                self.waits[index] = None;
-                self.unread.push_end(index);
+                self.record_end(index);
+                Delivery::Taken
             }
-            Meaning::Failure(status) => self.fail(index, status),
+            Meaning::Failure(status) => {
+                self.record_failure(index, status);
+                Delivery::Taken
+            }
             Meaning::Overflow(status) => {
-                delivery = Delivery::Overflow;
-                self.fail(index, status);
+                self.record_failure(index, status);
+                Delivery::Overflow
             }
-        }
+        };
         (delivery, self.reader.take())
     }
 
-    /// What a message of the node at `index` says to the call.
-    fn read(&self, index: usize, message: &StreamMessage<'_>, limit: &ReplyLimit) -> Meaning {
+    /// What a message of the node at `index` means for the call. Changes nothing.
+    fn classify(&self, index: usize, message: &StreamMessage<'_>, limit: &ReplyLimit) -> Meaning {
         if let Some(status) = message.failure() {
             return Meaning::Failure(status);
         }
@@ -166,7 +163,7 @@ impl Inbox {
     /// Fails the call on the node whose request was put on `stream`, which has broken. Returns the reader to wake.
     pub(super) fn lose(&mut self, stream: StreamNumber, status: &Status) -> Option<Waker> {
         let index = self.index(stream)?;
-        self.fail(index, status.clone());
+        self.record_failure(index, status.clone());
         self.reader.take()
     }
 
@@ -226,7 +223,32 @@ impl Inbox {
         self.waits.iter().position(|waits| *waits == Some(stream))
     }
 
-    fn fail(&mut self, index: usize, status: Status) {
+    /// Records a reply: the node's only one, unless the method streams them.
+    fn record_reply(
+        &mut self,
+        index: usize,
+        payload: Payload<'_>,
+        latency: Duration,
+        observations: &Observations,
+    ) {
+        match self.flows.get_mut(index) {
+            Some(flow) => flow.unread.add(payload.bytes().len()),
+            None => {
+                self.waits[index] = None;
+                observations.measure(latency);
+            }
+        }
+        self.unread.push_reply(index, payload, latency);
+    }
+
+    /// Records that the node has sent its last reply.
+    fn record_end(&mut self, index: usize) {
+        self.waits[index] = None;
+        self.unread.push_end(index);
+    }
+
+    /// Records that the call failed on the node.
+    fn record_failure(&mut self, index: usize, status: Status) {
         self.waits[index] = None;
         self.unread.push_failure(index, status);
     }
@@ -242,8 +264,6 @@ impl Inbox {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use bytes::Bytes;
 
     use super::*;

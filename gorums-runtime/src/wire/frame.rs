@@ -51,6 +51,14 @@ impl Frame {
         }
     }
 
+    /// The bytes as a handle to memory that others may have, too.
+    pub(super) fn share(&self) -> Bytes {
+        match self {
+            Self::Small(scratch) => Bytes::copy_from_slice(&scratch.0),
+            Self::Large(bytes) => bytes.clone(),
+        }
+    }
+
     /// All of its bytes.
     pub(crate) fn as_slice(&self) -> &[u8] {
         match self {

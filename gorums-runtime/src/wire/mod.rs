@@ -11,6 +11,7 @@ mod line;
 mod message;
 mod messages;
 mod owner;
+mod packed_queue;
 mod payload;
 mod pending;
 mod queue;
@@ -33,6 +34,7 @@ pub(crate) use message::{
 };
 pub(crate) use messages::Messages;
 pub(crate) use owner::{Owner, Requests};
+pub(crate) use packed_queue::PackedQueue;
 pub(crate) use payload::Payload;
 pub(crate) use queue::{Capacity, IsFirst, Queue};
 pub(crate) use queue_body::QueueBody;

@@ -1,12 +1,13 @@
 //! Messages that wait to be sent.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::call_number::CallNumber;
 use super::frame::Frame;
 use super::owner::Owner;
+use super::packed_queue::PackedQueue;
 use crate::call::Receipt;
 
 /// How many bytes are handed to HTTP/2 at once, at most, unless one message has more. A frame for each message would
@@ -19,27 +20,21 @@ const PLACE: usize = 2 * Frame::SMALL;
 /// For how many receipts the memory that they pass through is kept.
 const KEPT: usize = 1024;
 
-/// The messages that wait to be sent to one peer, in the order in which they are.
+/// The outgoing messages of one peer, in send order.
 #[derive(Debug)]
 pub(super) struct Pending {
-    messages: VecDeque<PendingMessage>,
-    /// The bytes of the small ones, in the same order.
-    small: BytesMut,
-    /// The bytes of the others, in the same order.
-    large: VecDeque<Bytes>,
-    /// Whether the small ones have taken more memory than is kept for those to come.
+    messages: PackedQueue<PendingMessage, { Frame::SMALL }>,
+    /// Whether the small messages have taken more memory than is kept for those to come.
     has_grown: bool,
-    bytes: usize,
     /// The numbers of withdrawn messages that may be among them.
     withdrawn: HashSet<CallNumber>,
 }
 
-/// A message that waits to be sent.
+/// What is known of a message that waits to be sent.
 #[derive(Debug)]
 struct PendingMessage {
     /// The call that it is withdrawn with; none if it never is.
     number: Option<CallNumber>,
-    len: usize,
     receipt: Option<Receipt>,
 }
 
@@ -54,89 +49,52 @@ pub(crate) struct Burst {
 impl Pending {
     pub(super) fn new() -> Self {
         Self {
-            messages: VecDeque::new(),
-            small: BytesMut::with_capacity(PLACE),
-            large: VecDeque::new(),
+            messages: PackedQueue::with_capacity(PLACE),
             has_grown: false,
-            bytes: 0,
             withdrawn: HashSet::new(),
         }
     }
 
-    /// How many messages there are.
+    /// The number of messages.
     pub(super) fn len(&self) -> usize {
         self.messages.len()
     }
 
-    /// How many bytes they have.
+    /// The total size of the messages in bytes.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes
+        self.messages.bytes()
     }
 
     #[inline]
     pub(super) fn push(&mut self, frame: &Frame, owner: Owner<'_>) {
-        let len = frame.as_slice().len();
-        match frame {
-            Frame::Large(bytes) => self.large.push_back(bytes.clone()),
-            Frame::Small(_) => {
-                self.small.extend_from_slice(frame.as_slice());
-                self.has_grown |= self.small.capacity() > 2 * BURST;
-            }
-        }
-        self.bytes += len;
-        self.messages.push_back(PendingMessage {
+        let message = PendingMessage {
             number: owner.number(),
-            len,
             receipt: owner.into_receipt(),
-        });
+        };
+        self.messages
+            .push(frame.as_slice(), message, || frame.share());
+        self.has_grown |= self.messages.small_capacity() > 2 * BURST;
     }
 
     /// Takes as many messages as are sent at once, but not those that were withdrawn.
     pub(super) fn take(&mut self, burst: &mut Burst) {
-        let (mut bytes, mut run) = (0, 0);
-        while let Some(next) = self.messages.front()
-            && (bytes == 0 || bytes + next.len <= BURST)
-            && let Some(message) = self.messages.pop_front()
-        {
-            bytes += message.len;
-            let withdrawn = self.has_withdrawn(message.number);
-            if message.is_small() && !withdrawn {
-                run += message.len;
-            } else {
-                self.take_run(&mut run, burst);
-                let own = self.take_bytes(&message);
-                if !withdrawn {
-                    burst.pieces.extend(own);
-                }
-            }
-            if !withdrawn {
+        let Self {
+            messages,
+            withdrawn,
+            ..
+        } = self;
+        messages.pop_burst(BURST, &mut burst.pieces, |message| {
+            let is_sent = !message.is_among(withdrawn);
+            if is_sent {
                 burst.receipts.extend(message.receipt);
             }
-        }
-        self.take_run(&mut run, burst);
-        self.bytes -= bytes;
-        if self.messages.is_empty() {
-            self.withdrawn.clear();
-        }
-        if self.has_grown && self.small.is_empty() {
-            self.small = BytesMut::with_capacity(PLACE);
-            self.has_grown = false;
-        }
-    }
-
-    /// Takes the next `run` bytes of small messages.
-    fn take_run(&mut self, run: &mut usize, burst: &mut Burst) {
-        if *run > 0 {
-            burst.pieces.push(self.small.split_to(*run).freeze());
-            *run = 0;
-        }
-    }
-
-    /// Takes the bytes of the next message.
-    fn take_bytes(&mut self, message: &PendingMessage) -> Option<Bytes> {
-        match message.is_small() {
-            true => Some(self.small.split_to(message.len).freeze()),
-            false => self.large.pop_front(),
+            is_sent
+        });
+        if messages.is_empty() {
+            withdrawn.clear();
+            if self.has_grown {
+                *self = Self::new();
+            }
         }
     }
 
@@ -144,15 +102,15 @@ impl Pending {
     pub(super) fn withdraw(&mut self, number: CallNumber) {
         if !self.messages.is_empty() {
             self.withdrawn.insert(number);
-            // Those that are sent already are not kept in mind for ever.
+            // The set is bounded: most of these numbers may be of messages that were sent before.
             if self.withdrawn.len() > self.messages.len() {
                 self.purge();
             }
         }
     }
 
-    /// Removes the messages that were withdrawn, if that makes much room: a queue that nobody reads is not gone through
-    /// for each message.
+    /// Removes the messages that were withdrawn, if at least half of them may have been: a full queue is not searched
+    /// for each message that finds no room.
     pub(super) fn make_room(&mut self) {
         if 2 * self.withdrawn.len() >= self.messages.len() {
             self.purge();
@@ -160,39 +118,29 @@ impl Pending {
     }
 
     fn purge(&mut self) {
-        let mut before = std::mem::replace(self, Self::new());
-        while let Some(message) = before.messages.pop_front() {
-            let bytes = before.take_bytes(&message).unwrap_or_default();
-            if before.has_withdrawn(message.number) {
-                continue;
-            }
-            self.bytes += bytes.len();
-            match message.is_small() {
-                true => self.small.extend_from_slice(&bytes),
-                false => self.large.push_back(bytes),
-            }
-            self.messages.push_back(message);
+        let withdrawn = std::mem::take(&mut self.withdrawn);
+        if !withdrawn.is_empty() {
+            self.messages
+                .retain(|message| !message.is_among(&withdrawn));
         }
-        self.has_grown = self.small.capacity() > 2 * BURST;
-    }
-
-    fn has_withdrawn(&self, number: Option<CallNumber>) -> bool {
-        !self.withdrawn.is_empty() && number.is_some_and(|number| self.withdrawn.contains(&number))
     }
 
     /// Removes all messages. Returns the receipts of those who wait for them.
     pub(super) fn clear(&mut self) -> impl Iterator<Item = Receipt> + use<> {
         let all = std::mem::replace(self, Self::new());
         all.messages
-            .into_iter()
+            .into_tags()
             .filter_map(|message| message.receipt)
     }
 }
 
 impl PendingMessage {
-    /// Whether its bytes lie together with those of others.
-    fn is_small(&self) -> bool {
-        self.len <= Frame::SMALL
+    /// Whether the message is one of those that were withdrawn.
+    fn is_among(&self, withdrawn: &HashSet<CallNumber>) -> bool {
+        !withdrawn.is_empty()
+            && self
+                .number
+                .is_some_and(|number| withdrawn.contains(&number))
     }
 }
 
@@ -318,7 +266,7 @@ mod tests {
             pending.push(&frame("message"), Owner::Nobody);
             assert_eq!(sent(&mut pending), "message");
         }
-        assert!(pending.small.capacity() <= PLACE);
+        assert!(pending.messages.small_capacity() <= PLACE);
     }
 
     #[test]
@@ -331,6 +279,6 @@ mod tests {
             sent(&mut pending);
         }
         pending.push(&frame("a"), Owner::Nobody);
-        assert!(pending.small.capacity() <= PLACE);
+        assert!(pending.messages.small_capacity() <= PLACE);
     }
 }
