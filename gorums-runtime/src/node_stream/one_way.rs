@@ -3,7 +3,7 @@
 use prost::Message;
 use tonic::Status;
 
-use super::node_stream::NodeStream;
+use super::stream::NodeStream;
 use crate::call::{Envelope, HandedOver, MessageOptions, Receipt};
 use crate::wire::{CallNumber, Frame, Head, MethodName, Owner};
 

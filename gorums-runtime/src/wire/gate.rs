@@ -6,7 +6,7 @@ use std::task::Context;
 
 use futures::task::AtomicWaker;
 
-use super::queue::Capacity;
+use super::capacity::Capacity;
 use super::unread::Unread;
 
 /// By how many bytes what a peer has not read on a stream differs from what is known of it elsewhere, at most.

@@ -1,6 +1,7 @@
 //! TODO
 
 mod call_number;
+mod capacity;
 mod client_id;
 mod deframer;
 mod frame;
@@ -16,10 +17,12 @@ mod payload;
 mod pending;
 mod queue;
 mod queue_body;
+mod queue_state;
 mod stream_number;
 mod unread;
 
 pub(crate) use call_number::{CallNumber, HashCallNumber};
+pub(crate) use capacity::Capacity;
 pub(crate) use client_id::ClientId;
 #[cfg(feature = "_fuzz")]
 pub(crate) use deframer::Deframer;
@@ -36,7 +39,8 @@ pub(crate) use messages::Messages;
 pub(crate) use owner::{Owner, Requests};
 pub(crate) use packed_queue::PackedQueue;
 pub(crate) use payload::Payload;
-pub(crate) use queue::{Capacity, IsFirst, Queue};
+pub(crate) use queue::Queue;
 pub(crate) use queue_body::QueueBody;
+pub(crate) use queue_state::IsFirst;
 pub(crate) use stream_number::{StreamNumber, StreamNumbers};
 pub(crate) use unread::Unread;

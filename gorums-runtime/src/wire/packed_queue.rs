@@ -103,6 +103,7 @@ impl<T, const SMALL: usize> PackedQueue<T, SMALL> {
 
     /// Removes strings from the front: as many as have `limit` bytes together, and at least one. Appends those that
     /// `keep` wants to `pieces`, with small ones that follow each other in one piece.
+    #[inline]
     pub(crate) fn pop_burst(
         &mut self,
         limit: usize,
@@ -157,6 +158,7 @@ impl<T, const SMALL: usize> PackedQueue<T, SMALL> {
     }
 
     /// Takes the next `run` bytes of small strings in one piece.
+    #[inline]
     fn take_run(&mut self, run: &mut usize, pieces: &mut Vec<Bytes>) {
         if *run > 0 {
             pieces.push(self.small.split_to(*run).freeze());

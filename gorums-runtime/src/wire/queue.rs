@@ -1,8 +1,7 @@
 //! What is to be sent on a stream.
 
-use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use tokio::sync::{Notify, oneshot};
@@ -10,20 +9,15 @@ use tokio::time::Instant;
 use tonic::Status;
 
 use super::call_number::CallNumber;
+use super::capacity::Capacity;
 use super::frame::Frame;
 use super::gate::{Gate, Meter};
-use super::line::{Line, Ticket};
+use super::line::Ticket;
 use super::owner::Owner;
-use super::pending::{Burst, Pending};
+use super::pending::Burst;
+use super::queue_state::{IsFirst, QueueState};
 use super::stream_number::{StreamNumber, StreamNumbers};
 use super::unread::Unread;
-
-/// How much may wait to be sent.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Capacity {
-    pub(crate) messages: usize,
-    pub(crate) bytes: usize,
-}
 
 /// The messages that wait to be sent to one peer, in the order in which they are.
 #[derive(Debug)]
@@ -36,34 +30,6 @@ pub(crate) struct Queue {
     /// Only in a queue of replies.
     gate: Option<Arc<Gate>>,
 }
-
-#[derive(Debug)]
-struct QueueState {
-    pending: Pending,
-    /// What waits for room. It is empty unless there is none for its first message: until that has it there is none for
-    /// those that come later.
-    line: Line,
-    /// Which stream takes the messages: streams to one peer follow each other.
-    stream: StreamNumber,
-    /// Whether there was a message for it.
-    begun: bool,
-    /// When it first looked for messages.
-    opened: Option<Instant>,
-    /// Whether there is no more to come.
-    closed: bool,
-    sender: Option<Waker>,
-    /// Whether the stream has let those that fill the queue go on since it was last empty.
-    yielded: bool,
-    /// Whether the last burst had several messages.
-    crowded: bool,
-    /// Only in a queue of replies.
-    meter: Option<Meter>,
-}
-
-/// Whether a message is the first for its stream, which must be opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "a stream that is not opened takes no messages"]
-pub(crate) struct IsFirst(pub(crate) bool);
 
 impl Queue {
     /// A queue whose streams have numbers of its own.
@@ -221,14 +187,7 @@ impl Queue {
     pub(crate) fn fail(&self, status: &Status) -> (StreamNumber, IsFirst) {
         let (stream, receipts, is_first) = {
             let mut state = self.lock();
-            let stream = state.stream;
-            state.stream = self.streams.next();
-            state.begun = false;
-            state.opened = None;
-            // The sender of the broken stream is to see that it is over.
-            state.wake();
-            let receipts = state.pending.clear();
-            state.note();
+            let (stream, receipts) = state.end_stream(self.streams.next());
             (stream, receipts, state.admit(self.capacity))
         };
         for receipt in receipts {
@@ -281,144 +240,6 @@ impl Drop for InLine<'_> {
         if state.line.remove(self.ticket).is_some() {
             // Those behind may be smaller. What they waited for is for this stream.
             let _ = state.admit(self.queue.capacity);
-        }
-    }
-}
-
-impl QueueState {
-    fn new(stream: StreamNumber) -> Self {
-        Self {
-            pending: Pending::new(),
-            line: Line::default(),
-            stream,
-            begun: false,
-            opened: None,
-            closed: false,
-            sender: None,
-            yielded: false,
-            crowded: false,
-            meter: None,
-        }
-    }
-
-    /// Adds a message if none waits before it.
-    fn push_in_turn<'a>(
-        &mut self,
-        capacity: Capacity,
-        frame: &Frame,
-        owner: Owner<'a>,
-    ) -> Result<IsFirst, Owner<'a>> {
-        match self.line.is_empty() {
-            true => self.push_within(capacity, frame, owner),
-            false => Err(owner),
-        }
-    }
-
-    fn push_within<'a>(
-        &mut self,
-        capacity: Capacity,
-        frame: &Frame,
-        owner: Owner<'a>,
-    ) -> Result<IsFirst, Owner<'a>> {
-        if !self.make_room(capacity, frame.as_slice().len()) {
-            return Err(owner);
-        }
-        owner.note_sent(self.stream);
-        self.push(frame, owner);
-        Ok(IsFirst(!std::mem::replace(&mut self.begun, true)))
-    }
-
-    /// Adds the messages that waited for room and have it now. Must be called whenever there may be more.
-    fn admit(&mut self, capacity: Capacity) -> IsFirst {
-        let mut is_first = false;
-        while let Some(bytes) = self.line.first().map(|first| first.frame.as_slice().len())
-            && self.make_room(capacity, bytes)
-            && let Some(first) = self.line.pop()
-        {
-            first.admit(|frame, owner| {
-                owner.note_sent(self.stream);
-                self.push(frame, owner);
-            });
-            is_first |= !std::mem::replace(&mut self.begun, true);
-        }
-        IsFirst(is_first)
-    }
-
-    /// Whether there is room, without the messages that were withdrawn.
-    fn make_room(&mut self, capacity: Capacity, bytes: usize) -> bool {
-        if self.has_room(capacity, bytes) {
-            return true;
-        }
-        self.pending.make_room();
-        self.has_room(capacity, bytes)
-    }
-
-    /// A message of any size has room in an empty queue.
-    fn has_room(&self, capacity: Capacity, bytes: usize) -> bool {
-        let fits = self.pending.len() < capacity.messages
-            && self.pending.bytes().saturating_add(bytes) <= capacity.bytes
-            && !self.meter.as_ref().is_some_and(Meter::is_peer_full);
-        fits || self.pending.len() == 0
-    }
-
-    fn push(&mut self, frame: &Frame, owner: Owner<'_>) {
-        self.pending.push(frame, owner);
-        self.note();
-        self.wake();
-    }
-
-    fn note(&mut self) {
-        if let Some(meter) = &mut self.meter {
-            meter.note(self.pending.len(), self.pending.bytes());
-        }
-    }
-
-    /// Takes the next messages for `stream`, as many as are sent at once. Whether there are any, or the stream is over.
-    fn poll_take(
-        &mut self,
-        capacity: Capacity,
-        stream: StreamNumber,
-        burst: &mut Burst,
-        cx: &mut Context<'_>,
-    ) -> Poll<bool> {
-        if self.stream != stream {
-            return Poll::Ready(false);
-        }
-        if self.opened.is_none() {
-            self.opened = Some(Instant::now());
-        }
-        if self.pending.len() == 0 {
-            if self.closed {
-                return Poll::Ready(false);
-            }
-            self.yielded = false;
-            self.sender = Some(cx.waker().clone());
-            return Poll::Pending;
-        }
-        if self.lets_others_fill() {
-            return pin!(tokio::task::yield_now()).poll(cx).map(|()| false);
-        }
-        self.crowded = self.pending.len() > 1;
-        self.pending.take(burst);
-        self.note();
-        // The stream is open.
-        let _ = self.admit(capacity);
-        Poll::Ready(true)
-    }
-
-    /// Whether the sender is to yield once, so that one burst carries the messages of all who are about to send.
-    ///
-    /// Callers send at the same time: without the yield the first message would leave alone, and those that follow it
-    /// at once would wait for the next burst. The yield is tokio's, which lasts until the worker has nothing else to do;
-    /// one that another worker can take up at once costs throughput (`bench/`, 64 calls in flight). A queue whose last
-    /// burst had one message does not yield: there, one call at a time has nobody to wait for.
-    fn lets_others_fill(&mut self) -> bool {
-        self.crowded && !std::mem::replace(&mut self.yielded, true)
-    }
-
-    fn wake(&mut self) {
-        if let Some(sender) = self.sender.take() {
-            sender.wake();
         }
     }
 }

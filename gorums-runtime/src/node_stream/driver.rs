@@ -1,0 +1,294 @@
+//! Runs the streams to one node.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use tokio::time::Instant;
+use tonic::Status;
+
+use super::arrival::Arrival;
+use super::calls::Calls;
+use super::cancellations::Cancellations;
+use super::ending::{Ending, Lesson};
+use super::failures::Failures;
+use super::inbox::Delivery;
+use super::opener::{OpenedStream, Opener};
+use super::refusals::Refusals;
+use super::silence::Silence;
+use super::stragglers::Stragglers;
+use crate::call::Deadline;
+use crate::connection::{Backoff, Link};
+use crate::node_info::NodeInfo;
+use crate::telemetry;
+use crate::wire::{
+    CANCEL, CallNumber, Capacity, END, Head, IsFirst, KEEP_ALIVE, Messages, Queue, QueueBody,
+    Received, StreamMessage, StreamNumber,
+};
+
+/// After how many reads from a stream other tasks have their turn.
+const READS: u32 = 64;
+
+/// Opens the streams to one node, delivers what comes on them, and fails what was on one that broke.
+pub(super) struct Driver {
+    pub(super) info: Arc<NodeInfo>,
+    pub(super) calls: Calls,
+    pub(super) queue: Arc<Queue>,
+    pub(super) stragglers: Stragglers,
+    pub(super) failures: Failures,
+    opener: Opener,
+    refusals: Refusals,
+    cancellations: Cancellations,
+}
+
+impl Driver {
+    /// See [`NodeStream::new`](super::NodeStream::new).
+    pub(super) fn new(
+        info: Arc<NodeInfo>,
+        link: Link,
+        calls: Calls,
+        queue: Capacity,
+        stragglers: usize,
+        backoff: Backoff,
+    ) -> Self {
+        Self {
+            opener: Opener::new(link, Arc::clone(&info.messages)),
+            info,
+            queue: Arc::new(Queue::with_numbers(queue, calls.streams().clone())),
+            calls,
+            stragglers: Stragglers::new(stragglers),
+            failures: Failures::new(backoff),
+            refusals: Refusals::default(),
+            cancellations: Cancellations::new(),
+        }
+    }
+
+    /// Starts a task that runs a stream, if there is a first message for it.
+    pub(super) fn run_if(self: &Arc<Self>, is_first: IsFirst) {
+        if is_first.0 {
+            let task = StreamTask {
+                driver: Arc::clone(self),
+                has_ended: false,
+            };
+            self.info.tasks.spawn(task.run());
+        }
+    }
+
+    /// Cancels a call on the node, if the node knows that extension, and removes its request from the queue.
+    pub(super) fn cancel(&self, number: CallNumber) {
+        self.queue.withdraw(number);
+        if let Some(stream) = self.cancellations.are_told(number) {
+            self.send_cancellation(stream, number);
+        }
+    }
+
+    /// Fails stragglers at their deadlines, and cancels them on the node, until none is left that has one.
+    pub(super) async fn fail_late_stragglers(&self) {
+        while let Some(late) = self.stragglers.next_late().await {
+            for call in late {
+                self.info.fail(call.sent, Deadline::exceeded());
+                self.cancel(call.number);
+            }
+        }
+    }
+
+    /// Opens a stream, and delivers what comes on it until it ends.
+    async fn run(&self) -> Ending {
+        let stream = self.queue.stream();
+        let start = Instant::now();
+        let body = QueueBody::new(Arc::clone(&self.queue), stream);
+        let OpenedStream {
+            mut messages,
+            mut silence,
+            is_extended,
+        } = match self.opener.open(body, stream).await {
+            Ok(opened) => opened,
+            Err(ending) => return ending,
+        };
+        for number in self.cancellations.open(stream, is_extended) {
+            self.send_cancellation(stream, number);
+        }
+        let opened = self.queue.opened().unwrap_or(start);
+        self.info.observations.open(opened - start);
+        let mut replied = false;
+        let status = self
+            .read(&mut messages, &mut silence, stream, opened, &mut replied)
+            .await;
+        Ending {
+            status: self.opener.broken(status),
+            lesson: self.failures.lesson(opened, replied),
+        }
+    }
+
+    /// Delivers messages until the stream ends. Returns why it did; `replied` is set once there was a message.
+    async fn read(
+        &self,
+        messages: &mut Messages,
+        silence: &mut Silence,
+        stream: StreamNumber,
+        opened: Instant,
+        replied: &mut bool,
+    ) -> Status {
+        let mut reads = 0;
+        loop {
+            let more = poll_fn(|cx| match messages.poll_more(cx) {
+                Poll::Pending => silence.poll(messages.came(), cx).map(|status| {
+                    self.opener.give_up_connection();
+                    Err(status)
+                }),
+                more => more,
+            });
+            match more.await {
+                Ok(true) => {}
+                Ok(false) => return Status::unavailable("the node ended the stream"),
+                Err(status) => return status,
+            }
+            let arrival = Arrival {
+                stream,
+                opened,
+                at: messages.came(),
+            };
+            if let Err(status) = self.deliver_all(messages, &arrival, replied) {
+                return status;
+            }
+            reads += 1;
+            if reads % READS == 0 {
+                // A node that sends without end must not keep a thread to itself.
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// Delivers the messages that have come.
+    fn deliver_all(
+        &self,
+        messages: &mut Messages,
+        arrival: &Arrival,
+        replied: &mut bool,
+    ) -> Result<(), Status> {
+        while let Some(received) = messages.next()? {
+            match received {
+                Received::Message(message) => {
+                    *replied = true;
+                    self.deliver(message, arrival);
+                }
+                Received::TooLarge(message, status) => {
+                    let number = CallNumber::received(message.number());
+                    self.deliver(message.failed(&status), arrival);
+                    // A node that streams its replies would go on.
+                    if let Some(number) = number {
+                        self.cancel(number);
+                    }
+                }
+                Received::Malformed(_) => self.calls.ignore(),
+            }
+        }
+        Ok(())
+    }
+
+    fn deliver(&self, message: StreamMessage<'_>, arrival: &Arrival) {
+        let number = CallNumber::received(message.number());
+        match self
+            .calls
+            .deliver(message, arrival, &self.info.observations)
+        {
+            Delivery::Taken => {}
+            Delivery::Ignored(message) if message.has(KEEP_ALIVE) => {}
+            Delivery::Ignored(message) => {
+                self.calls.ignore();
+                if let Some(number) = number {
+                    self.observe_ignored(number, &message, arrival);
+                }
+            }
+            Delivery::Overflow => {
+                if let Some(number) = number {
+                    self.cancel(number);
+                }
+            }
+        }
+    }
+
+    /// Records what a message that no call waits for shows of the node: it refuses a one-way call, or answers a
+    /// straggler.
+    fn observe_ignored(&self, number: CallNumber, message: &StreamMessage<'_>, arrival: &Arrival) {
+        let failure = message.failure();
+        if let Some(index) = number.one_way_index() {
+            if let Some(status) = failure
+                && self.refusals.note(index, self.calls.one_way_calls())
+            {
+                self.info.fail(arrival.at, status);
+            }
+            return;
+        }
+        let is_last = failure.is_some() || message.has(END);
+        let Some(call) = self.stragglers.answered(number, is_last) else {
+            return;
+        };
+        match failure {
+            Some(status) => drop(self.info.fail(call.sent, status)),
+            None => {
+                let latency = arrival.latency(call.sent);
+                if !call.streams_replies {
+                    self.info.observations.measure(latency);
+                }
+                telemetry::replied(&self.info.address, || latency);
+            }
+        }
+    }
+
+    fn send_cancellation(&self, stream: StreamNumber, number: CallNumber) {
+        let cancel = Head {
+            number: number.get(),
+            entry: Some((CANCEL, "")),
+            ..Head::default()
+        };
+        // It has nothing in it that could be too large.
+        if let Ok(frame) = cancel.alone() {
+            self.queue.push_notice(stream, &frame);
+        }
+    }
+
+    /// Fails what was on the stream that has ended. What is enqueued from now on is for the next stream.
+    fn break_off(self: &Arc<Self>, ending: &Ending) {
+        self.failures.learn(ending);
+        self.cancellations.close();
+        let (stream, is_first) = self.queue.fail(&ending.status);
+        self.calls.lose(stream, &ending.status);
+        for call in self.stragglers.lose(stream) {
+            self.info.fail(call.sent, ending.status.clone());
+        }
+        self.run_if(is_first);
+    }
+}
+
+/// The task that runs one stream.
+struct StreamTask {
+    driver: Arc<Driver>,
+    has_ended: bool,
+}
+
+impl StreamTask {
+    async fn run(mut self) {
+        let ending = match self.driver.failures.check() {
+            Ok(()) => self.driver.run().await,
+            Err(status) => Ending {
+                status,
+                lesson: Lesson::None,
+            },
+        };
+        self.has_ended = true;
+        self.driver.break_off(&ending);
+    }
+}
+
+impl Drop for StreamTask {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            // The manager's runtime drops its tasks.
+            self.driver.break_off(&Ending {
+                status: Status::unavailable("the manager is closed"),
+                lesson: Lesson::None,
+            });
+        }
+    }
+}

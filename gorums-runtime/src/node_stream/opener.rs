@@ -1,0 +1,142 @@
+//! Opening a node stream.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::header::{CONTENT_TYPE, TE};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
+use tonic::Status;
+use tonic::body::Body;
+use tower::{Service, ServiceExt};
+
+use super::ending::{Ending, Lesson, broken};
+use super::silence::{self, Silence};
+use crate::call::{Deadline, MessageOptions};
+use crate::connection::Link;
+use crate::status;
+use crate::wire::{
+    CLIENT, ClientId, EXTENSIONS, KEEP_ALIVE, Messages, PATH, QueueBody, STREAM, StreamNumber,
+};
+
+/// How many bytes a message has besides its reply, at most.
+const ENVELOPE: usize = 64 * 1024;
+
+/// Opens the streams to one node, one after the other.
+#[derive(Debug)]
+pub(super) struct Opener {
+    link: Link,
+    options: Arc<MessageOptions>,
+    /// How the client names itself to the node. None if there are no random numbers.
+    client: Option<ClientId>,
+    /// How long the node may be silent, as it agreed when the latest stream was opened.
+    patience: Mutex<Option<Duration>>,
+}
+
+/// A stream that the node has opened.
+pub(super) struct OpenedStream {
+    pub(super) messages: Messages,
+    pub(super) silence: Silence,
+    /// Whether the node knows the extensions of the protocol.
+    pub(super) is_extended: bool,
+}
+
+impl Opener {
+    pub(super) fn new(link: Link, options: Arc<MessageOptions>) -> Self {
+        Self {
+            link,
+            options,
+            client: ClientId::random(),
+            patience: Mutex::default(),
+        }
+    }
+
+    /// Opens the stream number `stream`, which sends `body`.
+    pub(super) async fn open(
+        &self,
+        body: QueueBody,
+        stream: StreamNumber,
+    ) -> Result<OpenedStream, Ending> {
+        let mut channel = self.link.channel();
+        let channel = channel.ready().await.map_err(|error| Ending {
+            status: status::unavailable(error.into()),
+            lesson: Lesson::None,
+        })?;
+        let mut request = Request::new(Body::new(body));
+        *request.method_mut() = Method::POST;
+        *request.version_mut() = Version::HTTP_2;
+        *request.uri_mut() = Uri::from_static(PATH);
+        *request.headers_mut() = self.headers(stream);
+        let response = self
+            .within_patience(channel.call(request))
+            .await
+            .and_then(|response| response.map_err(|error| Status::from_error(error.into())))
+            .map_err(|status| self.refused(status))?;
+        let (head, body) = response.into_parts();
+        let failure = status::failure(&head.headers).or_else(|| status::of_http(head.status));
+        if let Some(status) = failure {
+            return Err(self.refused(status));
+        }
+        let silence = Silence::agreed(&head.headers);
+        *self.patience() = silence.longest();
+        let largest = self.options.max_reply_size.saturating_add(ENVELOPE);
+        Ok(OpenedStream {
+            messages: Messages::new(body, largest),
+            silence,
+            is_extended: head.headers.contains_key(EXTENSIONS),
+        })
+    }
+
+    /// The status of what was on a stream that broke with `status`.
+    pub(super) fn broken(&self, status: Status) -> Status {
+        broken(self.link.normalise(status, Deadline::none()))
+    }
+
+    /// Gives up the connection: another stream on it would hear as little.
+    pub(super) fn give_up_connection(&self) {
+        self.link.give_up();
+    }
+
+    fn headers(&self, stream: StreamNumber) -> HeaderMap {
+        let mut headers = self.options.metadata.clone();
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        headers.insert(EXTENSIONS, HeaderValue::from_static("1"));
+        if let Some(client) = &self.client {
+            headers.insert(CLIENT, client.header());
+            headers.insert(STREAM, HeaderValue::from(stream.get()));
+        }
+        if let Some(keep_alive) = self.options.stream_keep_alive.and_then(silence::ask) {
+            headers.insert(KEEP_ALIVE, keep_alive);
+        }
+        headers
+    }
+
+    /// Waits for the node to open a stream: for as long as it may be silent, if it agreed to keep its streams alive
+    /// before. Other servers may send nothing until their first reply.
+    async fn within_patience<T>(&self, opened: impl Future<Output = T>) -> Result<T, Status> {
+        let longest = *self.patience();
+        let Some(longest) = longest else {
+            return Ok(opened.await);
+        };
+        tokio::time::timeout(longest, opened).await.map_err(|_| {
+            self.give_up_connection();
+            Status::unavailable(format!("the node did not open a stream within {longest:?}"))
+        })
+    }
+
+    fn patience(&self) -> MutexGuard<'_, Option<Duration>> {
+        self.patience.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The end of a stream that was not opened.
+    fn refused(&self, status: Status) -> Ending {
+        Ending {
+            // Failed connections have a back-off of their own.
+            lesson: match status::could_not_connect(&status) {
+                true => Lesson::None,
+                false => Lesson::Fails,
+            },
+            status: self.broken(status),
+        }
+    }
+}

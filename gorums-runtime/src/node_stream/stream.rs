@@ -1,0 +1,116 @@
+//! The client's end of the node stream to one node.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tonic::Status;
+
+use super::calls::Calls;
+use super::driver::Driver;
+use super::stragglers::Straggler;
+use crate::connection::{Backoff, Link};
+use crate::node_info::NodeInfo;
+use crate::wire::{CallNumber, Capacity, Frame, Owner};
+
+/// The node stream to one node.
+///
+/// It is opened for the first message and kept open. After it broke, the next message opens it anew.
+pub(crate) struct NodeStream(Arc<Driver>);
+
+impl NodeStream {
+    /// The stream to the node of `info`, over `link`, for the requests of `calls`. The queue holds at most `queue`, and
+    /// at most `stragglers` decided calls go on.
+    pub(crate) fn new(
+        info: Arc<NodeInfo>,
+        link: Link,
+        calls: Calls,
+        queue: Capacity,
+        stragglers: usize,
+        backoff: Backoff,
+    ) -> Self {
+        Self(Arc::new(Driver::new(
+            info, link, calls, queue, stragglers, backoff,
+        )))
+    }
+
+    /// The calls that wait for replies from this node or another of its manager.
+    pub(crate) fn calls(&self) -> &Calls {
+        &self.0.calls
+    }
+
+    /// Enqueues a message.
+    ///
+    /// # Errors
+    ///
+    /// When the queue is full, or the stream could not be opened and the back-off has not passed.
+    pub(crate) fn send(&self, frame: &Frame, owner: Owner<'_>) -> Result<(), Status> {
+        self.0.failures.check()?;
+        let is_first = self.0.queue.push(frame, owner).map_err(|_| {
+            Status::resource_exhausted(
+                "the queue of the node's stream is full; the node does not read, or not fast enough",
+            )
+        })?;
+        self.0.run_if(is_first);
+        Ok(())
+    }
+
+    /// Whether the queue has room for a message of `bytes` bytes.
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+        self.0.queue.has_room(bytes)
+    }
+
+    /// Enqueues a message once the queue has room for it.
+    ///
+    /// # Errors
+    ///
+    /// When the stream could not be opened and the back-off has not passed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future withdraws the message unless it is enqueued.
+    pub(crate) async fn send_when_room(
+        &self,
+        frame: Frame,
+        owner: Owner<'_>,
+    ) -> Result<(), Status> {
+        self.0.failures.check()?;
+        let is_first = self.0.queue.push_when_room(frame, owner).await;
+        self.0.run_if(is_first);
+        Ok(())
+    }
+
+    /// Removes the message with this number from the queue, if it is there.
+    pub(crate) fn withdraw(&self, number: CallNumber) {
+        self.0.queue.withdraw(number);
+    }
+
+    /// Watches a decided call to its end on this node. Returns the oldest such call if there are too many now: the
+    /// caller is to cancel it.
+    pub(crate) fn let_go(&self, call: Straggler) -> Option<CallNumber> {
+        let pushed = self.0.stragglers.push(call);
+        if pushed.wait {
+            let driver = Arc::clone(&self.0);
+            let tasks = &self.0.info.tasks;
+            tasks.spawn(async move { driver.fail_late_stragglers().await });
+        }
+        pushed.withdrawn
+    }
+
+    /// Cancels a call on the node, and removes its request from the queue if it is still there.
+    pub(crate) fn cancel(&self, number: CallNumber) {
+        self.0.cancel(number);
+    }
+}
+
+impl Drop for NodeStream {
+    fn drop(&mut self) {
+        self.0.queue.close();
+    }
+}
+
+impl fmt::Debug for NodeStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = self.0.info.address.id;
+        f.debug_tuple("NodeStream").field(&id).finish()
+    }
+}
