@@ -85,7 +85,7 @@ async fn session(input: &mut Input<'_>) {
     }
     assert_eq!(manager.calls_in_flight(), 0, "calls are left");
     while let Some(Some(error)) = errors.next().now_or_never() {
-        assert_eq!(error.node().get(), HOSTILE, "{error}");
+        assert_eq!(error.node_id().get(), HOSTILE, "{error}");
     }
     drop((client, errors));
     end(manager, &network).await;
@@ -214,8 +214,8 @@ impl Client {
             Err(error) => {
                 let mut failed = HashSet::new();
                 for error in error.errors() {
-                    assert_eq!(error.node().get(), HOSTILE, "{error}");
-                    assert!(failed.insert(error.node()), "a node fails twice");
+                    assert_eq!(error.node_id().get(), HOSTILE, "{error}");
+                    assert!(failed.insert(error.node_id()), "a node fails twice");
                 }
             }
         }
@@ -223,7 +223,7 @@ impl Client {
 
     /// The replies are to the request with this number, of at least as many nodes.
     fn check(&self, replies: &Replies<Reply>, number: u64, nodes: usize) {
-        let distinct: HashSet<_> = replies.nodes().collect();
+        let distinct: HashSet<_> = replies.node_ids().collect();
         assert_eq!(distinct.len(), replies.distinct_nodes());
         assert!(distinct.len() >= nodes, "{distinct:?} are no {nodes} nodes");
         for (node, reply) in replies.iter() {

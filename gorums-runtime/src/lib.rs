@@ -144,7 +144,7 @@ pub mod calls {
     pub use crate::node_call::NodeCallFuture;
     pub use crate::one_way::MulticastCall;
     pub use crate::quorum_call::{
-        Decided, QuorumCallFuture, QuorumCallHandle, WithNodes, WithNodesFuture,
+        Decided, QuorumCallFuture, QuorumCallHandle, WithNodeIds, WithNodeIdsFuture,
     };
 }
 

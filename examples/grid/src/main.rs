@@ -65,17 +65,17 @@ async fn run(args: &Args, out: &mut impl Write) -> Result<(), Error> {
             value: value.clone(),
             timestamp,
         };
-        let written = register.write(state).with_nodes().await;
+        let written = register.write(state).with_node_ids().await;
         let written = written.map_err(|source| Error::Write {
             value: value.clone(),
             source,
         })?;
-        let picture = draw(Quorum::Column(written.value.column), written.nodes);
+        let picture = draw(Quorum::Column(written.value.column), written.node_ids);
         writeln!(out, "\nwrite {value:?}\n{picture}").map_err(Error::Print)?;
 
-        let read = register.read(ReadRequest {}).with_nodes().await;
+        let read = register.read(ReadRequest {}).with_node_ids().await;
         let read = read.map_err(Error::Read)?;
-        let picture = draw(Quorum::Row(read.value.row), read.nodes);
+        let picture = draw(Quorum::Row(read.value.row), read.node_ids);
         let value = read.value.state.unwrap_or_default().value;
         writeln!(out, "\nread {value:?}\n{picture}").map_err(Error::Print)?;
     }

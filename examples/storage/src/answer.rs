@@ -76,9 +76,9 @@ async fn quorum(storage: &Storage, call: Quorum, out: &mut impl Write) -> Result
             read.done().await?;
         }
         Quorum::Write(entry) => {
-            let written = storage.write_qc(entry.as_of_now()).with_nodes().await?;
+            let written = storage.write_qc(entry.as_of_now()).with_node_ids().await?;
             entry.check(written.value.new)?;
-            let (some, all) = (written.nodes.len(), storage.configuration().size());
+            let (some, all) = (written.node_ids.len(), storage.configuration().size());
             writeln!(out, "{entry} ({some} of {all} replicas)")?;
         }
     }

@@ -43,7 +43,7 @@ impl StorageQuorumSpec for Majority {
         replies: &mut Replies<ReadResponse>,
     ) -> Option<Correction<ReadResponse>> {
         // A replica may send several replies.
-        let answered = replies.nodes().collect::<HashSet<_>>().len();
+        let answered = replies.node_ids().collect::<HashSet<_>>().len();
         let level = i32::try_from(answered).unwrap_or(i32::MAX);
         let newest = replies
             .messages()

@@ -222,7 +222,7 @@ impl<M: Method> Stream for Responses<M> {
                 },
                 ResponsesState::Over(errors) => {
                     let next = errors.pop();
-                    return Poll::Ready(next.map(|error| (error.node(), Err(error))));
+                    return Poll::Ready(next.map(|error| (error.node_id(), Err(error))));
                 }
             };
             self.0 = ResponsesState::Over(errors);

@@ -124,7 +124,7 @@ impl<T> Replies<T> {
     pub fn distinct_nodes(&self) -> usize {
         match &self.streams {
             Some(streams) if self.replies.len() == self.arrived => streams.nodes.len(),
-            _ => self.nodes().collect::<HashSet<_>>().len(),
+            _ => self.node_ids().collect::<HashSet<_>>().len(),
         }
     }
 
@@ -144,7 +144,7 @@ impl<T> Replies<T> {
     }
 
     /// The nodes that replied, in order of arrival.
-    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = NodeId> + ExactSizeIterator {
+    pub fn node_ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + ExactSizeIterator {
         self.replies.iter().map(|(node, _)| *node)
     }
 
@@ -267,7 +267,7 @@ mod tests {
         assert_eq!(replies.take(NodeId::new(1)), Some(10));
         assert_eq!(replies.messages().copied().collect::<Vec<_>>(), [30, 20]);
         assert_eq!(
-            replies.nodes().collect::<Vec<_>>(),
+            replies.node_ids().collect::<Vec<_>>(),
             [NodeId::new(2), NodeId::new(3)]
         );
     }

@@ -147,7 +147,7 @@ impl Configuration {
         &self,
         error: impl AsRef<[NodeError]>,
     ) -> Result<Self, ConfigurationError> {
-        self.without(error.as_ref().iter().map(NodeError::node))
+        self.without(error.as_ref().iter().map(NodeError::node_id))
     }
 
     /// The first `n` nodes, or all if there are fewer.

@@ -12,8 +12,8 @@ use crate::call::{CallOptions, Decide, Method, MethodDescriptor, PerNode, Replie
 use crate::caller::Caller;
 use crate::configuration::Configuration;
 use crate::identity::NodeId;
-use crate::quorum_call::{QuorumCall, QuorumCallError, QuorumCallErrorKind};
-use crate::support::{Panicked, guarded};
+use crate::quorum_call::{QuorumCall, QuorumCallError, Undecided};
+use crate::support::guarded;
 
 /// A correctable call that has not started.
 #[must_use = "a call does nothing until it is started"]
@@ -87,9 +87,9 @@ impl<M: Correct<Q>, Q: Send + Sync + 'static> CorrectableCall<M, Q> {
         let watched = progress.subscribe();
         let call = call.start();
         let task = configuration.tasks().runtime().spawn(async move {
-            let end = guarded(call).await.unwrap_or_else(|Panicked(message)| {
-                let kind = QuorumCallErrorKind::Panicked(message);
-                Err(QuorumCallError::new(method, kind, 0, Vec::new()))
+            let end = guarded(call).await.unwrap_or_else(|panicked| {
+                let cause = Undecided::Panicked(panicked);
+                Err(QuorumCallError::new(method, cause, 0, Vec::new()))
             });
             progress.send_modify(|progress| progress.end = Some(end));
         });

@@ -13,7 +13,7 @@ use futures::Stream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::quorum_call::{QuorumCallError, QuorumCallErrorKind};
+use crate::quorum_call::{QuorumCallError, Undecided};
 
 /// A call under way whose result gets better as replies arrive.
 ///
@@ -132,7 +132,7 @@ impl<T> Correctable<T> {
     }
 
     fn closed(&self) -> QuorumCallError {
-        QuorumCallError::new(self.method, QuorumCallErrorKind::Closed, 0, Vec::new())
+        QuorumCallError::new(self.method, Undecided::Closed, 0, Vec::new())
     }
 
     /// Lets the call go on without anybody watching it. It keeps its nodes connected until it ends: give it a timeout,

@@ -6,6 +6,7 @@ use super::id::NodeId;
 
 /// A node as it was given to a manager.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NodeSpec {
     /// The node's id.
     pub id: NodeId,

@@ -40,7 +40,7 @@ impl NodeError {
     }
 
     /// The node on which the call failed.
-    pub fn node(&self) -> NodeId {
+    pub fn node_id(&self) -> NodeId {
         self.node
     }
 

@@ -75,7 +75,7 @@ impl NodeErrors {
 
     fn concerns(&self, error: &NodeError) -> bool {
         let nodes = self.nodes.as_ref();
-        nodes.is_none_or(|nodes| nodes.contains(&error.node()))
+        nodes.is_none_or(|nodes| nodes.contains(&error.node_id()))
     }
 }
 

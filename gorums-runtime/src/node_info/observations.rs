@@ -22,6 +22,7 @@ pub(crate) struct Observations {
 
 /// How a node failed last.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct LastError {
     /// The status that a call failed with.
     pub status: Status,

@@ -33,6 +33,14 @@ impl MulticastError {
         Self { method, cause }
     }
 
+    /// The message of the panic because of which it was sent to no node, if there was one.
+    pub fn panic_message(&self) -> Option<&str> {
+        match &self.cause {
+            Cause::NotSent { .. } => None,
+            Cause::Panicked(panicked) => Some(&panicked.0),
+        }
+    }
+
     /// The nodes that it could not be sent to, and why. None if it was sent to no node because the function that makes
     /// each node's request panicked.
     pub fn errors(&self) -> &[NodeError] {

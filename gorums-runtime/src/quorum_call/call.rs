@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::decided::Decided;
 use super::error::QuorumCallError;
-use super::future::{QuorumCallFuture, WithNodesFuture};
+use super::future::{QuorumCallFuture, WithNodeIdsFuture};
 use super::handle::QuorumCallHandle;
 use crate::call::{CallOptions, Decide, PerNode, option_methods};
 use crate::caller::Caller;
@@ -33,9 +33,9 @@ use crate::identity::NodeId;
 ///
 /// # async fn example(register: RegisterConfiguration<impl RegisterQuorumSpec>) {
 /// let call = register.read(ReadRequest {}).timeout(Duration::from_millis(50));
-/// match call.with_nodes().await {
-///     Ok(decided) => println!("{:?} from the nodes {:?}", decided.value, decided.nodes),
-///     Err(error) if *error.kind() == QuorumCallErrorKind::DeadlineExceeded => println!("late: {error}"),
+/// match call.with_node_ids().await {
+///     Ok(decided) => println!("{:?} from the nodes {:?}", decided.value, decided.node_ids),
+///     Err(error) if error.kind() == QuorumCallErrorKind::DeadlineExceeded => println!("late: {error}"),
 ///     Err(error) => println!("{} replies, and {:?}", error.replies(), error.errors()),
 /// }
 /// # }
@@ -106,8 +106,8 @@ impl<M: Decide<Q>, Q> QuorumCall<M, Q> {
     option_methods!(decided);
 
     /// Also returns the nodes whose replies the quorum function saw.
-    pub fn with_nodes(self) -> WithNodes<M, Q> {
-        WithNodes(self)
+    pub fn with_node_ids(self) -> WithNodeIds<M, Q> {
+        WithNodeIds(self)
     }
 }
 
@@ -117,7 +117,7 @@ impl<M: Decide<Q>, Q: Send + Sync + 'static> QuorumCall<M, Q> {
     /// Calls that are started one after the other are sent in that order.
     pub fn start(self) -> QuorumCallHandle<M::Output> {
         let runtime = self.configuration.tasks().runtime().clone();
-        QuorumCallHandle::start(M::DESCRIPTOR, WithNodesFuture::new(self), &runtime)
+        QuorumCallHandle::start(M::DESCRIPTOR, WithNodeIdsFuture::new(self), &runtime)
     }
 }
 
@@ -140,21 +140,21 @@ impl<M: Decide<Q>, Q> fmt::Debug for QuorumCall<M, Q> {
     }
 }
 
-/// A quorum call whose result tells which nodes it came from. Made by [`QuorumCall::with_nodes`].
+/// A quorum call whose result tells which nodes it came from. Made by [`QuorumCall::with_node_ids`].
 #[must_use = "a call does nothing until it is awaited"]
-pub struct WithNodes<M: Decide<Q>, Q>(QuorumCall<M, Q>);
+pub struct WithNodeIds<M: Decide<Q>, Q>(QuorumCall<M, Q>);
 
-impl<M: Decide<Q>, Q> fmt::Debug for WithNodes<M, Q> {
+impl<M: Decide<Q>, Q> fmt::Debug for WithNodeIds<M, Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("WithNodes").field(&self.0).finish()
+        f.debug_tuple("WithNodeIds").field(&self.0).finish()
     }
 }
 
-impl<M: Decide<Q>, Q: Send + Sync + 'static> IntoFuture for WithNodes<M, Q> {
+impl<M: Decide<Q>, Q: Send + Sync + 'static> IntoFuture for WithNodeIds<M, Q> {
     type Output = Result<Decided<M::Output>, QuorumCallError>;
-    type IntoFuture = WithNodesFuture<M, Q>;
+    type IntoFuture = WithNodeIdsFuture<M, Q>;
 
     fn into_future(self) -> Self::IntoFuture {
-        WithNodesFuture::new(self.0)
+        WithNodeIdsFuture::new(self.0)
     }
 }

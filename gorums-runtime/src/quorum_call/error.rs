@@ -5,6 +5,7 @@ use std::fmt;
 
 use tonic::Status;
 
+use super::undecided::Undecided;
 use crate::node_info::{Listed, NodeError};
 use crate::telemetry::Outcome;
 
@@ -15,13 +16,13 @@ pub struct QuorumCallError(Box<ErrorDetails>);
 #[derive(Clone, Debug)]
 struct ErrorDetails {
     method: &'static str,
-    kind: QuorumCallErrorKind,
+    cause: Undecided,
     replies: usize,
     errors: Vec<NodeError>,
 }
 
 /// How a quorum call ended without a decision.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum QuorumCallErrorKind {
     /// Every node has answered, failed or been skipped, and the quorum function has not decided.
@@ -30,28 +31,34 @@ pub enum QuorumCallErrorKind {
     DeadlineExceeded,
     /// The manager of the configuration was closed.
     Closed,
-    /// The quorum function, or the function that makes each node's request, panicked with this message.
-    Panicked(String),
+    /// The quorum function, or the function that makes each node's request, panicked; see
+    /// [`panic_message`](QuorumCallError::panic_message).
+    Panicked,
 }
 
 impl QuorumCallError {
     pub(crate) fn new(
         method: &'static str,
-        kind: QuorumCallErrorKind,
+        cause: Undecided,
         replies: usize,
         errors: Vec<NodeError>,
     ) -> Self {
         Self(Box::new(ErrorDetails {
             method,
-            kind,
+            cause,
             replies,
             errors,
         }))
     }
 
     /// How the call ended.
-    pub fn kind(&self) -> &QuorumCallErrorKind {
-        &self.0.kind
+    pub fn kind(&self) -> QuorumCallErrorKind {
+        self.0.cause.kind()
+    }
+
+    /// The message of the panic that ended the call, if one did.
+    pub fn panic_message(&self) -> Option<&str> {
+        self.0.cause.panic_message()
     }
 
     /// How many replies the quorum function saw.
@@ -71,13 +78,13 @@ impl fmt::Display for QuorumCallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ErrorDetails {
             method,
-            kind,
+            cause,
             replies,
             errors,
         } = &*self.0;
         write!(
             f,
-            "{method}: {kind} (replies: {replies}, errors: {})",
+            "{method}: {cause} (replies: {replies}, errors: {})",
             errors.len()
         )?;
         if !errors.is_empty() {
@@ -93,19 +100,19 @@ impl fmt::Display for QuorumCallErrorKind {
             Self::Incomplete => f.write_str("incomplete call"),
             Self::DeadlineExceeded => f.write_str("deadline exceeded"),
             Self::Closed => f.write_str("the manager is closed"),
-            Self::Panicked(message) => write!(f, "a function of the caller panicked: {message}"),
+            Self::Panicked => f.write_str("a function of the caller panicked"),
         }
     }
 }
 
 /// How the call ended, for its span.
-impl From<&QuorumCallErrorKind> for Outcome {
-    fn from(kind: &QuorumCallErrorKind) -> Self {
+impl From<QuorumCallErrorKind> for Outcome {
+    fn from(kind: QuorumCallErrorKind) -> Self {
         match kind {
             QuorumCallErrorKind::Incomplete => Self::Incomplete,
             QuorumCallErrorKind::DeadlineExceeded => Self::DeadlineExceeded,
             QuorumCallErrorKind::Closed => Self::Closed,
-            QuorumCallErrorKind::Panicked(_) => Self::Panicked,
+            QuorumCallErrorKind::Panicked => Self::Panicked,
         }
     }
 }
@@ -128,7 +135,7 @@ impl From<QuorumCallError> for Status {
                 Status::unavailable(message)
             }
             QuorumCallErrorKind::DeadlineExceeded => Status::deadline_exceeded(message),
-            QuorumCallErrorKind::Panicked(_) => Status::internal(message),
+            QuorumCallErrorKind::Panicked => Status::internal(message),
         }
     }
 }

@@ -11,22 +11,23 @@ use smallvec::SmallVec;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::Status;
 
-use super::error::{QuorumCallError, QuorumCallErrorKind};
+use super::error::QuorumCallError;
+use super::undecided::Undecided;
 use super::{Decided, QuorumCall};
 use crate::call::{Alarm, Deadline, Decide, Replies, TooMany, Transport, Turn, USUAL_NODES};
 use crate::fan_out::FanOut;
 use crate::identity::NodeId;
 use crate::node_info::NodeError;
-use crate::support::{Panicked, guard};
+use crate::support::guard;
 use crate::telemetry::{CallSpan, Outcome};
 
 /// The future of a [`QuorumCall`].
 #[must_use = "a call does nothing until it is awaited"]
 pub struct QuorumCallFuture<M: Decide<Q>, Q>(FutureState<M, Q>);
 
-/// The future of a [`WithNodes`](super::WithNodes).
+/// The future of a [`WithNodeIds`](super::WithNodeIds).
 #[must_use = "a call does nothing until it is awaited"]
-pub struct WithNodesFuture<M: Decide<Q>, Q>(FutureState<M, Q>);
+pub struct WithNodeIdsFuture<M: Decide<Q>, Q>(FutureState<M, Q>);
 
 impl<M: Decide<Q>, Q> QuorumCallFuture<M, Q> {
     pub(super) fn new(call: QuorumCall<M, Q>) -> Self {
@@ -34,7 +35,7 @@ impl<M: Decide<Q>, Q> QuorumCallFuture<M, Q> {
     }
 }
 
-impl<M: Decide<Q>, Q> WithNodesFuture<M, Q> {
+impl<M: Decide<Q>, Q> WithNodeIdsFuture<M, Q> {
     pub(super) fn new(call: QuorumCall<M, Q>) -> Self {
         Self(FutureState::Ready(call))
     }
@@ -42,7 +43,7 @@ impl<M: Decide<Q>, Q> WithNodesFuture<M, Q> {
 
 // Nothing is pinned in place: what needs a stable address is boxed.
 impl<M: Decide<Q>, Q> Unpin for QuorumCallFuture<M, Q> {}
-impl<M: Decide<Q>, Q> Unpin for WithNodesFuture<M, Q> {}
+impl<M: Decide<Q>, Q> Unpin for WithNodeIdsFuture<M, Q> {}
 
 impl<M: Decide<Q>, Q> Future for QuorumCallFuture<M, Q> {
     type Output = Result<M::Output, QuorumCallError>;
@@ -54,13 +55,13 @@ impl<M: Decide<Q>, Q> Future for QuorumCallFuture<M, Q> {
     }
 }
 
-impl<M: Decide<Q>, Q> Future for WithNodesFuture<M, Q> {
+impl<M: Decide<Q>, Q> Future for WithNodeIdsFuture<M, Q> {
     type Output = Result<Decided<M::Output>, QuorumCallError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let decided = |(value, nodes): (_, Nodes)| Decided {
             value,
-            nodes: nodes.into_vec(),
+            node_ids: nodes.into_vec(),
         };
         self.0.poll(cx).map(|outcome| outcome.map(decided))
     }
@@ -72,9 +73,9 @@ impl<M: Decide<Q>, Q> fmt::Debug for QuorumCallFuture<M, Q> {
     }
 }
 
-impl<M: Decide<Q>, Q> fmt::Debug for WithNodesFuture<M, Q> {
+impl<M: Decide<Q>, Q> fmt::Debug for WithNodeIdsFuture<M, Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("WithNodesFuture").field(&self.0).finish()
+        f.debug_tuple("WithNodeIdsFuture").field(&self.0).finish()
     }
 }
 
@@ -158,7 +159,7 @@ struct RunningCall<M: Decide<Q>, Q> {
 }
 
 /// How a call ends: with the decision, or without.
-type End<T> = Result<T, QuorumCallErrorKind>;
+type End<T> = Result<T, Undecided>;
 
 impl<M: Decide<Q>, Q> RunningCall<M, Q> {
     fn start(call: QuorumCall<M, Q>) -> Result<Self, QuorumCallError> {
@@ -171,31 +172,31 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
         } = call;
         let deadline = options.deadline();
         let cancel_rest = options.cancel_rest;
-        let not_sent = |kind| {
+        let not_sent = |cause| {
             Err(QuorumCallError::new(
                 M::DESCRIPTOR.full_name(),
-                kind,
+                cause,
                 0,
                 Vec::new(),
             ))
         };
         if configuration.tasks().is_closed() {
-            return not_sent(QuorumCallErrorKind::Closed);
+            return not_sent(Undecided::Closed);
         }
         if deadline.has_passed() {
-            return not_sent(QuorumCallErrorKind::DeadlineExceeded);
+            return not_sent(Undecided::DeadlineExceeded);
         }
         let sent = guard(|| FanOut::new::<M>(configuration, &request, per_node, options, deadline));
         let fan_out = match sent {
             Ok(fan_out) => fan_out,
-            Err(Panicked(message)) => return not_sent(QuorumCallErrorKind::Panicked(message)),
+            Err(panicked) => return not_sent(Undecided::Panicked(panicked)),
         };
         let replies = match M::DESCRIPTOR.streams_replies() {
             true => Replies::streams_to_come(fan_out.len(), fan_out.reply_limit()),
             false => Replies::to_come(fan_out.len()),
         };
         if !M::reachable(&spec, &replies, fan_out.len()) {
-            return not_sent(QuorumCallErrorKind::Incomplete);
+            return not_sent(Undecided::Incomplete);
         }
         let nodes = fan_out.configuration();
         let closing = (nodes.transport() == Transport::Grpc)
@@ -235,11 +236,11 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
         if let Some(closing) = &mut self.closing
             && closing.poll_unpin(cx).is_ready()
         {
-            return Poll::Ready(Err(QuorumCallErrorKind::Closed));
+            return Poll::Ready(Err(Undecided::Closed));
         }
         // A busy runtime may be late to let the alarm go off.
         if self.alarm.poll_unpin(cx).is_ready() || goes_on && self.deadline.has_passed() {
-            return Poll::Ready(Err(QuorumCallErrorKind::DeadlineExceeded));
+            return Poll::Ready(Err(Undecided::DeadlineExceeded));
         }
         if goes_on {
             cx.waker().wake_by_ref();
@@ -278,7 +279,7 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
             }
         }
         let decision = guard(|| M::decide(&self.spec, &self.request, &mut self.replies));
-        let decision = decision.map_err(|panicked| QuorumCallErrorKind::Panicked(panicked.0));
+        let decision = decision.map_err(Undecided::Panicked);
         decision.transpose()
     }
 
@@ -291,15 +292,15 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
 
     /// Why a call ends that the nodes which are left cannot bring to a decision. The nodes know of the deadline, too,
     /// and their connections end with the manager: their errors may arrive before the call's own alarm.
-    fn undecided(&self) -> QuorumCallErrorKind {
+    fn undecided(&self) -> Undecided {
         if self.fan_out.configuration().tasks().is_closed() {
-            return QuorumCallErrorKind::Closed;
+            return Undecided::Closed;
         }
         let late = |error: &NodeError| error.code() == tonic::Code::DeadlineExceeded;
         if self.deadline.has_passed() && self.errors.iter().any(late) {
-            return QuorumCallErrorKind::DeadlineExceeded;
+            return Undecided::DeadlineExceeded;
         }
-        QuorumCallErrorKind::Incomplete
+        Undecided::Incomplete
     }
 
     fn end(&mut self, end: End<M::Output>) -> Result<(M::Output, Nodes), QuorumCallError> {
@@ -310,13 +311,13 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
                 }
                 Ok((value, std::mem::take(&mut self.nodes)))
             }
-            Err(kind) => {
-                if kind == QuorumCallErrorKind::DeadlineExceeded {
+            Err(cause) => {
+                if cause == Undecided::DeadlineExceeded {
                     self.errors.extend(self.fan_out.withdraw_late());
                 }
                 Err(QuorumCallError::new(
                     M::DESCRIPTOR.full_name(),
-                    kind,
+                    cause,
                     self.replies.arrived(),
                     std::mem::take(&mut self.errors),
                 ))

@@ -9,7 +9,8 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use super::Decided;
-use super::error::{QuorumCallError, QuorumCallErrorKind};
+use super::error::QuorumCallError;
+use super::undecided::Undecided;
 use crate::call::MethodDescriptor;
 use crate::support::Panicked;
 
@@ -66,7 +67,7 @@ impl<T: Send + 'static> QuorumCallHandle<T> {
     }
 
     /// Also returns the nodes whose replies the quorum function saw.
-    pub fn with_nodes(self) -> impl Future<Output = Outcome<T>> + Send {
+    pub fn with_node_ids(self) -> impl Future<Output = Outcome<T>> + Send {
         let mut handle = self;
         std::future::poll_fn(move |cx| handle.poll_outcome(cx))
     }
@@ -80,13 +81,13 @@ impl<T: Send + 'static> QuorumCallHandle<T> {
         match outcome {
             Ok(outcome) => Poll::Ready(outcome),
             Err(error) => {
-                let kind = match error.try_into_panic() {
-                    Ok(panic) => QuorumCallErrorKind::Panicked(Panicked::with(&*panic).0),
+                let cause = match error.try_into_panic() {
+                    Ok(panic) => Undecided::Panicked(Panicked::with(&*panic)),
                     // The manager's runtime has ended.
-                    Err(_) => QuorumCallErrorKind::Closed,
+                    Err(_) => Undecided::Closed,
                 };
                 let method = self.method.full_name();
-                Poll::Ready(Err(QuorumCallError::new(method, kind, 0, Vec::new())))
+                Poll::Ready(Err(QuorumCallError::new(method, cause, 0, Vec::new())))
             }
         }
     }

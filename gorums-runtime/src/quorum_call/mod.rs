@@ -5,9 +5,11 @@ mod decided;
 mod error;
 mod future;
 mod handle;
+mod undecided;
 
-pub use call::{QuorumCall, WithNodes};
+pub use call::{QuorumCall, WithNodeIds};
 pub use decided::Decided;
 pub use error::{QuorumCallError, QuorumCallErrorKind};
-pub use future::{QuorumCallFuture, WithNodesFuture};
+pub use future::{QuorumCallFuture, WithNodeIdsFuture};
 pub use handle::QuorumCallHandle;
+pub(crate) use undecided::Undecided;

@@ -35,8 +35,12 @@ impl Panicked {
             .downcast_ref::<&str>()
             .map(ToString::to_string)
             .or_else(|| payload.downcast_ref::<String>().cloned());
-        let message = message.unwrap_or_else(|| "no message".to_string());
-        Self(cut(message, MESSAGE))
+        message.map_or_else(Self::without_message, |message| Self(cut(message, MESSAGE)))
+    }
+
+    /// A panic whose payload is no text.
+    pub(crate) fn without_message() -> Self {
+        Self("no message".to_string())
     }
 }
 

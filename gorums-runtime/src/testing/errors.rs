@@ -18,7 +18,7 @@ use crate::quorum_call::{QuorumCallError, QuorumCallErrorKind};
 /// use gorums_runtime::{NodeId, testing};
 ///
 /// let error = testing::node_error(NodeId::new(2), Status::unavailable("down"));
-/// assert_eq!((error.node(), error.code()), (NodeId::new(2), Code::Unavailable));
+/// assert_eq!((error.node_id(), error.code()), (NodeId::new(2), Code::Unavailable));
 /// ```
 pub fn node_error(node: NodeId, status: Status) -> NodeError {
     NodeError::new(node, Arc::from(address(node).to_string()), status)
@@ -43,7 +43,7 @@ pub fn quorum_call_error<M: Method>(
     errors: impl IntoIterator<Item = NodeError>,
 ) -> QuorumCallError {
     let errors = errors.into_iter().collect();
-    QuorumCallError::new(M::DESCRIPTOR.full_name(), kind, replies, errors)
+    QuorumCallError::new(M::DESCRIPTOR.full_name(), kind.into(), replies, errors)
 }
 
 /// The error of a multicast of `M` to as many `nodes` that could not be sent to those of `errors`, for a mock to return.

@@ -182,9 +182,9 @@ impl Call<'_> {
                     .await
             }
             Kind::Quorum => {
-                let decided = numbered.quorum(request).with_nodes().await;
+                let decided = numbered.quorum(request).with_node_ids().await;
                 let decided = decided.map(|decided| {
-                    self.distinct(decided.nodes);
+                    self.distinct(decided.node_ids);
                     decided.value
                 });
                 self.agreement(decided)
@@ -308,7 +308,7 @@ impl Call<'_> {
         match outcome {
             Ok(replies) => {
                 self.honest(&replies);
-                let nodes: HashSet<NodeId> = replies.nodes().collect();
+                let nodes: HashSet<NodeId> = replies.node_ids().collect();
                 if nodes.len() < wanted {
                     self.violation(&format!("{nodes:?} count as {wanted} nodes"));
                 }

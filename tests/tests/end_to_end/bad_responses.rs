@@ -85,7 +85,7 @@ async fn malformed_details_of_a_status_neither_panic_a_quorum_call_nor_hide_the_
         let [error] = error.errors() else {
             panic!("one node fails: {error}");
         };
-        assert_eq!(error.node(), Network::id(1), "{response:?}");
+        assert_eq!(error.node_id(), Network::id(1), "{response:?}");
         assert_eq!(
             (error.code(), error.status().message()),
             (Code::NotFound, "gone")
@@ -120,7 +120,7 @@ async fn malformed_details_of_a_status_end_a_correctable_with_that_status() {
         let caller = Caller::new(configuration, ());
         let call = CorrectableCall::<ReadCorrectable, _>::new(&caller, ReadRequest {}).start();
         let error = call.done().await.expect_err("the node fails");
-        assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
+        assert_eq!(error.kind(), QuorumCallErrorKind::Incomplete);
         assert_eq!(error.errors()[0].code(), Code::NotFound);
     }
 }
@@ -156,7 +156,7 @@ async fn malformed_details_of_a_status_end_a_stream_of_replies_with_that_status(
         let correctables = CorrectablesConfiguration::new(configuration, Undecided);
         let call = correctables.read_prelim(Value::default());
         let error = call.done().await.expect_err("the node fails");
-        assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
+        assert_eq!(error.kind(), QuorumCallErrorKind::Incomplete);
         assert_eq!(error.errors()[0].code(), Code::NotFound);
     }
 }

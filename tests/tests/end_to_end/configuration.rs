@@ -165,7 +165,9 @@ async fn nodes_that_failed_in_one_way_can_be_told_from_those_that_failed_in_anot
         let error = all.read(ReadRequest {}).await.expect_err("two have failed");
         let unreachable = error.errors().iter();
         let unreachable = unreachable.filter(|error| error.code() == Code::Unavailable);
-        let rest = all.configuration().without(unreachable.map(|e| e.node()));
+        let rest = all
+            .configuration()
+            .without(unreachable.map(|e| e.node_id()));
         assert_eq!(ids(&rest.expect("three are left")), [1, 2, 3]);
     })
     .await;

@@ -110,7 +110,7 @@ async fn of_requests_of_their_own_only_those_beyond_the_limit_fail() {
         });
         let error = error.await.expect_err("one is too large");
         assert_eq!((error.replies(), error.errors().len()), (1, 1));
-        assert_eq!(error.errors()[0].node(), Network::id(2));
+        assert_eq!(error.errors()[0].node_id(), Network::id(2));
     })
     .await;
 }

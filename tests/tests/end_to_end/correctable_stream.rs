@@ -155,7 +155,7 @@ async fn streams_that_all_fail_end_their_call_at_once_with_an_error_for_each_nod
         let call = service.read_prelim(value("read"));
         let error = call.done().await.expect_err("all have failed");
         assert_eq!(start.elapsed(), Duration::ZERO);
-        assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
+        assert_eq!(error.kind(), QuorumCallErrorKind::Incomplete);
         assert_eq!((error.replies(), error.errors().len()), (3, 3));
         for error in error.errors() {
             assert_eq!(error.code(), Code::DataLoss);

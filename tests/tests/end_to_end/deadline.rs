@@ -32,12 +32,12 @@ async fn a_call_ends_at_its_deadline_and_names_the_nodes_that_did_not_answer() {
         // tokio's timers round up to the next millisecond.
         let late = start.elapsed() - TIMEOUT;
         assert!(late <= Duration::from_millis(1), "{late:?} late");
-        assert_eq!(*error.kind(), QuorumCallErrorKind::DeadlineExceeded);
+        assert_eq!(error.kind(), QuorumCallErrorKind::DeadlineExceeded);
         assert_eq!(error.replies(), 1);
         let mut failed: Vec<_> = error
             .errors()
             .iter()
-            .map(|error| (error.node().get(), error.code()))
+            .map(|error| (error.node_id().get(), error.code()))
             .collect();
         failed.sort_unstable_by_key(|(node, _)| *node);
         assert_eq!(failed, [(2, Code::DeadlineExceeded), (3, Code::Internal)]);
@@ -90,7 +90,7 @@ async fn an_expired_deadline_is_deadline_exceeded_on_every_node_whoever_notices_
         let register = cluster.register(3, Count(2)).await;
         let error = register.read(ReadRequest {}).timeout(TIMEOUT).await;
         let error = error.expect_err("no quorum");
-        assert_eq!(*error.kind(), QuorumCallErrorKind::DeadlineExceeded);
+        assert_eq!(error.kind(), QuorumCallErrorKind::DeadlineExceeded);
         assert_eq!(error.errors().len(), 3);
         for error in error.errors() {
             assert_eq!(error.code(), Code::DeadlineExceeded, "{error}");
@@ -109,7 +109,7 @@ async fn a_server_that_reports_the_expired_deadline_as_cancelled_has_exceeded_th
         let register = cluster.register(3, Count(2)).await;
         let error = register.read(ReadRequest {}).timeout(TIMEOUT).await;
         let error = error.expect_err("no quorum");
-        assert_eq!(*error.kind(), QuorumCallErrorKind::DeadlineExceeded);
+        assert_eq!(error.kind(), QuorumCallErrorKind::DeadlineExceeded);
         for error in error.errors() {
             assert_eq!(error.code(), Code::DeadlineExceeded, "{error}");
         }
@@ -127,7 +127,7 @@ async fn a_server_that_cancels_before_the_deadline_has_cancelled() {
         let register = cluster.register(3, Count(2)).await;
         let error = register.read(ReadRequest {}).timeout(TIMEOUT).await;
         let error = error.expect_err("no quorum");
-        assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
+        assert_eq!(error.kind(), QuorumCallErrorKind::Incomplete);
         for error in error.errors() {
             assert_eq!(error.code(), Code::Cancelled, "{error}");
         }
@@ -146,7 +146,7 @@ async fn the_deadline_holds_while_connecting() {
         let error = register.read(ReadRequest {}).timeout(TIMEOUT).await;
         let error = error.expect_err("no quorum");
         assert!(start.elapsed() < 2 * TIMEOUT);
-        assert_eq!(*error.kind(), QuorumCallErrorKind::DeadlineExceeded);
+        assert_eq!(error.kind(), QuorumCallErrorKind::DeadlineExceeded);
         assert_eq!(error.replies(), 1);
     })
     .await;
@@ -192,7 +192,7 @@ async fn a_call_whose_deadline_has_passed_when_it_starts_sends_nothing() {
         let register = cluster.register(3, Count(2)).await;
         let error = register.read(ReadRequest {}).timeout(Duration::ZERO).await;
         let error = error.expect_err("no time");
-        assert_eq!(*error.kind(), QuorumCallErrorKind::DeadlineExceeded);
+        assert_eq!(error.kind(), QuorumCallErrorKind::DeadlineExceeded);
         assert_eq!((error.replies(), error.errors().len()), (0, 0));
         let node = register.node(Network::id(1)).expect("a node");
         let error = node
@@ -246,7 +246,7 @@ async fn calls_to_nodes_that_never_answer_end_each_at_its_own_deadline() {
             let call = register.write(state("new", 1));
             let error = call.timeout(Duration::from_millis(10)).await;
             let error = error.expect_err("nobody answers");
-            assert_eq!(*error.kind(), QuorumCallErrorKind::DeadlineExceeded);
+            assert_eq!(error.kind(), QuorumCallErrorKind::DeadlineExceeded);
         }
         assert!(start.elapsed() <= Duration::from_millis(100 * 11));
     })

@@ -43,12 +43,12 @@ async fn with_too_many_nodes_down_a_call_is_incomplete_at_once() {
         let call = register.write(state("new", 1));
         let error = call.timeout(Duration::from_secs(1)).await;
         let error = error.expect_err("no quorum");
-        assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
+        assert_eq!(error.kind(), QuorumCallErrorKind::Incomplete);
         assert_eq!(error.replies(), 1);
         let mut down: Vec<_> = error
             .errors()
             .iter()
-            .map(|error| (error.node().get(), error.code()))
+            .map(|error| (error.node_id().get(), error.code()))
             .collect();
         down.sort_unstable_by_key(|(node, _)| *node);
         assert_eq!(down, [(2, Code::Unavailable), (3, Code::Unavailable)]);
@@ -69,7 +69,7 @@ async fn a_node_that_dies_in_mid_call_is_unavailable_and_the_request_is_not_sent
             cluster.start_replica(number, Behaviour::Answer);
         }
         let error = call.await.expect("no panic").expect_err("all have died");
-        assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
+        assert_eq!(error.kind(), QuorumCallErrorKind::Incomplete);
         for error in error.errors() {
             assert_eq!(error.code(), Code::Unavailable, "{error}");
         }
@@ -134,13 +134,13 @@ async fn a_reply_beyond_the_limit_is_its_nodes_error() {
             .read(ReadRequest {})
             .await
             .expect_err("one is too large");
-        assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
+        assert_eq!(error.kind(), QuorumCallErrorKind::Incomplete);
         assert_eq!(error.replies(), 2);
         let [large] = error.errors() else {
             panic!("one node failed: {error}");
         };
         assert_eq!(
-            (large.node(), large.code()),
+            (large.node_id(), large.code()),
             (Network::id(2), Code::OutOfRange)
         );
     })
@@ -179,12 +179,12 @@ async fn a_reply_that_does_not_decode_is_its_nodes_error() {
         // The first error does not end the stream that the replies come on.
         for _ in 0..2 {
             let error = register.read(ReadRequest {}).await.expect_err("one reply");
-            assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
+            assert_eq!(error.kind(), QuorumCallErrorKind::Incomplete);
             assert_eq!(error.replies(), 1);
             let [misunderstood] = error.errors() else {
                 panic!("one node failed: {error}");
             };
-            let (node, code) = (misunderstood.node(), misunderstood.code());
+            let (node, code) = (misunderstood.node_id(), misunderstood.code());
             assert_eq!((node, code), (Network::id(2), Code::Internal));
             let said = misunderstood.to_string();
             assert!(said.contains("does not decode"), "{said}");
@@ -231,7 +231,7 @@ async fn a_refused_tcp_connection_is_unavailable() {
         let configuration = manager.expect("not connected yet").configuration();
         let register = RegisterConfiguration::new(configuration, Count(1));
         let error = register.read(ReadRequest {}).await.expect_err("refused");
-        assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
+        assert_eq!(error.kind(), QuorumCallErrorKind::Incomplete);
         assert_eq!(error.errors()[0].code(), Code::Unavailable);
     })
     .await;
@@ -257,7 +257,7 @@ async fn a_node_that_reads_nothing_delays_neither_a_quorum_nor_a_deadline() {
         let error = all.write(state(&large, 11)).timeout(timeout).await;
         let error = error.expect_err("one is stuck");
         assert!(start.elapsed() < 2 * timeout);
-        assert_eq!(*error.kind(), QuorumCallErrorKind::DeadlineExceeded);
+        assert_eq!(error.kind(), QuorumCallErrorKind::DeadlineExceeded);
         assert_eq!((error.replies(), error.errors().len()), (2, 1));
     })
     .await;

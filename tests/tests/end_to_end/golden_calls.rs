@@ -39,7 +39,7 @@ struct All;
 
 fn all<T>(replies: &Replies<T>) -> bool {
     replies
-        .nodes()
+        .node_ids()
         .collect::<std::collections::HashSet<_>>()
         .len()
         == usize::from(REPLICAS)

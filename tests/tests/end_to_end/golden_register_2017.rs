@@ -78,7 +78,7 @@ async fn slow_and_failing_replicas_leave_a_call_to_its_deadline() {
     let error = register.read(ReadRequest {}).timeout(timeout).await;
     let error = error.expect_err("no quorum in time");
     assert_eq!(start.elapsed(), timeout);
-    assert_eq!(*error.kind(), QuorumCallErrorKind::DeadlineExceeded);
+    assert_eq!(error.kind(), QuorumCallErrorKind::DeadlineExceeded);
     let codes = error.errors().iter().map(|error| error.code());
     assert_eq!(
         codes.collect::<Vec<_>>(),
@@ -95,7 +95,7 @@ async fn a_call_that_is_late_before_it_starts_has_no_replies() {
     let (_replicas, register) = serve(|_| Replica::default()).await;
     let late = register.with_options(CallOptions::new().timeout(Duration::ZERO));
     let error = late.read(ReadRequest {}).await.expect_err("too late");
-    assert_eq!(*error.kind(), QuorumCallErrorKind::DeadlineExceeded);
+    assert_eq!(error.kind(), QuorumCallErrorKind::DeadlineExceeded);
     assert_eq!(error.replies(), 0);
 }
 
@@ -105,7 +105,7 @@ async fn a_call_that_its_quorum_function_never_decides_ends_with_the_last_reply(
     let never = Quorums { read: 9, write: 9 };
     let register = RegisterConfiguration::new(replicas.configuration(), never);
     let error = register.read(ReadRequest {}).await.expect_err("no quorum");
-    assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
+    assert_eq!(error.kind(), QuorumCallErrorKind::Incomplete);
     assert_eq!((error.replies(), error.errors().len()), (3, 0));
 }
 
@@ -170,7 +170,7 @@ async fn after_its_manager_is_closed_no_call_is_answered() {
     register.write(state("42", 1)).await.expect("a quorum");
     replicas.manager().close();
     let error = register.read(ReadRequest {}).await.expect_err("closed");
-    assert_eq!(*error.kind(), QuorumCallErrorKind::Closed);
+    assert_eq!(error.kind(), QuorumCallErrorKind::Closed);
     register
         .write_async(state("99", 2))
         .await
@@ -237,7 +237,7 @@ async fn the_trait_of_the_calls_makes_the_calls_of_the_configuration() {
     let nobody = RegisterCalls::read_no_qc(&register, NodeId::new(4), ReadRequest {}).await;
     let nobody = nobody.expect_err("no such node");
     assert_eq!(
-        (nobody.node(), nobody.code()),
+        (nobody.node_id(), nobody.code()),
         (NodeId::new(4), Code::NotFound)
     );
     assert_eq!(

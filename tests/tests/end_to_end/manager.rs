@@ -232,7 +232,7 @@ async fn a_manager_that_was_never_connected_can_be_closed() {
         settle().await;
         manager.close();
         let error = call.await.expect("no panic").expect_err("closed");
-        assert_eq!(*error.kind(), QuorumCallErrorKind::Closed);
+        assert_eq!(error.kind(), QuorumCallErrorKind::Closed);
     })
     .await;
 }

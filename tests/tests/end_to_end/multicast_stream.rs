@@ -148,7 +148,7 @@ async fn a_silent_node_costs_the_others_nothing_and_is_named_at_the_deadline() {
     let error = call.await.expect("no panic").expect_err("one is silent");
     assert_eq!(start.elapsed(), Duration::from_millis(50));
     assert_eq!(error.errors().len(), 1);
-    assert_eq!(error.errors()[0].node(), Network::id(3));
+    assert_eq!(error.errors()[0].node_id(), Network::id(3));
     assert_eq!(error.errors()[0].code(), Code::DeadlineExceeded);
 
     // Late messages are not sent, whether somebody waits for them or not.
@@ -177,7 +177,7 @@ async fn a_node_that_reads_nothing_delays_nobody_else() {
         }
     };
     assert_eq!(error.errors().len(), 1);
-    assert_eq!(error.errors()[0].node(), Network::id(2));
+    assert_eq!(error.errors()[0].node_id(), Network::id(2));
     assert_eq!(error.errors()[0].code(), Code::DeadlineExceeded);
     for number in 0..100 {
         service.append_in_order(entry(number)).detach();

@@ -62,7 +62,7 @@ async fn the_status_that_a_node_answers_with_is_the_error_of_its_call() {
         let node = register.node(Network::id(1)).expect("a node");
         let error = node.read_no_qc(ReadRequest {}).await.expect_err("it fails");
         assert_eq!(
-            (error.node(), error.code(), error.status().message()),
+            (error.node_id(), error.code(), error.status().message()),
             (Network::id(1), Code::NotFound, "no such key")
         );
     })

@@ -34,7 +34,7 @@ fn silent() -> Behaviour {
 fn past(errors: &mut NodeErrors) -> Vec<(u32, Code)> {
     // Reading more than tokio's budget at once must not look like having read all.
     std::iter::from_fn(|| unconstrained(errors.next()).now_or_never().flatten())
-        .map(|error| (error.node().get(), error.code()))
+        .map(|error| (error.node_id().get(), error.code()))
         .collect()
 }
 

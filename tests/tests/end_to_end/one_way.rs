@@ -66,7 +66,7 @@ async fn a_multicast_names_the_nodes_that_it_could_not_be_sent_to() {
             .await
             .expect_err("one is down");
         assert_eq!(error.errors().len(), 1);
-        assert_eq!(error.errors()[0].node(), Network::id(3));
+        assert_eq!(error.errors()[0].node_id(), Network::id(3));
         assert_eq!(
             error.to_string(),
             "register.Register/Write: not sent to 1 of 3 nodes: \
@@ -188,7 +188,7 @@ async fn a_unicast_goes_to_its_node_alone() {
         assert_eq!(cluster.past_events(), []);
         let error = send(&to(3)).await.expect_err("down");
         assert_eq!(
-            (error.node(), error.code()),
+            (error.node_id(), error.code()),
             (Network::id(3), Code::Unavailable)
         );
         let node = RegisterNode::new(to(2).node().clone());

@@ -32,7 +32,7 @@ fn assert_outcome<T>(outcome: Result<T, QuorumCallError>, down: u8, wanted: u8) 
         Ok(_) => assert!(3 - down >= wanted, "{down} down, {wanted} wanted"),
         Err(error) => {
             assert!(3 - down < wanted, "{down} down, {wanted} wanted: {error}");
-            assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
+            assert_eq!(error.kind(), QuorumCallErrorKind::Incomplete);
             assert_unavailable(error.errors(), 3 - wanted + 1..=down);
         }
     }
@@ -43,7 +43,7 @@ fn assert_unavailable(errors: &[NodeError], count: std::ops::RangeInclusive<u8>)
     let found = u8::try_from(errors.len()).expect("three nodes");
     assert!(count.contains(&found), "{errors:?}");
     for error in errors {
-        assert!(error.node() <= Network::id(*count.end()), "{error}");
+        assert!(error.node_id() <= Network::id(*count.end()), "{error}");
         assert_eq!(error.code(), Code::Unavailable, "{error}");
     }
 }

@@ -86,7 +86,7 @@ async fn a_node_that_was_removed_is_called_no_more() {
         cluster.past_events();
 
         let error = both.read(ReadRequest {}).await.expect_err("one is gone");
-        assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
+        assert_eq!(error.kind(), QuorumCallErrorKind::Incomplete);
         assert_eq!(
             error.errors()[0].to_string(),
             "node 2 (10.0.0.2:4000): Unavailable: the node was removed"
@@ -135,7 +135,7 @@ async fn calls_under_way_on_a_node_fail_when_it_is_removed() {
         }
         let error = multicast.await.expect_err("one was not connected");
         assert_eq!(error.errors().len(), 1);
-        assert_eq!(error.errors()[0].node(), Network::id(3));
+        assert_eq!(error.errors()[0].node_id(), Network::id(3));
         assert_eq!(error.errors()[0].status().message(), "the node was removed");
         // The first node is none of those that fail.
         assert!(
@@ -148,7 +148,7 @@ async fn calls_under_way_on_a_node_fail_when_it_is_removed() {
         let mut failed: Vec<_> = error
             .errors()
             .iter()
-            .map(|error| (error.node().get(), error.status().message()))
+            .map(|error| (error.node_id().get(), error.status().message()))
             .collect();
         failed.sort_unstable();
         assert_eq!(failed.len(), 3);

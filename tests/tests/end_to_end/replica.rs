@@ -70,7 +70,7 @@ async fn a_quorum_call_is_decided_by_such_replicas() {
         let failed: Vec<_> = error
             .errors()
             .iter()
-            .map(|error| error.node().get())
+            .map(|error| error.node_id().get())
             .collect();
         assert_eq!(failed, [2], "{error}");
     })

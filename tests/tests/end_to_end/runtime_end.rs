@@ -232,9 +232,9 @@ fn a_call_that_goes_on_elsewhere_keeps_its_deadline_when_the_runtime_that_it_beg
         other.block_on(async {
             let all = async {
                 let error = call.await.expect_err("nobody answers");
-                assert_eq!(*error.kind(), QuorumCallErrorKind::DeadlineExceeded);
+                assert_eq!(error.kind(), QuorumCallErrorKind::DeadlineExceeded);
                 let error = started.await.expect_err("nobody answers");
-                assert_eq!(*error.kind(), QuorumCallErrorKind::DeadlineExceeded);
+                assert_eq!(error.kind(), QuorumCallErrorKind::DeadlineExceeded);
                 let error = node_call.await.expect_err("nobody answers");
                 assert_eq!(error.code(), Code::DeadlineExceeded);
                 let (_, outcome) = responses.next().await.expect("one node");

@@ -35,7 +35,7 @@ async fn a_handle_tells_whether_its_call_has_ended_and_which_nodes_decided_it() 
         cluster.wait_for(&[1, 2, 3], arrived).await;
         assert!(!handle.is_done());
         gate.open();
-        let mut nodes = handle.with_nodes().await.expect("all").nodes;
+        let mut nodes = handle.with_node_ids().await.expect("all").node_ids;
         nodes.sort();
         assert_eq!(nodes, [1, 2, 3].map(Network::id));
     })
@@ -83,13 +83,13 @@ async fn the_options_of_a_service_hold_for_each_of_its_calls() {
         let hurried = register.with_options(options);
 
         let error = hurried.read(ReadRequest {}).await.expect_err("late");
-        assert_eq!(*error.kind(), QuorumCallErrorKind::DeadlineExceeded);
+        assert_eq!(error.kind(), QuorumCallErrorKind::DeadlineExceeded);
         let error = hurried
             .read(ReadRequest {})
             .start()
             .await
             .expect_err("late");
-        assert_eq!(*error.kind(), QuorumCallErrorKind::DeadlineExceeded);
+        assert_eq!(error.kind(), QuorumCallErrorKind::DeadlineExceeded);
         let node = hurried.node(Network::id(1)).expect("a node");
         let error = node.read_no_qc(ReadRequest {}).await.expect_err("late");
         assert_eq!(error.code(), Code::DeadlineExceeded);

@@ -71,7 +71,7 @@ async fn its_queue_fills_up(numbered: &NumberedConfiguration<Count>) {
     assert_eq!(start.elapsed(), Duration::ZERO);
     let error = errors.next().await.expect("an error");
     assert_eq!(
-        (error.node(), error.code()),
+        (error.node_id(), error.code()),
         (NodeId::new(1), Code::ResourceExhausted)
     );
 
@@ -81,7 +81,7 @@ async fn its_queue_fills_up(numbered: &NumberedConfiguration<Count>) {
     let codes: Vec<_> = error
         .errors()
         .iter()
-        .map(|error| (error.node().get(), error.code()))
+        .map(|error| (error.node_id().get(), error.code()))
         .collect();
     assert_eq!(
         (error.replies(), codes),
@@ -97,7 +97,7 @@ async fn its_queue_fills_up(numbered: &NumberedConfiguration<Count>) {
     let codes: Vec<_> = error
         .errors()
         .iter()
-        .map(|error| (error.node().get(), error.code()))
+        .map(|error| (error.node_id().get(), error.code()))
         .collect();
     assert_eq!(codes, [(1, Code::DeadlineExceeded)]);
     assert_eq!(start.elapsed().as_secs(), 2);
@@ -107,7 +107,7 @@ async fn its_queue_fills_up(numbered: &NumberedConfiguration<Count>) {
     numbered.multicast(request(0)).detach();
     let error = errors.next().await.expect("an error");
     assert_eq!(
-        (error.node(), error.code()),
+        (error.node_id(), error.code()),
         (NodeId::new(1), Code::ResourceExhausted)
     );
     assert_eq!(start.elapsed().as_secs(), 2);
@@ -164,7 +164,7 @@ async fn calls_in_flight_fail_at_once_when_the_connection_breaks_and_are_not_sen
         let codes: Vec<_> = error
             .errors()
             .iter()
-            .map(|error| (error.node().get(), error.code()))
+            .map(|error| (error.node_id().get(), error.code()))
             .collect();
         assert_eq!((error.replies(), codes), (1, vec![(1, Code::Unavailable)]));
     }

@@ -97,7 +97,7 @@ async fn one_node_is_no_majority_however_often_it_replies() {
         ];
         for call in calls {
             let error = call.await.expect_err("one node");
-            assert_eq!(*error.kind(), QuorumCallErrorKind::DeadlineExceeded);
+            assert_eq!(error.kind(), QuorumCallErrorKind::DeadlineExceeded);
             assert_eq!(error.replies(), 50);
         }
         let all = download(&manager).timeout(second).all().await;
@@ -112,7 +112,9 @@ async fn one_node_is_no_majority_however_often_it_replies() {
 /// The nodes that failed and why.
 fn failures(error: &gorums_runtime::errors::QuorumCallError) -> Vec<(NodeId, Code)> {
     let errors = error.errors().iter();
-    let mut failures: Vec<_> = errors.map(|error| (error.node(), error.code())).collect();
+    let mut failures: Vec<_> = errors
+        .map(|error| (error.node_id(), error.code()))
+        .collect();
     failures.sort_by_key(|(node, _)| *node);
     failures
 }
@@ -123,7 +125,7 @@ async fn a_node_that_sends_more_than_a_quorum_function_may_hold_fails_alone() {
         for bad in [Streamer::of(1000, 10), Streamer::of(1000, 900)] {
             let manager = one_of_three(transport, bad).await;
             let honest = download(&manager).quorum(|replies| {
-                let honest = replies.nodes().filter(|node| node.get() > 1);
+                let honest = replies.node_ids().filter(|node| node.get() > 1);
                 (honest.count() == 2).then(|| replies.len())
             });
             assert!(honest.await.expect("two honest nodes") <= 102);
@@ -199,7 +201,7 @@ async fn a_deadline_holds_while_a_node_streams_without_end() {
             None::<()>
         });
         let error = call.await.expect_err("never");
-        assert_eq!(*error.kind(), QuorumCallErrorKind::DeadlineExceeded);
+        assert_eq!(error.kind(), QuorumCallErrorKind::DeadlineExceeded);
         assert!(start.elapsed() < late, "{:?}", start.elapsed());
 
         let start = Instant::now();

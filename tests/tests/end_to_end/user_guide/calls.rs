@@ -23,11 +23,11 @@ async fn quorum_calls() -> Outcome {
     storage.write(next).await?;
     assert_eq!(storage.read(key()).await?.value, "two");
 
-    let decided = storage.read(key()).with_nodes().await?;
+    let decided = storage.read(key()).with_node_ids().await?;
     println!(
         "{:?}, which {} replicas sent",
         decided.value,
-        decided.nodes.len()
+        decided.node_ids.len()
     );
 
     let agreed: Agreed = storage.read_agreed(key()).await?;
@@ -193,7 +193,7 @@ async fn errors() -> Outcome {
         _ => println!("{error}"),
     }
     for failure in error.errors() {
-        println!("{} failed with {:?}", failure.node(), failure.code());
+        println!("{} failed with {:?}", failure.node_id(), failure.code());
     }
 
     let rest = storage.configuration().without_failed(&error)?;

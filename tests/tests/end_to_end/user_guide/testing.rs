@@ -134,6 +134,6 @@ impl StorageCalls for Mock {
 async fn copying_fails_when_the_copy_cannot_be_written() -> Outcome {
     copy(&Mock, key(), "copy").await?;
     let error = copy(&Mock, key(), "full").await.expect_err("no quorum");
-    assert_eq!(*error.kind(), QuorumCallErrorKind::Incomplete);
+    assert_eq!(error.kind(), QuorumCallErrorKind::Incomplete);
     Ok(())
 }

@@ -74,7 +74,7 @@ async fn a_call_whose_deadline_passes_is_withdrawn() {
     let cancel = cancel.entry("gorums-cancel", "");
     assert_eq!(stream.request().await, cancel.bytes());
     let error = reading.await.expect("no panic").expect_err("no reply");
-    assert_eq!(*error.kind(), QuorumCallErrorKind::DeadlineExceeded);
+    assert_eq!(error.kind(), QuorumCallErrorKind::DeadlineExceeded);
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,7 +86,7 @@ async fn nothing_is_sent_to_a_node_of_go_when_a_call_is_withdrawn() {
     let reading = tokio::spawn(async { call.await });
     stream.request().await;
     let error = reading.await.expect("no panic").expect_err("no reply");
-    assert_eq!(*error.kind(), QuorumCallErrorKind::DeadlineExceeded);
+    assert_eq!(error.kind(), QuorumCallErrorKind::DeadlineExceeded);
     settle().await;
     assert_eq!(stream.request_now(), None);
     assert_eq!(manager.calls_in_flight(), 0);
@@ -169,7 +169,7 @@ async fn replies_that_a_node_of_go_streams_end_by_the_deadline() {
     stream.reply(&Message::reply_to(&request).with(&value("first")));
     stream.reply(&Message::reply_to(&request).with(&value("second")));
     let error = reading.await.expect("no panic").expect_err("no decision");
-    assert_eq!(*error.kind(), QuorumCallErrorKind::DeadlineExceeded);
+    assert_eq!(error.kind(), QuorumCallErrorKind::DeadlineExceeded);
     stream.reply(&Message::reply_to(&request).with(&value("late")));
     settle().await;
     assert_eq!(manager.ignored_replies(), 1);
@@ -225,6 +225,6 @@ async fn calls_that_are_withdrawn_leave_their_room_in_the_queue_to_others() {
         let call = storage.read_qc(key("k")).first();
         let error = call.timeout(Duration::from_millis(1)).await;
         let error = error.expect_err("no connection");
-        assert_eq!(*error.kind(), QuorumCallErrorKind::DeadlineExceeded);
+        assert_eq!(error.kind(), QuorumCallErrorKind::DeadlineExceeded);
     }
 }

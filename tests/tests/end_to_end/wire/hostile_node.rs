@@ -63,7 +63,7 @@ async fn a_node_that_sends_garbage_again_and_again_is_one_failed_node() {
         stream.reply(&Message::reply_to(request).with(&value("good")));
     }
     let replies = soon(reading).await.expect("no panic").expect("three nodes");
-    let from: Vec<_> = replies.nodes().map(NodeId::get).collect();
+    let from: Vec<_> = replies.node_ids().map(NodeId::get).collect();
     assert_eq!((replies.len(), replies.distinct_nodes()), (3, 3));
     assert!(!from.contains(&1), "{from:?}");
 }
@@ -85,7 +85,7 @@ async fn a_refusal_of_a_one_way_message_is_reported_once() {
     stream.reply(&invented);
     let error = soon(errors.next()).await.expect("an error");
     assert_eq!(
-        (error.node().get(), error.code()),
+        (error.node_id().get(), error.code()),
         (1, Code::InvalidArgument)
     );
     settle().await;
