@@ -28,7 +28,7 @@ impl StorageQuorumSpec for Majority {
         replies.take_max_by_key(|entry| entry.version)
     }
 
-    /// `qf_with_req`: the request comes along.
+    /// `qf_with_req`: the first parameter is the request.
     fn write_qf(&self, request: &Entry, replies: &mut Replies<Ack>) -> Option<Ack> {
         let enough = replies.len() >= self.quorum || request.key == "scratch";
         enough.then(|| replies.take_latest())?
@@ -55,7 +55,7 @@ impl StorageQuorumSpec for Majority {
         (replies.len() >= self.quorum).then(|| replies.take_latest())?
     }
 
-    /// The level is the number of replies; a majority is the end.
+    /// The level is the number of replies; a majority ends the call.
     fn read_correctable_qf(&self, replies: &mut Replies<Entry>) -> Option<Correction<Entry>> {
         let level = replies.len() as i32;
         let newest = replies
@@ -106,7 +106,7 @@ impl StorageReplica for Replica {
         }
     }
 
-    /// One-way: there is nobody to answer.
+    /// One-way: the caller expects no reply.
     async fn hint(&self, _: &Context, entry: Entry) {
         self.put(entry);
     }
@@ -142,7 +142,7 @@ impl StorageReplica for Replica {
         Ok(self.entry(&key))
     }
 
-    /// A stream of replies, which waits for its caller when it is ahead of it.
+    /// A stream of replies: `send` waits when the caller falls behind.
     async fn history(
         &self,
         _: &Context,

@@ -56,7 +56,7 @@ async fn an_entry_is_copied() -> Outcome {
     Ok(())
 }
 
-/// Has one entry, and fails to write another.
+/// Has one entry, and fails to write the key `full`.
 struct Mock;
 
 impl StorageCalls for Mock {
