@@ -217,6 +217,7 @@ impl Client {
                     assert_eq!(error.node_id().get(), HOSTILE, "{error}");
                     assert!(failed.insert(error.node_id()), "a node fails twice");
                 }
+                assert_eq!(failed.len(), 1, "{error}");
             }
         }
     }

@@ -17,8 +17,10 @@ pub mod service;
 pub mod spec;
 pub mod stream_replica;
 pub mod transfer;
+pub mod waiting;
 
 pub use golden::{numbered, register, streaming};
+pub use waiting::soon;
 
 /// Lets everything run until all of it waits for something: a paused clock advances only then.
 pub async fn settle() {

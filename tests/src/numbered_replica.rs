@@ -12,6 +12,7 @@ use crate::golden::numbered::{Reply, Request, Wish};
 use crate::network::Network;
 use crate::replica::Gate;
 use crate::spec::Count;
+use crate::waiting::Events;
 
 /// The number of a request for a stream of one reply, of the size that it says.
 pub const ONE_LARGE_REPLY: u64 = u64::MAX;
@@ -50,7 +51,7 @@ pub struct Cluster {
     pub network: Network,
     /// What requests wait for that wish to wait.
     pub gate: Gate,
-    events: mpsc::UnboundedReceiver<Event>,
+    events: Events<Event>,
     send_events: mpsc::UnboundedSender<Event>,
 }
 
@@ -79,7 +80,7 @@ impl Cluster {
 
     /// Replicas 1, 2, ..., which are called by `transport`.
     pub fn start_on(transport: Transport, replicas: u8) -> Self {
-        let (send_events, events) = mpsc::unbounded_channel();
+        let (send_events, events) = Events::channel();
         let cluster = Self {
             network: Network::new(transport),
             gate: Gate::closed(),
@@ -120,12 +121,12 @@ impl Cluster {
 
     /// The next event.
     pub async fn event(&mut self) -> Event {
-        self.events.recv().await.expect("the cluster sends events")
+        self.events.next().await
     }
 
     /// The events that have happened and were not looked at.
     pub fn past_events(&mut self) -> Vec<Event> {
-        std::iter::from_fn(|| self.events.try_recv().ok()).collect()
+        self.events.past()
     }
 
     /// The numbers of the requests whose handlers were started at `replica` since the last time that events were

@@ -14,6 +14,7 @@ use crate::register::register_gorums::{
 };
 use crate::register::{ReadRequest, State, WriteResponse};
 use crate::spec::state;
+use crate::waiting::Events;
 
 /// What a replica does with each request. One that waits lets other requests pass.
 #[derive(Clone, Debug)]
@@ -81,14 +82,14 @@ pub enum Event {
 pub struct Cluster {
     /// What connects them.
     pub network: Network,
-    events: mpsc::UnboundedReceiver<Event>,
+    events: Events<Event>,
     send_events: mpsc::UnboundedSender<Event>,
 }
 
 impl Cluster {
     /// Replicas 1, 2, ..., one for each behaviour, which are called by `transport`.
     pub fn start(transport: Transport, behaviours: impl IntoIterator<Item = Behaviour>) -> Self {
-        let (send_events, events) = mpsc::unbounded_channel();
+        let (send_events, events) = Events::channel();
         let cluster = Self {
             network: Network::new(transport),
             events,
@@ -128,14 +129,15 @@ impl Cluster {
 
     /// The next event.
     pub async fn event(&mut self) -> Event {
-        self.events.recv().await.expect("the cluster sends events")
+        self.events.next().await
     }
 
     /// Waits until as many events as there are `replicas` satisfy `wanted`, each from another of them.
     pub async fn wait_for(&mut self, replicas: &[u8], wanted: fn(&Event) -> Option<u8>) {
         let mut missing = replicas.to_vec();
         while !missing.is_empty() {
-            if let Some(replica) = wanted(&self.event().await) {
+            let what = format!("an event at each of the replicas {missing:?}");
+            if let Some(replica) = wanted(&self.events.awaited(what).await) {
                 missing.retain(|number| *number != replica);
             }
         }
@@ -143,7 +145,7 @@ impl Cluster {
 
     /// The events that have happened and were not looked at.
     pub fn past_events(&mut self) -> Vec<Event> {
-        std::iter::from_fn(|| self.events.try_recv().ok()).collect()
+        self.events.past()
     }
 }
 

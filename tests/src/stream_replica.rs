@@ -12,6 +12,7 @@ use crate::golden::one_way::Entry;
 use crate::golden::one_way::one_way_server::{OneWay, OneWayServer};
 use crate::network::Network;
 use crate::replica::Gate;
+use crate::waiting::Events;
 
 /// What a replica does with a stream.
 #[derive(Clone, Debug)]
@@ -29,7 +30,7 @@ pub enum Behaviour {
 pub struct Cluster {
     /// What connects them.
     pub network: Network,
-    arrivals: mpsc::UnboundedReceiver<(u8, String)>,
+    arrivals: Events<(u8, String)>,
     replica: Replica,
 }
 
@@ -47,7 +48,7 @@ struct Replica {
 impl Cluster {
     /// Replicas 1, 2, ..., one for each behaviour.
     pub fn start(behaviours: impl IntoIterator<Item = Behaviour>) -> Self {
-        let (arrived, arrivals) = mpsc::unbounded_channel();
+        let (arrived, arrivals) = Events::channel();
         let cluster = Self {
             network: Network::new(Transport::Grpc),
             arrivals,
@@ -78,12 +79,12 @@ impl Cluster {
 
     /// The next message, and where it arrived.
     pub async fn arrival(&mut self) -> (u8, String) {
-        self.arrivals.recv().await.expect("replicas")
+        self.arrivals.awaited("a message at a replica").await
     }
 
     /// What has arrived and was not looked at, by replica.
     pub fn arrived(&mut self) -> Vec<(u8, String)> {
-        let mut arrived: Vec<_> = std::iter::from_fn(|| self.arrivals.try_recv().ok()).collect();
+        let mut arrived = self.arrivals.past();
         arrived.sort();
         arrived
     }

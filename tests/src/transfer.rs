@@ -16,6 +16,7 @@ use crate::golden::streaming::transfer_gorums::{
 };
 use crate::golden::streaming::{Chunk, Receipt};
 use crate::network::Network;
+use crate::waiting::Events;
 
 /// Does as the content of a chunk says, and tells of it.
 #[derive(Clone, Debug)]
@@ -27,8 +28,8 @@ pub struct Replica {
 
 impl Replica {
     /// A replica, and what it tells.
-    pub fn new() -> (Self, mpsc::UnboundedReceiver<String>) {
-        let (events, told) = mpsc::unbounded_channel();
+    pub fn new() -> (Self, Events<String>) {
+        let (events, told) = Events::channel();
         let go_on = Arc::default();
         (Self { events, go_on }, told)
     }
@@ -160,7 +161,7 @@ pub struct Fixture {
     /// The replica.
     pub replica: Replica,
     /// What it tells.
-    pub events: mpsc::UnboundedReceiver<String>,
+    pub events: Events<String>,
 }
 
 impl Fixture {
@@ -194,7 +195,7 @@ impl Fixture {
 
     /// What the replica tells next.
     pub async fn event(&mut self) -> String {
-        self.events.recv().await.expect("the replica tells")
+        self.events.next().await
     }
 
     /// Sends it a chunk.

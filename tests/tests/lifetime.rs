@@ -49,7 +49,11 @@ async fn wait_until_gone(before: Left) {
         }
     };
     let in_time = tokio::time::timeout(Duration::from_secs(10), gone).await;
-    assert!(in_time.is_ok(), "{:?} is left of {before:?}", left());
+    assert!(
+        in_time.is_ok(),
+        "waited for {before:?}, and {:?} is left",
+        left()
+    );
 }
 
 /// A node that reads what it is sent, and says nothing.

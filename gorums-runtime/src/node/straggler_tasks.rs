@@ -110,6 +110,8 @@ impl Drop for Leave {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test]
@@ -119,9 +121,13 @@ mod tests {
         stragglers.push(std::future::pending());
         for _ in 0..10_000 {
             stragglers.push(std::future::ready(()));
-            while stragglers.unfinished.load(Ordering::SeqCst) > 1 {
-                tokio::task::yield_now().await;
-            }
+            let ended = async {
+                while stragglers.unfinished.load(Ordering::SeqCst) > 1 {
+                    tokio::task::yield_now().await;
+                }
+            };
+            let in_time = tokio::time::timeout(Duration::from_secs(60), ended).await;
+            in_time.expect("the call that is over ends");
         }
         let oldest_first = stragglers.oldest_first.lock().expect("not poisoned");
         assert!(oldest_first.len() <= 100, "{} are kept", oldest_first.len());

@@ -110,6 +110,7 @@ async fn a_server_that_reports_the_expired_deadline_as_cancelled_has_exceeded_th
         let error = register.read(ReadRequest {}).timeout(TIMEOUT).await;
         let error = error.expect_err("no quorum");
         assert_eq!(error.kind(), QuorumCallErrorKind::DeadlineExceeded);
+        assert_eq!(error.errors().len(), 3);
         for error in error.errors() {
             assert_eq!(error.code(), Code::DeadlineExceeded, "{error}");
         }
@@ -128,6 +129,7 @@ async fn a_server_that_cancels_before_the_deadline_has_cancelled() {
         let error = register.read(ReadRequest {}).timeout(TIMEOUT).await;
         let error = error.expect_err("no quorum");
         assert_eq!(error.kind(), QuorumCallErrorKind::Incomplete);
+        assert_eq!(error.errors().len(), 3);
         for error in error.errors() {
             assert_eq!(error.code(), Code::Cancelled, "{error}");
         }

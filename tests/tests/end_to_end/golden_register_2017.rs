@@ -7,7 +7,7 @@ use gorums_runtime::errors::QuorumCallErrorKind;
 use gorums_runtime::testing::{Replicas, replicas};
 use gorums_runtime::{CallOptions, NodeId};
 use tests::golden::register_2017::register_gorums::{
-    RegisterCalls, RegisterConfiguration, RegisterReplicaServer,
+    RegisterCalls, RegisterConfiguration, RegisterNode, RegisterReplicaServer,
 };
 use tests::golden::register_2017::{ReadRequest, State};
 use tests::register_2017::{LEVEL_STRONG, LEVEL_WEAK, Quorums, Replica, state};
@@ -24,6 +24,12 @@ async fn serve(replica: impl Fn(u32) -> Replica) -> (Replicas, Register) {
     (replicas, register)
 }
 
+/// The service on each of the three replicas.
+fn nodes(register: &Register) -> [RegisterNode; 3] {
+    let nodes: Vec<_> = register.nodes().collect();
+    nodes.try_into().expect("three nodes")
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_a_quorum_call_writes_is_read_by_calls_of_all_kinds() {
     let (_replicas, register) = serve(|_| Replica::default()).await;
@@ -34,7 +40,7 @@ async fn what_a_quorum_call_writes_is_read_by_calls_of_all_kinds() {
     let custom = register.read_custom_return(ReadRequest {}).await;
     let custom = custom.expect("a quorum");
     assert_eq!((custom.value.as_str(), custom.extra), ("42", 2));
-    for node in register.nodes() {
+    for node in nodes(&register) {
         let read = node.read_no_qc(ReadRequest {}).await.expect("a reply");
         assert_eq!(read, state("42", 1));
     }
@@ -60,7 +66,7 @@ async fn a_multicast_reaches_all_replicas() {
         written.await.expect("sent");
     }
     settle().await;
-    for node in register.nodes() {
+    for node in nodes(&register) {
         let read = node.read_no_qc(ReadRequest {}).await.expect("a reply");
         assert_eq!(read, state("99", 9));
     }
@@ -158,7 +164,7 @@ async fn each_replica_gets_its_own_state() {
         })
     });
     assert!(written.await.expect("a quorum").new);
-    for node in register.nodes() {
+    for node in nodes(&register) {
         let read = node.read_no_qc(ReadRequest {}).await.expect("a reply");
         assert_eq!(read, state(&format!("42 for {}", node.id()), 1));
     }

@@ -122,7 +122,9 @@ async fn what_was_written_to_all_nodes_is_read_from_each() {
 
         let first = write("first", 1, 999_999_999);
         assert!(storage.write_qc(first.clone()).await.expect("all").new);
-        for node in storage.nodes() {
+        let nodes: Vec<_> = storage.nodes().collect();
+        assert_eq!(nodes.len(), 3);
+        for node in nodes {
             let stored = node.read_rpc(read()).await.expect("a reply");
             assert_eq!(stored, written(&first), "at {}", node.id());
         }

@@ -136,7 +136,9 @@ async fn methods_of_the_same_name_reach_the_handlers_of_their_own_services() {
 
         // On all replicas of the journal.
         journal.clear(()).await.expect("all");
-        for node in journal.nodes() {
+        let nodes: Vec<_> = journal.nodes().collect();
+        assert_eq!(nodes.len(), 3);
+        for node in nodes {
             let last = node.last(()).await.expect("a reply");
             assert_eq!(last, index(JOURNAL), "at {}", node.id());
         }

@@ -191,11 +191,7 @@ async fn a_mock_gives_the_levels_of_a_correctable() {
 async fn a_mock_ends_a_correctable_with_an_error() {
     let (levels, read) = correctable::<State>();
     let kind = QuorumCallErrorKind::DeadlineExceeded;
-    levels.fail(quorum_call_error::<methods::ReadCorrectable>(
-        kind,
-        0,
-        [],
-    ));
+    levels.fail(quorum_call_error::<methods::ReadCorrectable>(kind, 0, []));
     levels.give(Correction::last(State::default(), 1));
     assert_eq!(read.done().await.expect_err("failed").kind(), kind);
     assert_eq!(read.latest(), None);

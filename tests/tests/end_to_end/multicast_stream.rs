@@ -8,8 +8,8 @@ use tests::golden::one_way::Entry;
 use tests::golden::one_way::one_way_gorums::OneWayConfiguration;
 use tests::network::Network;
 use tests::replica::Gate;
-use tests::settle;
 use tests::stream_replica::{Behaviour, Cluster};
+use tests::{settle, soon};
 use tokio::time::Instant;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
@@ -169,13 +169,16 @@ async fn a_node_that_reads_nothing_delays_nobody_else() {
     let service = OneWayConfiguration::new(manager.configuration());
     let large = "x".repeat(100_000);
     let hurried = service.with_options(within(50));
-    let error = loop {
-        let sent = hurried.append_in_order(entry(&large)).await;
-        assert_eq!(cluster.arrival().await.0, 1);
-        if let Err(error) = sent {
-            break error;
+    let error = soon("a multicast that finds no room", async {
+        loop {
+            let sent = hurried.append_in_order(entry(&large)).await;
+            assert_eq!(cluster.arrival().await.0, 1);
+            if let Err(error) = sent {
+                break error;
+            }
         }
-    };
+    })
+    .await;
     assert_eq!(error.errors().len(), 1);
     assert_eq!(error.errors()[0].node_id(), Network::id(2));
     assert_eq!(error.errors()[0].code(), Code::DeadlineExceeded);
@@ -223,7 +226,8 @@ async fn a_late_multicast_leaves_its_room_to_others_though_nobody_looks_at_it() 
     let hurried = service.with_options(within(50));
     let large = "x".repeat(100_000);
     let fill = async || hurried.append_in_order(entry(&large)).await;
-    while fill().await.is_ok() {}
+    let full = async { while fill().await.is_ok() {} };
+    soon("a multicast that finds no room", full).await;
 
     hurried.append_in_order(entry("late")).detach();
     tokio::time::sleep(Duration::from_millis(60)).await;

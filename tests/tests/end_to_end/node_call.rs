@@ -13,12 +13,14 @@ async fn each_node_can_be_written_and_read_alone() {
     on_both(async |transport| {
         let cluster = Cluster::answering(transport, 3);
         let register = cluster.register(3, ()).await;
-        for (node, timestamp) in register.nodes().zip(1..) {
+        let nodes: Vec<_> = register.nodes().collect();
+        assert_eq!(nodes.len(), 3);
+        for (node, timestamp) in nodes.iter().zip(1..) {
             let value = format!("of {}", node.id());
             let written = node.write_no_qc(state(&value, timestamp)).await;
             assert!(written.expect("a reply").new);
         }
-        for (node, timestamp) in register.nodes().zip(1..) {
+        for (node, timestamp) in nodes.iter().zip(1..) {
             let read = node.read_no_qc(ReadRequest {}).await.expect("a reply");
             assert_eq!(read, state(&format!("of {}", node.id()), timestamp));
         }

@@ -175,7 +175,7 @@ async fn replies_that_the_caller_does_not_take_are_bounded() {
     let download = fixture.client().download(Receipt { length: MANY }).await;
     let mut chunks = download.expect("a stream").into_inner();
     settle().await;
-    let sent = std::iter::from_fn(|| fixture.events.try_recv().ok()).count() as u64;
+    let sent = fixture.events.past().len() as u64;
     assert!(
         sent < MANY / 10,
         "{sent} replies of 1 KiB were sent to nobody"
@@ -185,7 +185,7 @@ async fn replies_that_the_caller_does_not_take_are_bounded() {
         chunks.message().await.expect("a chunk");
     }
     settle().await;
-    assert!(fixture.events.try_recv().is_ok(), "taking makes room");
+    assert!(!fixture.events.past().is_empty(), "taking makes room");
 }
 
 #[tokio::test(start_paused = true)]
@@ -238,10 +238,7 @@ async fn a_request_beyond_the_limit_fails_without_its_handler() {
     let status = client.send(chunk("wait to go on, wait to go on")).await;
     assert_eq!(status.expect_err("too large").code(), Code::OutOfRange);
     client.send(chunk("method")).await.expect("small enough");
-    assert_eq!(
-        told.recv().await.as_deref(),
-        Some("/streaming.Transfer/Send")
-    );
+    assert_eq!(told.next().await, "/streaming.Transfer/Send");
 }
 
 fn entry(text: &str) -> Entry {

@@ -14,6 +14,8 @@ use tests::golden::one_way::one_way_gorums::{
 use tests::golden::relab_import::relab_client::RelabClient;
 use tests::golden::relab_import::relab_gorums::{RelabReplica, RelabReplicaServer};
 use tests::golden::relab_import::{Reply, Request};
+use tests::soon;
+use tests::waiting::Events;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc};
@@ -28,11 +30,8 @@ struct Replica {
 }
 
 impl Replica {
-    fn new() -> (
-        Self,
-        mpsc::UnboundedReceiver<(String, Option<std::net::SocketAddr>)>,
-    ) {
-        let (events, received) = mpsc::unbounded_channel();
+    fn new() -> (Self, Events<(String, Option<std::net::SocketAddr>)>) {
+        let (events, received) = Events::channel();
         let permits = Arc::new(Semaphore::new(0));
         (Self { events, permits }, received)
     }
@@ -108,7 +107,7 @@ async fn a_server_serves_where_it_says_and_tells_handlers_where_calls_come_from(
         .expect("it listens");
     let one_way = OneWayConfiguration::new(manager.configuration());
     one_way.append(entry("hello")).await.expect("sent");
-    let (text, peer) = events.recv().await.expect("it was handled");
+    let (text, peer) = events.next().await;
     assert_eq!(text, "hello");
     assert_eq!(peer.expect("a TCP address").ip(), server.address().ip());
     manager.close();
@@ -141,13 +140,16 @@ async fn a_server_that_shuts_down_finishes_the_calls_that_are_under_way_and_take
     let address = server.address();
     let mut client = OneWayClient::new(channel(&server).await);
     let call = tokio::spawn(async move { client.notify(entry("wait")).await });
-    events.recv().await.expect("it is being handled");
+    events.next().await;
 
     let shutdown = tokio::spawn(server.shutdown());
     // The listener is closed first.
-    while TcpStream::connect(address).await.is_ok() {
-        tokio::task::yield_now().await;
-    }
+    soon("a closed listener", async {
+        while TcpStream::connect(address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     assert!(!shutdown.is_finished(), "a call is under way");
     replica.permits.add_permits(1);
     call.await
@@ -165,7 +167,7 @@ async fn calls_that_outlast_the_grace_of_a_shutdown_lose_their_connections() {
     let server = start(OneWayReplicaServer::new(replica), Duration::from_millis(10)).await;
     let mut client = OneWayClient::new(channel(&server).await);
     let call = tokio::spawn(async move { client.notify(entry("wait")).await });
-    events.recv().await.expect("it is being handled");
+    events.next().await;
     server.shutdown().await.expect("it ends all the same");
     call.await
         .expect("no panic")
@@ -202,7 +204,7 @@ async fn replicas_can_be_served_by_a_tonic_server_of_ones_own() {
         .expect("it listens");
     let one_way = OneWayConfiguration::new(manager.configuration());
     one_way.append(entry("hello")).await.expect("sent");
-    assert_eq!(events.recv().await.expect("it was handled").0, "hello");
+    assert_eq!(events.next().await.0, "hello");
     server.abort();
 }
 
@@ -242,11 +244,10 @@ async fn layers_of_a_tonic_server_go_around_a_replica() {
     let server = tokio::spawn(server.serve_with_incoming(incoming));
     let manager = Manager::connect([address.to_string()]).await;
     let configuration = manager.expect("it listens").configuration();
-    for node in configuration.nodes() {
-        let mut client = RelabClient::new(node.channel());
-        let reply = client.get(Request::default()).await.expect("a reply");
-        assert_eq!(reply.into_inner().value, "outer, inner");
-    }
+    let node = configuration.nodes().next().expect("a node");
+    let mut client = RelabClient::new(node.channel());
+    let reply = client.get(Request::default()).await.expect("a reply");
+    assert_eq!(reply.into_inner().value, "outer, inner");
     server.abort();
 }
 

@@ -8,6 +8,7 @@ use gorums_runtime::{Manager, Server};
 use tests::authority::Authority;
 use tests::numbered::numbered_gorums::NumberedConfiguration;
 use tests::numbered_replica::{Cluster, request};
+use tests::soon;
 use tests::spec::Count;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::TcpStream;
@@ -158,6 +159,5 @@ async fn connections_beyond_the_limit_are_closed_until_others_have_ended() {
         let node = numbered.nodes().next().expect("a node");
         while node.call(request(1)).await.is_err() {}
     };
-    let served = tokio::time::timeout(Duration::from_secs(20), answered).await;
-    served.expect("there is room");
+    soon("room for another connection", answered).await;
 }

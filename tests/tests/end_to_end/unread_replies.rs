@@ -11,8 +11,8 @@ use tests::numbered::Request;
 use tests::numbered::numbered_client::NumberedClient;
 use tests::numbered::numbered_gorums::NumberedConfiguration;
 use tests::numbered_replica::{Cluster, ONE_LARGE_REPLY, request};
-use tests::settle;
 use tests::spec::Count;
+use tests::{settle, soon};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::{Code, Status, Streaming};
 
@@ -120,12 +120,6 @@ async fn numbered(server: &RunningServer) -> NumberedConfiguration<Count> {
     NumberedConfiguration::new(manager.configuration(), Count(1))
 }
 
-/// What comes of a future, unless a test would wait for it for ever.
-async fn soon<T>(future: impl Future<Output = T>) -> T {
-    let outcome = tokio::time::timeout(Duration::from_secs(60), future).await;
-    outcome.expect("it comes at last")
-}
-
 #[tokio::test(start_paused = true)]
 async fn no_further_handler_begins_while_a_client_has_much_to_read_and_it_loses_nothing() {
     let mut cluster = Cluster::start(0);
@@ -136,7 +130,7 @@ async fn no_further_handler_begins_while_a_client_has_much_to_read_and_it_loses_
     settle().await;
     let begun = cluster.began_at(1).len();
     assert!((8..20).contains(&begun), "{begun} handlers began");
-    let (read, end) = soon(read(&mut replies)).await;
+    let (read, end) = soon("the end of the replies", read(&mut replies)).await;
     assert_eq!(read.len(), 40);
     assert_eq!(end.code(), Code::Ok);
 }
@@ -165,7 +159,7 @@ async fn a_client_that_takes_no_replies_for_the_stall_timeout_loses_its_stream()
             .await
             .expect("a stream");
         tokio::time::sleep(2 * timeout).await;
-        let (read, end) = soon(read(&mut replies)).await;
+        let (read, end) = soon("the end of the replies", read(&mut replies)).await;
         assert!(read.len() < 10, "{} replies were kept", read.len());
         assert_eq!(end.code(), Code::ResourceExhausted, "{end}");
     }
@@ -181,12 +175,12 @@ async fn a_client_that_reads_slowly_keeps_its_stream() {
         .expect("a stream");
     for _ in 1..=30 {
         tokio::time::sleep(timeout - Duration::from_secs(1)).await;
-        soon(replies.message())
+        soon("a reply", replies.message())
             .await
             .expect("the stream goes on")
             .expect("the stream goes on");
     }
-    let (rest, end) = soon(read(&mut replies)).await;
+    let (rest, end) = soon("the end of the replies", read(&mut replies)).await;
     assert_eq!((rest.len(), end.code()), (0, Code::Ok));
 }
 
@@ -212,8 +206,15 @@ async fn a_stream_counts_until_its_client_has_read_its_replies() {
     let refused = unread(channel.clone(), [2], 1, true).await;
     let status = refused.expect_err("one too many");
     assert_eq!(status.code(), Code::ResourceExhausted);
-    assert_eq!(soon(read(&mut first)).await.0.len(), 8);
-    soon(async { while unread(channel.clone(), [3], 1, true).await.is_err() {} }).await;
+    assert_eq!(
+        soon("the end of the replies", read(&mut first))
+            .await
+            .0
+            .len(),
+        8
+    );
+    let again = async { while unread(channel.clone(), [3], 1, true).await.is_err() {} };
+    soon("room for another stream", again).await;
 }
 
 #[tokio::test]
@@ -231,7 +232,7 @@ async fn what_a_peer_has_not_read_on_all_its_streams_is_bounded() {
         streams.push(replies.expect("a stream"));
     }
     for replies in &mut streams {
-        let (read, end) = soon(read(replies)).await;
+        let (read, end) = soon("the end of the replies", read(replies)).await;
         assert_eq!(end.code(), Code::Ok, "{end}");
         kept += read.len();
     }
@@ -251,7 +252,7 @@ async fn a_reply_for_which_a_peer_has_no_room_fails_its_call_only() {
         .await
         .expect("a stream");
     settle().await;
-    let (read, end) = soon(read(&mut replies)).await;
+    let (read, end) = soon("the end of the replies", read(&mut replies)).await;
     let codes = read
         .iter()
         .map(|reply| reply.status.as_ref().map_or(0, |status| status.code))
@@ -267,11 +268,15 @@ async fn large_replies_get_through_one_or_several_at_once() {
     let numbered = numbered(&server).await;
     let node = numbered.nodes().next().expect("a node");
     let calls = (1..=4).map(|number| node.concurrent_call(sized(number, 20 * MIB)).into_future());
-    for reply in soon(join_all(calls)).await {
+    for reply in soon("all replies", join_all(calls)).await {
         assert_eq!(reply.expect("a reply").padding.len(), 20 * MIB);
     }
     let watched = numbered.watch(sized(ONE_LARGE_REPLY, 70 * MIB));
-    let replies: Vec<_> = soon(futures::StreamExt::collect(watched.responses())).await;
+    let replies: Vec<_> = soon(
+        "all replies",
+        futures::StreamExt::collect(watched.responses()),
+    )
+    .await;
     let sizes = replies
         .into_iter()
         .map(|(_, reply)| reply.map(|reply| reply.padding.len()));
@@ -294,7 +299,7 @@ async fn a_plain_grpc_response_that_its_client_does_not_take_is_dropped_after_th
     let mut replies = replies.into_inner();
     tokio::time::sleep(2 * timeout).await;
     let end = loop {
-        match soon(replies.message()).await {
+        match soon("a reply", replies.message()).await {
             Ok(Some(_)) => {}
             Ok(None) => panic!("all was kept"),
             Err(status) => break status,
@@ -304,7 +309,11 @@ async fn a_plain_grpc_response_that_its_client_does_not_take_is_dropped_after_th
     // Who reads gets all of it.
     let replies = client.watch(streamed).await.expect("a response");
     let mut replies = replies.into_inner();
-    while soon(replies.message()).await.expect("no error").is_some() {}
+    while soon("a reply", replies.message())
+        .await
+        .expect("no error")
+        .is_some()
+    {}
 }
 
 #[tokio::test]
@@ -327,7 +336,7 @@ async fn what_a_peer_has_not_read_of_plain_grpc_responses_is_bounded() {
     // A stream that has begun without a reply waits, or fails later.
     let mut large = 0;
     for mut replies in unread {
-        match soon(replies.message()).await {
+        match soon("a reply", replies.message()).await {
             Ok(Some(_)) => large += 1,
             Ok(None) => panic!("no reply"),
             Err(status) => {
@@ -338,6 +347,7 @@ async fn what_a_peer_has_not_read_of_plain_grpc_responses_is_bounded() {
     }
     assert_eq!(large + refused, 8);
     assert!(large >= 2, "{large} were kept");
-    let small = client.clone().call(sized(1, 4 * MIB)).await;
-    soon(async { small }).await.expect("there is room again");
+    let mut client = client.clone();
+    let small = client.call(sized(1, 4 * MIB));
+    soon("a reply", small).await.expect("there is room again");
 }

@@ -54,6 +54,7 @@ impl History {
 
     pub(super) fn check(&self) {
         let handled = self.handled.lock().expect("not poisoned");
+        assert!(!handled.is_empty(), "no replica handled a call");
         let mut seen = HashSet::new();
         for (connection, numbers) in &*handled {
             let increasing = numbers.is_sorted_by(|before, after| before < after);

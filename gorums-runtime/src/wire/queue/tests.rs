@@ -1,5 +1,6 @@
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 
@@ -87,9 +88,13 @@ async fn the_sender_of_a_stream_that_breaks_is_woken_and_ends() {
         poll_fn(|cx| sender.poll_burst(StreamNumber::FIRST, &mut burst, cx)).await
     });
     // It looks for messages, and waits.
-    while queue.opened().is_none() {
-        tokio::task::yield_now().await;
-    }
+    let opened = async {
+        while queue.opened().is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(60), opened).await;
+    in_time.expect("the sender opens the stream");
     let _ = queue.fail(&Status::unavailable("broken"));
     assert_eq!(sender.await.expect("it ends"), None);
 }

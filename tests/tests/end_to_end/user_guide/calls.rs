@@ -195,6 +195,7 @@ async fn errors() -> Outcome {
     for failure in error.errors() {
         println!("{} failed with {:?}", failure.node_id(), failure.code());
     }
+    assert_eq!(error.errors().len(), 2);
 
     let rest = storage.configuration().without_failed(&error)?;
     let storage = StorageConfiguration::new(rest, Majority { quorum: 1 });

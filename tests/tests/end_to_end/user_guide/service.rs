@@ -8,6 +8,7 @@ use std::time::Duration;
 use gorums_runtime::testing;
 use gorums_runtime::tonic::Status;
 use gorums_runtime::{Context, Correction, Replies, ReplySink};
+use tests::soon;
 
 use crate::user_guide::storage::storage_gorums::{
     StorageConfiguration, StorageQuorumSpec, StorageReplica, StorageReplicaServer,
@@ -202,12 +203,13 @@ pub(crate) async fn cluster()
     for node in storage.nodes() {
         node.hint(entry("one", 1)).await?;
     }
-    while storage
-        .collect(key())
-        .all()
-        .await?
-        .messages()
-        .any(|entry| entry.version == 0)
-    {}
-    Ok((replicas, storage))
+    soon("the entry at each replica", async {
+        loop {
+            let entries = storage.collect(key()).all().await?;
+            if entries.messages().all(|entry| entry.version > 0) {
+                return Ok((replicas, storage));
+            }
+        }
+    })
+    .await
 }

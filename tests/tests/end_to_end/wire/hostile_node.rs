@@ -8,14 +8,14 @@ use prost::bytes::Bytes;
 use tests::golden::proto::WriteRequest;
 use tests::golden::proto::storage_gorums::StorageConfiguration;
 use tests::network::Network;
-use tests::settle;
+use tests::{settle, soon};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
 use crate::wire::message::Message;
 use crate::wire::raw_server::{Kind, RawNode, RawStream};
-use crate::wire::{key, soon, storage, value};
+use crate::wire::{key, storage, value};
 
 /// Nodes that answer what they are told, and their client.
 async fn nodes(kind: Kind, count: u8) -> (Vec<RawNode>, Manager, StorageConfiguration) {
@@ -62,7 +62,10 @@ async fn a_node_that_sends_garbage_again_and_again_is_one_failed_node() {
     for (stream, request) in &mut asked[1..] {
         stream.reply(&Message::reply_to(request).with(&value("good")));
     }
-    let replies = soon(reading).await.expect("no panic").expect("three nodes");
+    let replies = soon("a majority", reading)
+        .await
+        .expect("no panic")
+        .expect("three nodes");
     let from: Vec<_> = replies.node_ids().map(NodeId::get).collect();
     assert_eq!((replies.len(), replies.distinct_nodes()), (3, 3));
     assert!(!from.contains(&1), "{from:?}");
@@ -83,7 +86,9 @@ async fn a_refusal_of_a_one_way_message_is_reported_once() {
     let mut invented = refusal.clone();
     invented.message_seq_no += 1;
     stream.reply(&invented);
-    let error = soon(errors.next()).await.expect("an error");
+    let error = soon("an error of the node", errors.next())
+        .await
+        .expect("an error");
     assert_eq!(
         (error.node_id().get(), error.code()),
         (1, Code::InvalidArgument)

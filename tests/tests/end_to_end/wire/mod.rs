@@ -21,8 +21,6 @@ mod server_metadata;
 mod server_numbers;
 mod server_order;
 
-use std::time::Duration;
-
 use gorums_runtime::Manager;
 use tests::golden::proto::storage_gorums::StorageConfiguration;
 use tests::golden::proto::{ReadRequest, ReadResponse};
@@ -49,10 +47,4 @@ fn value(value: &str) -> ReadResponse {
         value: value.to_string(),
         time: None,
     }
-}
-
-/// What comes of a future, unless a test would wait for it for ever.
-async fn soon<T>(future: impl Future<Output = T>) -> T {
-    let outcome = tokio::time::timeout(Duration::from_secs(10), future).await;
-    outcome.expect("it comes at last")
 }

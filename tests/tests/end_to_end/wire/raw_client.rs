@@ -6,6 +6,7 @@ use futures::{Stream, StreamExt};
 use gorums_runtime::testing::Replicas;
 use gorums_runtime::{Node, NodeId};
 use prost::bytes::Bytes;
+use tests::soon;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::client::Grpc;
@@ -14,7 +15,6 @@ use tonic::metadata::{MetadataKey, MetadataMap};
 use tonic::{Request, Status, Streaming};
 
 use crate::wire::bytes::{BytesCodec, hex};
-use crate::wire::soon;
 
 /// The headers of a client that knows the extensions.
 pub(crate) const EXTENDED: [(&str, &str); 1] = [("gorums-ext", "1")];
@@ -96,7 +96,7 @@ impl RawClient {
 
     /// The next reply.
     pub(crate) async fn reply(&mut self) -> Bytes {
-        let reply = soon(self.replies.next()).await;
+        let reply = soon("a reply", self.replies.next()).await;
         reply
             .expect("the stream goes on")
             .expect("the stream goes on")
@@ -111,7 +111,7 @@ impl RawClient {
 
     /// How the stream ends, without a further reply.
     pub(crate) async fn end(mut self) -> Result<(), Status> {
-        match soon(self.replies.next()).await {
+        match soon("the end of the stream", self.replies.next()).await {
             Some(Ok(reply)) => panic!("one more reply: {reply:?}"),
             Some(Err(status)) => Err(status),
             None => Ok(()),

@@ -8,6 +8,7 @@ use futures::{FutureExt, StreamExt};
 use gorums_runtime::server::Router;
 use prost::bytes::Bytes;
 use tests::network::Network;
+use tests::soon;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::body::Body;
@@ -18,7 +19,6 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::wire::bytes::BytesCodec;
 use crate::wire::message::Message;
-use crate::wire::soon;
 
 /// What a node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,14 +57,16 @@ impl RawNode {
 
     /// The next stream that is opened.
     pub(crate) async fn stream(&mut self) -> RawStream {
-        soon(self.0.recv()).await.expect("the node serves")
+        soon("a stream to the node", self.0.recv())
+            .await
+            .expect("the node serves")
     }
 }
 
 impl RawStream {
     /// The next message.
     pub(crate) async fn request(&mut self) -> Bytes {
-        let request = soon(self.requests.next()).await;
+        let request = soon("a message from the client", self.requests.next()).await;
         request
             .expect("the stream goes on")
             .expect("the stream goes on")
@@ -82,7 +84,9 @@ impl RawStream {
 
     /// Whether the client ends its messages, without a further one.
     pub(crate) async fn is_half_closed(&mut self) -> bool {
-        soon(self.requests.next()).await.is_none()
+        soon("the end of the client's messages", self.requests.next())
+            .await
+            .is_none()
     }
 
     /// Sends a message.

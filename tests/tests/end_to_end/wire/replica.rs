@@ -28,12 +28,12 @@ pub(crate) struct Replica {
 }
 
 /// What happens at a replica.
-pub(crate) type Events = mpsc::UnboundedReceiver<String>;
+pub(crate) type Events = tests::waiting::Events<String>;
 
 impl Replica {
     /// A replica that has nothing stored, and what it tells of.
     pub(crate) fn new() -> (Self, Events) {
-        let (events, told) = mpsc::unbounded_channel();
+        let (events, told) = Events::channel();
         let replica = Self {
             values: Arc::default(),
             gate: Gate::closed(),

@@ -140,8 +140,8 @@ async fn requests_are_answered_as_go_answers_them() {
     }
     client.half_close();
     client.end().await.expect("no more replies");
-    assert_eq!(events.recv().await.as_deref(), Some("unicast w"));
-    assert_eq!(events.recv().await.as_deref(), Some("multicast w"));
+    assert_eq!(events.next().await, "unicast w");
+    assert_eq!(events.next().await, "multicast w");
 }
 
 #[tokio::test(start_paused = true)]
@@ -174,7 +174,7 @@ async fn streamed_replies_have_one_number_and_no_end_for_a_client_of_go() {
         reply.clone().with(&value("first")).bytes()
     );
     assert_eq!(client.reply().await, reply.bytes());
-    assert_eq!(events.recv().await.as_deref(), Some("sent: true"));
+    assert_eq!(events.next().await, "sent: true");
 
     client.send_hex(RECORDED[0].1);
     check(
@@ -248,7 +248,7 @@ async fn a_number_that_two_requests_have_at_once_is_answered_twice() {
     client.send(request.clone().with(&key("hold")).bytes());
     client.send(request.clone().with(&key("k")).bytes());
     client.half_close();
-    assert_eq!(events.recv().await.as_deref(), Some("holding"));
+    assert_eq!(events.next().await, "holding");
     replica.gate.open();
     assert_eq!(client.reply().await, request.bytes());
     assert_eq!(client.reply().await, request.bytes());
@@ -294,7 +294,7 @@ async fn handlers_finish_after_a_half_close_and_the_stream_ends_well() {
     client.send(request.clone().with(&key("hold")).bytes());
     client.send_hex(RECORDED[2].1);
     client.half_close();
-    assert_eq!(events.recv().await.as_deref(), Some("holding"));
+    assert_eq!(events.next().await, "holding");
     replica.gate.open();
     assert_eq!(client.reply().await, request.bytes());
     let next = Message::reply_to(&hex(RECORDED[2].1));
@@ -316,7 +316,7 @@ async fn a_method_that_is_unknown_holds_up_no_request_behind_it() {
     client.send(held.bytes());
     client.send(request(2, "proto.Storage.Nope").bytes());
     client.send(request(3, "proto.Storage.ReadQC").bytes());
-    assert_eq!(events.recv().await.as_deref(), Some("holding"));
+    assert_eq!(events.next().await, "holding");
     settle().await;
     replica.gate.open();
     for number in 1..=3 {

@@ -10,13 +10,13 @@ use prost::bytes::Bytes;
 use tests::golden::proto::WriteRequest;
 use tests::golden::proto::storage_gorums::StorageReplicaServer;
 use tests::network::Network;
-use tests::settle;
+use tests::{settle, soon};
 use tonic::{Code, Status};
 
+use crate::wire::key;
 use crate::wire::message::request;
 use crate::wire::raw_client::RawClient;
 use crate::wire::replica::{Events, Replica};
-use crate::wire::{key, soon};
 
 const ALICE: &str = "0123456789abcdef0123456789abcdef";
 const BOB: &str = "ffffffffffffffffffffffffffffffff";
@@ -52,13 +52,13 @@ impl Server {
     }
 
     async fn event(&mut self) -> String {
-        soon(self.events.recv()).await.expect("the replica runs")
+        self.events.next().await
     }
 
     /// What has happened, once nothing more happens.
     async fn past_events(&mut self) -> Vec<String> {
         settle().await;
-        std::iter::from_fn(|| self.events.try_recv().ok()).collect()
+        self.events.past()
     }
 }
 
@@ -351,7 +351,7 @@ async fn a_stream_that_waits_ends_when_the_server_shuts_down() {
     let older = RawClient::open_to(&node, &named(ALICE, "1")).await;
     let older = older.expect("a stream");
     older.send(read(1, "hold"));
-    assert_eq!(soon(events.recv()).await.as_deref(), Some("holding"));
+    assert_eq!(events.next().await, "holding");
     let newer = RawClient::open_to(&node, &named(ALICE, "2")).await;
     let newer = newer.expect("a stream");
     newer.send(write("b"));
@@ -360,8 +360,11 @@ async fn a_stream_that_waits_ends_when_the_server_shuts_down() {
     let end = newer.end().await.expect_err("the server shuts down");
     assert_eq!(end.code(), Code::Unavailable, "{end}");
     replica.gate.open();
-    soon(shutdown).await.expect("no panic").expect("it stops");
-    assert!(events.try_recv().is_err(), "a request was handled");
+    soon("the end of the server", shutdown)
+        .await
+        .expect("no panic")
+        .expect("it stops");
+    assert!(events.past().is_empty(), "a request was handled");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
