@@ -254,18 +254,11 @@ impl<R> NodeStreamFanOut<R> {
         };
         let (sent, number) = (self.sent, registration.number());
         let node = |index| self.configuration.nodes().nth(index);
+        let mut unread = SmallVec::<[_; USUAL_NODES]>::new();
         let mut withdrawn = SmallVec::<[_; USUAL_NODES]>::new();
         let calls = self.calls();
         if let Some(mut inbox) = calls.open(number) {
-            while let Some((index, event)) = inbox.next_unread() {
-                match (event, node(index)) {
-                    (Event::Failed(status), Some(node)) => drop(node.fail(sent, status)),
-                    (Event::Reply { latency, .. }, Some(node)) => {
-                        telemetry::replied(&node.info().address, || latency);
-                    }
-                    _ => {}
-                }
-            }
+            unread.extend(std::iter::from_fn(|| inbox.next_unread()));
             // While the inbox is open no reply comes that would find the call neither here nor there.
             for (index, stream) in inbox.outstanding() {
                 let Some(node) = node(index) else { continue };
@@ -281,6 +274,16 @@ impl<R> NodeStreamFanOut<R> {
             inbox.close_all();
         }
         calls.release(registration);
+        // Reports may run a subscriber's code, which must not find the inbox locked.
+        for (index, event) in unread {
+            match (event, node(index)) {
+                (Event::Failed(status), Some(node)) => drop(node.fail(sent, status)),
+                (Event::Reply { latency, .. }, Some(node)) => {
+                    telemetry::replied(&node.info().address, || latency);
+                }
+                _ => {}
+            }
+        }
         for (node, number) in withdrawn {
             node.stream().cancel(number);
         }

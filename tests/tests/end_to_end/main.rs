@@ -3,6 +3,7 @@
 //! What looks at the whole process, such as its memory, its descriptors or its spans, has a binary of its own beside this one.
 
 mod aggregate_call;
+mod architecture;
 mod backoff;
 mod bad_responses;
 mod burst;

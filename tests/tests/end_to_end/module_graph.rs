@@ -11,15 +11,15 @@ use crate_modules::CrateModules;
 use cycles::cycles;
 
 /// The names that one file takes from another, by (file that uses, file that defines).
-type Edges = BTreeMap<(String, String), BTreeSet<String>>;
+pub(crate) type Edges = BTreeMap<(String, String), BTreeSet<String>>;
 
-fn runtime() -> CrateModules {
+pub(crate) fn runtime() -> CrateModules {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../gorums-runtime/src");
     CrateModules::read(&source)
 }
 
 /// The folder that a file is in. A file at the crate's root is a folder of its own.
-fn folder(file: &str) -> &str {
+pub(crate) fn folder(file: &str) -> &str {
     file.rsplit_once('/').map_or(file, |(folder, _)| folder)
 }
 

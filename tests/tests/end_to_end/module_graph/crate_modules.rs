@@ -12,7 +12,7 @@ pub(super) type ModulePath = Vec<String>;
 
 /// The modules of a crate, as its source declares them. What is only for its tests is left out.
 #[derive(Default)]
-pub(super) struct CrateModules {
+pub(crate) struct CrateModules {
     modules: BTreeMap<ModulePath, Module>,
 }
 
@@ -43,7 +43,7 @@ impl CrateModules {
     }
 
     /// Which names each file takes from each other file.
-    pub(super) fn edges(&self) -> Edges {
+    pub(crate) fn edges(&self) -> Edges {
         let mut edges = Edges::new();
         for (at, module) in &self.modules {
             let imports = module.imports.values().filter(|import| !import.is_reexport);
