@@ -90,8 +90,9 @@ fn each(test: impl AsyncFn(&Manager, &dyn Fn())) {
 fn assert_ended(error: &QuorumCallError) {
     use QuorumCallErrorKind::{Closed, Incomplete};
     assert!(matches!(error.kind(), Closed | Incomplete), "{error}");
-    let failed = usize::from(error.kind() == Incomplete);
-    assert_eq!(error.errors().len(), failed, "{error}");
+    // Its node may have failed before the manager closed.
+    let failed = usize::from(error.kind() == Incomplete)..=1;
+    assert!(failed.contains(&error.errors().len()), "{error}");
     for error in error.errors() {
         assert_eq!(error.code(), Code::Unavailable, "{error}");
     }
