@@ -16,683 +16,55 @@ pub struct Count {
     pub replies: u32,
 }
 
-/// Generated client implementations.
-pub mod aggregates_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-
-    /// Nothing here needs a quorum spec.
-    #[derive(Debug, Clone)]
-    pub struct AggregatesClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-
-    impl AggregatesClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-
-    impl<T> AggregatesClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> AggregatesClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            AggregatesClient::new(InterceptedService::new(inner, interceptor))
-        }
-
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Reads the values of the nodes.
-        pub async fn read_qc(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/aggregates.Aggregates/ReadQC",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("aggregates.Aggregates", "ReadQC"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        pub async fn write_per_node(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/aggregates.Aggregates/WritePerNode",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("aggregates.Aggregates", "WritePerNode"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        pub async fn read_async(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/aggregates.Aggregates/ReadAsync",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("aggregates.Aggregates", "ReadAsync"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        pub async fn read_quorum_call_async(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/aggregates.Aggregates/ReadQuorumCallAsync",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("aggregates.Aggregates", "ReadQuorumCallAsync"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        /// Each node streams its values.
-        pub async fn watch(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Value>,
-        ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::Value>>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/aggregates.Aggregates/Watch",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("aggregates.Aggregates", "Watch"));
-            self.inner.server_streaming(req, path, codec).await
-        }
-    }
-}
-
-/// Generated server implementations.
-pub mod aggregates_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-
-    /// Generated trait containing gRPC methods that should be implemented for use with AggregatesServer.
-    #[async_trait]
-    pub trait Aggregates: std::marker::Send + std::marker::Sync + 'static {
-        /// Reads the values of the nodes.
-        async fn read_qc(
-            &self,
-            request: tonic::Request<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status>;
-
-        async fn write_per_node(
-            &self,
-            request: tonic::Request<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status>;
-
-        async fn read_async(
-            &self,
-            request: tonic::Request<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status>;
-
-        async fn read_quorum_call_async(
-            &self,
-            request: tonic::Request<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status>;
-
-        /// Server streaming response type for the Watch method.
-        type WatchStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::Value, tonic::Status>,
-            >
-            + std::marker::Send
-            + 'static;
-        /// Each node streams its values.
-        async fn watch(
-            &self,
-            request: tonic::Request<super::Value>,
-        ) -> std::result::Result<tonic::Response<Self::WatchStream>, tonic::Status>;
-    }
-
-    /// Nothing here needs a quorum spec.
-    #[derive(Debug)]
-    pub struct AggregatesServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-
-    impl<T> AggregatesServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for AggregatesServer<T>
-    where
-        T: Aggregates,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/aggregates.Aggregates/ReadQC" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReadQCSvc<T: Aggregates>(pub Arc<T>);
-
-                    impl<T: Aggregates> tonic::server::UnaryService<super::Value>
-                    for ReadQCSvc<T> {
-                        type Response = super::Value;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Value>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Aggregates>::read_qc(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReadQCSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/aggregates.Aggregates/WritePerNode" => {
-                    #[allow(non_camel_case_types)]
-                    struct WritePerNodeSvc<T: Aggregates>(pub Arc<T>);
-
-                    impl<T: Aggregates> tonic::server::UnaryService<super::Value>
-                    for WritePerNodeSvc<T> {
-                        type Response = super::Value;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Value>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Aggregates>::write_per_node(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = WritePerNodeSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/aggregates.Aggregates/ReadAsync" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReadAsyncSvc<T: Aggregates>(pub Arc<T>);
-
-                    impl<T: Aggregates> tonic::server::UnaryService<super::Value>
-                    for ReadAsyncSvc<T> {
-                        type Response = super::Value;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Value>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Aggregates>::read_async(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReadAsyncSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/aggregates.Aggregates/ReadQuorumCallAsync" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReadQuorumCallAsyncSvc<T: Aggregates>(pub Arc<T>);
-
-                    impl<T: Aggregates> tonic::server::UnaryService<super::Value>
-                    for ReadQuorumCallAsyncSvc<T> {
-                        type Response = super::Value;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Value>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Aggregates>::read_quorum_call_async(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReadQuorumCallAsyncSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/aggregates.Aggregates/Watch" => {
-                    #[allow(non_camel_case_types)]
-                    struct WatchSvc<T: Aggregates>(pub Arc<T>);
-
-                    impl<
-                        T: Aggregates,
-                    > tonic::server::ServerStreamingService<super::Value>
-                    for WatchSvc<T> {
-                        type Response = super::Value;
-                        type ResponseStream = T::WatchStream;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::ResponseStream>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Value>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Aggregates>::watch(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = WatchSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.server_streaming(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-
-    impl<T> Clone for AggregatesServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "aggregates.Aggregates";
-
-    impl<T> tonic::server::NamedService for AggregatesServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-
 /// Quorum calls and node calls of the service `aggregates.Aggregates`.
 ///
 /// Nothing here needs a quorum spec.
 pub mod aggregates_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The service `aggregates.Aggregates` on a configuration of nodes.
     #[derive(Clone, Debug)]
-    pub struct AggregatesConfiguration {
-        caller: Caller<()>,
-    }
+    pub struct AggregatesConfiguration(gorums_runtime::codegen::Caller<()>);
 
     impl AggregatesConfiguration {
         /// Calls on `configuration`.
-        pub fn new(configuration: Configuration) -> Self {
-            Self {
-                caller: Caller::new(configuration, ()),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, ()))
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<AggregatesNode, UnknownNode> {
-            self.caller.node(id).map(|caller| AggregatesNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<AggregatesNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(AggregatesNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = AggregatesNode> + '_ {
-            self.caller.nodes().map(|caller| AggregatesNode { caller })
+            self.0.nodes().map(AggregatesNode)
         }
 
         /// Reads the values of the nodes.
-        pub fn read_qc(&self, request: super::Value) -> AggregateCall<methods::ReadQc> {
-            AggregateCall::new(&self.caller, request)
+        pub fn read_qc(
+            &self,
+            request: super::Value,
+        ) -> gorums_runtime::AggregateCall<methods::ReadQc> {
+            gorums_runtime::AggregateCall::new(&self.0, request)
         }
 
         /// Calls `aggregates.Aggregates/WritePerNode` on every node; the caller says how to aggregate the replies.
@@ -703,10 +75,10 @@ pub mod aggregates_gorums {
             request: super::Value,
             per_node: impl FnMut(
                 &super::Value,
-                NodeId,
+                gorums_runtime::NodeId,
             ) -> Option<super::Value> + Send + 'static,
-        ) -> AggregateCall<methods::WritePerNode> {
-            AggregateCall::per_node(&self.caller, request, per_node)
+        ) -> gorums_runtime::AggregateCall<methods::WritePerNode> {
+            gorums_runtime::AggregateCall::per_node(&self.0, request, per_node)
         }
 
         /// Calls `aggregates.Aggregates/ReadAsync` on every node; the caller says how to aggregate the replies.
@@ -715,8 +87,8 @@ pub mod aggregates_gorums {
         pub fn read_async(
             &self,
             request: super::Value,
-        ) -> AsyncCall<methods::ReadAsync> {
-            AsyncCall::new(&self.caller, request)
+        ) -> gorums_runtime::AsyncCall<methods::ReadAsync> {
+            gorums_runtime::AsyncCall::new(&self.0, request)
         }
 
         /// Calls `aggregates.Aggregates/ReadQuorumCallAsync` on every node; the caller says how to aggregate the replies.
@@ -729,52 +101,44 @@ pub mod aggregates_gorums {
             request: super::Value,
             per_node: impl FnMut(
                 &super::Value,
-                NodeId,
+                gorums_runtime::NodeId,
             ) -> Option<super::Value> + Send + 'static,
-        ) -> AsyncCall<methods::ReadQuorumCallAsync> {
-            AsyncCall::per_node(&self.caller, request, per_node)
+        ) -> gorums_runtime::AsyncCall<methods::ReadQuorumCallAsync> {
+            gorums_runtime::AsyncCall::per_node(&self.0, request, per_node)
         }
 
         /// Each node streams its values.
-        pub fn watch(&self, request: super::Value) -> AggregateCall<methods::Watch> {
-            AggregateCall::new(&self.caller, request)
+        pub fn watch(
+            &self,
+            request: super::Value,
+        ) -> gorums_runtime::AggregateCall<methods::Watch> {
+            gorums_runtime::AggregateCall::new(&self.0, request)
         }
     }
 
     /// The service `aggregates.Aggregates` on one node.
     #[derive(Clone, Debug)]
-    pub struct AggregatesNode {
-        caller: NodeCaller,
-    }
+    pub struct AggregatesNode(gorums_runtime::codegen::NodeCaller);
 
     impl AggregatesNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
-        }
-
-        /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::aggregates_client::AggregatesClient<Channel> {
-            super::aggregates_client::AggregatesClient::new(self.caller.node().channel())
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
     }
 
@@ -787,8 +151,13 @@ pub mod aggregates_gorums {
         fn read_qc(
             &self,
             request: super::Value,
-            aggregation: Aggregation,
-        ) -> impl Future<Output = Result<Replies<super::Value>, QuorumCallError>> + Send;
+            aggregation: gorums_runtime::calls::Aggregation,
+        ) -> impl std::future::Future<
+            Output = Result<
+                gorums_runtime::Replies<super::Value>,
+                gorums_runtime::errors::QuorumCallError,
+            >,
+        > + Send;
 
         /// Makes the call [`AggregatesConfiguration::write_per_node`], for the replies that `aggregation` wants.
         fn write_per_node(
@@ -796,17 +165,27 @@ pub mod aggregates_gorums {
             request: super::Value,
             per_node: impl FnMut(
                 &super::Value,
-                NodeId,
+                gorums_runtime::NodeId,
             ) -> Option<super::Value> + Send + 'static,
-            aggregation: Aggregation,
-        ) -> impl Future<Output = Result<Replies<super::Value>, QuorumCallError>> + Send;
+            aggregation: gorums_runtime::calls::Aggregation,
+        ) -> impl std::future::Future<
+            Output = Result<
+                gorums_runtime::Replies<super::Value>,
+                gorums_runtime::errors::QuorumCallError,
+            >,
+        > + Send;
 
         /// Makes the call [`AggregatesConfiguration::read_async`], for the replies that `aggregation` wants.
         fn read_async(
             &self,
             request: super::Value,
-            aggregation: Aggregation,
-        ) -> impl Future<Output = Result<Replies<super::Value>, QuorumCallError>> + Send;
+            aggregation: gorums_runtime::calls::Aggregation,
+        ) -> impl std::future::Future<
+            Output = Result<
+                gorums_runtime::Replies<super::Value>,
+                gorums_runtime::errors::QuorumCallError,
+            >,
+        > + Send;
 
         /// Makes the call [`AggregatesConfiguration::read_quorum_call_async`], for the replies that `aggregation` wants.
         fn read_quorum_call_async(
@@ -814,26 +193,39 @@ pub mod aggregates_gorums {
             request: super::Value,
             per_node: impl FnMut(
                 &super::Value,
-                NodeId,
+                gorums_runtime::NodeId,
             ) -> Option<super::Value> + Send + 'static,
-            aggregation: Aggregation,
-        ) -> impl Future<Output = Result<Replies<super::Value>, QuorumCallError>> + Send;
+            aggregation: gorums_runtime::calls::Aggregation,
+        ) -> impl std::future::Future<
+            Output = Result<
+                gorums_runtime::Replies<super::Value>,
+                gorums_runtime::errors::QuorumCallError,
+            >,
+        > + Send;
 
         /// Makes the call [`AggregatesConfiguration::watch`], for the replies that `aggregation` wants.
         fn watch(
             &self,
             request: super::Value,
-            aggregation: Aggregation,
-        ) -> impl Future<Output = Result<Replies<super::Value>, QuorumCallError>> + Send;
+            aggregation: gorums_runtime::calls::Aggregation,
+        ) -> impl std::future::Future<
+            Output = Result<
+                gorums_runtime::Replies<super::Value>,
+                gorums_runtime::errors::QuorumCallError,
+            >,
+        > + Send;
     }
 
     impl AggregatesCalls for AggregatesConfiguration {
         fn read_qc(
             &self,
             request: super::Value,
-            aggregation: Aggregation,
-        ) -> impl Future<
-            Output = Result<Replies<super::Value>, QuorumCallError>,
+            aggregation: gorums_runtime::calls::Aggregation,
+        ) -> impl std::future::Future<
+            Output = Result<
+                gorums_runtime::Replies<super::Value>,
+                gorums_runtime::errors::QuorumCallError,
+            >,
         > + Send {
             Self::read_qc(self, request).replies(aggregation)
         }
@@ -843,11 +235,14 @@ pub mod aggregates_gorums {
             request: super::Value,
             per_node: impl FnMut(
                 &super::Value,
-                NodeId,
+                gorums_runtime::NodeId,
             ) -> Option<super::Value> + Send + 'static,
-            aggregation: Aggregation,
-        ) -> impl Future<
-            Output = Result<Replies<super::Value>, QuorumCallError>,
+            aggregation: gorums_runtime::calls::Aggregation,
+        ) -> impl std::future::Future<
+            Output = Result<
+                gorums_runtime::Replies<super::Value>,
+                gorums_runtime::errors::QuorumCallError,
+            >,
         > + Send {
             Self::write_per_node(self, request, per_node).replies(aggregation)
         }
@@ -855,9 +250,12 @@ pub mod aggregates_gorums {
         fn read_async(
             &self,
             request: super::Value,
-            aggregation: Aggregation,
-        ) -> impl Future<
-            Output = Result<Replies<super::Value>, QuorumCallError>,
+            aggregation: gorums_runtime::calls::Aggregation,
+        ) -> impl std::future::Future<
+            Output = Result<
+                gorums_runtime::Replies<super::Value>,
+                gorums_runtime::errors::QuorumCallError,
+            >,
         > + Send {
             Self::read_async(self, request).replies(aggregation)
         }
@@ -867,11 +265,14 @@ pub mod aggregates_gorums {
             request: super::Value,
             per_node: impl FnMut(
                 &super::Value,
-                NodeId,
+                gorums_runtime::NodeId,
             ) -> Option<super::Value> + Send + 'static,
-            aggregation: Aggregation,
-        ) -> impl Future<
-            Output = Result<Replies<super::Value>, QuorumCallError>,
+            aggregation: gorums_runtime::calls::Aggregation,
+        ) -> impl std::future::Future<
+            Output = Result<
+                gorums_runtime::Replies<super::Value>,
+                gorums_runtime::errors::QuorumCallError,
+            >,
         > + Send {
             Self::read_quorum_call_async(self, request, per_node).replies(aggregation)
         }
@@ -879,9 +280,12 @@ pub mod aggregates_gorums {
         fn watch(
             &self,
             request: super::Value,
-            aggregation: Aggregation,
-        ) -> impl Future<
-            Output = Result<Replies<super::Value>, QuorumCallError>,
+            aggregation: gorums_runtime::calls::Aggregation,
+        ) -> impl std::future::Future<
+            Output = Result<
+                gorums_runtime::Replies<super::Value>,
+                gorums_runtime::errors::QuorumCallError,
+            >,
         > + Send {
             Self::watch(self, request).replies(aggregation)
         }
@@ -889,101 +293,82 @@ pub mod aggregates_gorums {
 
     /// What a replica of the service `aggregates.Aggregates` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait AggregatesReplica: Send + Sync + 'static {
         /// Reads the values of the nodes.
         fn read_qc(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Value,
-        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Value, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `aggregates.Aggregates/WritePerNode`.
         fn write_per_node(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Value,
-        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Value, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `aggregates.Aggregates/ReadAsync`.
         fn read_async(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Value,
-        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Value, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `aggregates.Aggregates/ReadQuorumCallAsync`.
         fn read_quorum_call_async(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Value,
-        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Value, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Each node streams its values.
         ///
         /// The stream of replies ends when this has returned and `replies` is dropped.
         fn watch(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Value,
-            replies: ReplySink<super::Value>,
-        ) -> impl Future<Output = Result<(), Status>> + Send;
+            replies: gorums_runtime::ReplySink<super::Value>,
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `aggregates.Aggregates` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct AggregatesService;
 
-    impl ServiceName for AggregatesService {
+    impl gorums_runtime::server::ServiceName for AggregatesService {
         const NAME: &'static str = "aggregates.Aggregates";
     }
 
-    impl<T: AggregatesReplica> Serve<T> for AggregatesService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::ReadQc,
-                    |replica, ctx, request| async move {
-                        AggregatesReplica::read_qc(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::WritePerNode,
-                    |replica, ctx, request| async move {
-                        AggregatesReplica::write_per_node(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::ReadAsync,
-                    |replica, ctx, request| async move {
-                        AggregatesReplica::read_async(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::ReadQuorumCallAsync,
-                    |replica, ctx, request| async move {
-                        AggregatesReplica::read_quorum_call_async(
-                                &*replica,
-                                &ctx,
-                                request,
-                            )
-                            .await
-                    },
-                )
-                .server_streaming(
-                    methods::Watch,
-                    |replica, ctx, request, replies| async move {
-                        AggregatesReplica::watch(&*replica, &ctx, request, replies).await
-                    },
-                )
+    impl<T: AggregatesReplica> gorums_runtime::codegen::Serve<T> for AggregatesService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers
+                .unary(methods::ReadQc, T::read_qc)
+                .unary(methods::WritePerNode, T::write_per_node)
+                .unary(methods::ReadAsync, T::read_async)
+                .unary(methods::ReadQuorumCallAsync, T::read_quorum_call_async)
+                .server_streaming(methods::Watch, T::watch);
         }
     }
 
     /// A [`AggregatesReplica`] as a service of a server.
-    pub type AggregatesReplicaServer = ReplicaServer<AggregatesService>;
+    pub type AggregatesReplicaServer = gorums_runtime::server::ReplicaServer<
+        AggregatesService,
+    >;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `aggregates.Aggregates/ReadQC`
         #[derive(Clone, Copy, Debug)]
@@ -1006,443 +391,38 @@ pub mod aggregates_gorums {
         pub struct Watch;
     }
 
-    impl Method for methods::ReadQc {
+    impl gorums_runtime::Method for methods::ReadQc {
         type Request = super::Value;
         type Reply = super::Value;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "aggregates.Aggregates",
-            "ReadQC",
-            "/aggregates.Aggregates/ReadQC",
-        );
+        const PATH: &'static str = "/aggregates.Aggregates/ReadQC";
     }
 
-    impl Method for methods::WritePerNode {
+    impl gorums_runtime::Method for methods::WritePerNode {
         type Request = super::Value;
         type Reply = super::Value;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "aggregates.Aggregates",
-            "WritePerNode",
-            "/aggregates.Aggregates/WritePerNode",
-        );
+        const PATH: &'static str = "/aggregates.Aggregates/WritePerNode";
     }
 
-    impl Method for methods::ReadAsync {
+    impl gorums_runtime::Method for methods::ReadAsync {
         type Request = super::Value;
         type Reply = super::Value;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "aggregates.Aggregates",
-            "ReadAsync",
-            "/aggregates.Aggregates/ReadAsync",
-        );
+        const PATH: &'static str = "/aggregates.Aggregates/ReadAsync";
     }
 
-    impl Method for methods::ReadQuorumCallAsync {
+    impl gorums_runtime::Method for methods::ReadQuorumCallAsync {
         type Request = super::Value;
         type Reply = super::Value;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "aggregates.Aggregates",
-            "ReadQuorumCallAsync",
-            "/aggregates.Aggregates/ReadQuorumCallAsync",
-        );
+        const PATH: &'static str = "/aggregates.Aggregates/ReadQuorumCallAsync";
     }
 
-    impl Method for methods::Watch {
+    impl gorums_runtime::Method for methods::Watch {
         type Request = super::Value;
         type Reply = super::Value;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-                "aggregates.Aggregates",
-                "Watch",
-                "/aggregates.Aggregates/Watch",
+        const PATH: &'static str = "/aggregates.Aggregates/Watch";
+        const DESCRIPTOR: gorums_runtime::MethodDescriptor = gorums_runtime::MethodDescriptor::new(
+                Self::PATH,
             )
             .with_reply_stream();
-    }
-}
-
-/// Generated client implementations.
-pub mod mixed_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-
-    /// One method has a quorum function, the other has none.
-    #[derive(Debug, Clone)]
-    pub struct MixedClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-
-    impl MixedClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-
-    impl<T> MixedClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> MixedClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            MixedClient::new(InterceptedService::new(inner, interceptor))
-        }
-
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-
-        pub async fn count(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/aggregates.Mixed/Count");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("aggregates.Mixed", "Count"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        pub async fn read(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/aggregates.Mixed/Read");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("aggregates.Mixed", "Read"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-
-/// Generated server implementations.
-pub mod mixed_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-
-    /// Generated trait containing gRPC methods that should be implemented for use with MixedServer.
-    #[async_trait]
-    pub trait Mixed: std::marker::Send + std::marker::Sync + 'static {
-        async fn count(
-            &self,
-            request: tonic::Request<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status>;
-
-        async fn read(
-            &self,
-            request: tonic::Request<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status>;
-    }
-
-    /// One method has a quorum function, the other has none.
-    #[derive(Debug)]
-    pub struct MixedServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-
-    impl<T> MixedServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for MixedServer<T>
-    where
-        T: Mixed,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/aggregates.Mixed/Count" => {
-                    #[allow(non_camel_case_types)]
-                    struct CountSvc<T: Mixed>(pub Arc<T>);
-
-                    impl<T: Mixed> tonic::server::UnaryService<super::Value>
-                    for CountSvc<T> {
-                        type Response = super::Value;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Value>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Mixed>::count(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = CountSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/aggregates.Mixed/Read" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReadSvc<T: Mixed>(pub Arc<T>);
-
-                    impl<T: Mixed> tonic::server::UnaryService<super::Value>
-                    for ReadSvc<T> {
-                        type Response = super::Value;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Value>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Mixed>::read(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReadSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-
-    impl<T> Clone for MixedServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "aggregates.Mixed";
-
-    impl<T> tonic::server::NamedService for MixedServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
     }
 }
 
@@ -1451,127 +431,115 @@ pub mod mixed_server {
 /// One method has a quorum function, the other has none.
 pub mod mixed_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `aggregates.Mixed`.
     ///
-    /// Each is called after every successful reply to its call, one reply at a time, with all replies
-    /// so far in order of arrival. It returns `None` to wait for more replies, or the result of the
-    /// call.
+    /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
+    /// the result of the call, or `None` to wait for more replies.
     pub trait MixedQuorumSpec: Send + Sync + 'static {
         /// Decides [`MixedConfiguration::count`].
         fn count_qf(
             &self,
             request: &super::Value,
-            replies: &mut Replies<super::Value>,
+            replies: &mut gorums_runtime::Replies<super::Value>,
         ) -> Option<super::Count>;
     }
 
     /// The service `aggregates.Mixed` on a configuration of nodes.
-    pub struct MixedConfiguration<Q = ()> {
-        caller: Caller<Q>,
-    }
+    pub struct MixedConfiguration<Q = ()>(gorums_runtime::codegen::Caller<Q>);
 
     impl<Q> Clone for MixedConfiguration<Q> {
         fn clone(&self) -> Self {
-            Self {
-                caller: self.caller.clone(),
-            }
+            Self(self.0.clone())
         }
     }
 
     impl<Q> std::fmt::Debug for MixedConfiguration<Q> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.debug_struct("MixedConfiguration").field("caller", &self.caller).finish()
+            f.debug_tuple("MixedConfiguration").field(&self.0).finish()
         }
     }
 
     impl<Q> MixedConfiguration<Q> {
         /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: Configuration, spec: Q) -> Self {
-            Self {
-                caller: Caller::new(configuration, spec),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            self.caller.spec()
+            self.0.spec()
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<MixedNode, UnknownNode> {
-            self.caller.node(id).map(|caller| MixedNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<MixedNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(MixedNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = MixedNode> + '_ {
-            self.caller.nodes().map(|caller| MixedNode { caller })
+            self.0.nodes().map(MixedNode)
         }
 
         /// Calls `aggregates.Mixed/Read` on every node; the caller says how to aggregate the replies.
-        pub fn read(&self, request: super::Value) -> AggregateCall<methods::Read> {
-            AggregateCall::new(&self.caller, request)
+        pub fn read(
+            &self,
+            request: super::Value,
+        ) -> gorums_runtime::AggregateCall<methods::Read> {
+            gorums_runtime::AggregateCall::new(&self.0, request)
         }
     }
 
     impl<Q: MixedQuorumSpec> MixedConfiguration<Q> {
         /// Calls `aggregates.Mixed/Count` on every node; [`MixedQuorumSpec::count_qf`] decides.
-        pub fn count(&self, request: super::Value) -> QuorumCall<methods::Count, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn count(
+            &self,
+            request: super::Value,
+        ) -> gorums_runtime::QuorumCall<methods::Count, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }
 
     /// The service `aggregates.Mixed` on one node.
     #[derive(Clone, Debug)]
-    pub struct MixedNode {
-        caller: NodeCaller,
-    }
+    pub struct MixedNode(gorums_runtime::codegen::NodeCaller);
 
     impl MixedNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
-        }
-
-        /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::mixed_client::MixedClient<Channel> {
-            super::mixed_client::MixedClient::new(self.caller.node().channel())
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
     }
 
@@ -1584,30 +552,42 @@ pub mod mixed_gorums {
         fn count(
             &self,
             request: super::Value,
-        ) -> impl Future<Output = Result<super::Count, QuorumCallError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Count, gorums_runtime::errors::QuorumCallError>,
+        > + Send;
 
         /// Makes the call [`MixedConfiguration::read`], for the replies that `aggregation` wants.
         fn read(
             &self,
             request: super::Value,
-            aggregation: Aggregation,
-        ) -> impl Future<Output = Result<Replies<super::Value>, QuorumCallError>> + Send;
+            aggregation: gorums_runtime::calls::Aggregation,
+        ) -> impl std::future::Future<
+            Output = Result<
+                gorums_runtime::Replies<super::Value>,
+                gorums_runtime::errors::QuorumCallError,
+            >,
+        > + Send;
     }
 
     impl<Q: MixedQuorumSpec> MixedCalls for MixedConfiguration<Q> {
         fn count(
             &self,
             request: super::Value,
-        ) -> impl Future<Output = Result<super::Count, QuorumCallError>> + Send {
-            Self::count(self, request).into_future()
+        ) -> impl std::future::Future<
+            Output = Result<super::Count, gorums_runtime::errors::QuorumCallError>,
+        > + Send {
+            std::future::IntoFuture::into_future(Self::count(self, request))
         }
 
         fn read(
             &self,
             request: super::Value,
-            aggregation: Aggregation,
-        ) -> impl Future<
-            Output = Result<Replies<super::Value>, QuorumCallError>,
+            aggregation: gorums_runtime::calls::Aggregation,
+        ) -> impl std::future::Future<
+            Output = Result<
+                gorums_runtime::Replies<super::Value>,
+                gorums_runtime::errors::QuorumCallError,
+            >,
         > + Send {
             Self::read(self, request).replies(aggregation)
         }
@@ -1615,54 +595,45 @@ pub mod mixed_gorums {
 
     /// What a replica of the service `aggregates.Mixed` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait MixedReplica: Send + Sync + 'static {
         /// Handles `aggregates.Mixed/Count`.
         fn count(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Value,
-        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Value, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `aggregates.Mixed/Read`.
         fn read(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Value,
-        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Value, gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `aggregates.Mixed` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct MixedService;
 
-    impl ServiceName for MixedService {
+    impl gorums_runtime::server::ServiceName for MixedService {
         const NAME: &'static str = "aggregates.Mixed";
     }
 
-    impl<T: MixedReplica> Serve<T> for MixedService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::Count,
-                    |replica, ctx, request| async move {
-                        MixedReplica::count(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Read,
-                    |replica, ctx, request| async move {
-                        MixedReplica::read(&*replica, &ctx, request).await
-                    },
-                )
+    impl<T: MixedReplica> gorums_runtime::codegen::Serve<T> for MixedService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers.unary(methods::Count, T::count).unary(methods::Read, T::read);
         }
     }
 
     /// A [`MixedReplica`] as a service of a server.
-    pub type MixedReplicaServer = ReplicaServer<MixedService>;
+    pub type MixedReplicaServer = gorums_runtime::server::ReplicaServer<MixedService>;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `aggregates.Mixed/Count`
         #[derive(Clone, Copy, Debug)]
@@ -1673,517 +644,25 @@ pub mod mixed_gorums {
         pub struct Read;
     }
 
-    impl Method for methods::Count {
+    impl gorums_runtime::Method for methods::Count {
         type Request = super::Value;
         type Reply = super::Value;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "aggregates.Mixed",
-            "Count",
-            "/aggregates.Mixed/Count",
-        );
+        const PATH: &'static str = "/aggregates.Mixed/Count";
     }
 
-    impl<Q: MixedQuorumSpec> Decide<Q> for methods::Count {
+    impl<Q: MixedQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Count {
         type Output = super::Count;
-
         fn decide(
-            spec: &Q,
-            request: &super::Value,
-            replies: &mut Replies<super::Value>,
-        ) -> Option<super::Count> {
-            spec.count_qf(request, replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.count_qf(tally.request, tally.replies)
         }
     }
 
-    impl Method for methods::Read {
+    impl gorums_runtime::Method for methods::Read {
         type Request = super::Value;
         type Reply = super::Value;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "aggregates.Mixed",
-            "Read",
-            "/aggregates.Mixed/Read",
-        );
-    }
-}
-
-/// Generated client implementations.
-pub mod deciding_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-
-    /// Quorum functions of all calls whose caller would aggregate otherwise.
-    #[derive(Debug, Clone)]
-    pub struct DecidingClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-
-    impl DecidingClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-
-    impl<T> DecidingClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> DecidingClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            DecidingClient::new(InterceptedService::new(inner, interceptor))
-        }
-
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-
-        /// The quorum function sees the request in any case.
-        pub async fn count_of_each(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/aggregates.Deciding/CountOfEach",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("aggregates.Deciding", "CountOfEach"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        pub async fn count_async(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/aggregates.Deciding/CountAsync",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("aggregates.Deciding", "CountAsync"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        pub async fn count_stream(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Value>,
-        ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::Value>>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/aggregates.Deciding/CountStream",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("aggregates.Deciding", "CountStream"));
-            self.inner.server_streaming(req, path, codec).await
-        }
-    }
-}
-
-/// Generated server implementations.
-pub mod deciding_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-
-    /// Generated trait containing gRPC methods that should be implemented for use with DecidingServer.
-    #[async_trait]
-    pub trait Deciding: std::marker::Send + std::marker::Sync + 'static {
-        /// The quorum function sees the request in any case.
-        async fn count_of_each(
-            &self,
-            request: tonic::Request<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status>;
-
-        async fn count_async(
-            &self,
-            request: tonic::Request<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status>;
-
-        /// Server streaming response type for the CountStream method.
-        type CountStreamStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::Value, tonic::Status>,
-            >
-            + std::marker::Send
-            + 'static;
-        async fn count_stream(
-            &self,
-            request: tonic::Request<super::Value>,
-        ) -> std::result::Result<
-            tonic::Response<Self::CountStreamStream>,
-            tonic::Status,
-        >;
-    }
-
-    /// Quorum functions of all calls whose caller would aggregate otherwise.
-    #[derive(Debug)]
-    pub struct DecidingServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-
-    impl<T> DecidingServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for DecidingServer<T>
-    where
-        T: Deciding,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/aggregates.Deciding/CountOfEach" => {
-                    #[allow(non_camel_case_types)]
-                    struct CountOfEachSvc<T: Deciding>(pub Arc<T>);
-
-                    impl<T: Deciding> tonic::server::UnaryService<super::Value>
-                    for CountOfEachSvc<T> {
-                        type Response = super::Value;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Value>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Deciding>::count_of_each(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = CountOfEachSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/aggregates.Deciding/CountAsync" => {
-                    #[allow(non_camel_case_types)]
-                    struct CountAsyncSvc<T: Deciding>(pub Arc<T>);
-
-                    impl<T: Deciding> tonic::server::UnaryService<super::Value>
-                    for CountAsyncSvc<T> {
-                        type Response = super::Value;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Value>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Deciding>::count_async(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = CountAsyncSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/aggregates.Deciding/CountStream" => {
-                    #[allow(non_camel_case_types)]
-                    struct CountStreamSvc<T: Deciding>(pub Arc<T>);
-
-                    impl<T: Deciding> tonic::server::ServerStreamingService<super::Value>
-                    for CountStreamSvc<T> {
-                        type Response = super::Value;
-                        type ResponseStream = T::CountStreamStream;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::ResponseStream>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Value>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Deciding>::count_stream(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = CountStreamSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.server_streaming(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-
-    impl<T> Clone for DecidingServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "aggregates.Deciding";
-
-    impl<T> tonic::server::NamedService for DecidingServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
+        const PATH: &'static str = "/aggregates.Mixed/Read";
     }
 }
 
@@ -2192,94 +671,85 @@ pub mod deciding_server {
 /// Quorum functions of all calls whose caller would aggregate otherwise.
 pub mod deciding_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `aggregates.Deciding`.
     ///
-    /// Each is called after every successful reply to its call, one reply at a time, with all replies
-    /// so far in order of arrival. It returns `None` to wait for more replies, or the result of the
-    /// call.
+    /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
+    /// the result of the call, or `None` to wait for more replies.
     pub trait DecidingQuorumSpec: Send + Sync + 'static {
         /// Decides [`DecidingConfiguration::count_of_each`].
         fn count_of_each_qf(
             &self,
             request: &super::Value,
-            replies: &mut Replies<super::Value>,
+            replies: &mut gorums_runtime::Replies<super::Value>,
         ) -> Option<super::Count>;
 
         /// Decides [`DecidingConfiguration::count_async`].
         fn count_async_qf(
             &self,
             request: &super::Value,
-            replies: &mut Replies<super::Value>,
+            replies: &mut gorums_runtime::Replies<super::Value>,
         ) -> Option<super::Count>;
 
         /// Decides [`DecidingConfiguration::count_stream`].
         fn count_stream_qf(
             &self,
             request: &super::Value,
-            replies: &mut Replies<super::Value>,
+            replies: &mut gorums_runtime::Replies<super::Value>,
         ) -> Option<super::Count>;
     }
 
     /// The service `aggregates.Deciding` on a configuration of nodes.
-    pub struct DecidingConfiguration<Q = ()> {
-        caller: Caller<Q>,
-    }
+    pub struct DecidingConfiguration<Q = ()>(gorums_runtime::codegen::Caller<Q>);
 
     impl<Q> Clone for DecidingConfiguration<Q> {
         fn clone(&self) -> Self {
-            Self {
-                caller: self.caller.clone(),
-            }
+            Self(self.0.clone())
         }
     }
 
     impl<Q> std::fmt::Debug for DecidingConfiguration<Q> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.debug_struct("DecidingConfiguration")
-                .field("caller", &self.caller)
-                .finish()
+            f.debug_tuple("DecidingConfiguration").field(&self.0).finish()
         }
     }
 
     impl<Q> DecidingConfiguration<Q> {
         /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: Configuration, spec: Q) -> Self {
-            Self {
-                caller: Caller::new(configuration, spec),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            self.caller.spec()
+            self.0.spec()
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<DecidingNode, UnknownNode> {
-            self.caller.node(id).map(|caller| DecidingNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<DecidingNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(DecidingNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = DecidingNode> + '_ {
-            self.caller.nodes().map(|caller| DecidingNode { caller })
+            self.0.nodes().map(DecidingNode)
         }
     }
 
@@ -2292,10 +762,10 @@ pub mod deciding_gorums {
             request: super::Value,
             per_node: impl FnMut(
                 &super::Value,
-                NodeId,
+                gorums_runtime::NodeId,
             ) -> Option<super::Value> + Send + 'static,
-        ) -> QuorumCall<methods::CountOfEach, Q> {
-            QuorumCall::per_node(&self.caller, request, per_node)
+        ) -> gorums_runtime::QuorumCall<methods::CountOfEach, Q> {
+            gorums_runtime::QuorumCall::per_node(&self.0, request, per_node)
         }
 
         /// Calls `aggregates.Deciding/CountAsync` on every node; [`DecidingQuorumSpec::count_async_qf`] decides.
@@ -2304,53 +774,43 @@ pub mod deciding_gorums {
         pub fn count_async(
             &self,
             request: super::Value,
-        ) -> QuorumCallHandle<super::Count> {
-            QuorumCall::<methods::CountAsync, Q>::new(&self.caller, request).start()
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::Count> {
+            gorums_runtime::QuorumCall::<methods::CountAsync, Q>::new(&self.0, request)
+                .start()
         }
 
         /// Calls `aggregates.Deciding/CountStream` on every node; [`DecidingQuorumSpec::count_stream_qf`] decides.
         pub fn count_stream(
             &self,
             request: super::Value,
-        ) -> QuorumCall<methods::CountStream, Q> {
-            QuorumCall::new(&self.caller, request)
+        ) -> gorums_runtime::QuorumCall<methods::CountStream, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }
 
     /// The service `aggregates.Deciding` on one node.
     #[derive(Clone, Debug)]
-    pub struct DecidingNode {
-        caller: NodeCaller,
-    }
+    pub struct DecidingNode(gorums_runtime::codegen::NodeCaller);
 
     impl DecidingNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
-        }
-
-        /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::deciding_client::DecidingClient<Channel> {
-            super::deciding_client::DecidingClient::new(self.caller.node().channel())
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
     }
 
@@ -2365,21 +825,27 @@ pub mod deciding_gorums {
             request: super::Value,
             per_node: impl FnMut(
                 &super::Value,
-                NodeId,
+                gorums_runtime::NodeId,
             ) -> Option<super::Value> + Send + 'static,
-        ) -> impl Future<Output = Result<super::Count, QuorumCallError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Count, gorums_runtime::errors::QuorumCallError>,
+        > + Send;
 
         /// Makes the call [`DecidingConfiguration::count_async`].
         fn count_async(
             &self,
             request: super::Value,
-        ) -> impl Future<Output = Result<super::Count, QuorumCallError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Count, gorums_runtime::errors::QuorumCallError>,
+        > + Send;
 
         /// Makes the call [`DecidingConfiguration::count_stream`].
         fn count_stream(
             &self,
             request: super::Value,
-        ) -> impl Future<Output = Result<super::Count, QuorumCallError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Count, gorums_runtime::errors::QuorumCallError>,
+        > + Send;
     }
 
     impl<Q: DecidingQuorumSpec> DecidingCalls for DecidingConfiguration<Q> {
@@ -2388,94 +854,93 @@ pub mod deciding_gorums {
             request: super::Value,
             per_node: impl FnMut(
                 &super::Value,
-                NodeId,
+                gorums_runtime::NodeId,
             ) -> Option<super::Value> + Send + 'static,
-        ) -> impl Future<Output = Result<super::Count, QuorumCallError>> + Send {
-            Self::count_of_each(self, request, per_node).into_future()
+        ) -> impl std::future::Future<
+            Output = Result<super::Count, gorums_runtime::errors::QuorumCallError>,
+        > + Send {
+            std::future::IntoFuture::into_future(
+                Self::count_of_each(self, request, per_node),
+            )
         }
 
         fn count_async(
             &self,
             request: super::Value,
-        ) -> impl Future<Output = Result<super::Count, QuorumCallError>> + Send {
-            Self::count_async(self, request).into_future()
+        ) -> impl std::future::Future<
+            Output = Result<super::Count, gorums_runtime::errors::QuorumCallError>,
+        > + Send {
+            std::future::IntoFuture::into_future(Self::count_async(self, request))
         }
 
         fn count_stream(
             &self,
             request: super::Value,
-        ) -> impl Future<Output = Result<super::Count, QuorumCallError>> + Send {
-            Self::count_stream(self, request).into_future()
+        ) -> impl std::future::Future<
+            Output = Result<super::Count, gorums_runtime::errors::QuorumCallError>,
+        > + Send {
+            std::future::IntoFuture::into_future(Self::count_stream(self, request))
         }
     }
 
     /// What a replica of the service `aggregates.Deciding` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait DecidingReplica: Send + Sync + 'static {
         /// The quorum function sees the request in any case.
         fn count_of_each(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Value,
-        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Value, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `aggregates.Deciding/CountAsync`.
         fn count_async(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Value,
-        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Value, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `aggregates.Deciding/CountStream`.
         ///
         /// The stream of replies ends when this has returned and `replies` is dropped.
         fn count_stream(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Value,
-            replies: ReplySink<super::Value>,
-        ) -> impl Future<Output = Result<(), Status>> + Send;
+            replies: gorums_runtime::ReplySink<super::Value>,
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `aggregates.Deciding` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct DecidingService;
 
-    impl ServiceName for DecidingService {
+    impl gorums_runtime::server::ServiceName for DecidingService {
         const NAME: &'static str = "aggregates.Deciding";
     }
 
-    impl<T: DecidingReplica> Serve<T> for DecidingService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::CountOfEach,
-                    |replica, ctx, request| async move {
-                        DecidingReplica::count_of_each(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::CountAsync,
-                    |replica, ctx, request| async move {
-                        DecidingReplica::count_async(&*replica, &ctx, request).await
-                    },
-                )
-                .server_streaming(
-                    methods::CountStream,
-                    |replica, ctx, request, replies| async move {
-                        DecidingReplica::count_stream(&*replica, &ctx, request, replies)
-                            .await
-                    },
-                )
+    impl<T: DecidingReplica> gorums_runtime::codegen::Serve<T> for DecidingService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers
+                .unary(methods::CountOfEach, T::count_of_each)
+                .unary(methods::CountAsync, T::count_async)
+                .server_streaming(methods::CountStream, T::count_stream);
         }
     }
 
     /// A [`DecidingReplica`] as a service of a server.
-    pub type DecidingReplicaServer = ReplicaServer<DecidingService>;
+    pub type DecidingReplicaServer = gorums_runtime::server::ReplicaServer<
+        DecidingService,
+    >;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `aggregates.Deciding/CountOfEach`
         #[derive(Clone, Copy, Debug)]
@@ -2490,463 +955,56 @@ pub mod deciding_gorums {
         pub struct CountStream;
     }
 
-    impl Method for methods::CountOfEach {
+    impl gorums_runtime::Method for methods::CountOfEach {
         type Request = super::Value;
         type Reply = super::Value;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "aggregates.Deciding",
-            "CountOfEach",
-            "/aggregates.Deciding/CountOfEach",
-        );
+        const PATH: &'static str = "/aggregates.Deciding/CountOfEach";
     }
 
-    impl<Q: DecidingQuorumSpec> Decide<Q> for methods::CountOfEach {
+    impl<Q: DecidingQuorumSpec> gorums_runtime::calls::Decide<Q>
+    for methods::CountOfEach {
         type Output = super::Count;
-
         fn decide(
-            spec: &Q,
-            request: &super::Value,
-            replies: &mut Replies<super::Value>,
-        ) -> Option<super::Count> {
-            spec.count_of_each_qf(request, replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.count_of_each_qf(tally.request, tally.replies)
         }
     }
 
-    impl Method for methods::CountAsync {
+    impl gorums_runtime::Method for methods::CountAsync {
         type Request = super::Value;
         type Reply = super::Value;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "aggregates.Deciding",
-            "CountAsync",
-            "/aggregates.Deciding/CountAsync",
-        );
+        const PATH: &'static str = "/aggregates.Deciding/CountAsync";
     }
 
-    impl<Q: DecidingQuorumSpec> Decide<Q> for methods::CountAsync {
+    impl<Q: DecidingQuorumSpec> gorums_runtime::calls::Decide<Q>
+    for methods::CountAsync {
         type Output = super::Count;
-
         fn decide(
-            spec: &Q,
-            request: &super::Value,
-            replies: &mut Replies<super::Value>,
-        ) -> Option<super::Count> {
-            spec.count_async_qf(request, replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.count_async_qf(tally.request, tally.replies)
         }
     }
 
-    impl Method for methods::CountStream {
+    impl gorums_runtime::Method for methods::CountStream {
         type Request = super::Value;
         type Reply = super::Value;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-                "aggregates.Deciding",
-                "CountStream",
-                "/aggregates.Deciding/CountStream",
+        const PATH: &'static str = "/aggregates.Deciding/CountStream";
+        const DESCRIPTOR: gorums_runtime::MethodDescriptor = gorums_runtime::MethodDescriptor::new(
+                Self::PATH,
             )
             .with_reply_stream();
     }
 
-    impl<Q: DecidingQuorumSpec> Decide<Q> for methods::CountStream {
+    impl<Q: DecidingQuorumSpec> gorums_runtime::calls::Decide<Q>
+    for methods::CountStream {
         type Output = super::Count;
-
         fn decide(
-            spec: &Q,
-            request: &super::Value,
-            replies: &mut Replies<super::Value>,
-        ) -> Option<super::Count> {
-            spec.count_stream_qf(request, replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.count_stream_qf(tally.request, tally.replies)
         }
-    }
-}
-
-/// Generated client implementations.
-pub mod named_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-
-    /// Methods that are called like functions of the generated types, and a keyword.
-    #[derive(Debug, Clone)]
-    pub struct NamedClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-
-    impl NamedClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-
-    impl<T> NamedClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> NamedClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            NamedClient::new(InterceptedService::new(inner, interceptor))
-        }
-
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-
-        pub async fn with_options(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/aggregates.Named/WithOptions",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("aggregates.Named", "WithOptions"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        #[deprecated]
-        pub async fn r#async(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/aggregates.Named/Async");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("aggregates.Named", "Async"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-
-/// Generated server implementations.
-pub mod named_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-
-    /// Generated trait containing gRPC methods that should be implemented for use with NamedServer.
-    #[async_trait]
-    pub trait Named: std::marker::Send + std::marker::Sync + 'static {
-        async fn with_options(
-            &self,
-            request: tonic::Request<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status>;
-
-        async fn r#async(
-            &self,
-            request: tonic::Request<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status>;
-    }
-
-    /// Methods that are called like functions of the generated types, and a keyword.
-    #[derive(Debug)]
-    pub struct NamedServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-
-    impl<T> NamedServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for NamedServer<T>
-    where
-        T: Named,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/aggregates.Named/WithOptions" => {
-                    #[allow(non_camel_case_types)]
-                    struct WithOptionsSvc<T: Named>(pub Arc<T>);
-
-                    impl<T: Named> tonic::server::UnaryService<super::Value>
-                    for WithOptionsSvc<T> {
-                        type Response = super::Value;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Value>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Named>::with_options(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = WithOptionsSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/aggregates.Named/Async" => {
-                    #[allow(non_camel_case_types)]
-                    struct AsyncSvc<T: Named>(pub Arc<T>);
-
-                    impl<T: Named> tonic::server::UnaryService<super::Value>
-                    for AsyncSvc<T> {
-                        type Response = super::Value;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Value>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Named>::r#async(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = AsyncSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-
-    impl<T> Clone for NamedServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "aggregates.Named";
-
-    impl<T> tonic::server::NamedService for NamedServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
     }
 }
 
@@ -2955,46 +1013,42 @@ pub mod named_server {
 /// Methods that are called like functions of the generated types, and a keyword.
 pub mod named_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The service `aggregates.Named` on a configuration of nodes.
     #[derive(Clone, Debug)]
-    pub struct NamedConfiguration {
-        caller: Caller<()>,
-    }
+    pub struct NamedConfiguration(gorums_runtime::codegen::Caller<()>);
 
     impl NamedConfiguration {
         /// Calls on `configuration`.
-        pub fn new(configuration: Configuration) -> Self {
-            Self {
-                caller: Caller::new(configuration, ()),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, ()))
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<NamedNode, UnknownNode> {
-            self.caller.node(id).map(|caller| NamedNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<NamedNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(NamedNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = NamedNode> + '_ {
-            self.caller.nodes().map(|caller| NamedNode { caller })
+            self.0.nodes().map(NamedNode)
         }
 
         /// Calls `aggregates.Named/WithOptions` on every node; the caller says how to aggregate the replies.
@@ -3003,53 +1057,45 @@ pub mod named_gorums {
         pub fn with_options_(
             &self,
             request: super::Value,
-        ) -> AggregateCall<methods::WithOptions> {
-            AggregateCall::new(&self.caller, request)
+        ) -> gorums_runtime::AggregateCall<methods::WithOptions> {
+            gorums_runtime::AggregateCall::new(&self.0, request)
         }
 
         /// Calls `aggregates.Named/Async` on every node; the caller says how to aggregate the replies.
         ///
         /// The call is sent as soon as the returned value is told how to aggregate the replies.
         #[deprecated]
-        pub fn r#async(&self, request: super::Value) -> AsyncCall<methods::Async> {
-            AsyncCall::new(&self.caller, request)
+        pub fn r#async(
+            &self,
+            request: super::Value,
+        ) -> gorums_runtime::AsyncCall<methods::Async> {
+            gorums_runtime::AsyncCall::new(&self.0, request)
         }
     }
 
     /// The service `aggregates.Named` on one node.
     #[derive(Clone, Debug)]
-    pub struct NamedNode {
-        caller: NodeCaller,
-    }
+    pub struct NamedNode(gorums_runtime::codegen::NodeCaller);
 
     impl NamedNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
-        }
-
-        /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::named_client::NamedClient<Channel> {
-            super::named_client::NamedClient::new(self.caller.node().channel())
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
     }
 
@@ -3062,16 +1108,26 @@ pub mod named_gorums {
         fn with_options_(
             &self,
             request: super::Value,
-            aggregation: Aggregation,
-        ) -> impl Future<Output = Result<Replies<super::Value>, QuorumCallError>> + Send;
+            aggregation: gorums_runtime::calls::Aggregation,
+        ) -> impl std::future::Future<
+            Output = Result<
+                gorums_runtime::Replies<super::Value>,
+                gorums_runtime::errors::QuorumCallError,
+            >,
+        > + Send;
 
         /// Makes the call [`NamedConfiguration::async`], for the replies that `aggregation` wants.
         #[deprecated]
         fn r#async(
             &self,
             request: super::Value,
-            aggregation: Aggregation,
-        ) -> impl Future<Output = Result<Replies<super::Value>, QuorumCallError>> + Send;
+            aggregation: gorums_runtime::calls::Aggregation,
+        ) -> impl std::future::Future<
+            Output = Result<
+                gorums_runtime::Replies<super::Value>,
+                gorums_runtime::errors::QuorumCallError,
+            >,
+        > + Send;
     }
 
     #[allow(deprecated)]
@@ -3079,9 +1135,12 @@ pub mod named_gorums {
         fn with_options_(
             &self,
             request: super::Value,
-            aggregation: Aggregation,
-        ) -> impl Future<
-            Output = Result<Replies<super::Value>, QuorumCallError>,
+            aggregation: gorums_runtime::calls::Aggregation,
+        ) -> impl std::future::Future<
+            Output = Result<
+                gorums_runtime::Replies<super::Value>,
+                gorums_runtime::errors::QuorumCallError,
+            >,
         > + Send {
             Self::with_options_(self, request).replies(aggregation)
         }
@@ -3089,9 +1148,12 @@ pub mod named_gorums {
         fn r#async(
             &self,
             request: super::Value,
-            aggregation: Aggregation,
-        ) -> impl Future<
-            Output = Result<Replies<super::Value>, QuorumCallError>,
+            aggregation: gorums_runtime::calls::Aggregation,
+        ) -> impl std::future::Future<
+            Output = Result<
+                gorums_runtime::Replies<super::Value>,
+                gorums_runtime::errors::QuorumCallError,
+            >,
         > + Send {
             Self::r#async(self, request).replies(aggregation)
         }
@@ -3099,54 +1161,47 @@ pub mod named_gorums {
 
     /// What a replica of the service `aggregates.Named` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait NamedReplica: Send + Sync + 'static {
         /// Handles `aggregates.Named/WithOptions`.
         fn with_options(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Value,
-        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Value, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `aggregates.Named/Async`.
         fn r#async(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Value,
-        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Value, gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `aggregates.Named` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct NamedService;
 
-    impl ServiceName for NamedService {
+    impl gorums_runtime::server::ServiceName for NamedService {
         const NAME: &'static str = "aggregates.Named";
     }
 
-    impl<T: NamedReplica> Serve<T> for NamedService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::WithOptions,
-                    |replica, ctx, request| async move {
-                        NamedReplica::with_options(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Async,
-                    |replica, ctx, request| async move {
-                        NamedReplica::r#async(&*replica, &ctx, request).await
-                    },
-                )
+    impl<T: NamedReplica> gorums_runtime::codegen::Serve<T> for NamedService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers
+                .unary(methods::WithOptions, T::with_options)
+                .unary(methods::Async, T::r#async);
         }
     }
 
     /// A [`NamedReplica`] as a service of a server.
-    pub type NamedReplicaServer = ReplicaServer<NamedService>;
+    pub type NamedReplicaServer = gorums_runtime::server::ReplicaServer<NamedService>;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `aggregates.Named/WithOptions`
         #[derive(Clone, Copy, Debug)]
@@ -3157,429 +1212,84 @@ pub mod named_gorums {
         pub struct Async;
     }
 
-    impl Method for methods::WithOptions {
+    impl gorums_runtime::Method for methods::WithOptions {
         type Request = super::Value;
         type Reply = super::Value;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "aggregates.Named",
-            "WithOptions",
-            "/aggregates.Named/WithOptions",
-        );
+        const PATH: &'static str = "/aggregates.Named/WithOptions";
     }
 
-    impl Method for methods::Async {
+    impl gorums_runtime::Method for methods::Async {
         type Request = super::Value;
         type Reply = super::Value;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "aggregates.Named",
-            "Async",
-            "/aggregates.Named/Async",
-        );
-    }
-}
-
-/// Generated client implementations.
-pub mod named_on_node_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-
-    #[derive(Debug, Clone)]
-    pub struct NamedOnNodeClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-
-    impl NamedOnNodeClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-
-    impl<T> NamedOnNodeClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> NamedOnNodeClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            NamedOnNodeClient::new(InterceptedService::new(inner, interceptor))
-        }
-
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-
-        pub async fn with_options(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/aggregates.NamedOnNode/WithOptions",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("aggregates.NamedOnNode", "WithOptions"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-
-/// Generated server implementations.
-pub mod named_on_node_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-
-    /// Generated trait containing gRPC methods that should be implemented for use with NamedOnNodeServer.
-    #[async_trait]
-    pub trait NamedOnNode: std::marker::Send + std::marker::Sync + 'static {
-        async fn with_options(
-            &self,
-            request: tonic::Request<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status>;
-    }
-
-    #[derive(Debug)]
-    pub struct NamedOnNodeServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-
-    impl<T> NamedOnNodeServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for NamedOnNodeServer<T>
-    where
-        T: NamedOnNode,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/aggregates.NamedOnNode/WithOptions" => {
-                    #[allow(non_camel_case_types)]
-                    struct WithOptionsSvc<T: NamedOnNode>(pub Arc<T>);
-
-                    impl<T: NamedOnNode> tonic::server::UnaryService<super::Value>
-                    for WithOptionsSvc<T> {
-                        type Response = super::Value;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Value>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as NamedOnNode>::with_options(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = WithOptionsSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-
-    impl<T> Clone for NamedOnNodeServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "aggregates.NamedOnNode";
-
-    impl<T> tonic::server::NamedService for NamedOnNodeServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
+        const PATH: &'static str = "/aggregates.Named/Async";
     }
 }
 
 /// Quorum calls and node calls of the service `aggregates.NamedOnNode`.
 pub mod named_on_node_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The service `aggregates.NamedOnNode` on a configuration of nodes.
     #[derive(Clone, Debug)]
-    pub struct NamedOnNodeConfiguration {
-        caller: Caller<()>,
-    }
+    pub struct NamedOnNodeConfiguration(gorums_runtime::codegen::Caller<()>);
 
     impl NamedOnNodeConfiguration {
         /// Calls on `configuration`.
-        pub fn new(configuration: Configuration) -> Self {
-            Self {
-                caller: Caller::new(configuration, ()),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, ()))
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<NamedOnNodeNode, UnknownNode> {
-            self.caller.node(id).map(|caller| NamedOnNodeNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<NamedOnNodeNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(NamedOnNodeNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = NamedOnNodeNode> + '_ {
-            self.caller.nodes().map(|caller| NamedOnNodeNode { caller })
+            self.0.nodes().map(NamedOnNodeNode)
         }
     }
 
     /// The service `aggregates.NamedOnNode` on one node.
     #[derive(Clone, Debug)]
-    pub struct NamedOnNodeNode {
-        caller: NodeCaller,
-    }
+    pub struct NamedOnNodeNode(gorums_runtime::codegen::NodeCaller);
 
     impl NamedOnNodeNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
-        }
-
-        /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::named_on_node_client::NamedOnNodeClient<Channel> {
-            super::named_on_node_client::NamedOnNodeClient::new(
-                self.caller.node().channel(),
-            )
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
 
         /// Calls `aggregates.NamedOnNode/WithOptions` on the node.
@@ -3588,8 +1298,8 @@ pub mod named_on_node_gorums {
         pub fn with_options_(
             &self,
             request: super::Value,
-        ) -> NodeCall<methods::WithOptions> {
-            NodeCall::new(&self.caller, request)
+        ) -> gorums_runtime::NodeCall<methods::WithOptions> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
     }
 
@@ -3601,17 +1311,21 @@ pub mod named_on_node_gorums {
         /// Makes the call [`NamedOnNodeNode::with_options_`] on `node`.
         fn with_options_(
             &self,
-            node: NodeId,
+            node: gorums_runtime::NodeId,
             request: super::Value,
-        ) -> impl Future<Output = Result<super::Value, NodeError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Value, gorums_runtime::errors::NodeError>,
+        > + Send;
     }
 
     impl NamedOnNodeCalls for NamedOnNodeConfiguration {
         fn with_options_(
             &self,
-            node: NodeId,
+            node: gorums_runtime::NodeId,
             request: super::Value,
-        ) -> impl Future<Output = Result<super::Value, NodeError>> + Send {
+        ) -> impl std::future::Future<
+            Output = Result<super::Value, gorums_runtime::errors::NodeError>,
+        > + Send {
             let call = self.node(node).map(|node| node.with_options_(request));
             async move { call?.await }
         }
@@ -3619,54 +1333,48 @@ pub mod named_on_node_gorums {
 
     /// What a replica of the service `aggregates.NamedOnNode` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait NamedOnNodeReplica: Send + Sync + 'static {
         /// Handles `aggregates.NamedOnNode/WithOptions`.
         fn with_options(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Value,
-        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Value, gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `aggregates.NamedOnNode` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct NamedOnNodeService;
 
-    impl ServiceName for NamedOnNodeService {
+    impl gorums_runtime::server::ServiceName for NamedOnNodeService {
         const NAME: &'static str = "aggregates.NamedOnNode";
     }
 
-    impl<T: NamedOnNodeReplica> Serve<T> for NamedOnNodeService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::WithOptions,
-                    |replica, ctx, request| async move {
-                        NamedOnNodeReplica::with_options(&*replica, &ctx, request).await
-                    },
-                )
+    impl<T: NamedOnNodeReplica> gorums_runtime::codegen::Serve<T>
+    for NamedOnNodeService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers.unary(methods::WithOptions, T::with_options);
         }
     }
 
     /// A [`NamedOnNodeReplica`] as a service of a server.
-    pub type NamedOnNodeReplicaServer = ReplicaServer<NamedOnNodeService>;
+    pub type NamedOnNodeReplicaServer = gorums_runtime::server::ReplicaServer<
+        NamedOnNodeService,
+    >;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `aggregates.NamedOnNode/WithOptions`
         #[derive(Clone, Copy, Debug)]
         pub struct WithOptions;
     }
 
-    impl Method for methods::WithOptions {
+    impl gorums_runtime::Method for methods::WithOptions {
         type Request = super::Value;
         type Reply = super::Value;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "aggregates.NamedOnNode",
-            "WithOptions",
-            "/aggregates.NamedOnNode/WithOptions",
-        );
+        const PATH: &'static str = "/aggregates.NamedOnNode/WithOptions";
     }
 }

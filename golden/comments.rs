@@ -308,7 +308,6 @@ pub mod comments_server {
         type Response = http::Response<tonic::body::Body>;
         type Error = std::convert::Infallible;
         type Future = BoxFuture<Self::Response, Self::Error>;
-
         fn poll_ready(
             &mut self,
             _cx: &mut Context<'_>,
@@ -421,79 +420,70 @@ pub mod comments_server {
 /// ~~~
 pub mod comments_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `comments.Comments`.
     ///
-    /// Each is called after every successful reply to its call, one reply at a time, with all replies
-    /// so far in order of arrival. It returns `None` to wait for more replies, or the result of the
-    /// call.
+    /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
+    /// the result of the call, or `None` to wait for more replies.
     pub trait CommentsQuorumSpec: Send + Sync + 'static {
         /// Decides [`CommentsConfiguration::get`].
         fn get_qf(
             &self,
-            replies: &mut Replies<super::Commented>,
+            replies: &mut gorums_runtime::Replies<super::Commented>,
         ) -> Option<super::Commented>;
     }
 
     /// The service `comments.Comments` on a configuration of nodes.
-    pub struct CommentsConfiguration<Q = ()> {
-        caller: Caller<Q>,
-    }
+    pub struct CommentsConfiguration<Q = ()>(gorums_runtime::codegen::Caller<Q>);
 
     impl<Q> Clone for CommentsConfiguration<Q> {
         fn clone(&self) -> Self {
-            Self {
-                caller: self.caller.clone(),
-            }
+            Self(self.0.clone())
         }
     }
 
     impl<Q> std::fmt::Debug for CommentsConfiguration<Q> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.debug_struct("CommentsConfiguration")
-                .field("caller", &self.caller)
-                .finish()
+            f.debug_tuple("CommentsConfiguration").field(&self.0).finish()
         }
     }
 
     impl<Q> CommentsConfiguration<Q> {
         /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: Configuration, spec: Q) -> Self {
-            Self {
-                caller: Caller::new(configuration, spec),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            self.caller.spec()
+            self.0.spec()
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<CommentsNode, UnknownNode> {
-            self.caller.node(id).map(|caller| CommentsNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<CommentsNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(CommentsNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = CommentsNode> + '_ {
-            self.caller.nodes().map(|caller| CommentsNode { caller })
+            self.0.nodes().map(CommentsNode)
         }
     }
 
@@ -504,73 +494,50 @@ pub mod comments_gorums {
         /// let a = b[0];
         ///   deeper();
         /// ```
-        pub fn get(&self, request: super::Commented) -> QuorumCall<methods::Get, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn get(
+            &self,
+            request: super::Commented,
+        ) -> gorums_runtime::QuorumCall<methods::Get, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }
 
     /// The service `comments.Comments` on one node.
     #[derive(Clone, Debug)]
-    pub struct CommentsNode {
-        caller: NodeCaller,
-    }
+    pub struct CommentsNode(gorums_runtime::codegen::NodeCaller);
 
     impl CommentsNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::comments_client::CommentsClient<Channel> {
-            super::comments_client::CommentsClient::new(self.caller.node().channel())
-        }
-    }
-
-    /// The calls of the service `comments.Comments`, to be implemented by mocks: code that is generic over it is
-    /// tested without replicas.
-    ///
-    /// Options are those of the [`CommentsConfiguration`], which has them by `with_options`.
-    pub trait CommentsCalls: Send + Sync {
-        /// Makes the call [`CommentsConfiguration::get`].
-        fn get(
+        pub fn client(
             &self,
-            request: super::Commented,
-        ) -> impl Future<Output = Result<super::Commented, QuorumCallError>> + Send;
-    }
-
-    impl<Q: CommentsQuorumSpec> CommentsCalls for CommentsConfiguration<Q> {
-        fn get(
-            &self,
-            request: super::Commented,
-        ) -> impl Future<Output = Result<super::Commented, QuorumCallError>> + Send {
-            Self::get(self, request).into_future()
+        ) -> super::comments_client::CommentsClient<gorums_runtime::NodeChannel> {
+            super::comments_client::CommentsClient::new(self.0.as_node().channel())
         }
     }
 
     /// What a replica of the service `comments.Comments` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait CommentsReplica: Send + Sync + 'static {
         /// Gets a\[0\]:
         ///
@@ -580,60 +547,51 @@ pub mod comments_gorums {
         /// ```
         fn get(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Commented,
-        ) -> impl Future<Output = Result<super::Commented, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Commented, gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `comments.Comments` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct CommentsService;
 
-    impl ServiceName for CommentsService {
+    impl gorums_runtime::server::ServiceName for CommentsService {
         const NAME: &'static str = "comments.Comments";
     }
 
-    impl<T: CommentsReplica> Serve<T> for CommentsService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::Get,
-                    |replica, ctx, request| async move {
-                        CommentsReplica::get(&*replica, &ctx, request).await
-                    },
-                )
+    impl<T: CommentsReplica> gorums_runtime::codegen::Serve<T> for CommentsService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers.unary(methods::Get, T::get);
         }
     }
 
     /// A [`CommentsReplica`] as a service of a server.
-    pub type CommentsReplicaServer = ReplicaServer<CommentsService>;
+    pub type CommentsReplicaServer = gorums_runtime::server::ReplicaServer<
+        CommentsService,
+    >;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `comments.Comments/Get`
         #[derive(Clone, Copy, Debug)]
         pub struct Get;
     }
 
-    impl Method for methods::Get {
+    impl gorums_runtime::Method for methods::Get {
         type Request = super::Commented;
         type Reply = super::Commented;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "comments.Comments",
-            "Get",
-            "/comments.Comments/Get",
-        );
+        const PATH: &'static str = "/comments.Comments/Get";
     }
 
-    impl<Q: CommentsQuorumSpec> Decide<Q> for methods::Get {
+    impl<Q: CommentsQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Get {
         type Output = super::Commented;
-
         fn decide(
-            spec: &Q,
-            _request: &super::Commented,
-            replies: &mut Replies<super::Commented>,
-        ) -> Option<super::Commented> {
-            spec.get_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.get_qf(tally.replies)
         }
     }
 }

@@ -16,665 +16,92 @@ pub struct Count {
     pub replies: u32,
 }
 
-/// Generated client implementations.
-pub mod correctables_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-
-    #[derive(Debug, Clone)]
-    pub struct CorrectablesClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-
-    impl CorrectablesClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-
-    impl<T> CorrectablesClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> CorrectablesClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            CorrectablesClient::new(InterceptedService::new(inner, interceptor))
-        }
-
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Reads a value that gets better as replies arrive.
-        pub async fn read_correctable(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/correctables.Correctables/ReadCorrectable",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("correctables.Correctables", "ReadCorrectable"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        /// The replies of each node get better, too.
-        pub async fn read_prelim(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Value>,
-        ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::Value>>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/correctables.Correctables/ReadPrelim",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("correctables.Correctables", "ReadPrelim"));
-            self.inner.server_streaming(req, path, codec).await
-        }
-
-        pub async fn read_stream(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Value>,
-        ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::Value>>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/correctables.Correctables/ReadStream",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("correctables.Correctables", "ReadStream"));
-            self.inner.server_streaming(req, path, codec).await
-        }
-
-        pub async fn write_per_node(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/correctables.Correctables/WritePerNode",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("correctables.Correctables", "WritePerNode"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-
-/// Generated server implementations.
-pub mod correctables_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-
-    /// Generated trait containing gRPC methods that should be implemented for use with CorrectablesServer.
-    #[async_trait]
-    pub trait Correctables: std::marker::Send + std::marker::Sync + 'static {
-        /// Reads a value that gets better as replies arrive.
-        async fn read_correctable(
-            &self,
-            request: tonic::Request<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status>;
-
-        /// Server streaming response type for the ReadPrelim method.
-        type ReadPrelimStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::Value, tonic::Status>,
-            >
-            + std::marker::Send
-            + 'static;
-        /// The replies of each node get better, too.
-        async fn read_prelim(
-            &self,
-            request: tonic::Request<super::Value>,
-        ) -> std::result::Result<tonic::Response<Self::ReadPrelimStream>, tonic::Status>;
-
-        /// Server streaming response type for the ReadStream method.
-        type ReadStreamStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::Value, tonic::Status>,
-            >
-            + std::marker::Send
-            + 'static;
-        async fn read_stream(
-            &self,
-            request: tonic::Request<super::Value>,
-        ) -> std::result::Result<tonic::Response<Self::ReadStreamStream>, tonic::Status>;
-
-        async fn write_per_node(
-            &self,
-            request: tonic::Request<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status>;
-    }
-
-    #[derive(Debug)]
-    pub struct CorrectablesServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-
-    impl<T> CorrectablesServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for CorrectablesServer<T>
-    where
-        T: Correctables,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/correctables.Correctables/ReadCorrectable" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReadCorrectableSvc<T: Correctables>(pub Arc<T>);
-
-                    impl<T: Correctables> tonic::server::UnaryService<super::Value>
-                    for ReadCorrectableSvc<T> {
-                        type Response = super::Value;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Value>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Correctables>::read_correctable(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReadCorrectableSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/correctables.Correctables/ReadPrelim" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReadPrelimSvc<T: Correctables>(pub Arc<T>);
-
-                    impl<
-                        T: Correctables,
-                    > tonic::server::ServerStreamingService<super::Value>
-                    for ReadPrelimSvc<T> {
-                        type Response = super::Value;
-                        type ResponseStream = T::ReadPrelimStream;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::ResponseStream>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Value>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Correctables>::read_prelim(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReadPrelimSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.server_streaming(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/correctables.Correctables/ReadStream" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReadStreamSvc<T: Correctables>(pub Arc<T>);
-
-                    impl<
-                        T: Correctables,
-                    > tonic::server::ServerStreamingService<super::Value>
-                    for ReadStreamSvc<T> {
-                        type Response = super::Value;
-                        type ResponseStream = T::ReadStreamStream;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::ResponseStream>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Value>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Correctables>::read_stream(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReadStreamSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.server_streaming(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/correctables.Correctables/WritePerNode" => {
-                    #[allow(non_camel_case_types)]
-                    struct WritePerNodeSvc<T: Correctables>(pub Arc<T>);
-
-                    impl<T: Correctables> tonic::server::UnaryService<super::Value>
-                    for WritePerNodeSvc<T> {
-                        type Response = super::Value;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Value>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Correctables>::write_per_node(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = WritePerNodeSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-
-    impl<T> Clone for CorrectablesServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "correctables.Correctables";
-
-    impl<T> tonic::server::NamedService for CorrectablesServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-
 /// Quorum calls and node calls of the service `correctables.Correctables`.
 pub mod correctables_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `correctables.Correctables`.
     ///
-    /// Each is called after every successful reply to its call, one reply at a time, with all replies
-    /// so far in order of arrival. It returns `None` to wait for more replies, or the result of the
-    /// call.
+    /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
+    /// the result of the call, or `None` to wait for more replies.
     pub trait CorrectablesQuorumSpec: Send + Sync + 'static {
         /// Gives the levels of [`CorrectablesConfiguration::read_correctable`].
         fn read_correctable_qf(
             &self,
-            replies: &mut Replies<super::Value>,
-        ) -> Option<Correction<super::Value>>;
+            replies: &mut gorums_runtime::Replies<super::Value>,
+        ) -> Option<gorums_runtime::Correction<super::Value>>;
 
         /// Gives the levels of [`CorrectablesConfiguration::read_prelim`].
         fn read_prelim_qf(
             &self,
-            replies: &mut Replies<super::Value>,
-        ) -> Option<Correction<super::Value>>;
+            replies: &mut gorums_runtime::Replies<super::Value>,
+        ) -> Option<gorums_runtime::Correction<super::Value>>;
 
         /// Gives the levels of [`CorrectablesConfiguration::read_stream`].
         fn read_stream_qf(
             &self,
             request: &super::Value,
-            replies: &mut Replies<super::Value>,
-        ) -> Option<Correction<super::Count>>;
+            replies: &mut gorums_runtime::Replies<super::Value>,
+        ) -> Option<gorums_runtime::Correction<super::Count>>;
 
         /// Gives the levels of [`CorrectablesConfiguration::write_per_node`].
         fn write_per_node_qf(
             &self,
-            replies: &mut Replies<super::Value>,
-        ) -> Option<Correction<super::Value>>;
+            replies: &mut gorums_runtime::Replies<super::Value>,
+        ) -> Option<gorums_runtime::Correction<super::Value>>;
     }
 
     /// The service `correctables.Correctables` on a configuration of nodes.
-    pub struct CorrectablesConfiguration<Q = ()> {
-        caller: Caller<Q>,
-    }
+    pub struct CorrectablesConfiguration<Q = ()>(gorums_runtime::codegen::Caller<Q>);
 
     impl<Q> Clone for CorrectablesConfiguration<Q> {
         fn clone(&self) -> Self {
-            Self {
-                caller: self.caller.clone(),
-            }
+            Self(self.0.clone())
         }
     }
 
     impl<Q> std::fmt::Debug for CorrectablesConfiguration<Q> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.debug_struct("CorrectablesConfiguration")
-                .field("caller", &self.caller)
-                .finish()
+            f.debug_tuple("CorrectablesConfiguration").field(&self.0).finish()
         }
     }
 
     impl<Q> CorrectablesConfiguration<Q> {
         /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: Configuration, spec: Q) -> Self {
-            Self {
-                caller: Caller::new(configuration, spec),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            self.caller.spec()
+            self.0.spec()
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<CorrectablesNode, UnknownNode> {
-            self.caller.node(id).map(|caller| CorrectablesNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<CorrectablesNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(CorrectablesNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = CorrectablesNode> + '_ {
-            self.caller.nodes().map(|caller| CorrectablesNode { caller })
+            self.0.nodes().map(CorrectablesNode)
         }
     }
 
@@ -685,23 +112,40 @@ pub mod correctables_gorums {
         pub fn read_correctable(
             &self,
             request: super::Value,
-        ) -> Correctable<super::Value> {
-            CorrectableCall::<methods::ReadCorrectable, Q>::new(&self.caller, request)
+        ) -> gorums_runtime::Correctable<super::Value> {
+            gorums_runtime::codegen::CorrectableCall::<
+                methods::ReadCorrectable,
+                Q,
+            >::new(&self.0, request)
                 .start()
         }
 
         /// The replies of each node get better, too.
         ///
         /// The call has been sent when this returns.
-        pub fn read_prelim(&self, request: super::Value) -> Correctable<super::Value> {
-            CorrectableCall::<methods::ReadPrelim, Q>::new(&self.caller, request).start()
+        pub fn read_prelim(
+            &self,
+            request: super::Value,
+        ) -> gorums_runtime::Correctable<super::Value> {
+            gorums_runtime::codegen::CorrectableCall::<
+                methods::ReadPrelim,
+                Q,
+            >::new(&self.0, request)
+                .start()
         }
 
         /// Calls `correctables.Correctables/ReadStream` on every node; [`CorrectablesQuorumSpec::read_stream_qf`] gives the levels.
         ///
         /// The call has been sent when this returns.
-        pub fn read_stream(&self, request: super::Value) -> Correctable<super::Count> {
-            CorrectableCall::<methods::ReadStream, Q>::new(&self.caller, request).start()
+        pub fn read_stream(
+            &self,
+            request: super::Value,
+        ) -> gorums_runtime::Correctable<super::Count> {
+            gorums_runtime::codegen::CorrectableCall::<
+                methods::ReadStream,
+                Q,
+            >::new(&self.0, request)
+                .start()
         }
 
         /// Calls `correctables.Correctables/WritePerNode` on every node; [`CorrectablesQuorumSpec::write_per_node_qf`] gives the levels.
@@ -714,202 +158,115 @@ pub mod correctables_gorums {
             request: super::Value,
             per_node: impl FnMut(
                 &super::Value,
-                NodeId,
+                gorums_runtime::NodeId,
             ) -> Option<super::Value> + Send + 'static,
-        ) -> Correctable<super::Value> {
-            CorrectableCall::<
+        ) -> gorums_runtime::Correctable<super::Value> {
+            gorums_runtime::codegen::CorrectableCall::<
                 methods::WritePerNode,
                 Q,
-            >::per_node(&self.caller, request, per_node)
+            >::per_node(&self.0, request, per_node)
                 .start()
         }
     }
 
     /// The service `correctables.Correctables` on one node.
     #[derive(Clone, Debug)]
-    pub struct CorrectablesNode {
-        caller: NodeCaller,
-    }
+    pub struct CorrectablesNode(gorums_runtime::codegen::NodeCaller);
 
     impl CorrectablesNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
-        }
-
-        /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::correctables_client::CorrectablesClient<Channel> {
-            super::correctables_client::CorrectablesClient::new(
-                self.caller.node().channel(),
-            )
-        }
-    }
-
-    /// The calls of the service `correctables.Correctables`, to be implemented by mocks: code that is generic over it is
-    /// tested without replicas.
-    ///
-    /// Options are those of the [`CorrectablesConfiguration`], which has them by `with_options`.
-    pub trait CorrectablesCalls: Send + Sync {
-        /// Makes the call [`CorrectablesConfiguration::read_correctable`].
-        fn read_correctable(&self, request: super::Value) -> Correctable<super::Value>;
-
-        /// Makes the call [`CorrectablesConfiguration::read_prelim`].
-        fn read_prelim(&self, request: super::Value) -> Correctable<super::Value>;
-
-        /// Makes the call [`CorrectablesConfiguration::read_stream`].
-        fn read_stream(&self, request: super::Value) -> Correctable<super::Count>;
-
-        /// Makes the call [`CorrectablesConfiguration::write_per_node`].
-        fn write_per_node(
-            &self,
-            request: super::Value,
-            per_node: impl FnMut(
-                &super::Value,
-                NodeId,
-            ) -> Option<super::Value> + Send + 'static,
-        ) -> Correctable<super::Value>;
-    }
-
-    impl<Q: CorrectablesQuorumSpec> CorrectablesCalls for CorrectablesConfiguration<Q> {
-        fn read_correctable(&self, request: super::Value) -> Correctable<super::Value> {
-            Self::read_correctable(self, request)
-        }
-
-        fn read_prelim(&self, request: super::Value) -> Correctable<super::Value> {
-            Self::read_prelim(self, request)
-        }
-
-        fn read_stream(&self, request: super::Value) -> Correctable<super::Count> {
-            Self::read_stream(self, request)
-        }
-
-        fn write_per_node(
-            &self,
-            request: super::Value,
-            per_node: impl FnMut(
-                &super::Value,
-                NodeId,
-            ) -> Option<super::Value> + Send + 'static,
-        ) -> Correctable<super::Value> {
-            Self::write_per_node(self, request, per_node)
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
     }
 
     /// What a replica of the service `correctables.Correctables` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait CorrectablesReplica: Send + Sync + 'static {
         /// Reads a value that gets better as replies arrive.
         fn read_correctable(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Value,
-        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Value, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// The replies of each node get better, too.
         ///
         /// The stream of replies ends when this has returned and `replies` is dropped.
         fn read_prelim(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Value,
-            replies: ReplySink<super::Value>,
-        ) -> impl Future<Output = Result<(), Status>> + Send;
+            replies: gorums_runtime::ReplySink<super::Value>,
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `correctables.Correctables/ReadStream`.
         ///
         /// The stream of replies ends when this has returned and `replies` is dropped.
         fn read_stream(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Value,
-            replies: ReplySink<super::Value>,
-        ) -> impl Future<Output = Result<(), Status>> + Send;
+            replies: gorums_runtime::ReplySink<super::Value>,
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `correctables.Correctables/WritePerNode`.
         fn write_per_node(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Value,
-        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Value, gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `correctables.Correctables` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct CorrectablesService;
 
-    impl ServiceName for CorrectablesService {
+    impl gorums_runtime::server::ServiceName for CorrectablesService {
         const NAME: &'static str = "correctables.Correctables";
     }
 
-    impl<T: CorrectablesReplica> Serve<T> for CorrectablesService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::ReadCorrectable,
-                    |replica, ctx, request| async move {
-                        CorrectablesReplica::read_correctable(&*replica, &ctx, request)
-                            .await
-                    },
-                )
-                .server_streaming(
-                    methods::ReadPrelim,
-                    |replica, ctx, request, replies| async move {
-                        CorrectablesReplica::read_prelim(
-                                &*replica,
-                                &ctx,
-                                request,
-                                replies,
-                            )
-                            .await
-                    },
-                )
-                .server_streaming(
-                    methods::ReadStream,
-                    |replica, ctx, request, replies| async move {
-                        CorrectablesReplica::read_stream(
-                                &*replica,
-                                &ctx,
-                                request,
-                                replies,
-                            )
-                            .await
-                    },
-                )
-                .unary(
-                    methods::WritePerNode,
-                    |replica, ctx, request| async move {
-                        CorrectablesReplica::write_per_node(&*replica, &ctx, request)
-                            .await
-                    },
-                )
+    impl<T: CorrectablesReplica> gorums_runtime::codegen::Serve<T>
+    for CorrectablesService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers
+                .unary(methods::ReadCorrectable, T::read_correctable)
+                .server_streaming(methods::ReadPrelim, T::read_prelim)
+                .server_streaming(methods::ReadStream, T::read_stream)
+                .unary(methods::WritePerNode, T::write_per_node);
         }
     }
 
     /// A [`CorrectablesReplica`] as a service of a server.
-    pub type CorrectablesReplicaServer = ReplicaServer<CorrectablesService>;
+    pub type CorrectablesReplicaServer = gorums_runtime::server::ReplicaServer<
+        CorrectablesService,
+    >;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `correctables.Correctables/ReadCorrectable`
         #[derive(Clone, Copy, Debug)]
@@ -928,93 +285,75 @@ pub mod correctables_gorums {
         pub struct WritePerNode;
     }
 
-    impl Method for methods::ReadCorrectable {
+    impl gorums_runtime::Method for methods::ReadCorrectable {
         type Request = super::Value;
         type Reply = super::Value;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "correctables.Correctables",
-            "ReadCorrectable",
-            "/correctables.Correctables/ReadCorrectable",
-        );
+        const PATH: &'static str = "/correctables.Correctables/ReadCorrectable";
     }
 
-    impl<Q: CorrectablesQuorumSpec> Correct<Q> for methods::ReadCorrectable {
+    impl<Q: CorrectablesQuorumSpec> gorums_runtime::codegen::Correct<Q>
+    for methods::ReadCorrectable {
         type Output = super::Value;
-
         fn correct(
-            spec: &Q,
-            _request: &super::Value,
-            replies: &mut Replies<super::Value>,
-        ) -> Option<Correction<super::Value>> {
-            spec.read_correctable_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<gorums_runtime::Correction<Self::Output>> {
+            tally.spec.read_correctable_qf(tally.replies)
         }
     }
 
-    impl Method for methods::ReadPrelim {
+    impl gorums_runtime::Method for methods::ReadPrelim {
         type Request = super::Value;
         type Reply = super::Value;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-                "correctables.Correctables",
-                "ReadPrelim",
-                "/correctables.Correctables/ReadPrelim",
+        const PATH: &'static str = "/correctables.Correctables/ReadPrelim";
+        const DESCRIPTOR: gorums_runtime::MethodDescriptor = gorums_runtime::MethodDescriptor::new(
+                Self::PATH,
             )
             .with_reply_stream();
     }
 
-    impl<Q: CorrectablesQuorumSpec> Correct<Q> for methods::ReadPrelim {
+    impl<Q: CorrectablesQuorumSpec> gorums_runtime::codegen::Correct<Q>
+    for methods::ReadPrelim {
         type Output = super::Value;
-
         fn correct(
-            spec: &Q,
-            _request: &super::Value,
-            replies: &mut Replies<super::Value>,
-        ) -> Option<Correction<super::Value>> {
-            spec.read_prelim_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<gorums_runtime::Correction<Self::Output>> {
+            tally.spec.read_prelim_qf(tally.replies)
         }
     }
 
-    impl Method for methods::ReadStream {
+    impl gorums_runtime::Method for methods::ReadStream {
         type Request = super::Value;
         type Reply = super::Value;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-                "correctables.Correctables",
-                "ReadStream",
-                "/correctables.Correctables/ReadStream",
+        const PATH: &'static str = "/correctables.Correctables/ReadStream";
+        const DESCRIPTOR: gorums_runtime::MethodDescriptor = gorums_runtime::MethodDescriptor::new(
+                Self::PATH,
             )
             .with_reply_stream();
     }
 
-    impl<Q: CorrectablesQuorumSpec> Correct<Q> for methods::ReadStream {
+    impl<Q: CorrectablesQuorumSpec> gorums_runtime::codegen::Correct<Q>
+    for methods::ReadStream {
         type Output = super::Count;
-
         fn correct(
-            spec: &Q,
-            request: &super::Value,
-            replies: &mut Replies<super::Value>,
-        ) -> Option<Correction<super::Count>> {
-            spec.read_stream_qf(request, replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<gorums_runtime::Correction<Self::Output>> {
+            tally.spec.read_stream_qf(tally.request, tally.replies)
         }
     }
 
-    impl Method for methods::WritePerNode {
+    impl gorums_runtime::Method for methods::WritePerNode {
         type Request = super::Value;
         type Reply = super::Value;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "correctables.Correctables",
-            "WritePerNode",
-            "/correctables.Correctables/WritePerNode",
-        );
+        const PATH: &'static str = "/correctables.Correctables/WritePerNode";
     }
 
-    impl<Q: CorrectablesQuorumSpec> Correct<Q> for methods::WritePerNode {
+    impl<Q: CorrectablesQuorumSpec> gorums_runtime::codegen::Correct<Q>
+    for methods::WritePerNode {
         type Output = super::Value;
-
         fn correct(
-            spec: &Q,
-            _request: &super::Value,
-            replies: &mut Replies<super::Value>,
-        ) -> Option<Correction<super::Value>> {
-            spec.write_per_node_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<gorums_runtime::Correction<Self::Output>> {
+            tally.spec.write_per_node_qf(tally.replies)
         }
     }
 }

@@ -477,7 +477,6 @@ pub mod old_service_server {
         type Response = http::Response<tonic::body::Body>;
         type Error = std::convert::Infallible;
         type Future = BoxFuture<Self::Response, Self::Error>;
-
         fn poll_ready(
             &mut self,
             _cx: &mut Context<'_>,
@@ -630,122 +629,113 @@ pub mod old_service_server {
 #[deprecated]
 pub mod old_service_gorums {
     #![allow(dead_code, deprecated)]
-    use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `deprecated.OldService`.
     ///
-    /// Each is called after every successful reply to its call, one reply at a time, with all replies
-    /// so far in order of arrival. It returns `None` to wait for more replies, or the result of the
-    /// call.
+    /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
+    /// the result of the call, or `None` to wait for more replies.
     pub trait OldServiceQuorumSpec: Send + Sync + 'static {
         /// Decides [`OldServiceConfiguration::get`].
-        fn get_qf(&self, replies: &mut Replies<super::New>) -> Option<super::New>;
+        fn get_qf(
+            &self,
+            replies: &mut gorums_runtime::Replies<super::New>,
+        ) -> Option<super::New>;
     }
 
     /// The service `deprecated.OldService` on a configuration of nodes.
-    pub struct OldServiceConfiguration<Q = ()> {
-        caller: Caller<Q>,
-    }
+    pub struct OldServiceConfiguration<Q = ()>(gorums_runtime::codegen::Caller<Q>);
 
     impl<Q> Clone for OldServiceConfiguration<Q> {
         fn clone(&self) -> Self {
-            Self {
-                caller: self.caller.clone(),
-            }
+            Self(self.0.clone())
         }
     }
 
     impl<Q> std::fmt::Debug for OldServiceConfiguration<Q> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.debug_struct("OldServiceConfiguration")
-                .field("caller", &self.caller)
-                .finish()
+            f.debug_tuple("OldServiceConfiguration").field(&self.0).finish()
         }
     }
 
     impl<Q> OldServiceConfiguration<Q> {
         /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: Configuration, spec: Q) -> Self {
-            Self {
-                caller: Caller::new(configuration, spec),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            self.caller.spec()
+            self.0.spec()
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<OldServiceNode, UnknownNode> {
-            self.caller.node(id).map(|caller| OldServiceNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<OldServiceNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(OldServiceNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = OldServiceNode> + '_ {
-            self.caller.nodes().map(|caller| OldServiceNode { caller })
+            self.0.nodes().map(OldServiceNode)
         }
     }
 
     impl<Q: OldServiceQuorumSpec> OldServiceConfiguration<Q> {
         /// Calls `deprecated.OldService/Get` on every node; [`OldServiceQuorumSpec::get_qf`] decides.
-        pub fn get(&self, request: super::Apart) -> QuorumCall<methods::Get, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn get(
+            &self,
+            request: super::Apart,
+        ) -> gorums_runtime::QuorumCall<methods::Get, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }
 
     /// The service `deprecated.OldService` on one node.
     #[derive(Clone, Debug)]
-    pub struct OldServiceNode {
-        caller: NodeCaller,
-    }
+    pub struct OldServiceNode(gorums_runtime::codegen::NodeCaller);
 
     impl OldServiceNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::old_service_client::OldServiceClient<Channel> {
-            super::old_service_client::OldServiceClient::new(
-                self.caller.node().channel(),
-            )
+        pub fn client(
+            &self,
+        ) -> super::old_service_client::OldServiceClient<gorums_runtime::NodeChannel> {
+            super::old_service_client::OldServiceClient::new(self.0.as_node().channel())
         }
     }
 
@@ -758,71 +748,70 @@ pub mod old_service_gorums {
         fn get(
             &self,
             request: super::Apart,
-        ) -> impl Future<Output = Result<super::New, QuorumCallError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::New, gorums_runtime::errors::QuorumCallError>,
+        > + Send;
     }
 
     impl<Q: OldServiceQuorumSpec> OldServiceCalls for OldServiceConfiguration<Q> {
         fn get(
             &self,
             request: super::Apart,
-        ) -> impl Future<Output = Result<super::New, QuorumCallError>> + Send {
-            Self::get(self, request).into_future()
+        ) -> impl std::future::Future<
+            Output = Result<super::New, gorums_runtime::errors::QuorumCallError>,
+        > + Send {
+            std::future::IntoFuture::into_future(Self::get(self, request))
         }
     }
 
     /// What a replica of the service `deprecated.OldService` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait OldServiceReplica: Send + Sync + 'static {
         /// Handles `deprecated.OldService/Get`.
         fn get(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Apart,
-        ) -> impl Future<Output = Result<super::New, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::New, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `deprecated.OldService/Watch`.
         ///
         /// The stream of replies ends when this has returned and `replies` is dropped.
         fn watch(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Apart,
-            replies: ReplySink<super::New>,
-        ) -> impl Future<Output = Result<(), Status>> + Send;
+            replies: gorums_runtime::ReplySink<super::New>,
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `deprecated.OldService` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct OldServiceService;
 
-    impl ServiceName for OldServiceService {
+    impl gorums_runtime::server::ServiceName for OldServiceService {
         const NAME: &'static str = "deprecated.OldService";
     }
 
-    impl<T: OldServiceReplica> Serve<T> for OldServiceService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::Get,
-                    |replica, ctx, request| async move {
-                        OldServiceReplica::get(&*replica, &ctx, request).await
-                    },
-                )
-                .server_streaming(
-                    methods::Watch,
-                    |replica, ctx, request, replies| async move {
-                        OldServiceReplica::watch(&*replica, &ctx, request, replies).await
-                    },
-                )
+    impl<T: OldServiceReplica> gorums_runtime::codegen::Serve<T> for OldServiceService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers
+                .unary(methods::Get, T::get)
+                .server_streaming(methods::Watch, T::watch);
         }
     }
 
     /// A [`OldServiceReplica`] as a service of a server.
-    pub type OldServiceReplicaServer = ReplicaServer<OldServiceService>;
+    pub type OldServiceReplicaServer = gorums_runtime::server::ReplicaServer<
+        OldServiceService,
+    >;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `deprecated.OldService/Get`
         #[derive(Clone, Copy, Debug)]
@@ -833,35 +822,27 @@ pub mod old_service_gorums {
         pub struct Watch;
     }
 
-    impl Method for methods::Get {
+    impl gorums_runtime::Method for methods::Get {
         type Request = super::Apart;
         type Reply = super::New;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "deprecated.OldService",
-            "Get",
-            "/deprecated.OldService/Get",
-        );
+        const PATH: &'static str = "/deprecated.OldService/Get";
     }
 
-    impl<Q: OldServiceQuorumSpec> Decide<Q> for methods::Get {
+    impl<Q: OldServiceQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Get {
         type Output = super::New;
-
         fn decide(
-            spec: &Q,
-            _request: &super::Apart,
-            replies: &mut Replies<super::New>,
-        ) -> Option<super::New> {
-            spec.get_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.get_qf(tally.replies)
         }
     }
 
-    impl Method for methods::Watch {
+    impl gorums_runtime::Method for methods::Watch {
         type Request = super::Apart;
         type Reply = super::New;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-                "deprecated.OldService",
-                "Watch",
-                "/deprecated.OldService/Watch",
+        const PATH: &'static str = "/deprecated.OldService/Watch";
+        const DESCRIPTOR: gorums_runtime::MethodDescriptor = gorums_runtime::MethodDescriptor::new(
+                Self::PATH,
             )
             .with_reply_stream();
     }
@@ -1115,7 +1096,6 @@ pub mod new_service_server {
         type Response = http::Response<tonic::body::Body>;
         type Error = std::convert::Infallible;
         type Future = BoxFuture<Self::Response, Self::Error>;
-
         fn poll_ready(
             &mut self,
             _cx: &mut Context<'_>,
@@ -1262,131 +1242,122 @@ pub mod new_service_server {
 /// Quorum calls and node calls of the service `deprecated.NewService`.
 pub mod new_service_gorums {
     #![allow(dead_code, deprecated)]
-    use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `deprecated.NewService`.
     ///
-    /// Each is called after every successful reply to its call, one reply at a time, with all replies
-    /// so far in order of arrival. It returns `None` to wait for more replies, or the result of the
-    /// call.
+    /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
+    /// the result of the call, or `None` to wait for more replies.
     pub trait NewServiceQuorumSpec: Send + Sync + 'static {
         /// Decides [`NewServiceConfiguration::get`].
         fn get_qf(
             &self,
             request: &super::New,
-            replies: &mut Replies<super::Old>,
+            replies: &mut gorums_runtime::Replies<super::Old>,
         ) -> Option<super::Old>;
     }
 
     /// The service `deprecated.NewService` on a configuration of nodes.
-    pub struct NewServiceConfiguration<Q = ()> {
-        caller: Caller<Q>,
-    }
+    pub struct NewServiceConfiguration<Q = ()>(gorums_runtime::codegen::Caller<Q>);
 
     impl<Q> Clone for NewServiceConfiguration<Q> {
         fn clone(&self) -> Self {
-            Self {
-                caller: self.caller.clone(),
-            }
+            Self(self.0.clone())
         }
     }
 
     impl<Q> std::fmt::Debug for NewServiceConfiguration<Q> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.debug_struct("NewServiceConfiguration")
-                .field("caller", &self.caller)
-                .finish()
+            f.debug_tuple("NewServiceConfiguration").field(&self.0).finish()
         }
     }
 
     impl<Q> NewServiceConfiguration<Q> {
         /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: Configuration, spec: Q) -> Self {
-            Self {
-                caller: Caller::new(configuration, spec),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            self.caller.spec()
+            self.0.spec()
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<NewServiceNode, UnknownNode> {
-            self.caller.node(id).map(|caller| NewServiceNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<NewServiceNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(NewServiceNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = NewServiceNode> + '_ {
-            self.caller.nodes().map(|caller| NewServiceNode { caller })
+            self.0.nodes().map(NewServiceNode)
         }
     }
 
     impl<Q: NewServiceQuorumSpec> NewServiceConfiguration<Q> {
         /// Calls `deprecated.NewService/Get` on every node; [`NewServiceQuorumSpec::get_qf`] decides.
-        pub fn get(&self, request: super::New) -> QuorumCall<methods::Get, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn get(
+            &self,
+            request: super::New,
+        ) -> gorums_runtime::QuorumCall<methods::Get, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }
 
     /// The service `deprecated.NewService` on one node.
     #[derive(Clone, Debug)]
-    pub struct NewServiceNode {
-        caller: NodeCaller,
-    }
+    pub struct NewServiceNode(gorums_runtime::codegen::NodeCaller);
 
     impl NewServiceNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::new_service_client::NewServiceClient<Channel> {
-            super::new_service_client::NewServiceClient::new(
-                self.caller.node().channel(),
-            )
+        pub fn client(
+            &self,
+        ) -> super::new_service_client::NewServiceClient<gorums_runtime::NodeChannel> {
+            super::new_service_client::NewServiceClient::new(self.0.as_node().channel())
         }
 
         /// Calls `deprecated.NewService/Set` on the node.
-        pub fn set(&self, request: super::Old) -> NodeCall<methods::Set> {
-            NodeCall::new(&self.caller, request)
+        pub fn set(
+            &self,
+            request: super::Old,
+        ) -> gorums_runtime::NodeCall<methods::Set> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
     }
 
@@ -1399,29 +1370,37 @@ pub mod new_service_gorums {
         fn get(
             &self,
             request: super::New,
-        ) -> impl Future<Output = Result<super::Old, QuorumCallError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Old, gorums_runtime::errors::QuorumCallError>,
+        > + Send;
 
         /// Makes the call [`NewServiceNode::set`] on `node`.
         fn set(
             &self,
-            node: NodeId,
+            node: gorums_runtime::NodeId,
             request: super::Old,
-        ) -> impl Future<Output = Result<super::Apart, NodeError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Apart, gorums_runtime::errors::NodeError>,
+        > + Send;
     }
 
     impl<Q: NewServiceQuorumSpec> NewServiceCalls for NewServiceConfiguration<Q> {
         fn get(
             &self,
             request: super::New,
-        ) -> impl Future<Output = Result<super::Old, QuorumCallError>> + Send {
-            Self::get(self, request).into_future()
+        ) -> impl std::future::Future<
+            Output = Result<super::Old, gorums_runtime::errors::QuorumCallError>,
+        > + Send {
+            std::future::IntoFuture::into_future(Self::get(self, request))
         }
 
         fn set(
             &self,
-            node: NodeId,
+            node: gorums_runtime::NodeId,
             request: super::Old,
-        ) -> impl Future<Output = Result<super::Apart, NodeError>> + Send {
+        ) -> impl std::future::Future<
+            Output = Result<super::Apart, gorums_runtime::errors::NodeError>,
+        > + Send {
             let call = self.node(node).map(|node| node.set(request));
             async move { call?.await }
         }
@@ -1429,54 +1408,47 @@ pub mod new_service_gorums {
 
     /// What a replica of the service `deprecated.NewService` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait NewServiceReplica: Send + Sync + 'static {
         /// Handles `deprecated.NewService/Get`.
         fn get(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::New,
-        ) -> impl Future<Output = Result<super::Old, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Old, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `deprecated.NewService/Set`.
         fn set(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Old,
-        ) -> impl Future<Output = Result<super::Apart, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Apart, gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `deprecated.NewService` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct NewServiceService;
 
-    impl ServiceName for NewServiceService {
+    impl gorums_runtime::server::ServiceName for NewServiceService {
         const NAME: &'static str = "deprecated.NewService";
     }
 
-    impl<T: NewServiceReplica> Serve<T> for NewServiceService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::Get,
-                    |replica, ctx, request| async move {
-                        NewServiceReplica::get(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Set,
-                    |replica, ctx, request| async move {
-                        NewServiceReplica::set(&*replica, &ctx, request).await
-                    },
-                )
+    impl<T: NewServiceReplica> gorums_runtime::codegen::Serve<T> for NewServiceService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers.unary(methods::Get, T::get).unary(methods::Set, T::set);
         }
     }
 
     /// A [`NewServiceReplica`] as a service of a server.
-    pub type NewServiceReplicaServer = ReplicaServer<NewServiceService>;
+    pub type NewServiceReplicaServer = gorums_runtime::server::ReplicaServer<
+        NewServiceService,
+    >;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `deprecated.NewService/Get`
         #[derive(Clone, Copy, Debug)]
@@ -1487,35 +1459,24 @@ pub mod new_service_gorums {
         pub struct Set;
     }
 
-    impl Method for methods::Get {
+    impl gorums_runtime::Method for methods::Get {
         type Request = super::New;
         type Reply = super::Old;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "deprecated.NewService",
-            "Get",
-            "/deprecated.NewService/Get",
-        );
+        const PATH: &'static str = "/deprecated.NewService/Get";
     }
 
-    impl<Q: NewServiceQuorumSpec> Decide<Q> for methods::Get {
+    impl<Q: NewServiceQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Get {
         type Output = super::Old;
-
         fn decide(
-            spec: &Q,
-            request: &super::New,
-            replies: &mut Replies<super::Old>,
-        ) -> Option<super::Old> {
-            spec.get_qf(request, replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.get_qf(tally.request, tally.replies)
         }
     }
 
-    impl Method for methods::Set {
+    impl gorums_runtime::Method for methods::Set {
         type Request = super::Old;
         type Reply = super::Apart;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "deprecated.NewService",
-            "Set",
-            "/deprecated.NewService/Set",
-        );
+        const PATH: &'static str = "/deprecated.NewService/Set";
     }
 }

@@ -19,535 +19,166 @@ pub struct Reply {
     pub value: ::prost::alloc::vec::Vec<u8>,
 }
 
-/// Generated client implementations.
-pub mod edition2024_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-
-    #[derive(Debug, Clone)]
-    pub struct Edition2024Client<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-
-    impl Edition2024Client<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-
-    impl<T> Edition2024Client<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> Edition2024Client<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            Edition2024Client::new(InterceptedService::new(inner, interceptor))
-        }
-
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-
-        pub async fn get(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Request>,
-        ) -> std::result::Result<tonic::Response<super::Reply>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/edition_2024.Edition2024/Get",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("edition_2024.Edition2024", "Get"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-
-/// Generated server implementations.
-pub mod edition2024_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-
-    /// Generated trait containing gRPC methods that should be implemented for use with Edition2024Server.
-    #[async_trait]
-    pub trait Edition2024: std::marker::Send + std::marker::Sync + 'static {
-        async fn get(
-            &self,
-            request: tonic::Request<super::Request>,
-        ) -> std::result::Result<tonic::Response<super::Reply>, tonic::Status>;
-    }
-
-    #[derive(Debug)]
-    pub struct Edition2024Server<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-
-    impl<T> Edition2024Server<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for Edition2024Server<T>
-    where
-        T: Edition2024,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/edition_2024.Edition2024/Get" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetSvc<T: Edition2024>(pub Arc<T>);
-
-                    impl<T: Edition2024> tonic::server::UnaryService<super::Request>
-                    for GetSvc<T> {
-                        type Response = super::Reply;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Request>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Edition2024>::get(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-
-    impl<T> Clone for Edition2024Server<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "edition_2024.Edition2024";
-
-    impl<T> tonic::server::NamedService for Edition2024Server<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-
 /// Quorum calls and node calls of the service `edition_2024.Edition2024`.
 pub mod edition2024_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `edition_2024.Edition2024`.
     ///
-    /// Each is called after every successful reply to its call, one reply at a time, with all replies
-    /// so far in order of arrival. It returns `None` to wait for more replies, or the result of the
-    /// call.
+    /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
+    /// the result of the call, or `None` to wait for more replies.
     pub trait Edition2024QuorumSpec: Send + Sync + 'static {
         /// Decides [`Edition2024Configuration::get`].
         fn get_qf(
             &self,
             request: &super::Request,
-            replies: &mut Replies<super::Reply>,
+            replies: &mut gorums_runtime::Replies<super::Reply>,
         ) -> Option<super::Reply>;
     }
 
     /// The service `edition_2024.Edition2024` on a configuration of nodes.
-    pub struct Edition2024Configuration<Q = ()> {
-        caller: Caller<Q>,
-    }
+    pub struct Edition2024Configuration<Q = ()>(gorums_runtime::codegen::Caller<Q>);
 
     impl<Q> Clone for Edition2024Configuration<Q> {
         fn clone(&self) -> Self {
-            Self {
-                caller: self.caller.clone(),
-            }
+            Self(self.0.clone())
         }
     }
 
     impl<Q> std::fmt::Debug for Edition2024Configuration<Q> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.debug_struct("Edition2024Configuration")
-                .field("caller", &self.caller)
-                .finish()
+            f.debug_tuple("Edition2024Configuration").field(&self.0).finish()
         }
     }
 
     impl<Q> Edition2024Configuration<Q> {
         /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: Configuration, spec: Q) -> Self {
-            Self {
-                caller: Caller::new(configuration, spec),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            self.caller.spec()
+            self.0.spec()
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<Edition2024Node, UnknownNode> {
-            self.caller.node(id).map(|caller| Edition2024Node { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<Edition2024Node, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(Edition2024Node)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = Edition2024Node> + '_ {
-            self.caller.nodes().map(|caller| Edition2024Node { caller })
+            self.0.nodes().map(Edition2024Node)
         }
     }
 
     impl<Q: Edition2024QuorumSpec> Edition2024Configuration<Q> {
         /// Calls `edition_2024.Edition2024/Get` on every node; [`Edition2024QuorumSpec::get_qf`] decides.
-        pub fn get(&self, request: super::Request) -> QuorumCall<methods::Get, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn get(
+            &self,
+            request: super::Request,
+        ) -> gorums_runtime::QuorumCall<methods::Get, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }
 
     /// The service `edition_2024.Edition2024` on one node.
     #[derive(Clone, Debug)]
-    pub struct Edition2024Node {
-        caller: NodeCaller,
-    }
+    pub struct Edition2024Node(gorums_runtime::codegen::NodeCaller);
 
     impl Edition2024Node {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
-        }
-
-        /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::edition2024_client::Edition2024Client<Channel> {
-            super::edition2024_client::Edition2024Client::new(
-                self.caller.node().channel(),
-            )
-        }
-    }
-
-    /// The calls of the service `edition_2024.Edition2024`, to be implemented by mocks: code that is generic over it is
-    /// tested without replicas.
-    ///
-    /// Options are those of the [`Edition2024Configuration`], which has them by `with_options`.
-    pub trait Edition2024Calls: Send + Sync {
-        /// Makes the call [`Edition2024Configuration::get`].
-        fn get(
-            &self,
-            request: super::Request,
-        ) -> impl Future<Output = Result<super::Reply, QuorumCallError>> + Send;
-    }
-
-    impl<Q: Edition2024QuorumSpec> Edition2024Calls for Edition2024Configuration<Q> {
-        fn get(
-            &self,
-            request: super::Request,
-        ) -> impl Future<Output = Result<super::Reply, QuorumCallError>> + Send {
-            Self::get(self, request).into_future()
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
     }
 
     /// What a replica of the service `edition_2024.Edition2024` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait Edition2024Replica: Send + Sync + 'static {
         /// Handles `edition_2024.Edition2024/Get`.
         fn get(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Request,
-        ) -> impl Future<Output = Result<super::Reply, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Reply, gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `edition_2024.Edition2024` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct Edition2024Service;
 
-    impl ServiceName for Edition2024Service {
+    impl gorums_runtime::server::ServiceName for Edition2024Service {
         const NAME: &'static str = "edition_2024.Edition2024";
     }
 
-    impl<T: Edition2024Replica> Serve<T> for Edition2024Service {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::Get,
-                    |replica, ctx, request| async move {
-                        Edition2024Replica::get(&*replica, &ctx, request).await
-                    },
-                )
+    impl<T: Edition2024Replica> gorums_runtime::codegen::Serve<T>
+    for Edition2024Service {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers.unary(methods::Get, T::get);
         }
     }
 
     /// A [`Edition2024Replica`] as a service of a server.
-    pub type Edition2024ReplicaServer = ReplicaServer<Edition2024Service>;
+    pub type Edition2024ReplicaServer = gorums_runtime::server::ReplicaServer<
+        Edition2024Service,
+    >;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `edition_2024.Edition2024/Get`
         #[derive(Clone, Copy, Debug)]
         pub struct Get;
     }
 
-    impl Method for methods::Get {
+    impl gorums_runtime::Method for methods::Get {
         type Request = super::Request;
         type Reply = super::Reply;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "edition_2024.Edition2024",
-            "Get",
-            "/edition_2024.Edition2024/Get",
-        );
+        const PATH: &'static str = "/edition_2024.Edition2024/Get";
     }
 
-    impl<Q: Edition2024QuorumSpec> Decide<Q> for methods::Get {
+    impl<Q: Edition2024QuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Get {
         type Output = super::Reply;
-
         fn decide(
-            spec: &Q,
-            request: &super::Request,
-            replies: &mut Replies<super::Reply>,
-        ) -> Option<super::Reply> {
-            spec.get_qf(request, replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.get_qf(tally.request, tally.replies)
         }
     }
 }

@@ -16,640 +16,93 @@ pub struct Count {
     pub replies: u32,
 }
 
-/// Generated client implementations.
-pub mod futures_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-
-    #[derive(Debug, Clone)]
-    pub struct FuturesClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-
-    impl FuturesClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-
-    impl<T> FuturesClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> FuturesClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            FuturesClient::new(InterceptedService::new(inner, interceptor))
-        }
-
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Reads a value; the result is waited for later.
-        pub async fn read_future(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/futures.Futures/ReadFuture",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("futures.Futures", "ReadFuture"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        pub async fn count_future(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/futures.Futures/CountFuture",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("futures.Futures", "CountFuture"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        pub async fn write_per_node_future(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/futures.Futures/WritePerNodeFuture",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("futures.Futures", "WritePerNodeFuture"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        /// As in v0.2 to v0.10: a quorum function that sees the request.
-        pub async fn count_async(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/futures.Futures/CountAsync",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("futures.Futures", "CountAsync"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-
-/// Generated server implementations.
-pub mod futures_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-
-    /// Generated trait containing gRPC methods that should be implemented for use with FuturesServer.
-    #[async_trait]
-    pub trait Futures: std::marker::Send + std::marker::Sync + 'static {
-        /// Reads a value; the result is waited for later.
-        async fn read_future(
-            &self,
-            request: tonic::Request<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status>;
-
-        async fn count_future(
-            &self,
-            request: tonic::Request<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status>;
-
-        async fn write_per_node_future(
-            &self,
-            request: tonic::Request<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status>;
-
-        /// As in v0.2 to v0.10: a quorum function that sees the request.
-        async fn count_async(
-            &self,
-            request: tonic::Request<super::Value>,
-        ) -> std::result::Result<tonic::Response<super::Value>, tonic::Status>;
-    }
-
-    #[derive(Debug)]
-    pub struct FuturesServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-
-    impl<T> FuturesServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for FuturesServer<T>
-    where
-        T: Futures,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/futures.Futures/ReadFuture" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReadFutureSvc<T: Futures>(pub Arc<T>);
-
-                    impl<T: Futures> tonic::server::UnaryService<super::Value>
-                    for ReadFutureSvc<T> {
-                        type Response = super::Value;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Value>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Futures>::read_future(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReadFutureSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/futures.Futures/CountFuture" => {
-                    #[allow(non_camel_case_types)]
-                    struct CountFutureSvc<T: Futures>(pub Arc<T>);
-
-                    impl<T: Futures> tonic::server::UnaryService<super::Value>
-                    for CountFutureSvc<T> {
-                        type Response = super::Value;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Value>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Futures>::count_future(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = CountFutureSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/futures.Futures/WritePerNodeFuture" => {
-                    #[allow(non_camel_case_types)]
-                    struct WritePerNodeFutureSvc<T: Futures>(pub Arc<T>);
-
-                    impl<T: Futures> tonic::server::UnaryService<super::Value>
-                    for WritePerNodeFutureSvc<T> {
-                        type Response = super::Value;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Value>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Futures>::write_per_node_future(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = WritePerNodeFutureSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/futures.Futures/CountAsync" => {
-                    #[allow(non_camel_case_types)]
-                    struct CountAsyncSvc<T: Futures>(pub Arc<T>);
-
-                    impl<T: Futures> tonic::server::UnaryService<super::Value>
-                    for CountAsyncSvc<T> {
-                        type Response = super::Value;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Value>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Futures>::count_async(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = CountAsyncSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-
-    impl<T> Clone for FuturesServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "futures.Futures";
-
-    impl<T> tonic::server::NamedService for FuturesServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-
 /// Quorum calls and node calls of the service `futures.Futures`.
 pub mod futures_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `futures.Futures`.
     ///
-    /// Each is called after every successful reply to its call, one reply at a time, with all replies
-    /// so far in order of arrival. It returns `None` to wait for more replies, or the result of the
-    /// call.
+    /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
+    /// the result of the call, or `None` to wait for more replies.
     pub trait FuturesQuorumSpec: Send + Sync + 'static {
         /// Decides [`FuturesConfiguration::read_future`].
         fn read_future_qf(
             &self,
-            replies: &mut Replies<super::Value>,
+            replies: &mut gorums_runtime::Replies<super::Value>,
         ) -> Option<super::Value>;
 
         /// Decides [`FuturesConfiguration::count_future`].
         fn count_future_qf(
             &self,
             request: &super::Value,
-            replies: &mut Replies<super::Value>,
+            replies: &mut gorums_runtime::Replies<super::Value>,
         ) -> Option<super::Count>;
 
         /// Decides [`FuturesConfiguration::write_per_node_future`].
         fn write_per_node_future_qf(
             &self,
-            replies: &mut Replies<super::Value>,
+            replies: &mut gorums_runtime::Replies<super::Value>,
         ) -> Option<super::Value>;
 
         /// Decides [`FuturesConfiguration::count_async`].
         fn count_async_qf(
             &self,
             request: &super::Value,
-            replies: &mut Replies<super::Value>,
+            replies: &mut gorums_runtime::Replies<super::Value>,
         ) -> Option<super::Count>;
     }
 
     /// The service `futures.Futures` on a configuration of nodes.
-    pub struct FuturesConfiguration<Q = ()> {
-        caller: Caller<Q>,
-    }
+    pub struct FuturesConfiguration<Q = ()>(gorums_runtime::codegen::Caller<Q>);
 
     impl<Q> Clone for FuturesConfiguration<Q> {
         fn clone(&self) -> Self {
-            Self {
-                caller: self.caller.clone(),
-            }
+            Self(self.0.clone())
         }
     }
 
     impl<Q> std::fmt::Debug for FuturesConfiguration<Q> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.debug_struct("FuturesConfiguration").field("caller", &self.caller).finish()
+            f.debug_tuple("FuturesConfiguration").field(&self.0).finish()
         }
     }
 
     impl<Q> FuturesConfiguration<Q> {
         /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: Configuration, spec: Q) -> Self {
-            Self {
-                caller: Caller::new(configuration, spec),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            self.caller.spec()
+            self.0.spec()
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<FuturesNode, UnknownNode> {
-            self.caller.node(id).map(|caller| FuturesNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<FuturesNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(FuturesNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = FuturesNode> + '_ {
-            self.caller.nodes().map(|caller| FuturesNode { caller })
+            self.0.nodes().map(FuturesNode)
         }
     }
 
@@ -660,8 +113,9 @@ pub mod futures_gorums {
         pub fn read_future(
             &self,
             request: super::Value,
-        ) -> QuorumCallHandle<super::Value> {
-            QuorumCall::<methods::ReadFuture, Q>::new(&self.caller, request).start()
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::Value> {
+            gorums_runtime::QuorumCall::<methods::ReadFuture, Q>::new(&self.0, request)
+                .start()
         }
 
         /// Calls `futures.Futures/CountFuture` on every node; [`FuturesQuorumSpec::count_future_qf`] decides.
@@ -670,8 +124,9 @@ pub mod futures_gorums {
         pub fn count_future(
             &self,
             request: super::Value,
-        ) -> QuorumCallHandle<super::Count> {
-            QuorumCall::<methods::CountFuture, Q>::new(&self.caller, request).start()
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::Count> {
+            gorums_runtime::QuorumCall::<methods::CountFuture, Q>::new(&self.0, request)
+                .start()
         }
 
         /// Calls `futures.Futures/WritePerNodeFuture` on every node; [`FuturesQuorumSpec::write_per_node_future_qf`] decides.
@@ -684,13 +139,13 @@ pub mod futures_gorums {
             request: super::Value,
             per_node: impl FnMut(
                 &super::Value,
-                NodeId,
+                gorums_runtime::NodeId,
             ) -> Option<super::Value> + Send + 'static,
-        ) -> QuorumCallHandle<super::Value> {
-            QuorumCall::<
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::Value> {
+            gorums_runtime::QuorumCall::<
                 methods::WritePerNodeFuture,
                 Q,
-            >::per_node(&self.caller, request, per_node)
+            >::per_node(&self.0, request, per_node)
                 .start()
         }
 
@@ -700,193 +155,103 @@ pub mod futures_gorums {
         pub fn count_async(
             &self,
             request: super::Value,
-        ) -> QuorumCallHandle<super::Count> {
-            QuorumCall::<methods::CountAsync, Q>::new(&self.caller, request).start()
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::Count> {
+            gorums_runtime::QuorumCall::<methods::CountAsync, Q>::new(&self.0, request)
+                .start()
         }
     }
 
     /// The service `futures.Futures` on one node.
     #[derive(Clone, Debug)]
-    pub struct FuturesNode {
-        caller: NodeCaller,
-    }
+    pub struct FuturesNode(gorums_runtime::codegen::NodeCaller);
 
     impl FuturesNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
-        }
-
-        /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::futures_client::FuturesClient<Channel> {
-            super::futures_client::FuturesClient::new(self.caller.node().channel())
-        }
-    }
-
-    /// The calls of the service `futures.Futures`, to be implemented by mocks: code that is generic over it is
-    /// tested without replicas.
-    ///
-    /// Options are those of the [`FuturesConfiguration`], which has them by `with_options`.
-    pub trait FuturesCalls: Send + Sync {
-        /// Makes the call [`FuturesConfiguration::read_future`].
-        fn read_future(
-            &self,
-            request: super::Value,
-        ) -> impl Future<Output = Result<super::Value, QuorumCallError>> + Send;
-
-        /// Makes the call [`FuturesConfiguration::count_future`].
-        fn count_future(
-            &self,
-            request: super::Value,
-        ) -> impl Future<Output = Result<super::Count, QuorumCallError>> + Send;
-
-        /// Makes the call [`FuturesConfiguration::write_per_node_future`].
-        fn write_per_node_future(
-            &self,
-            request: super::Value,
-            per_node: impl FnMut(
-                &super::Value,
-                NodeId,
-            ) -> Option<super::Value> + Send + 'static,
-        ) -> impl Future<Output = Result<super::Value, QuorumCallError>> + Send;
-
-        /// Makes the call [`FuturesConfiguration::count_async`].
-        fn count_async(
-            &self,
-            request: super::Value,
-        ) -> impl Future<Output = Result<super::Count, QuorumCallError>> + Send;
-    }
-
-    impl<Q: FuturesQuorumSpec> FuturesCalls for FuturesConfiguration<Q> {
-        fn read_future(
-            &self,
-            request: super::Value,
-        ) -> impl Future<Output = Result<super::Value, QuorumCallError>> + Send {
-            Self::read_future(self, request).into_future()
-        }
-
-        fn count_future(
-            &self,
-            request: super::Value,
-        ) -> impl Future<Output = Result<super::Count, QuorumCallError>> + Send {
-            Self::count_future(self, request).into_future()
-        }
-
-        fn write_per_node_future(
-            &self,
-            request: super::Value,
-            per_node: impl FnMut(
-                &super::Value,
-                NodeId,
-            ) -> Option<super::Value> + Send + 'static,
-        ) -> impl Future<Output = Result<super::Value, QuorumCallError>> + Send {
-            Self::write_per_node_future(self, request, per_node).into_future()
-        }
-
-        fn count_async(
-            &self,
-            request: super::Value,
-        ) -> impl Future<Output = Result<super::Count, QuorumCallError>> + Send {
-            Self::count_async(self, request).into_future()
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
     }
 
     /// What a replica of the service `futures.Futures` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait FuturesReplica: Send + Sync + 'static {
         /// Reads a value; the result is waited for later.
         fn read_future(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Value,
-        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Value, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `futures.Futures/CountFuture`.
         fn count_future(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Value,
-        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Value, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `futures.Futures/WritePerNodeFuture`.
         fn write_per_node_future(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Value,
-        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Value, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// As in v0.2 to v0.10: a quorum function that sees the request.
         fn count_async(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Value,
-        ) -> impl Future<Output = Result<super::Value, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Value, gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `futures.Futures` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct FuturesService;
 
-    impl ServiceName for FuturesService {
+    impl gorums_runtime::server::ServiceName for FuturesService {
         const NAME: &'static str = "futures.Futures";
     }
 
-    impl<T: FuturesReplica> Serve<T> for FuturesService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::ReadFuture,
-                    |replica, ctx, request| async move {
-                        FuturesReplica::read_future(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::CountFuture,
-                    |replica, ctx, request| async move {
-                        FuturesReplica::count_future(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::WritePerNodeFuture,
-                    |replica, ctx, request| async move {
-                        FuturesReplica::write_per_node_future(&*replica, &ctx, request)
-                            .await
-                    },
-                )
-                .unary(
-                    methods::CountAsync,
-                    |replica, ctx, request| async move {
-                        FuturesReplica::count_async(&*replica, &ctx, request).await
-                    },
-                )
+    impl<T: FuturesReplica> gorums_runtime::codegen::Serve<T> for FuturesService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers
+                .unary(methods::ReadFuture, T::read_future)
+                .unary(methods::CountFuture, T::count_future)
+                .unary(methods::WritePerNodeFuture, T::write_per_node_future)
+                .unary(methods::CountAsync, T::count_async);
         }
     }
 
     /// A [`FuturesReplica`] as a service of a server.
-    pub type FuturesReplicaServer = ReplicaServer<FuturesService>;
+    pub type FuturesReplicaServer = gorums_runtime::server::ReplicaServer<
+        FuturesService,
+    >;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `futures.Futures/ReadFuture`
         #[derive(Clone, Copy, Debug)]
@@ -905,91 +270,65 @@ pub mod futures_gorums {
         pub struct CountAsync;
     }
 
-    impl Method for methods::ReadFuture {
+    impl gorums_runtime::Method for methods::ReadFuture {
         type Request = super::Value;
         type Reply = super::Value;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "futures.Futures",
-            "ReadFuture",
-            "/futures.Futures/ReadFuture",
-        );
+        const PATH: &'static str = "/futures.Futures/ReadFuture";
     }
 
-    impl<Q: FuturesQuorumSpec> Decide<Q> for methods::ReadFuture {
+    impl<Q: FuturesQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::ReadFuture {
         type Output = super::Value;
-
         fn decide(
-            spec: &Q,
-            _request: &super::Value,
-            replies: &mut Replies<super::Value>,
-        ) -> Option<super::Value> {
-            spec.read_future_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.read_future_qf(tally.replies)
         }
     }
 
-    impl Method for methods::CountFuture {
+    impl gorums_runtime::Method for methods::CountFuture {
         type Request = super::Value;
         type Reply = super::Value;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "futures.Futures",
-            "CountFuture",
-            "/futures.Futures/CountFuture",
-        );
+        const PATH: &'static str = "/futures.Futures/CountFuture";
     }
 
-    impl<Q: FuturesQuorumSpec> Decide<Q> for methods::CountFuture {
+    impl<Q: FuturesQuorumSpec> gorums_runtime::calls::Decide<Q>
+    for methods::CountFuture {
         type Output = super::Count;
-
         fn decide(
-            spec: &Q,
-            request: &super::Value,
-            replies: &mut Replies<super::Value>,
-        ) -> Option<super::Count> {
-            spec.count_future_qf(request, replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.count_future_qf(tally.request, tally.replies)
         }
     }
 
-    impl Method for methods::WritePerNodeFuture {
+    impl gorums_runtime::Method for methods::WritePerNodeFuture {
         type Request = super::Value;
         type Reply = super::Value;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "futures.Futures",
-            "WritePerNodeFuture",
-            "/futures.Futures/WritePerNodeFuture",
-        );
+        const PATH: &'static str = "/futures.Futures/WritePerNodeFuture";
     }
 
-    impl<Q: FuturesQuorumSpec> Decide<Q> for methods::WritePerNodeFuture {
+    impl<Q: FuturesQuorumSpec> gorums_runtime::calls::Decide<Q>
+    for methods::WritePerNodeFuture {
         type Output = super::Value;
-
         fn decide(
-            spec: &Q,
-            _request: &super::Value,
-            replies: &mut Replies<super::Value>,
-        ) -> Option<super::Value> {
-            spec.write_per_node_future_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.write_per_node_future_qf(tally.replies)
         }
     }
 
-    impl Method for methods::CountAsync {
+    impl gorums_runtime::Method for methods::CountAsync {
         type Request = super::Value;
         type Reply = super::Value;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "futures.Futures",
-            "CountAsync",
-            "/futures.Futures/CountAsync",
-        );
+        const PATH: &'static str = "/futures.Futures/CountAsync";
     }
 
-    impl<Q: FuturesQuorumSpec> Decide<Q> for methods::CountAsync {
+    impl<Q: FuturesQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::CountAsync {
         type Output = super::Count;
-
         fn decide(
-            spec: &Q,
-            request: &super::Value,
-            replies: &mut Replies<super::Value>,
-        ) -> Option<super::Count> {
-            spec.count_async_qf(request, replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.count_async_qf(tally.request, tally.replies)
         }
     }
 }

@@ -41,1304 +41,118 @@ pub struct Agreed {
     pub replicas: u32,
 }
 
-/// Generated client implementations.
-pub mod storage_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-
-    #[derive(Debug, Clone)]
-    pub struct StorageClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-
-    impl StorageClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-
-    impl<T> StorageClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> StorageClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            StorageClient::new(InterceptedService::new(inner, interceptor))
-        }
-
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-
-        /// One node.
-        pub async fn get(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Key>,
-        ) -> std::result::Result<tonic::Response<super::Entry>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/guide.Storage/Get");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("guide.Storage", "Get"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        pub async fn hint(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Entry>,
-        ) -> std::result::Result<tonic::Response<()>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/guide.Storage/Hint");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("guide.Storage", "Hint"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        /// All nodes, decided by a quorum function.
-        pub async fn read(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Key>,
-        ) -> std::result::Result<tonic::Response<super::Entry>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/guide.Storage/Read");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("guide.Storage", "Read"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        pub async fn write(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Entry>,
-        ) -> std::result::Result<tonic::Response<super::Ack>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/guide.Storage/Write");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("guide.Storage", "Write"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        pub async fn write_shards(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Entry>,
-        ) -> std::result::Result<tonic::Response<super::Ack>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/guide.Storage/WriteShards",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("guide.Storage", "WriteShards"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        pub async fn read_agreed(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Key>,
-        ) -> std::result::Result<tonic::Response<super::Entry>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/guide.Storage/ReadAgreed");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("guide.Storage", "ReadAgreed"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        pub async fn write_future(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Entry>,
-        ) -> std::result::Result<tonic::Response<super::Ack>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/guide.Storage/WriteFuture",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("guide.Storage", "WriteFuture"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        /// All nodes, decided by the caller.
-        pub async fn collect(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Key>,
-        ) -> std::result::Result<tonic::Response<super::Entry>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/guide.Storage/Collect");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("guide.Storage", "Collect"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        pub async fn collect_async(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Key>,
-        ) -> std::result::Result<tonic::Response<super::Entry>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/guide.Storage/CollectAsync",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("guide.Storage", "CollectAsync"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        pub async fn history(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Key>,
-        ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::Entry>>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/guide.Storage/History");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("guide.Storage", "History"));
-            self.inner.server_streaming(req, path, codec).await
-        }
-
-        /// All nodes, with levels.
-        pub async fn read_correctable(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Key>,
-        ) -> std::result::Result<tonic::Response<super::Entry>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/guide.Storage/ReadCorrectable",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("guide.Storage", "ReadCorrectable"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        pub async fn follow(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Key>,
-        ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::Entry>>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/guide.Storage/Follow");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("guide.Storage", "Follow"));
-            self.inner.server_streaming(req, path, codec).await
-        }
-
-        /// All nodes, one way.
-        pub async fn spread(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Entry>,
-        ) -> std::result::Result<tonic::Response<()>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/guide.Storage/Spread");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("guide.Storage", "Spread"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-
-/// Generated server implementations.
-pub mod storage_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-
-    /// Generated trait containing gRPC methods that should be implemented for use with StorageServer.
-    #[async_trait]
-    pub trait Storage: std::marker::Send + std::marker::Sync + 'static {
-        /// One node.
-        async fn get(
-            &self,
-            request: tonic::Request<super::Key>,
-        ) -> std::result::Result<tonic::Response<super::Entry>, tonic::Status>;
-
-        async fn hint(
-            &self,
-            request: tonic::Request<super::Entry>,
-        ) -> std::result::Result<tonic::Response<()>, tonic::Status>;
-
-        /// All nodes, decided by a quorum function.
-        async fn read(
-            &self,
-            request: tonic::Request<super::Key>,
-        ) -> std::result::Result<tonic::Response<super::Entry>, tonic::Status>;
-
-        async fn write(
-            &self,
-            request: tonic::Request<super::Entry>,
-        ) -> std::result::Result<tonic::Response<super::Ack>, tonic::Status>;
-
-        async fn write_shards(
-            &self,
-            request: tonic::Request<super::Entry>,
-        ) -> std::result::Result<tonic::Response<super::Ack>, tonic::Status>;
-
-        async fn read_agreed(
-            &self,
-            request: tonic::Request<super::Key>,
-        ) -> std::result::Result<tonic::Response<super::Entry>, tonic::Status>;
-
-        async fn write_future(
-            &self,
-            request: tonic::Request<super::Entry>,
-        ) -> std::result::Result<tonic::Response<super::Ack>, tonic::Status>;
-
-        /// All nodes, decided by the caller.
-        async fn collect(
-            &self,
-            request: tonic::Request<super::Key>,
-        ) -> std::result::Result<tonic::Response<super::Entry>, tonic::Status>;
-
-        async fn collect_async(
-            &self,
-            request: tonic::Request<super::Key>,
-        ) -> std::result::Result<tonic::Response<super::Entry>, tonic::Status>;
-
-        /// Server streaming response type for the History method.
-        type HistoryStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::Entry, tonic::Status>,
-            >
-            + std::marker::Send
-            + 'static;
-        async fn history(
-            &self,
-            request: tonic::Request<super::Key>,
-        ) -> std::result::Result<tonic::Response<Self::HistoryStream>, tonic::Status>;
-
-        /// All nodes, with levels.
-        async fn read_correctable(
-            &self,
-            request: tonic::Request<super::Key>,
-        ) -> std::result::Result<tonic::Response<super::Entry>, tonic::Status>;
-
-        /// Server streaming response type for the Follow method.
-        type FollowStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::Entry, tonic::Status>,
-            >
-            + std::marker::Send
-            + 'static;
-        async fn follow(
-            &self,
-            request: tonic::Request<super::Key>,
-        ) -> std::result::Result<tonic::Response<Self::FollowStream>, tonic::Status>;
-
-        /// All nodes, one way.
-        async fn spread(
-            &self,
-            request: tonic::Request<super::Entry>,
-        ) -> std::result::Result<tonic::Response<()>, tonic::Status>;
-    }
-
-    #[derive(Debug)]
-    pub struct StorageServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-
-    impl<T> StorageServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for StorageServer<T>
-    where
-        T: Storage,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/guide.Storage/Get" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetSvc<T: Storage>(pub Arc<T>);
-
-                    impl<T: Storage> tonic::server::UnaryService<super::Key>
-                    for GetSvc<T> {
-                        type Response = super::Entry;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Key>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Storage>::get(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/guide.Storage/Hint" => {
-                    #[allow(non_camel_case_types)]
-                    struct HintSvc<T: Storage>(pub Arc<T>);
-
-                    impl<T: Storage> tonic::server::UnaryService<super::Entry>
-                    for HintSvc<T> {
-                        type Response = ();
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Entry>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Storage>::hint(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = HintSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/guide.Storage/Read" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReadSvc<T: Storage>(pub Arc<T>);
-
-                    impl<T: Storage> tonic::server::UnaryService<super::Key>
-                    for ReadSvc<T> {
-                        type Response = super::Entry;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Key>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Storage>::read(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReadSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/guide.Storage/Write" => {
-                    #[allow(non_camel_case_types)]
-                    struct WriteSvc<T: Storage>(pub Arc<T>);
-
-                    impl<T: Storage> tonic::server::UnaryService<super::Entry>
-                    for WriteSvc<T> {
-                        type Response = super::Ack;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Entry>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Storage>::write(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = WriteSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/guide.Storage/WriteShards" => {
-                    #[allow(non_camel_case_types)]
-                    struct WriteShardsSvc<T: Storage>(pub Arc<T>);
-
-                    impl<T: Storage> tonic::server::UnaryService<super::Entry>
-                    for WriteShardsSvc<T> {
-                        type Response = super::Ack;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Entry>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Storage>::write_shards(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = WriteShardsSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/guide.Storage/ReadAgreed" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReadAgreedSvc<T: Storage>(pub Arc<T>);
-
-                    impl<T: Storage> tonic::server::UnaryService<super::Key>
-                    for ReadAgreedSvc<T> {
-                        type Response = super::Entry;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Key>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Storage>::read_agreed(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReadAgreedSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/guide.Storage/WriteFuture" => {
-                    #[allow(non_camel_case_types)]
-                    struct WriteFutureSvc<T: Storage>(pub Arc<T>);
-
-                    impl<T: Storage> tonic::server::UnaryService<super::Entry>
-                    for WriteFutureSvc<T> {
-                        type Response = super::Ack;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Entry>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Storage>::write_future(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = WriteFutureSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/guide.Storage/Collect" => {
-                    #[allow(non_camel_case_types)]
-                    struct CollectSvc<T: Storage>(pub Arc<T>);
-
-                    impl<T: Storage> tonic::server::UnaryService<super::Key>
-                    for CollectSvc<T> {
-                        type Response = super::Entry;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Key>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Storage>::collect(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = CollectSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/guide.Storage/CollectAsync" => {
-                    #[allow(non_camel_case_types)]
-                    struct CollectAsyncSvc<T: Storage>(pub Arc<T>);
-
-                    impl<T: Storage> tonic::server::UnaryService<super::Key>
-                    for CollectAsyncSvc<T> {
-                        type Response = super::Entry;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Key>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Storage>::collect_async(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = CollectAsyncSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/guide.Storage/History" => {
-                    #[allow(non_camel_case_types)]
-                    struct HistorySvc<T: Storage>(pub Arc<T>);
-
-                    impl<T: Storage> tonic::server::ServerStreamingService<super::Key>
-                    for HistorySvc<T> {
-                        type Response = super::Entry;
-                        type ResponseStream = T::HistoryStream;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::ResponseStream>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Key>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Storage>::history(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = HistorySvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.server_streaming(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/guide.Storage/ReadCorrectable" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReadCorrectableSvc<T: Storage>(pub Arc<T>);
-
-                    impl<T: Storage> tonic::server::UnaryService<super::Key>
-                    for ReadCorrectableSvc<T> {
-                        type Response = super::Entry;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Key>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Storage>::read_correctable(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReadCorrectableSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/guide.Storage/Follow" => {
-                    #[allow(non_camel_case_types)]
-                    struct FollowSvc<T: Storage>(pub Arc<T>);
-
-                    impl<T: Storage> tonic::server::ServerStreamingService<super::Key>
-                    for FollowSvc<T> {
-                        type Response = super::Entry;
-                        type ResponseStream = T::FollowStream;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::ResponseStream>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Key>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Storage>::follow(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = FollowSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.server_streaming(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/guide.Storage/Spread" => {
-                    #[allow(non_camel_case_types)]
-                    struct SpreadSvc<T: Storage>(pub Arc<T>);
-
-                    impl<T: Storage> tonic::server::UnaryService<super::Entry>
-                    for SpreadSvc<T> {
-                        type Response = ();
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Entry>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Storage>::spread(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = SpreadSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-
-    impl<T> Clone for StorageServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "guide.Storage";
-
-    impl<T> tonic::server::NamedService for StorageServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-
 /// Quorum calls and node calls of the service `guide.Storage`.
 pub mod storage_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `guide.Storage`.
     ///
-    /// Each is called after every successful reply to its call, one reply at a time, with all replies
-    /// so far in order of arrival. It returns `None` to wait for more replies, or the result of the
-    /// call.
+    /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
+    /// the result of the call, or `None` to wait for more replies.
     pub trait StorageQuorumSpec: Send + Sync + 'static {
         /// Decides [`StorageConfiguration::read`].
-        fn read_qf(&self, replies: &mut Replies<super::Entry>) -> Option<super::Entry>;
+        fn read_qf(
+            &self,
+            replies: &mut gorums_runtime::Replies<super::Entry>,
+        ) -> Option<super::Entry>;
 
         /// Decides [`StorageConfiguration::write`].
         fn write_qf(
             &self,
             request: &super::Entry,
-            replies: &mut Replies<super::Ack>,
+            replies: &mut gorums_runtime::Replies<super::Ack>,
         ) -> Option<super::Ack>;
 
         /// Decides [`StorageConfiguration::write_shards`].
         fn write_shards_qf(
             &self,
-            replies: &mut Replies<super::Ack>,
+            replies: &mut gorums_runtime::Replies<super::Ack>,
         ) -> Option<super::Ack>;
 
         /// Decides [`StorageConfiguration::read_agreed`].
         fn read_agreed_qf(
             &self,
-            replies: &mut Replies<super::Entry>,
+            replies: &mut gorums_runtime::Replies<super::Entry>,
         ) -> Option<super::Agreed>;
 
         /// Decides [`StorageConfiguration::write_future`].
         fn write_future_qf(
             &self,
-            replies: &mut Replies<super::Ack>,
+            replies: &mut gorums_runtime::Replies<super::Ack>,
         ) -> Option<super::Ack>;
 
         /// Gives the levels of [`StorageConfiguration::read_correctable`].
         fn read_correctable_qf(
             &self,
-            replies: &mut Replies<super::Entry>,
-        ) -> Option<Correction<super::Entry>>;
+            replies: &mut gorums_runtime::Replies<super::Entry>,
+        ) -> Option<gorums_runtime::Correction<super::Entry>>;
 
         /// Gives the levels of [`StorageConfiguration::follow`].
         fn follow_qf(
             &self,
-            replies: &mut Replies<super::Entry>,
-        ) -> Option<Correction<super::Entry>>;
+            replies: &mut gorums_runtime::Replies<super::Entry>,
+        ) -> Option<gorums_runtime::Correction<super::Entry>>;
     }
 
     /// The service `guide.Storage` on a configuration of nodes.
-    pub struct StorageConfiguration<Q = ()> {
-        caller: Caller<Q>,
-    }
+    pub struct StorageConfiguration<Q = ()>(gorums_runtime::codegen::Caller<Q>);
 
     impl<Q> Clone for StorageConfiguration<Q> {
         fn clone(&self) -> Self {
-            Self {
-                caller: self.caller.clone(),
-            }
+            Self(self.0.clone())
         }
     }
 
     impl<Q> std::fmt::Debug for StorageConfiguration<Q> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.debug_struct("StorageConfiguration").field("caller", &self.caller).finish()
+            f.debug_tuple("StorageConfiguration").field(&self.0).finish()
         }
     }
 
     impl<Q> StorageConfiguration<Q> {
         /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: Configuration, spec: Q) -> Self {
-            Self {
-                caller: Caller::new(configuration, spec),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            self.caller.spec()
+            self.0.spec()
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<StorageNode, UnknownNode> {
-            self.caller.node(id).map(|caller| StorageNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<StorageNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(StorageNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = StorageNode> + '_ {
-            self.caller.nodes().map(|caller| StorageNode { caller })
+            self.0.nodes().map(StorageNode)
         }
 
         /// All nodes, decided by the caller.
-        pub fn collect(&self, request: super::Key) -> AggregateCall<methods::Collect> {
-            AggregateCall::new(&self.caller, request)
+        pub fn collect(
+            &self,
+            request: super::Key,
+        ) -> gorums_runtime::AggregateCall<methods::Collect> {
+            gorums_runtime::AggregateCall::new(&self.0, request)
         }
 
         /// Calls `guide.Storage/CollectAsync` on every node; the caller says how to aggregate the replies.
@@ -1347,32 +161,44 @@ pub mod storage_gorums {
         pub fn collect_async(
             &self,
             request: super::Key,
-        ) -> AsyncCall<methods::CollectAsync> {
-            AsyncCall::new(&self.caller, request)
+        ) -> gorums_runtime::AsyncCall<methods::CollectAsync> {
+            gorums_runtime::AsyncCall::new(&self.0, request)
         }
 
         /// Calls `guide.Storage/History` on every node; the caller says how to aggregate the replies.
-        pub fn history(&self, request: super::Key) -> AggregateCall<methods::History> {
-            AggregateCall::new(&self.caller, request)
+        pub fn history(
+            &self,
+            request: super::Key,
+        ) -> gorums_runtime::AggregateCall<methods::History> {
+            gorums_runtime::AggregateCall::new(&self.0, request)
         }
 
         /// All nodes, one way.
         ///
         /// The call has been sent when this returns.
-        pub fn spread(&self, request: super::Entry) -> Multicast {
-            MulticastCall::<methods::Spread>::new(&self.caller, request).start()
+        pub fn spread(&self, request: super::Entry) -> gorums_runtime::Multicast {
+            gorums_runtime::codegen::MulticastCall::<
+                methods::Spread,
+            >::new(&self.0, request)
+                .start()
         }
     }
 
     impl<Q: StorageQuorumSpec> StorageConfiguration<Q> {
         /// All nodes, decided by a quorum function.
-        pub fn read(&self, request: super::Key) -> QuorumCall<methods::Read, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn read(
+            &self,
+            request: super::Key,
+        ) -> gorums_runtime::QuorumCall<methods::Read, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
         /// Calls `guide.Storage/Write` on every node; [`StorageQuorumSpec::write_qf`] decides.
-        pub fn write(&self, request: super::Entry) -> QuorumCall<methods::Write, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn write(
+            &self,
+            request: super::Entry,
+        ) -> gorums_runtime::QuorumCall<methods::Write, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
         /// Calls `guide.Storage/WriteShards` on every node; [`StorageQuorumSpec::write_shards_qf`] decides.
@@ -1383,18 +209,18 @@ pub mod storage_gorums {
             request: super::Entry,
             per_node: impl FnMut(
                 &super::Entry,
-                NodeId,
+                gorums_runtime::NodeId,
             ) -> Option<super::Entry> + Send + 'static,
-        ) -> QuorumCall<methods::WriteShards, Q> {
-            QuorumCall::per_node(&self.caller, request, per_node)
+        ) -> gorums_runtime::QuorumCall<methods::WriteShards, Q> {
+            gorums_runtime::QuorumCall::per_node(&self.0, request, per_node)
         }
 
         /// Calls `guide.Storage/ReadAgreed` on every node; [`StorageQuorumSpec::read_agreed_qf`] decides.
         pub fn read_agreed(
             &self,
             request: super::Key,
-        ) -> QuorumCall<methods::ReadAgreed, Q> {
-            QuorumCall::new(&self.caller, request)
+        ) -> gorums_runtime::QuorumCall<methods::ReadAgreed, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
         /// Calls `guide.Storage/WriteFuture` on every node; [`StorageQuorumSpec::write_future_qf`] decides.
@@ -1403,8 +229,9 @@ pub mod storage_gorums {
         pub fn write_future(
             &self,
             request: super::Entry,
-        ) -> QuorumCallHandle<super::Ack> {
-            QuorumCall::<methods::WriteFuture, Q>::new(&self.caller, request).start()
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::Ack> {
+            gorums_runtime::QuorumCall::<methods::WriteFuture, Q>::new(&self.0, request)
+                .start()
         }
 
         /// All nodes, with levels.
@@ -1413,65 +240,67 @@ pub mod storage_gorums {
         pub fn read_correctable(
             &self,
             request: super::Key,
-        ) -> Correctable<super::Entry> {
-            CorrectableCall::<methods::ReadCorrectable, Q>::new(&self.caller, request)
+        ) -> gorums_runtime::Correctable<super::Entry> {
+            gorums_runtime::codegen::CorrectableCall::<
+                methods::ReadCorrectable,
+                Q,
+            >::new(&self.0, request)
                 .start()
         }
 
         /// Calls `guide.Storage/Follow` on every node; [`StorageQuorumSpec::follow_qf`] gives the levels.
         ///
         /// The call has been sent when this returns.
-        pub fn follow(&self, request: super::Key) -> Correctable<super::Entry> {
-            CorrectableCall::<methods::Follow, Q>::new(&self.caller, request).start()
+        pub fn follow(
+            &self,
+            request: super::Key,
+        ) -> gorums_runtime::Correctable<super::Entry> {
+            gorums_runtime::codegen::CorrectableCall::<
+                methods::Follow,
+                Q,
+            >::new(&self.0, request)
+                .start()
         }
     }
 
     /// The service `guide.Storage` on one node.
     #[derive(Clone, Debug)]
-    pub struct StorageNode {
-        caller: NodeCaller,
-    }
+    pub struct StorageNode(gorums_runtime::codegen::NodeCaller);
 
     impl StorageNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
-        }
-
-        /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::storage_client::StorageClient<Channel> {
-            super::storage_client::StorageClient::new(self.caller.node().channel())
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
 
         /// One node.
-        pub fn get(&self, request: super::Key) -> NodeCall<methods::Get> {
-            NodeCall::new(&self.caller, request)
+        pub fn get(
+            &self,
+            request: super::Key,
+        ) -> gorums_runtime::NodeCall<methods::Get> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
 
         /// Sends `guide.Storage/Hint` to the node, one way.
         ///
         /// The call has been sent when this returns.
-        pub fn hint(&self, request: super::Entry) -> Unicast {
-            Unicast::start::<methods::Hint>(&self.caller, &request)
+        pub fn hint(&self, request: super::Entry) -> gorums_runtime::Unicast {
+            gorums_runtime::Unicast::start::<methods::Hint>(&self.0, &request)
         }
     }
 
@@ -1483,28 +312,36 @@ pub mod storage_gorums {
         /// Makes the call [`StorageNode::get`] on `node`.
         fn get(
             &self,
-            node: NodeId,
+            node: gorums_runtime::NodeId,
             request: super::Key,
-        ) -> impl Future<Output = Result<super::Entry, NodeError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Entry, gorums_runtime::errors::NodeError>,
+        > + Send;
 
         /// Makes the call [`StorageNode::hint`] on `node`.
         fn hint(
             &self,
-            node: NodeId,
+            node: gorums_runtime::NodeId,
             request: super::Entry,
-        ) -> impl Future<Output = Result<(), NodeError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::errors::NodeError>,
+        > + Send;
 
         /// Makes the call [`StorageConfiguration::read`].
         fn read(
             &self,
             request: super::Key,
-        ) -> impl Future<Output = Result<super::Entry, QuorumCallError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Entry, gorums_runtime::errors::QuorumCallError>,
+        > + Send;
 
         /// Makes the call [`StorageConfiguration::write`].
         fn write(
             &self,
             request: super::Entry,
-        ) -> impl Future<Output = Result<super::Ack, QuorumCallError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Ack, gorums_runtime::errors::QuorumCallError>,
+        > + Send;
 
         /// Makes the call [`StorageConfiguration::write_shards`].
         fn write_shards(
@@ -1512,71 +349,104 @@ pub mod storage_gorums {
             request: super::Entry,
             per_node: impl FnMut(
                 &super::Entry,
-                NodeId,
+                gorums_runtime::NodeId,
             ) -> Option<super::Entry> + Send + 'static,
-        ) -> impl Future<Output = Result<super::Ack, QuorumCallError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Ack, gorums_runtime::errors::QuorumCallError>,
+        > + Send;
 
         /// Makes the call [`StorageConfiguration::read_agreed`].
         fn read_agreed(
             &self,
             request: super::Key,
-        ) -> impl Future<Output = Result<super::Agreed, QuorumCallError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Agreed, gorums_runtime::errors::QuorumCallError>,
+        > + Send;
 
         /// Makes the call [`StorageConfiguration::write_future`].
         fn write_future(
             &self,
             request: super::Entry,
-        ) -> impl Future<Output = Result<super::Ack, QuorumCallError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Ack, gorums_runtime::errors::QuorumCallError>,
+        > + Send;
 
         /// Makes the call [`StorageConfiguration::collect`], for the replies that `aggregation` wants.
         fn collect(
             &self,
             request: super::Key,
-            aggregation: Aggregation,
-        ) -> impl Future<Output = Result<Replies<super::Entry>, QuorumCallError>> + Send;
+            aggregation: gorums_runtime::calls::Aggregation,
+        ) -> impl std::future::Future<
+            Output = Result<
+                gorums_runtime::Replies<super::Entry>,
+                gorums_runtime::errors::QuorumCallError,
+            >,
+        > + Send;
 
         /// Makes the call [`StorageConfiguration::collect_async`], for the replies that `aggregation` wants.
         fn collect_async(
             &self,
             request: super::Key,
-            aggregation: Aggregation,
-        ) -> impl Future<Output = Result<Replies<super::Entry>, QuorumCallError>> + Send;
+            aggregation: gorums_runtime::calls::Aggregation,
+        ) -> impl std::future::Future<
+            Output = Result<
+                gorums_runtime::Replies<super::Entry>,
+                gorums_runtime::errors::QuorumCallError,
+            >,
+        > + Send;
 
         /// Makes the call [`StorageConfiguration::history`], for the replies that `aggregation` wants.
         fn history(
             &self,
             request: super::Key,
-            aggregation: Aggregation,
-        ) -> impl Future<Output = Result<Replies<super::Entry>, QuorumCallError>> + Send;
+            aggregation: gorums_runtime::calls::Aggregation,
+        ) -> impl std::future::Future<
+            Output = Result<
+                gorums_runtime::Replies<super::Entry>,
+                gorums_runtime::errors::QuorumCallError,
+            >,
+        > + Send;
 
         /// Makes the call [`StorageConfiguration::read_correctable`].
-        fn read_correctable(&self, request: super::Key) -> Correctable<super::Entry>;
+        fn read_correctable(
+            &self,
+            request: super::Key,
+        ) -> gorums_runtime::Correctable<super::Entry>;
 
         /// Makes the call [`StorageConfiguration::follow`].
-        fn follow(&self, request: super::Key) -> Correctable<super::Entry>;
+        fn follow(
+            &self,
+            request: super::Key,
+        ) -> gorums_runtime::Correctable<super::Entry>;
 
         /// Makes the call [`StorageConfiguration::spread`].
         fn spread(
             &self,
             request: super::Entry,
-        ) -> impl Future<Output = Result<(), MulticastError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::errors::MulticastError>,
+        > + Send;
     }
 
     impl<Q: StorageQuorumSpec> StorageCalls for StorageConfiguration<Q> {
         fn get(
             &self,
-            node: NodeId,
+            node: gorums_runtime::NodeId,
             request: super::Key,
-        ) -> impl Future<Output = Result<super::Entry, NodeError>> + Send {
+        ) -> impl std::future::Future<
+            Output = Result<super::Entry, gorums_runtime::errors::NodeError>,
+        > + Send {
             let call = self.node(node).map(|node| node.get(request));
             async move { call?.await }
         }
 
         fn hint(
             &self,
-            node: NodeId,
+            node: gorums_runtime::NodeId,
             request: super::Entry,
-        ) -> impl Future<Output = Result<(), NodeError>> + Send {
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::errors::NodeError>,
+        > + Send {
             let call = self.node(node).map(|node| node.hint(request));
             async move { call?.await }
         }
@@ -1584,15 +454,19 @@ pub mod storage_gorums {
         fn read(
             &self,
             request: super::Key,
-        ) -> impl Future<Output = Result<super::Entry, QuorumCallError>> + Send {
-            Self::read(self, request).into_future()
+        ) -> impl std::future::Future<
+            Output = Result<super::Entry, gorums_runtime::errors::QuorumCallError>,
+        > + Send {
+            std::future::IntoFuture::into_future(Self::read(self, request))
         }
 
         fn write(
             &self,
             request: super::Entry,
-        ) -> impl Future<Output = Result<super::Ack, QuorumCallError>> + Send {
-            Self::write(self, request).into_future()
+        ) -> impl std::future::Future<
+            Output = Result<super::Ack, gorums_runtime::errors::QuorumCallError>,
+        > + Send {
+            std::future::IntoFuture::into_future(Self::write(self, request))
         }
 
         fn write_shards(
@@ -1600,32 +474,43 @@ pub mod storage_gorums {
             request: super::Entry,
             per_node: impl FnMut(
                 &super::Entry,
-                NodeId,
+                gorums_runtime::NodeId,
             ) -> Option<super::Entry> + Send + 'static,
-        ) -> impl Future<Output = Result<super::Ack, QuorumCallError>> + Send {
-            Self::write_shards(self, request, per_node).into_future()
+        ) -> impl std::future::Future<
+            Output = Result<super::Ack, gorums_runtime::errors::QuorumCallError>,
+        > + Send {
+            std::future::IntoFuture::into_future(
+                Self::write_shards(self, request, per_node),
+            )
         }
 
         fn read_agreed(
             &self,
             request: super::Key,
-        ) -> impl Future<Output = Result<super::Agreed, QuorumCallError>> + Send {
-            Self::read_agreed(self, request).into_future()
+        ) -> impl std::future::Future<
+            Output = Result<super::Agreed, gorums_runtime::errors::QuorumCallError>,
+        > + Send {
+            std::future::IntoFuture::into_future(Self::read_agreed(self, request))
         }
 
         fn write_future(
             &self,
             request: super::Entry,
-        ) -> impl Future<Output = Result<super::Ack, QuorumCallError>> + Send {
-            Self::write_future(self, request).into_future()
+        ) -> impl std::future::Future<
+            Output = Result<super::Ack, gorums_runtime::errors::QuorumCallError>,
+        > + Send {
+            std::future::IntoFuture::into_future(Self::write_future(self, request))
         }
 
         fn collect(
             &self,
             request: super::Key,
-            aggregation: Aggregation,
-        ) -> impl Future<
-            Output = Result<Replies<super::Entry>, QuorumCallError>,
+            aggregation: gorums_runtime::calls::Aggregation,
+        ) -> impl std::future::Future<
+            Output = Result<
+                gorums_runtime::Replies<super::Entry>,
+                gorums_runtime::errors::QuorumCallError,
+            >,
         > + Send {
             Self::collect(self, request).replies(aggregation)
         }
@@ -1633,9 +518,12 @@ pub mod storage_gorums {
         fn collect_async(
             &self,
             request: super::Key,
-            aggregation: Aggregation,
-        ) -> impl Future<
-            Output = Result<Replies<super::Entry>, QuorumCallError>,
+            aggregation: gorums_runtime::calls::Aggregation,
+        ) -> impl std::future::Future<
+            Output = Result<
+                gorums_runtime::Replies<super::Entry>,
+                gorums_runtime::errors::QuorumCallError,
+            >,
         > + Send {
             Self::collect_async(self, request).replies(aggregation)
         }
@@ -1643,232 +531,201 @@ pub mod storage_gorums {
         fn history(
             &self,
             request: super::Key,
-            aggregation: Aggregation,
-        ) -> impl Future<
-            Output = Result<Replies<super::Entry>, QuorumCallError>,
+            aggregation: gorums_runtime::calls::Aggregation,
+        ) -> impl std::future::Future<
+            Output = Result<
+                gorums_runtime::Replies<super::Entry>,
+                gorums_runtime::errors::QuorumCallError,
+            >,
         > + Send {
             Self::history(self, request).replies(aggregation)
         }
 
-        fn read_correctable(&self, request: super::Key) -> Correctable<super::Entry> {
+        fn read_correctable(
+            &self,
+            request: super::Key,
+        ) -> gorums_runtime::Correctable<super::Entry> {
             Self::read_correctable(self, request)
         }
 
-        fn follow(&self, request: super::Key) -> Correctable<super::Entry> {
+        fn follow(
+            &self,
+            request: super::Key,
+        ) -> gorums_runtime::Correctable<super::Entry> {
             Self::follow(self, request)
         }
 
         fn spread(
             &self,
             request: super::Entry,
-        ) -> impl Future<Output = Result<(), MulticastError>> + Send {
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::errors::MulticastError>,
+        > + Send {
             Self::spread(self, request)
         }
     }
 
     /// What a replica of the service `guide.Storage` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait StorageReplica: Send + Sync + 'static {
         /// One node.
         fn get(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Key,
-        ) -> impl Future<Output = Result<super::Entry, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Entry, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `guide.Storage/Hint`.
         ///
         /// The caller waits for no reply.
         fn hint(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Entry,
-        ) -> impl Future<Output = ()> + Send;
+        ) -> impl std::future::Future<Output = ()> + Send;
 
         /// All nodes, decided by a quorum function.
         fn read(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Key,
-        ) -> impl Future<Output = Result<super::Entry, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Entry, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `guide.Storage/Write`.
         fn write(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Entry,
-        ) -> impl Future<Output = Result<super::Ack, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Ack, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `guide.Storage/WriteShards`.
         fn write_shards(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Entry,
-        ) -> impl Future<Output = Result<super::Ack, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Ack, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `guide.Storage/ReadAgreed`.
         fn read_agreed(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Key,
-        ) -> impl Future<Output = Result<super::Entry, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Entry, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `guide.Storage/WriteFuture`.
         fn write_future(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Entry,
-        ) -> impl Future<Output = Result<super::Ack, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Ack, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// All nodes, decided by the caller.
         fn collect(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Key,
-        ) -> impl Future<Output = Result<super::Entry, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Entry, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `guide.Storage/CollectAsync`.
         fn collect_async(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Key,
-        ) -> impl Future<Output = Result<super::Entry, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Entry, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `guide.Storage/History`.
         ///
         /// The stream of replies ends when this has returned and `replies` is dropped.
         fn history(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Key,
-            replies: ReplySink<super::Entry>,
-        ) -> impl Future<Output = Result<(), Status>> + Send;
+            replies: gorums_runtime::ReplySink<super::Entry>,
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// All nodes, with levels.
         fn read_correctable(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Key,
-        ) -> impl Future<Output = Result<super::Entry, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Entry, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `guide.Storage/Follow`.
         ///
         /// The stream of replies ends when this has returned and `replies` is dropped.
         fn follow(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Key,
-            replies: ReplySink<super::Entry>,
-        ) -> impl Future<Output = Result<(), Status>> + Send;
+            replies: gorums_runtime::ReplySink<super::Entry>,
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// All nodes, one way.
         ///
         /// The caller waits for no reply.
         fn spread(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Entry,
-        ) -> impl Future<Output = ()> + Send;
+        ) -> impl std::future::Future<Output = ()> + Send;
     }
 
     /// The service `guide.Storage` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct StorageService;
 
-    impl ServiceName for StorageService {
+    impl gorums_runtime::server::ServiceName for StorageService {
         const NAME: &'static str = "guide.Storage";
     }
 
-    impl<T: StorageReplica> Serve<T> for StorageService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::Get,
-                    |replica, ctx, request| async move {
-                        StorageReplica::get(&*replica, &ctx, request).await
-                    },
-                )
-                .one_way(
-                    methods::Hint,
-                    |replica, ctx, request| async move {
-                        StorageReplica::hint(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Read,
-                    |replica, ctx, request| async move {
-                        StorageReplica::read(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Write,
-                    |replica, ctx, request| async move {
-                        StorageReplica::write(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::WriteShards,
-                    |replica, ctx, request| async move {
-                        StorageReplica::write_shards(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::ReadAgreed,
-                    |replica, ctx, request| async move {
-                        StorageReplica::read_agreed(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::WriteFuture,
-                    |replica, ctx, request| async move {
-                        StorageReplica::write_future(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Collect,
-                    |replica, ctx, request| async move {
-                        StorageReplica::collect(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::CollectAsync,
-                    |replica, ctx, request| async move {
-                        StorageReplica::collect_async(&*replica, &ctx, request).await
-                    },
-                )
-                .server_streaming(
-                    methods::History,
-                    |replica, ctx, request, replies| async move {
-                        StorageReplica::history(&*replica, &ctx, request, replies).await
-                    },
-                )
-                .unary(
-                    methods::ReadCorrectable,
-                    |replica, ctx, request| async move {
-                        StorageReplica::read_correctable(&*replica, &ctx, request).await
-                    },
-                )
-                .server_streaming(
-                    methods::Follow,
-                    |replica, ctx, request, replies| async move {
-                        StorageReplica::follow(&*replica, &ctx, request, replies).await
-                    },
-                )
-                .one_way(
-                    methods::Spread,
-                    |replica, ctx, request| async move {
-                        StorageReplica::spread(&*replica, &ctx, request).await
-                    },
-                )
+    impl<T: StorageReplica> gorums_runtime::codegen::Serve<T> for StorageService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers
+                .unary(methods::Get, T::get)
+                .one_way(methods::Hint, T::hint)
+                .unary(methods::Read, T::read)
+                .unary(methods::Write, T::write)
+                .unary(methods::WriteShards, T::write_shards)
+                .unary(methods::ReadAgreed, T::read_agreed)
+                .unary(methods::WriteFuture, T::write_future)
+                .unary(methods::Collect, T::collect)
+                .unary(methods::CollectAsync, T::collect_async)
+                .server_streaming(methods::History, T::history)
+                .unary(methods::ReadCorrectable, T::read_correctable)
+                .server_streaming(methods::Follow, T::follow)
+                .one_way(methods::Spread, T::spread);
         }
     }
 
     /// A [`StorageReplica`] as a service of a server.
-    pub type StorageReplicaServer = ReplicaServer<StorageService>;
+    pub type StorageReplicaServer = gorums_runtime::server::ReplicaServer<
+        StorageService,
+    >;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `guide.Storage/Get`
         #[derive(Clone, Copy, Debug)]
@@ -1923,219 +780,155 @@ pub mod storage_gorums {
         pub struct Spread;
     }
 
-    impl Method for methods::Get {
+    impl gorums_runtime::Method for methods::Get {
         type Request = super::Key;
         type Reply = super::Entry;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "guide.Storage",
-            "Get",
-            "/guide.Storage/Get",
-        );
+        const PATH: &'static str = "/guide.Storage/Get";
     }
 
-    impl Method for methods::Hint {
+    impl gorums_runtime::Method for methods::Hint {
         type Request = super::Entry;
         type Reply = ();
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "guide.Storage",
-            "Hint",
-            "/guide.Storage/Hint",
-        );
+        const PATH: &'static str = "/guide.Storage/Hint";
     }
 
-    impl Method for methods::Read {
+    impl gorums_runtime::Method for methods::Read {
         type Request = super::Key;
         type Reply = super::Entry;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "guide.Storage",
-            "Read",
-            "/guide.Storage/Read",
-        );
+        const PATH: &'static str = "/guide.Storage/Read";
     }
 
-    impl<Q: StorageQuorumSpec> Decide<Q> for methods::Read {
+    impl<Q: StorageQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Read {
         type Output = super::Entry;
-
         fn decide(
-            spec: &Q,
-            _request: &super::Key,
-            replies: &mut Replies<super::Entry>,
-        ) -> Option<super::Entry> {
-            spec.read_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.read_qf(tally.replies)
         }
     }
 
-    impl Method for methods::Write {
+    impl gorums_runtime::Method for methods::Write {
         type Request = super::Entry;
         type Reply = super::Ack;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "guide.Storage",
-            "Write",
-            "/guide.Storage/Write",
-        );
+        const PATH: &'static str = "/guide.Storage/Write";
     }
 
-    impl<Q: StorageQuorumSpec> Decide<Q> for methods::Write {
+    impl<Q: StorageQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Write {
         type Output = super::Ack;
-
         fn decide(
-            spec: &Q,
-            request: &super::Entry,
-            replies: &mut Replies<super::Ack>,
-        ) -> Option<super::Ack> {
-            spec.write_qf(request, replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.write_qf(tally.request, tally.replies)
         }
     }
 
-    impl Method for methods::WriteShards {
+    impl gorums_runtime::Method for methods::WriteShards {
         type Request = super::Entry;
         type Reply = super::Ack;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "guide.Storage",
-            "WriteShards",
-            "/guide.Storage/WriteShards",
-        );
+        const PATH: &'static str = "/guide.Storage/WriteShards";
     }
 
-    impl<Q: StorageQuorumSpec> Decide<Q> for methods::WriteShards {
+    impl<Q: StorageQuorumSpec> gorums_runtime::calls::Decide<Q>
+    for methods::WriteShards {
         type Output = super::Ack;
-
         fn decide(
-            spec: &Q,
-            _request: &super::Entry,
-            replies: &mut Replies<super::Ack>,
-        ) -> Option<super::Ack> {
-            spec.write_shards_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.write_shards_qf(tally.replies)
         }
     }
 
-    impl Method for methods::ReadAgreed {
+    impl gorums_runtime::Method for methods::ReadAgreed {
         type Request = super::Key;
         type Reply = super::Entry;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "guide.Storage",
-            "ReadAgreed",
-            "/guide.Storage/ReadAgreed",
-        );
+        const PATH: &'static str = "/guide.Storage/ReadAgreed";
     }
 
-    impl<Q: StorageQuorumSpec> Decide<Q> for methods::ReadAgreed {
+    impl<Q: StorageQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::ReadAgreed {
         type Output = super::Agreed;
-
         fn decide(
-            spec: &Q,
-            _request: &super::Key,
-            replies: &mut Replies<super::Entry>,
-        ) -> Option<super::Agreed> {
-            spec.read_agreed_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.read_agreed_qf(tally.replies)
         }
     }
 
-    impl Method for methods::WriteFuture {
+    impl gorums_runtime::Method for methods::WriteFuture {
         type Request = super::Entry;
         type Reply = super::Ack;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "guide.Storage",
-            "WriteFuture",
-            "/guide.Storage/WriteFuture",
-        );
+        const PATH: &'static str = "/guide.Storage/WriteFuture";
     }
 
-    impl<Q: StorageQuorumSpec> Decide<Q> for methods::WriteFuture {
+    impl<Q: StorageQuorumSpec> gorums_runtime::calls::Decide<Q>
+    for methods::WriteFuture {
         type Output = super::Ack;
-
         fn decide(
-            spec: &Q,
-            _request: &super::Entry,
-            replies: &mut Replies<super::Ack>,
-        ) -> Option<super::Ack> {
-            spec.write_future_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.write_future_qf(tally.replies)
         }
     }
 
-    impl Method for methods::Collect {
+    impl gorums_runtime::Method for methods::Collect {
         type Request = super::Key;
         type Reply = super::Entry;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "guide.Storage",
-            "Collect",
-            "/guide.Storage/Collect",
-        );
+        const PATH: &'static str = "/guide.Storage/Collect";
     }
 
-    impl Method for methods::CollectAsync {
+    impl gorums_runtime::Method for methods::CollectAsync {
         type Request = super::Key;
         type Reply = super::Entry;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "guide.Storage",
-            "CollectAsync",
-            "/guide.Storage/CollectAsync",
-        );
+        const PATH: &'static str = "/guide.Storage/CollectAsync";
     }
 
-    impl Method for methods::History {
+    impl gorums_runtime::Method for methods::History {
         type Request = super::Key;
         type Reply = super::Entry;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-                "guide.Storage",
-                "History",
-                "/guide.Storage/History",
+        const PATH: &'static str = "/guide.Storage/History";
+        const DESCRIPTOR: gorums_runtime::MethodDescriptor = gorums_runtime::MethodDescriptor::new(
+                Self::PATH,
             )
             .with_reply_stream();
     }
 
-    impl Method for methods::ReadCorrectable {
+    impl gorums_runtime::Method for methods::ReadCorrectable {
         type Request = super::Key;
         type Reply = super::Entry;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "guide.Storage",
-            "ReadCorrectable",
-            "/guide.Storage/ReadCorrectable",
-        );
+        const PATH: &'static str = "/guide.Storage/ReadCorrectable";
     }
 
-    impl<Q: StorageQuorumSpec> Correct<Q> for methods::ReadCorrectable {
+    impl<Q: StorageQuorumSpec> gorums_runtime::codegen::Correct<Q>
+    for methods::ReadCorrectable {
         type Output = super::Entry;
-
         fn correct(
-            spec: &Q,
-            _request: &super::Key,
-            replies: &mut Replies<super::Entry>,
-        ) -> Option<Correction<super::Entry>> {
-            spec.read_correctable_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<gorums_runtime::Correction<Self::Output>> {
+            tally.spec.read_correctable_qf(tally.replies)
         }
     }
 
-    impl Method for methods::Follow {
+    impl gorums_runtime::Method for methods::Follow {
         type Request = super::Key;
         type Reply = super::Entry;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-                "guide.Storage",
-                "Follow",
-                "/guide.Storage/Follow",
+        const PATH: &'static str = "/guide.Storage/Follow";
+        const DESCRIPTOR: gorums_runtime::MethodDescriptor = gorums_runtime::MethodDescriptor::new(
+                Self::PATH,
             )
             .with_reply_stream();
     }
 
-    impl<Q: StorageQuorumSpec> Correct<Q> for methods::Follow {
+    impl<Q: StorageQuorumSpec> gorums_runtime::codegen::Correct<Q> for methods::Follow {
         type Output = super::Entry;
-
         fn correct(
-            spec: &Q,
-            _request: &super::Key,
-            replies: &mut Replies<super::Entry>,
-        ) -> Option<Correction<super::Entry>> {
-            spec.follow_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<gorums_runtime::Correction<Self::Output>> {
+            tally.spec.follow_qf(tally.replies)
         }
     }
 
-    impl Method for methods::Spread {
+    impl gorums_runtime::Method for methods::Spread {
         type Request = super::Entry;
         type Reply = ();
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "guide.Storage",
-            "Spread",
-            "/guide.Storage/Spread",
-        );
+        const PATH: &'static str = "/guide.Storage/Spread";
     }
 }

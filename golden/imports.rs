@@ -8,849 +8,223 @@ pub struct Request {
     pub value: ::core::option::Option<types::Value>,
 }
 
-/// Generated client implementations.
-pub mod imports_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-
-    #[derive(Debug, Clone)]
-    pub struct ImportsClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-
-    impl ImportsClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-
-    impl<T> ImportsClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> ImportsClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            ImportsClient::new(InterceptedService::new(inner, interceptor))
-        }
-
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-
-        pub async fn get(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Request>,
-        ) -> std::result::Result<tonic::Response<super::types::Value>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/imports.Imports/Get");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("imports.Imports", "Get"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        pub async fn get_version(
-            &mut self,
-            request: impl tonic::IntoRequest<super::types::Value>,
-        ) -> std::result::Result<
-            tonic::Response<super::types::value::Version>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/imports.Imports/GetVersion",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("imports.Imports", "GetVersion"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        pub async fn count(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Request>,
-        ) -> std::result::Result<
-            tonic::Response<super::types::value::Version>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/imports.Imports/Count");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("imports.Imports", "Count"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        pub async fn name(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Request>,
-        ) -> std::result::Result<
-            tonic::Response<::prost::alloc::string::String>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/imports.Imports/Name");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("imports.Imports", "Name"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-
-/// Generated server implementations.
-pub mod imports_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-
-    /// Generated trait containing gRPC methods that should be implemented for use with ImportsServer.
-    #[async_trait]
-    pub trait Imports: std::marker::Send + std::marker::Sync + 'static {
-        async fn get(
-            &self,
-            request: tonic::Request<super::Request>,
-        ) -> std::result::Result<tonic::Response<super::types::Value>, tonic::Status>;
-
-        async fn get_version(
-            &self,
-            request: tonic::Request<super::types::Value>,
-        ) -> std::result::Result<
-            tonic::Response<super::types::value::Version>,
-            tonic::Status,
-        >;
-
-        async fn count(
-            &self,
-            request: tonic::Request<super::Request>,
-        ) -> std::result::Result<
-            tonic::Response<super::types::value::Version>,
-            tonic::Status,
-        >;
-
-        async fn name(
-            &self,
-            request: tonic::Request<super::Request>,
-        ) -> std::result::Result<
-            tonic::Response<::prost::alloc::string::String>,
-            tonic::Status,
-        >;
-    }
-
-    #[derive(Debug)]
-    pub struct ImportsServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-
-    impl<T> ImportsServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for ImportsServer<T>
-    where
-        T: Imports,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/imports.Imports/Get" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetSvc<T: Imports>(pub Arc<T>);
-
-                    impl<T: Imports> tonic::server::UnaryService<super::Request>
-                    for GetSvc<T> {
-                        type Response = super::types::Value;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Request>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Imports>::get(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/imports.Imports/GetVersion" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetVersionSvc<T: Imports>(pub Arc<T>);
-
-                    impl<T: Imports> tonic::server::UnaryService<super::types::Value>
-                    for GetVersionSvc<T> {
-                        type Response = super::types::value::Version;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::types::Value>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Imports>::get_version(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetVersionSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/imports.Imports/Count" => {
-                    #[allow(non_camel_case_types)]
-                    struct CountSvc<T: Imports>(pub Arc<T>);
-
-                    impl<T: Imports> tonic::server::UnaryService<super::Request>
-                    for CountSvc<T> {
-                        type Response = super::types::value::Version;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Request>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Imports>::count(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = CountSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/imports.Imports/Name" => {
-                    #[allow(non_camel_case_types)]
-                    struct NameSvc<T: Imports>(pub Arc<T>);
-
-                    impl<T: Imports> tonic::server::UnaryService<super::Request>
-                    for NameSvc<T> {
-                        type Response = ::prost::alloc::string::String;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Request>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Imports>::name(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = NameSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-
-    impl<T> Clone for ImportsServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "imports.Imports";
-
-    impl<T> tonic::server::NamedService for ImportsServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-
 /// Quorum calls and node calls of the service `imports.Imports`.
 pub mod imports_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `imports.Imports`.
     ///
-    /// Each is called after every successful reply to its call, one reply at a time, with all replies
-    /// so far in order of arrival. It returns `None` to wait for more replies, or the result of the
-    /// call.
+    /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
+    /// the result of the call, or `None` to wait for more replies.
     pub trait ImportsQuorumSpec: Send + Sync + 'static {
         /// Decides [`ImportsConfiguration::get`].
         fn get_qf(
             &self,
-            replies: &mut Replies<super::types::Value>,
+            replies: &mut gorums_runtime::Replies<super::types::Value>,
         ) -> Option<super::types::Value>;
 
         /// Decides [`ImportsConfiguration::get_version`].
         fn get_version_qf(
             &self,
-            replies: &mut Replies<super::types::value::Version>,
+            replies: &mut gorums_runtime::Replies<super::types::value::Version>,
         ) -> Option<super::types::Summary>;
 
         /// Decides [`ImportsConfiguration::count`].
         fn count_qf(
             &self,
             request: &super::Request,
-            replies: &mut Replies<super::types::value::Version>,
+            replies: &mut gorums_runtime::Replies<super::types::value::Version>,
         ) -> Option<super::types::Summary>;
 
         /// Decides [`ImportsConfiguration::name`].
         fn name_qf(
             &self,
-            replies: &mut Replies<::prost::alloc::string::String>,
+            replies: &mut gorums_runtime::Replies<::prost::alloc::string::String>,
         ) -> Option<i64>;
     }
 
     /// The service `imports.Imports` on a configuration of nodes.
-    pub struct ImportsConfiguration<Q = ()> {
-        caller: Caller<Q>,
-    }
+    pub struct ImportsConfiguration<Q = ()>(gorums_runtime::codegen::Caller<Q>);
 
     impl<Q> Clone for ImportsConfiguration<Q> {
         fn clone(&self) -> Self {
-            Self {
-                caller: self.caller.clone(),
-            }
+            Self(self.0.clone())
         }
     }
 
     impl<Q> std::fmt::Debug for ImportsConfiguration<Q> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.debug_struct("ImportsConfiguration").field("caller", &self.caller).finish()
+            f.debug_tuple("ImportsConfiguration").field(&self.0).finish()
         }
     }
 
     impl<Q> ImportsConfiguration<Q> {
         /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: Configuration, spec: Q) -> Self {
-            Self {
-                caller: Caller::new(configuration, spec),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            self.caller.spec()
+            self.0.spec()
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<ImportsNode, UnknownNode> {
-            self.caller.node(id).map(|caller| ImportsNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<ImportsNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(ImportsNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = ImportsNode> + '_ {
-            self.caller.nodes().map(|caller| ImportsNode { caller })
+            self.0.nodes().map(ImportsNode)
         }
     }
 
     impl<Q: ImportsQuorumSpec> ImportsConfiguration<Q> {
         /// Calls `imports.Imports/Get` on every node; [`ImportsQuorumSpec::get_qf`] decides.
-        pub fn get(&self, request: super::Request) -> QuorumCall<methods::Get, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn get(
+            &self,
+            request: super::Request,
+        ) -> gorums_runtime::QuorumCall<methods::Get, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
         /// Calls `imports.Imports/GetVersion` on every node; [`ImportsQuorumSpec::get_version_qf`] decides.
         pub fn get_version(
             &self,
             request: super::types::Value,
-        ) -> QuorumCall<methods::GetVersion, Q> {
-            QuorumCall::new(&self.caller, request)
+        ) -> gorums_runtime::QuorumCall<methods::GetVersion, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
         /// Calls `imports.Imports/Count` on every node; [`ImportsQuorumSpec::count_qf`] decides.
-        pub fn count(&self, request: super::Request) -> QuorumCall<methods::Count, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn count(
+            &self,
+            request: super::Request,
+        ) -> gorums_runtime::QuorumCall<methods::Count, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
         /// Calls `imports.Imports/Name` on every node; [`ImportsQuorumSpec::name_qf`] decides.
-        pub fn name(&self, request: super::Request) -> QuorumCall<methods::Name, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn name(
+            &self,
+            request: super::Request,
+        ) -> gorums_runtime::QuorumCall<methods::Name, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }
 
     /// The service `imports.Imports` on one node.
     #[derive(Clone, Debug)]
-    pub struct ImportsNode {
-        caller: NodeCaller,
-    }
+    pub struct ImportsNode(gorums_runtime::codegen::NodeCaller);
 
     impl ImportsNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
-        }
-
-        /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::imports_client::ImportsClient<Channel> {
-            super::imports_client::ImportsClient::new(self.caller.node().channel())
-        }
-    }
-
-    /// The calls of the service `imports.Imports`, to be implemented by mocks: code that is generic over it is
-    /// tested without replicas.
-    ///
-    /// Options are those of the [`ImportsConfiguration`], which has them by `with_options`.
-    pub trait ImportsCalls: Send + Sync {
-        /// Makes the call [`ImportsConfiguration::get`].
-        fn get(
-            &self,
-            request: super::Request,
-        ) -> impl Future<Output = Result<super::types::Value, QuorumCallError>> + Send;
-
-        /// Makes the call [`ImportsConfiguration::get_version`].
-        fn get_version(
-            &self,
-            request: super::types::Value,
-        ) -> impl Future<Output = Result<super::types::Summary, QuorumCallError>> + Send;
-
-        /// Makes the call [`ImportsConfiguration::count`].
-        fn count(
-            &self,
-            request: super::Request,
-        ) -> impl Future<Output = Result<super::types::Summary, QuorumCallError>> + Send;
-
-        /// Makes the call [`ImportsConfiguration::name`].
-        fn name(
-            &self,
-            request: super::Request,
-        ) -> impl Future<Output = Result<i64, QuorumCallError>> + Send;
-    }
-
-    impl<Q: ImportsQuorumSpec> ImportsCalls for ImportsConfiguration<Q> {
-        fn get(
-            &self,
-            request: super::Request,
-        ) -> impl Future<Output = Result<super::types::Value, QuorumCallError>> + Send {
-            Self::get(self, request).into_future()
-        }
-
-        fn get_version(
-            &self,
-            request: super::types::Value,
-        ) -> impl Future<
-            Output = Result<super::types::Summary, QuorumCallError>,
-        > + Send {
-            Self::get_version(self, request).into_future()
-        }
-
-        fn count(
-            &self,
-            request: super::Request,
-        ) -> impl Future<
-            Output = Result<super::types::Summary, QuorumCallError>,
-        > + Send {
-            Self::count(self, request).into_future()
-        }
-
-        fn name(
-            &self,
-            request: super::Request,
-        ) -> impl Future<Output = Result<i64, QuorumCallError>> + Send {
-            Self::name(self, request).into_future()
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
     }
 
     /// What a replica of the service `imports.Imports` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait ImportsReplica: Send + Sync + 'static {
         /// Handles `imports.Imports/Get`.
         fn get(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Request,
-        ) -> impl Future<Output = Result<super::types::Value, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::types::Value, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `imports.Imports/GetVersion`.
         fn get_version(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::types::Value,
-        ) -> impl Future<Output = Result<super::types::value::Version, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::types::value::Version, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `imports.Imports/Count`.
         fn count(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Request,
-        ) -> impl Future<Output = Result<super::types::value::Version, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::types::value::Version, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `imports.Imports/Name`.
         fn name(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Request,
-        ) -> impl Future<Output = Result<::prost::alloc::string::String, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<
+                ::prost::alloc::string::String,
+                gorums_runtime::tonic::Status,
+            >,
+        > + Send;
     }
 
     /// The service `imports.Imports` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct ImportsService;
 
-    impl ServiceName for ImportsService {
+    impl gorums_runtime::server::ServiceName for ImportsService {
         const NAME: &'static str = "imports.Imports";
     }
 
-    impl<T: ImportsReplica> Serve<T> for ImportsService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::Get,
-                    |replica, ctx, request| async move {
-                        ImportsReplica::get(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::GetVersion,
-                    |replica, ctx, request| async move {
-                        ImportsReplica::get_version(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Count,
-                    |replica, ctx, request| async move {
-                        ImportsReplica::count(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Name,
-                    |replica, ctx, request| async move {
-                        ImportsReplica::name(&*replica, &ctx, request).await
-                    },
-                )
+    impl<T: ImportsReplica> gorums_runtime::codegen::Serve<T> for ImportsService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers
+                .unary(methods::Get, T::get)
+                .unary(methods::GetVersion, T::get_version)
+                .unary(methods::Count, T::count)
+                .unary(methods::Name, T::name);
         }
     }
 
     /// A [`ImportsReplica`] as a service of a server.
-    pub type ImportsReplicaServer = ReplicaServer<ImportsService>;
+    pub type ImportsReplicaServer = gorums_runtime::server::ReplicaServer<
+        ImportsService,
+    >;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `imports.Imports/Get`
         #[derive(Clone, Copy, Debug)]
@@ -869,91 +243,63 @@ pub mod imports_gorums {
         pub struct Name;
     }
 
-    impl Method for methods::Get {
+    impl gorums_runtime::Method for methods::Get {
         type Request = super::Request;
         type Reply = super::types::Value;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "imports.Imports",
-            "Get",
-            "/imports.Imports/Get",
-        );
+        const PATH: &'static str = "/imports.Imports/Get";
     }
 
-    impl<Q: ImportsQuorumSpec> Decide<Q> for methods::Get {
+    impl<Q: ImportsQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Get {
         type Output = super::types::Value;
-
         fn decide(
-            spec: &Q,
-            _request: &super::Request,
-            replies: &mut Replies<super::types::Value>,
-        ) -> Option<super::types::Value> {
-            spec.get_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.get_qf(tally.replies)
         }
     }
 
-    impl Method for methods::GetVersion {
+    impl gorums_runtime::Method for methods::GetVersion {
         type Request = super::types::Value;
         type Reply = super::types::value::Version;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "imports.Imports",
-            "GetVersion",
-            "/imports.Imports/GetVersion",
-        );
+        const PATH: &'static str = "/imports.Imports/GetVersion";
     }
 
-    impl<Q: ImportsQuorumSpec> Decide<Q> for methods::GetVersion {
+    impl<Q: ImportsQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::GetVersion {
         type Output = super::types::Summary;
-
         fn decide(
-            spec: &Q,
-            _request: &super::types::Value,
-            replies: &mut Replies<super::types::value::Version>,
-        ) -> Option<super::types::Summary> {
-            spec.get_version_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.get_version_qf(tally.replies)
         }
     }
 
-    impl Method for methods::Count {
+    impl gorums_runtime::Method for methods::Count {
         type Request = super::Request;
         type Reply = super::types::value::Version;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "imports.Imports",
-            "Count",
-            "/imports.Imports/Count",
-        );
+        const PATH: &'static str = "/imports.Imports/Count";
     }
 
-    impl<Q: ImportsQuorumSpec> Decide<Q> for methods::Count {
+    impl<Q: ImportsQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Count {
         type Output = super::types::Summary;
-
         fn decide(
-            spec: &Q,
-            request: &super::Request,
-            replies: &mut Replies<super::types::value::Version>,
-        ) -> Option<super::types::Summary> {
-            spec.count_qf(request, replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.count_qf(tally.request, tally.replies)
         }
     }
 
-    impl Method for methods::Name {
+    impl gorums_runtime::Method for methods::Name {
         type Request = super::Request;
         type Reply = ::prost::alloc::string::String;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "imports.Imports",
-            "Name",
-            "/imports.Imports/Name",
-        );
+        const PATH: &'static str = "/imports.Imports/Name";
     }
 
-    impl<Q: ImportsQuorumSpec> Decide<Q> for methods::Name {
+    impl<Q: ImportsQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Name {
         type Output = i64;
-
         fn decide(
-            spec: &Q,
-            _request: &super::Request,
-            replies: &mut Replies<::prost::alloc::string::String>,
-        ) -> Option<i64> {
-            spec.name_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.name_qf(tally.replies)
         }
     }
 }

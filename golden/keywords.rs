@@ -282,725 +282,233 @@ pub mod type_service_client {
     }
 }
 
-/// Generated server implementations.
-pub mod type_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    #![allow(non_camel_case_types)]
-    use tonic::codegen::*;
-
-    /// Generated trait containing gRPC methods that should be implemented for use with TypeServiceServer.
-    #[async_trait]
-    pub trait TypeService: std::marker::Send + std::marker::Sync + 'static {
-        async fn r#type(
-            &self,
-            request: tonic::Request<super::Type>,
-        ) -> std::result::Result<tonic::Response<super::Self_>, tonic::Status>;
-
-        async fn self_(
-            &self,
-            request: tonic::Request<super::Self_>,
-        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
-
-        async fn r#async(
-            &self,
-            request: tonic::Request<super::Type>,
-        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
-
-        async fn r#match(
-            &self,
-            request: tonic::Request<super::Self_>,
-        ) -> std::result::Result<tonic::Response<super::Self_>, tonic::Status>;
-
-        /// Server streaming response type for the read_stream method.
-        type read_streamStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::Self_, tonic::Status>,
-            >
-            + std::marker::Send
-            + 'static;
-        async fn read_stream(
-            &self,
-            request: tonic::Request<super::Type>,
-        ) -> std::result::Result<
-            tonic::Response<Self::read_streamStream>,
-            tonic::Status,
-        >;
-    }
-
-    /// Methods that are keywords.
-    #[derive(Debug)]
-    pub struct TypeServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-
-    impl<T> TypeServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for TypeServiceServer<T>
-    where
-        T: TypeService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/keywords.type_service/type" => {
-                    #[allow(non_camel_case_types)]
-                    struct typeSvc<T: TypeService>(pub Arc<T>);
-
-                    impl<T: TypeService> tonic::server::UnaryService<super::Type>
-                    for typeSvc<T> {
-                        type Response = super::Self_;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Type>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TypeService>::r#type(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = typeSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/keywords.type_service/Self" => {
-                    #[allow(non_camel_case_types)]
-                    struct SelfSvc<T: TypeService>(pub Arc<T>);
-
-                    impl<T: TypeService> tonic::server::UnaryService<super::Self_>
-                    for SelfSvc<T> {
-                        type Response = super::Type;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Self_>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TypeService>::self_(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = SelfSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/keywords.type_service/async" => {
-                    #[allow(non_camel_case_types)]
-                    struct asyncSvc<T: TypeService>(pub Arc<T>);
-
-                    impl<T: TypeService> tonic::server::UnaryService<super::Type>
-                    for asyncSvc<T> {
-                        type Response = super::Type;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Type>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TypeService>::r#async(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = asyncSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/keywords.type_service/Match" => {
-                    #[allow(non_camel_case_types)]
-                    struct MatchSvc<T: TypeService>(pub Arc<T>);
-
-                    impl<T: TypeService> tonic::server::UnaryService<super::Self_>
-                    for MatchSvc<T> {
-                        type Response = super::Self_;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Self_>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TypeService>::r#match(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = MatchSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/keywords.type_service/read_stream" => {
-                    #[allow(non_camel_case_types)]
-                    struct read_streamSvc<T: TypeService>(pub Arc<T>);
-
-                    impl<
-                        T: TypeService,
-                    > tonic::server::ServerStreamingService<super::Type>
-                    for read_streamSvc<T> {
-                        type Response = super::Self_;
-                        type ResponseStream = T::read_streamStream;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::ResponseStream>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Type>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TypeService>::read_stream(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = read_streamSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.server_streaming(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-
-    impl<T> Clone for TypeServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "keywords.type_service";
-
-    impl<T> tonic::server::NamedService for TypeServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-
 /// Quorum calls and node calls of the service `keywords.type_service`.
 ///
 /// Methods that are keywords.
 pub mod type_service_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `keywords.type_service`.
     ///
-    /// Each is called after every successful reply to its call, one reply at a time, with all replies
-    /// so far in order of arrival. It returns `None` to wait for more replies, or the result of the
-    /// call.
+    /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
+    /// the result of the call, or `None` to wait for more replies.
     pub trait TypeServiceQuorumSpec: Send + Sync + 'static {
         /// Decides [`TypeServiceConfiguration::type`].
-        fn type_qf(&self, replies: &mut Replies<super::Self_>) -> Option<super::Self_>;
+        fn type_qf(
+            &self,
+            replies: &mut gorums_runtime::Replies<super::Self_>,
+        ) -> Option<super::Self_>;
 
         /// Decides [`TypeServiceConfiguration::self_`].
         fn self_qf(
             &self,
             request: &super::Self_,
-            replies: &mut Replies<super::Type>,
+            replies: &mut gorums_runtime::Replies<super::Type>,
         ) -> Option<super::Type>;
     }
 
     /// The service `keywords.type_service` on a configuration of nodes.
-    pub struct TypeServiceConfiguration<Q = ()> {
-        caller: Caller<Q>,
-    }
+    pub struct TypeServiceConfiguration<Q = ()>(gorums_runtime::codegen::Caller<Q>);
 
     impl<Q> Clone for TypeServiceConfiguration<Q> {
         fn clone(&self) -> Self {
-            Self {
-                caller: self.caller.clone(),
-            }
+            Self(self.0.clone())
         }
     }
 
     impl<Q> std::fmt::Debug for TypeServiceConfiguration<Q> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.debug_struct("TypeServiceConfiguration")
-                .field("caller", &self.caller)
-                .finish()
+            f.debug_tuple("TypeServiceConfiguration").field(&self.0).finish()
         }
     }
 
     impl<Q> TypeServiceConfiguration<Q> {
         /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: Configuration, spec: Q) -> Self {
-            Self {
-                caller: Caller::new(configuration, spec),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            self.caller.spec()
+            self.0.spec()
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<TypeServiceNode, UnknownNode> {
-            self.caller.node(id).map(|caller| TypeServiceNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<TypeServiceNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(TypeServiceNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = TypeServiceNode> + '_ {
-            self.caller.nodes().map(|caller| TypeServiceNode { caller })
+            self.0.nodes().map(TypeServiceNode)
         }
     }
 
     impl<Q: TypeServiceQuorumSpec> TypeServiceConfiguration<Q> {
         /// Calls `keywords.type_service/type` on every node; [`TypeServiceQuorumSpec::type_qf`] decides.
-        pub fn r#type(&self, request: super::Type) -> QuorumCall<methods::Type, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn r#type(
+            &self,
+            request: super::Type,
+        ) -> gorums_runtime::QuorumCall<methods::Type, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
         /// Calls `keywords.type_service/Self` on every node; [`TypeServiceQuorumSpec::self_qf`] decides.
-        pub fn self_(&self, request: super::Self_) -> QuorumCall<methods::Self_, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn self_(
+            &self,
+            request: super::Self_,
+        ) -> gorums_runtime::QuorumCall<methods::Self_, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }
 
     /// The service `keywords.type_service` on one node.
     #[derive(Clone, Debug)]
-    pub struct TypeServiceNode {
-        caller: NodeCaller,
-    }
+    pub struct TypeServiceNode(gorums_runtime::codegen::NodeCaller);
 
     impl TypeServiceNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::type_service_client::TypeServiceClient<Channel> {
+        pub fn client(
+            &self,
+        ) -> super::type_service_client::TypeServiceClient<gorums_runtime::NodeChannel> {
             super::type_service_client::TypeServiceClient::new(
-                self.caller.node().channel(),
+                self.0.as_node().channel(),
             )
         }
 
         /// Calls `keywords.type_service/async` on the node.
-        pub fn r#async(&self, request: super::Type) -> NodeCall<methods::Async> {
-            NodeCall::new(&self.caller, request)
+        pub fn r#async(
+            &self,
+            request: super::Type,
+        ) -> gorums_runtime::NodeCall<methods::Async> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
 
         /// Calls `keywords.type_service/Match` on the node.
-        pub fn r#match(&self, request: super::Self_) -> NodeCall<methods::Match> {
-            NodeCall::new(&self.caller, request)
-        }
-    }
-
-    /// The calls of the service `keywords.type_service`, to be implemented by mocks: code that is generic over it is
-    /// tested without replicas.
-    ///
-    /// Options are those of the [`TypeServiceConfiguration`], which has them by `with_options`.
-    pub trait TypeServiceCalls: Send + Sync {
-        /// Makes the call [`TypeServiceConfiguration::type`].
-        fn r#type(
-            &self,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Self_, QuorumCallError>> + Send;
-
-        /// Makes the call [`TypeServiceConfiguration::self_`].
-        fn self_(
+        pub fn r#match(
             &self,
             request: super::Self_,
-        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send;
-
-        /// Makes the call [`TypeServiceNode::async`] on `node`.
-        fn r#async(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
-
-        /// Makes the call [`TypeServiceNode::match`] on `node`.
-        fn r#match(
-            &self,
-            node: NodeId,
-            request: super::Self_,
-        ) -> impl Future<Output = Result<super::Self_, NodeError>> + Send;
-    }
-
-    impl<Q: TypeServiceQuorumSpec> TypeServiceCalls for TypeServiceConfiguration<Q> {
-        fn r#type(
-            &self,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Self_, QuorumCallError>> + Send {
-            Self::r#type(self, request).into_future()
-        }
-
-        fn self_(
-            &self,
-            request: super::Self_,
-        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send {
-            Self::self_(self, request).into_future()
-        }
-
-        fn r#async(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.r#async(request));
-            async move { call?.await }
-        }
-
-        fn r#match(
-            &self,
-            node: NodeId,
-            request: super::Self_,
-        ) -> impl Future<Output = Result<super::Self_, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.r#match(request));
-            async move { call?.await }
+        ) -> gorums_runtime::NodeCall<methods::Match> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
     }
 
     /// What a replica of the service `keywords.type_service` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait TypeServiceReplica: Send + Sync + 'static {
         /// Handles `keywords.type_service/type`.
         fn r#type(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Self_, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Self_, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `keywords.type_service/Self`.
         fn self_(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Self_,
-        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Type, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `keywords.type_service/async`.
         fn r#async(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Type, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `keywords.type_service/Match`.
         fn r#match(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Self_,
-        ) -> impl Future<Output = Result<super::Self_, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Self_, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `keywords.type_service/read_stream`.
         ///
         /// The stream of replies ends when this has returned and `replies` is dropped.
         fn read_stream(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Type,
-            replies: ReplySink<super::Self_>,
-        ) -> impl Future<Output = Result<(), Status>> + Send;
+            replies: gorums_runtime::ReplySink<super::Self_>,
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `keywords.type_service` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct TypeServiceService;
 
-    impl ServiceName for TypeServiceService {
+    impl gorums_runtime::server::ServiceName for TypeServiceService {
         const NAME: &'static str = "keywords.type_service";
     }
 
-    impl<T: TypeServiceReplica> Serve<T> for TypeServiceService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::Type,
-                    |replica, ctx, request| async move {
-                        TypeServiceReplica::r#type(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Self_,
-                    |replica, ctx, request| async move {
-                        TypeServiceReplica::self_(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Async,
-                    |replica, ctx, request| async move {
-                        TypeServiceReplica::r#async(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Match,
-                    |replica, ctx, request| async move {
-                        TypeServiceReplica::r#match(&*replica, &ctx, request).await
-                    },
-                )
-                .server_streaming(
-                    methods::ReadStream,
-                    |replica, ctx, request, replies| async move {
-                        TypeServiceReplica::read_stream(
-                                &*replica,
-                                &ctx,
-                                request,
-                                replies,
-                            )
-                            .await
-                    },
-                )
+    impl<T: TypeServiceReplica> gorums_runtime::codegen::Serve<T>
+    for TypeServiceService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers
+                .unary(methods::Type, T::r#type)
+                .unary(methods::Self_, T::self_)
+                .unary(methods::Async, T::r#async)
+                .unary(methods::Match, T::r#match)
+                .server_streaming(methods::ReadStream, T::read_stream);
         }
     }
 
     /// A [`TypeServiceReplica`] as a service of a server.
-    pub type TypeServiceReplicaServer = ReplicaServer<TypeServiceService>;
+    pub type TypeServiceReplicaServer = gorums_runtime::server::ReplicaServer<
+        TypeServiceService,
+    >;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `keywords.type_service/type`
         #[derive(Clone, Copy, Debug)]
@@ -1023,77 +531,54 @@ pub mod type_service_gorums {
         pub struct ReadStream;
     }
 
-    impl Method for methods::Type {
+    impl gorums_runtime::Method for methods::Type {
         type Request = super::Type;
         type Reply = super::Self_;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "keywords.type_service",
-            "type",
-            "/keywords.type_service/type",
-        );
+        const PATH: &'static str = "/keywords.type_service/type";
     }
 
-    impl<Q: TypeServiceQuorumSpec> Decide<Q> for methods::Type {
+    impl<Q: TypeServiceQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Type {
         type Output = super::Self_;
-
         fn decide(
-            spec: &Q,
-            _request: &super::Type,
-            replies: &mut Replies<super::Self_>,
-        ) -> Option<super::Self_> {
-            spec.type_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.type_qf(tally.replies)
         }
     }
 
-    impl Method for methods::Self_ {
+    impl gorums_runtime::Method for methods::Self_ {
         type Request = super::Self_;
         type Reply = super::Type;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "keywords.type_service",
-            "Self",
-            "/keywords.type_service/Self",
-        );
+        const PATH: &'static str = "/keywords.type_service/Self";
     }
 
-    impl<Q: TypeServiceQuorumSpec> Decide<Q> for methods::Self_ {
+    impl<Q: TypeServiceQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Self_ {
         type Output = super::Type;
-
         fn decide(
-            spec: &Q,
-            request: &super::Self_,
-            replies: &mut Replies<super::Type>,
-        ) -> Option<super::Type> {
-            spec.self_qf(request, replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.self_qf(tally.request, tally.replies)
         }
     }
 
-    impl Method for methods::Async {
+    impl gorums_runtime::Method for methods::Async {
         type Request = super::Type;
         type Reply = super::Type;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "keywords.type_service",
-            "async",
-            "/keywords.type_service/async",
-        );
+        const PATH: &'static str = "/keywords.type_service/async";
     }
 
-    impl Method for methods::Match {
+    impl gorums_runtime::Method for methods::Match {
         type Request = super::Self_;
         type Reply = super::Self_;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "keywords.type_service",
-            "Match",
-            "/keywords.type_service/Match",
-        );
+        const PATH: &'static str = "/keywords.type_service/Match";
     }
 
-    impl Method for methods::ReadStream {
+    impl gorums_runtime::Method for methods::ReadStream {
         type Request = super::Type;
         type Reply = super::Self_;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-                "keywords.type_service",
-                "read_stream",
-                "/keywords.type_service/read_stream",
+        const PATH: &'static str = "/keywords.type_service/read_stream";
+        const DESCRIPTOR: gorums_runtime::MethodDescriptor = gorums_runtime::MethodDescriptor::new(
+                Self::PATH,
             )
             .with_reply_stream();
     }
@@ -1399,743 +884,99 @@ pub mod own_names_client {
     }
 }
 
-/// Generated server implementations.
-pub mod own_names_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    #![allow(clippy::wrong_self_convention)]
-    use tonic::codegen::*;
-
-    /// Generated trait containing gRPC methods that should be implemented for use with OwnNamesServer.
-    #[async_trait]
-    pub trait OwnNames: std::marker::Send + std::marker::Sync + 'static {
-        async fn new_(
-            &self,
-            request: tonic::Request<super::Type>,
-        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
-
-        async fn id(
-            &self,
-            request: tonic::Request<super::Type>,
-        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
-
-        async fn node(
-            &self,
-            request: tonic::Request<super::Type>,
-        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
-
-        async fn nodes(
-            &self,
-            request: tonic::Request<super::Type>,
-        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
-
-        async fn configuration(
-            &self,
-            request: tonic::Request<super::Type>,
-        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
-
-        async fn spec(
-            &self,
-            request: tonic::Request<super::Type>,
-        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
-
-        async fn client(
-            &self,
-            request: tonic::Request<super::Type>,
-        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
-
-        async fn clone_(
-            &self,
-            request: tonic::Request<super::Type>,
-        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
-
-        async fn into_(
-            &self,
-            request: tonic::Request<super::Type>,
-        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
-
-        async fn to_owned_(
-            &self,
-            request: tonic::Request<super::Type>,
-        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
-    }
-
-    /// Methods that are called like functions of the generated types.
-    #[derive(Debug)]
-    pub struct OwnNamesServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-
-    impl<T> OwnNamesServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for OwnNamesServer<T>
-    where
-        T: OwnNames,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/keywords.OwnNames/New" => {
-                    #[allow(non_camel_case_types)]
-                    struct NewSvc<T: OwnNames>(pub Arc<T>);
-
-                    impl<T: OwnNames> tonic::server::UnaryService<super::Type>
-                    for NewSvc<T> {
-                        type Response = super::Type;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Type>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OwnNames>::new_(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = NewSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/keywords.OwnNames/Id" => {
-                    #[allow(non_camel_case_types)]
-                    struct IdSvc<T: OwnNames>(pub Arc<T>);
-
-                    impl<T: OwnNames> tonic::server::UnaryService<super::Type>
-                    for IdSvc<T> {
-                        type Response = super::Type;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Type>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OwnNames>::id(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = IdSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/keywords.OwnNames/Node" => {
-                    #[allow(non_camel_case_types)]
-                    struct NodeSvc<T: OwnNames>(pub Arc<T>);
-
-                    impl<T: OwnNames> tonic::server::UnaryService<super::Type>
-                    for NodeSvc<T> {
-                        type Response = super::Type;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Type>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OwnNames>::node(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = NodeSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/keywords.OwnNames/Nodes" => {
-                    #[allow(non_camel_case_types)]
-                    struct NodesSvc<T: OwnNames>(pub Arc<T>);
-
-                    impl<T: OwnNames> tonic::server::UnaryService<super::Type>
-                    for NodesSvc<T> {
-                        type Response = super::Type;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Type>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OwnNames>::nodes(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = NodesSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/keywords.OwnNames/Configuration" => {
-                    #[allow(non_camel_case_types)]
-                    struct ConfigurationSvc<T: OwnNames>(pub Arc<T>);
-
-                    impl<T: OwnNames> tonic::server::UnaryService<super::Type>
-                    for ConfigurationSvc<T> {
-                        type Response = super::Type;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Type>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OwnNames>::configuration(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ConfigurationSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/keywords.OwnNames/Spec" => {
-                    #[allow(non_camel_case_types)]
-                    struct SpecSvc<T: OwnNames>(pub Arc<T>);
-
-                    impl<T: OwnNames> tonic::server::UnaryService<super::Type>
-                    for SpecSvc<T> {
-                        type Response = super::Type;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Type>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OwnNames>::spec(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = SpecSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/keywords.OwnNames/Client" => {
-                    #[allow(non_camel_case_types)]
-                    struct ClientSvc<T: OwnNames>(pub Arc<T>);
-
-                    impl<T: OwnNames> tonic::server::UnaryService<super::Type>
-                    for ClientSvc<T> {
-                        type Response = super::Type;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Type>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OwnNames>::client(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ClientSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/keywords.OwnNames/Clone" => {
-                    #[allow(non_camel_case_types)]
-                    struct CloneSvc<T: OwnNames>(pub Arc<T>);
-
-                    impl<T: OwnNames> tonic::server::UnaryService<super::Type>
-                    for CloneSvc<T> {
-                        type Response = super::Type;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Type>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OwnNames>::clone_(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = CloneSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/keywords.OwnNames/Into" => {
-                    #[allow(non_camel_case_types)]
-                    struct IntoSvc<T: OwnNames>(pub Arc<T>);
-
-                    impl<T: OwnNames> tonic::server::UnaryService<super::Type>
-                    for IntoSvc<T> {
-                        type Response = super::Type;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Type>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OwnNames>::into_(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = IntoSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/keywords.OwnNames/ToOwned" => {
-                    #[allow(non_camel_case_types)]
-                    struct ToOwnedSvc<T: OwnNames>(pub Arc<T>);
-
-                    impl<T: OwnNames> tonic::server::UnaryService<super::Type>
-                    for ToOwnedSvc<T> {
-                        type Response = super::Type;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Type>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OwnNames>::to_owned_(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ToOwnedSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-
-    impl<T> Clone for OwnNamesServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "keywords.OwnNames";
-
-    impl<T> tonic::server::NamedService for OwnNamesServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-
 /// Quorum calls and node calls of the service `keywords.OwnNames`.
 ///
 /// Methods that are called like functions of the generated types.
 pub mod own_names_gorums {
     #![allow(dead_code, clippy::wrong_self_convention)]
-    use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `keywords.OwnNames`.
     ///
-    /// Each is called after every successful reply to its call, one reply at a time, with all replies
-    /// so far in order of arrival. It returns `None` to wait for more replies, or the result of the
-    /// call.
+    /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
+    /// the result of the call, or `None` to wait for more replies.
     pub trait OwnNamesQuorumSpec: Send + Sync + 'static {
         /// Decides [`OwnNamesConfiguration::new_`].
-        fn new_qf(&self, replies: &mut Replies<super::Type>) -> Option<super::Type>;
+        fn new_qf(
+            &self,
+            replies: &mut gorums_runtime::Replies<super::Type>,
+        ) -> Option<super::Type>;
 
         /// Decides [`OwnNamesConfiguration::id`].
-        fn id_qf(&self, replies: &mut Replies<super::Type>) -> Option<super::Type>;
+        fn id_qf(
+            &self,
+            replies: &mut gorums_runtime::Replies<super::Type>,
+        ) -> Option<super::Type>;
 
         /// Decides [`OwnNamesConfiguration::nodes_`].
-        fn nodes_qf(&self, replies: &mut Replies<super::Type>) -> Option<super::Type>;
+        fn nodes_qf(
+            &self,
+            replies: &mut gorums_runtime::Replies<super::Type>,
+        ) -> Option<super::Type>;
 
         /// Decides [`OwnNamesConfiguration::configuration_`].
         fn configuration_qf(
             &self,
-            replies: &mut Replies<super::Type>,
+            replies: &mut gorums_runtime::Replies<super::Type>,
         ) -> Option<super::Type>;
 
         /// Decides [`OwnNamesConfiguration::spec_`].
-        fn spec_qf(&self, replies: &mut Replies<super::Type>) -> Option<super::Type>;
+        fn spec_qf(
+            &self,
+            replies: &mut gorums_runtime::Replies<super::Type>,
+        ) -> Option<super::Type>;
     }
 
     /// The service `keywords.OwnNames` on a configuration of nodes.
-    pub struct OwnNamesConfiguration<Q = ()> {
-        caller: Caller<Q>,
-    }
+    pub struct OwnNamesConfiguration<Q = ()>(gorums_runtime::codegen::Caller<Q>);
 
     impl<Q> Clone for OwnNamesConfiguration<Q> {
         fn clone(&self) -> Self {
-            Self {
-                caller: self.caller.clone(),
-            }
+            Self(self.0.clone())
         }
     }
 
     impl<Q> std::fmt::Debug for OwnNamesConfiguration<Q> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.debug_struct("OwnNamesConfiguration")
-                .field("caller", &self.caller)
-                .finish()
+            f.debug_tuple("OwnNamesConfiguration").field(&self.0).finish()
         }
     }
 
     impl<Q> OwnNamesConfiguration<Q> {
         /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: Configuration, spec: Q) -> Self {
-            Self {
-                caller: Caller::new(configuration, spec),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            self.caller.spec()
+            self.0.spec()
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<OwnNamesNode, UnknownNode> {
-            self.caller.node(id).map(|caller| OwnNamesNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<OwnNamesNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(OwnNamesNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = OwnNamesNode> + '_ {
-            self.caller.nodes().map(|caller| OwnNamesNode { caller })
+            self.0.nodes().map(OwnNamesNode)
         }
     }
 
@@ -2143,13 +984,19 @@ pub mod own_names_gorums {
         /// Calls `keywords.OwnNames/New` on every node; [`OwnNamesQuorumSpec::new_qf`] decides.
         ///
         /// Its name has an underscore because `new` is a function of every such type.
-        pub fn new_(&self, request: super::Type) -> QuorumCall<methods::New, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn new_(
+            &self,
+            request: super::Type,
+        ) -> gorums_runtime::QuorumCall<methods::New, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
         /// Calls `keywords.OwnNames/Id` on every node; [`OwnNamesQuorumSpec::id_qf`] decides.
-        pub fn id(&self, request: super::Type) -> QuorumCall<methods::Id, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn id(
+            &self,
+            request: super::Type,
+        ) -> gorums_runtime::QuorumCall<methods::Id, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
         /// Calls `keywords.OwnNames/Nodes` on every node; [`OwnNamesQuorumSpec::nodes_qf`] decides.
@@ -2162,10 +1009,10 @@ pub mod own_names_gorums {
             request: super::Type,
             per_node: impl FnMut(
                 &super::Type,
-                NodeId,
+                gorums_runtime::NodeId,
             ) -> Option<super::Type> + Send + 'static,
-        ) -> QuorumCall<methods::Nodes, Q> {
-            QuorumCall::per_node(&self.caller, request, per_node)
+        ) -> gorums_runtime::QuorumCall<methods::Nodes, Q> {
+            gorums_runtime::QuorumCall::per_node(&self.0, request, per_node)
         }
 
         /// Calls `keywords.OwnNames/Configuration` on every node; [`OwnNamesQuorumSpec::configuration_qf`] decides.
@@ -2174,403 +1021,225 @@ pub mod own_names_gorums {
         pub fn configuration_(
             &self,
             request: super::Type,
-        ) -> QuorumCall<methods::Configuration, Q> {
-            QuorumCall::new(&self.caller, request)
+        ) -> gorums_runtime::QuorumCall<methods::Configuration, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
         /// Calls `keywords.OwnNames/Spec` on every node; [`OwnNamesQuorumSpec::spec_qf`] decides.
         ///
         /// Its name has an underscore because `spec` is a function of every such type.
-        pub fn spec_(&self, request: super::Type) -> QuorumCall<methods::Spec, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn spec_(
+            &self,
+            request: super::Type,
+        ) -> gorums_runtime::QuorumCall<methods::Spec, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }
 
     /// The service `keywords.OwnNames` on one node.
     #[derive(Clone, Debug)]
-    pub struct OwnNamesNode {
-        caller: NodeCaller,
-    }
+    pub struct OwnNamesNode(gorums_runtime::codegen::NodeCaller);
 
     impl OwnNamesNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::own_names_client::OwnNamesClient<Channel> {
-            super::own_names_client::OwnNamesClient::new(self.caller.node().channel())
+        pub fn client(
+            &self,
+        ) -> super::own_names_client::OwnNamesClient<gorums_runtime::NodeChannel> {
+            super::own_names_client::OwnNamesClient::new(self.0.as_node().channel())
         }
 
         /// Calls `keywords.OwnNames/Node` on the node.
-        ///
-        /// Its name has an underscore because `node` is a function of every such type.
-        pub fn node_(&self, request: super::Type) -> NodeCall<methods::Node> {
-            NodeCall::new(&self.caller, request)
+        pub fn node(
+            &self,
+            request: super::Type,
+        ) -> gorums_runtime::NodeCall<methods::Node> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
 
         /// Calls `keywords.OwnNames/Client` on the node.
         ///
         /// Its name has an underscore because `client` is a function of every such type.
-        pub fn client_(&self, request: super::Type) -> NodeCall<methods::Client> {
-            NodeCall::new(&self.caller, request)
+        pub fn client_(
+            &self,
+            request: super::Type,
+        ) -> gorums_runtime::NodeCall<methods::Client> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
 
         /// Calls `keywords.OwnNames/Clone` on the node.
         ///
         /// Its name has an underscore because `clone` is a function of every such type.
-        pub fn clone_(&self, request: super::Type) -> NodeCall<methods::Clone> {
-            NodeCall::new(&self.caller, request)
+        pub fn clone_(
+            &self,
+            request: super::Type,
+        ) -> gorums_runtime::NodeCall<methods::Clone> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
 
         /// Calls `keywords.OwnNames/Into` on the node.
         ///
         /// Its name has an underscore because `into` is a function of every such type.
-        pub fn into_(&self, request: super::Type) -> NodeCall<methods::Into> {
-            NodeCall::new(&self.caller, request)
+        pub fn into_(
+            &self,
+            request: super::Type,
+        ) -> gorums_runtime::NodeCall<methods::Into> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
 
         /// Calls `keywords.OwnNames/ToOwned` on the node.
-        pub fn to_owned(&self, request: super::Type) -> NodeCall<methods::ToOwned> {
-            NodeCall::new(&self.caller, request)
-        }
-    }
-
-    /// The calls of the service `keywords.OwnNames`, to be implemented by mocks: code that is generic over it is
-    /// tested without replicas.
-    ///
-    /// Options are those of the [`OwnNamesConfiguration`], which has them by `with_options`.
-    pub trait OwnNamesCalls: Send + Sync {
-        /// Makes the call [`OwnNamesConfiguration::new_`].
-        fn new_(
+        pub fn to_owned(
             &self,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send;
-
-        /// Makes the call [`OwnNamesConfiguration::id`].
-        fn id(
-            &self,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send;
-
-        /// Makes the call [`OwnNamesNode::node_`] on `node`.
-        fn node_(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
-
-        /// Makes the call [`OwnNamesConfiguration::nodes_`].
-        fn nodes_(
-            &self,
-            request: super::Type,
-            per_node: impl FnMut(
-                &super::Type,
-                NodeId,
-            ) -> Option<super::Type> + Send + 'static,
-        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send;
-
-        /// Makes the call [`OwnNamesConfiguration::configuration_`].
-        fn configuration_(
-            &self,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send;
-
-        /// Makes the call [`OwnNamesConfiguration::spec_`].
-        fn spec_(
-            &self,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send;
-
-        /// Makes the call [`OwnNamesNode::client_`] on `node`.
-        fn client_(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
-
-        /// Makes the call [`OwnNamesNode::clone_`] on `node`.
-        fn clone_(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
-
-        /// Makes the call [`OwnNamesNode::into_`] on `node`.
-        fn into_(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
-
-        /// Makes the call [`OwnNamesNode::to_owned`] on `node`.
-        fn to_owned(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
-    }
-
-    impl<Q: OwnNamesQuorumSpec> OwnNamesCalls for OwnNamesConfiguration<Q> {
-        fn new_(
-            &self,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send {
-            Self::new_(self, request).into_future()
-        }
-
-        fn id(
-            &self,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send {
-            Self::id(self, request).into_future()
-        }
-
-        fn node_(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.node_(request));
-            async move { call?.await }
-        }
-
-        fn nodes_(
-            &self,
-            request: super::Type,
-            per_node: impl FnMut(
-                &super::Type,
-                NodeId,
-            ) -> Option<super::Type> + Send + 'static,
-        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send {
-            Self::nodes_(self, request, per_node).into_future()
-        }
-
-        fn configuration_(
-            &self,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send {
-            Self::configuration_(self, request).into_future()
-        }
-
-        fn spec_(
-            &self,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send {
-            Self::spec_(self, request).into_future()
-        }
-
-        fn client_(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.client_(request));
-            async move { call?.await }
-        }
-
-        fn clone_(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.clone_(request));
-            async move { call?.await }
-        }
-
-        fn into_(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.into_(request));
-            async move { call?.await }
-        }
-
-        fn to_owned(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.to_owned(request));
-            async move { call?.await }
+        ) -> gorums_runtime::NodeCall<methods::ToOwned> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
     }
 
     /// What a replica of the service `keywords.OwnNames` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait OwnNamesReplica: Send + Sync + 'static {
         /// Handles `keywords.OwnNames/New`.
         fn new(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Type, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `keywords.OwnNames/Id`.
         fn id(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Type, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `keywords.OwnNames/Node`.
         fn node(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Type, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `keywords.OwnNames/Nodes`.
         fn nodes(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Type, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `keywords.OwnNames/Configuration`.
         fn configuration(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Type, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `keywords.OwnNames/Spec`.
         fn spec(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Type, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `keywords.OwnNames/Client`.
         fn client(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Type, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `keywords.OwnNames/Clone`.
         fn clone(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Type, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `keywords.OwnNames/Into`.
         fn into(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Type, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `keywords.OwnNames/ToOwned`.
         fn to_owned(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Type, gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `keywords.OwnNames` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct OwnNamesService;
 
-    impl ServiceName for OwnNamesService {
+    impl gorums_runtime::server::ServiceName for OwnNamesService {
         const NAME: &'static str = "keywords.OwnNames";
     }
 
-    impl<T: OwnNamesReplica> Serve<T> for OwnNamesService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::New,
-                    |replica, ctx, request| async move {
-                        OwnNamesReplica::new(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Id,
-                    |replica, ctx, request| async move {
-                        OwnNamesReplica::id(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Node,
-                    |replica, ctx, request| async move {
-                        OwnNamesReplica::node(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Nodes,
-                    |replica, ctx, request| async move {
-                        OwnNamesReplica::nodes(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Configuration,
-                    |replica, ctx, request| async move {
-                        OwnNamesReplica::configuration(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Spec,
-                    |replica, ctx, request| async move {
-                        OwnNamesReplica::spec(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Client,
-                    |replica, ctx, request| async move {
-                        OwnNamesReplica::client(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Clone,
-                    |replica, ctx, request| async move {
-                        OwnNamesReplica::clone(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Into,
-                    |replica, ctx, request| async move {
-                        OwnNamesReplica::into(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::ToOwned,
-                    |replica, ctx, request| async move {
-                        OwnNamesReplica::to_owned(&*replica, &ctx, request).await
-                    },
-                )
+    impl<T: OwnNamesReplica> gorums_runtime::codegen::Serve<T> for OwnNamesService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers
+                .unary(methods::New, T::new)
+                .unary(methods::Id, T::id)
+                .unary(methods::Node, T::node)
+                .unary(methods::Nodes, T::nodes)
+                .unary(methods::Configuration, T::configuration)
+                .unary(methods::Spec, T::spec)
+                .unary(methods::Client, T::client)
+                .unary(methods::Clone, T::clone)
+                .unary(methods::Into, T::into)
+                .unary(methods::ToOwned, T::to_owned);
         }
     }
 
     /// A [`OwnNamesReplica`] as a service of a server.
-    pub type OwnNamesReplicaServer = ReplicaServer<OwnNamesService>;
+    pub type OwnNamesReplicaServer = gorums_runtime::server::ReplicaServer<
+        OwnNamesService,
+    >;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `keywords.OwnNames/New`
         #[derive(Clone, Copy, Debug)]
@@ -2613,164 +1282,110 @@ pub mod own_names_gorums {
         pub struct ToOwned;
     }
 
-    impl Method for methods::New {
+    impl gorums_runtime::Method for methods::New {
         type Request = super::Type;
         type Reply = super::Type;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "keywords.OwnNames",
-            "New",
-            "/keywords.OwnNames/New",
-        );
+        const PATH: &'static str = "/keywords.OwnNames/New";
     }
 
-    impl<Q: OwnNamesQuorumSpec> Decide<Q> for methods::New {
+    impl<Q: OwnNamesQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::New {
         type Output = super::Type;
-
         fn decide(
-            spec: &Q,
-            _request: &super::Type,
-            replies: &mut Replies<super::Type>,
-        ) -> Option<super::Type> {
-            spec.new_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.new_qf(tally.replies)
         }
     }
 
-    impl Method for methods::Id {
+    impl gorums_runtime::Method for methods::Id {
         type Request = super::Type;
         type Reply = super::Type;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "keywords.OwnNames",
-            "Id",
-            "/keywords.OwnNames/Id",
-        );
+        const PATH: &'static str = "/keywords.OwnNames/Id";
     }
 
-    impl<Q: OwnNamesQuorumSpec> Decide<Q> for methods::Id {
+    impl<Q: OwnNamesQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Id {
         type Output = super::Type;
-
         fn decide(
-            spec: &Q,
-            _request: &super::Type,
-            replies: &mut Replies<super::Type>,
-        ) -> Option<super::Type> {
-            spec.id_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.id_qf(tally.replies)
         }
     }
 
-    impl Method for methods::Node {
+    impl gorums_runtime::Method for methods::Node {
         type Request = super::Type;
         type Reply = super::Type;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "keywords.OwnNames",
-            "Node",
-            "/keywords.OwnNames/Node",
-        );
+        const PATH: &'static str = "/keywords.OwnNames/Node";
     }
 
-    impl Method for methods::Nodes {
+    impl gorums_runtime::Method for methods::Nodes {
         type Request = super::Type;
         type Reply = super::Type;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "keywords.OwnNames",
-            "Nodes",
-            "/keywords.OwnNames/Nodes",
-        );
+        const PATH: &'static str = "/keywords.OwnNames/Nodes";
     }
 
-    impl<Q: OwnNamesQuorumSpec> Decide<Q> for methods::Nodes {
+    impl<Q: OwnNamesQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Nodes {
         type Output = super::Type;
-
         fn decide(
-            spec: &Q,
-            _request: &super::Type,
-            replies: &mut Replies<super::Type>,
-        ) -> Option<super::Type> {
-            spec.nodes_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.nodes_qf(tally.replies)
         }
     }
 
-    impl Method for methods::Configuration {
+    impl gorums_runtime::Method for methods::Configuration {
         type Request = super::Type;
         type Reply = super::Type;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "keywords.OwnNames",
-            "Configuration",
-            "/keywords.OwnNames/Configuration",
-        );
+        const PATH: &'static str = "/keywords.OwnNames/Configuration";
     }
 
-    impl<Q: OwnNamesQuorumSpec> Decide<Q> for methods::Configuration {
+    impl<Q: OwnNamesQuorumSpec> gorums_runtime::calls::Decide<Q>
+    for methods::Configuration {
         type Output = super::Type;
-
         fn decide(
-            spec: &Q,
-            _request: &super::Type,
-            replies: &mut Replies<super::Type>,
-        ) -> Option<super::Type> {
-            spec.configuration_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.configuration_qf(tally.replies)
         }
     }
 
-    impl Method for methods::Spec {
+    impl gorums_runtime::Method for methods::Spec {
         type Request = super::Type;
         type Reply = super::Type;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "keywords.OwnNames",
-            "Spec",
-            "/keywords.OwnNames/Spec",
-        );
+        const PATH: &'static str = "/keywords.OwnNames/Spec";
     }
 
-    impl<Q: OwnNamesQuorumSpec> Decide<Q> for methods::Spec {
+    impl<Q: OwnNamesQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Spec {
         type Output = super::Type;
-
         fn decide(
-            spec: &Q,
-            _request: &super::Type,
-            replies: &mut Replies<super::Type>,
-        ) -> Option<super::Type> {
-            spec.spec_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.spec_qf(tally.replies)
         }
     }
 
-    impl Method for methods::Client {
+    impl gorums_runtime::Method for methods::Client {
         type Request = super::Type;
         type Reply = super::Type;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "keywords.OwnNames",
-            "Client",
-            "/keywords.OwnNames/Client",
-        );
+        const PATH: &'static str = "/keywords.OwnNames/Client";
     }
 
-    impl Method for methods::Clone {
+    impl gorums_runtime::Method for methods::Clone {
         type Request = super::Type;
         type Reply = super::Type;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "keywords.OwnNames",
-            "Clone",
-            "/keywords.OwnNames/Clone",
-        );
+        const PATH: &'static str = "/keywords.OwnNames/Clone";
     }
 
-    impl Method for methods::Into {
+    impl gorums_runtime::Method for methods::Into {
         type Request = super::Type;
         type Reply = super::Type;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "keywords.OwnNames",
-            "Into",
-            "/keywords.OwnNames/Into",
-        );
+        const PATH: &'static str = "/keywords.OwnNames/Into";
     }
 
-    impl Method for methods::ToOwned {
+    impl gorums_runtime::Method for methods::ToOwned {
         type Request = super::Type;
         type Reply = super::Type;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "keywords.OwnNames",
-            "ToOwned",
-            "/keywords.OwnNames/ToOwned",
-        );
+        const PATH: &'static str = "/keywords.OwnNames/ToOwned";
     }
 }
 
@@ -3143,840 +1758,75 @@ pub mod http_server2_client {
     }
 }
 
-/// Generated server implementations.
-pub mod http_server2_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    #![allow(clippy::should_implement_trait, clippy::wrong_self_convention)]
-    use tonic::codegen::*;
-
-    /// Generated trait containing gRPC methods that should be implemented for use with HttpServer2Server.
-    #[async_trait]
-    pub trait HttpServer2: std::marker::Send + std::marker::Sync + 'static {
-        async fn connect_(
-            &self,
-            request: tonic::Request<super::Type>,
-        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
-
-        async fn with_origin_(
-            &self,
-            request: tonic::Request<super::Type>,
-        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
-
-        async fn with_interceptor_(
-            &self,
-            request: tonic::Request<super::Type>,
-        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
-
-        async fn send_compressed_(
-            &self,
-            request: tonic::Request<super::Type>,
-        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
-
-        async fn accept_compressed_(
-            &self,
-            request: tonic::Request<super::Type>,
-        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
-
-        async fn max_decoding_message_size_(
-            &self,
-            request: tonic::Request<super::Type>,
-        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
-
-        async fn max_encoding_message_size_(
-            &self,
-            request: tonic::Request<super::Type>,
-        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
-
-        async fn cmp(
-            &self,
-            request: tonic::Request<super::Type>,
-        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
-
-        async fn from_disk(
-            &self,
-            request: tonic::Request<super::Type>,
-        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
-
-        async fn into_disk(
-            &self,
-            request: tonic::Request<super::Type>,
-        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
-
-        async fn drop(
-            &self,
-            request: tonic::Request<super::Type>,
-        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
-
-        async fn default(
-            &self,
-            request: tonic::Request<super::Type>,
-        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
-    }
-
-    /// Methods that are called like functions of tonic's clients, or like those of std's traits.
-    #[derive(Debug)]
-    pub struct HttpServer2Server<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-
-    impl<T> HttpServer2Server<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for HttpServer2Server<T>
-    where
-        T: HttpServer2,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/keywords.HTTPServer2/Connect" => {
-                    #[allow(non_camel_case_types)]
-                    struct ConnectSvc<T: HttpServer2>(pub Arc<T>);
-
-                    impl<T: HttpServer2> tonic::server::UnaryService<super::Type>
-                    for ConnectSvc<T> {
-                        type Response = super::Type;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Type>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as HttpServer2>::connect_(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ConnectSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/keywords.HTTPServer2/with_origin" => {
-                    #[allow(non_camel_case_types)]
-                    struct with_originSvc<T: HttpServer2>(pub Arc<T>);
-
-                    impl<T: HttpServer2> tonic::server::UnaryService<super::Type>
-                    for with_originSvc<T> {
-                        type Response = super::Type;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Type>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as HttpServer2>::with_origin_(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = with_originSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/keywords.HTTPServer2/WITH_INTERCEPTOR" => {
-                    #[allow(non_camel_case_types)]
-                    struct WITH_INTERCEPTORSvc<T: HttpServer2>(pub Arc<T>);
-
-                    impl<T: HttpServer2> tonic::server::UnaryService<super::Type>
-                    for WITH_INTERCEPTORSvc<T> {
-                        type Response = super::Type;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Type>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as HttpServer2>::with_interceptor_(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = WITH_INTERCEPTORSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/keywords.HTTPServer2/sendCompressed" => {
-                    #[allow(non_camel_case_types)]
-                    struct sendCompressedSvc<T: HttpServer2>(pub Arc<T>);
-
-                    impl<T: HttpServer2> tonic::server::UnaryService<super::Type>
-                    for sendCompressedSvc<T> {
-                        type Response = super::Type;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Type>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as HttpServer2>::send_compressed_(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = sendCompressedSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/keywords.HTTPServer2/AcceptCompressed" => {
-                    #[allow(non_camel_case_types)]
-                    struct AcceptCompressedSvc<T: HttpServer2>(pub Arc<T>);
-
-                    impl<T: HttpServer2> tonic::server::UnaryService<super::Type>
-                    for AcceptCompressedSvc<T> {
-                        type Response = super::Type;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Type>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as HttpServer2>::accept_compressed_(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = AcceptCompressedSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/keywords.HTTPServer2/MaxDecodingMessageSize" => {
-                    #[allow(non_camel_case_types)]
-                    struct MaxDecodingMessageSizeSvc<T: HttpServer2>(pub Arc<T>);
-
-                    impl<T: HttpServer2> tonic::server::UnaryService<super::Type>
-                    for MaxDecodingMessageSizeSvc<T> {
-                        type Response = super::Type;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Type>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as HttpServer2>::max_decoding_message_size_(
-                                        &inner,
-                                        request,
-                                    )
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = MaxDecodingMessageSizeSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/keywords.HTTPServer2/MaxEncodingMessageSize" => {
-                    #[allow(non_camel_case_types)]
-                    struct MaxEncodingMessageSizeSvc<T: HttpServer2>(pub Arc<T>);
-
-                    impl<T: HttpServer2> tonic::server::UnaryService<super::Type>
-                    for MaxEncodingMessageSizeSvc<T> {
-                        type Response = super::Type;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Type>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as HttpServer2>::max_encoding_message_size_(
-                                        &inner,
-                                        request,
-                                    )
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = MaxEncodingMessageSizeSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/keywords.HTTPServer2/Cmp" => {
-                    #[allow(non_camel_case_types)]
-                    struct CmpSvc<T: HttpServer2>(pub Arc<T>);
-
-                    impl<T: HttpServer2> tonic::server::UnaryService<super::Type>
-                    for CmpSvc<T> {
-                        type Response = super::Type;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Type>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as HttpServer2>::cmp(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = CmpSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/keywords.HTTPServer2/FromDisk" => {
-                    #[allow(non_camel_case_types)]
-                    struct FromDiskSvc<T: HttpServer2>(pub Arc<T>);
-
-                    impl<T: HttpServer2> tonic::server::UnaryService<super::Type>
-                    for FromDiskSvc<T> {
-                        type Response = super::Type;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Type>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as HttpServer2>::from_disk(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = FromDiskSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/keywords.HTTPServer2/into_disk" => {
-                    #[allow(non_camel_case_types)]
-                    struct into_diskSvc<T: HttpServer2>(pub Arc<T>);
-
-                    impl<T: HttpServer2> tonic::server::UnaryService<super::Type>
-                    for into_diskSvc<T> {
-                        type Response = super::Type;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Type>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as HttpServer2>::into_disk(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = into_diskSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/keywords.HTTPServer2/Drop" => {
-                    #[allow(non_camel_case_types)]
-                    struct DropSvc<T: HttpServer2>(pub Arc<T>);
-
-                    impl<T: HttpServer2> tonic::server::UnaryService<super::Type>
-                    for DropSvc<T> {
-                        type Response = super::Type;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Type>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as HttpServer2>::drop(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = DropSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/keywords.HTTPServer2/Default" => {
-                    #[allow(non_camel_case_types)]
-                    struct DefaultSvc<T: HttpServer2>(pub Arc<T>);
-
-                    impl<T: HttpServer2> tonic::server::UnaryService<super::Type>
-                    for DefaultSvc<T> {
-                        type Response = super::Type;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Type>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as HttpServer2>::default(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = DefaultSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-
-    impl<T> Clone for HttpServer2Server<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "keywords.HTTPServer2";
-
-    impl<T> tonic::server::NamedService for HttpServer2Server<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-
 /// Quorum calls and node calls of the service `keywords.HTTPServer2`.
 ///
 /// Methods that are called like functions of tonic's clients, or like those of std's traits.
 pub mod http_server2_gorums {
     #![allow(dead_code, clippy::should_implement_trait, clippy::wrong_self_convention)]
-    use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `keywords.HTTPServer2`.
     ///
-    /// Each is called after every successful reply to its call, one reply at a time, with all replies
-    /// so far in order of arrival. It returns `None` to wait for more replies, or the result of the
-    /// call.
+    /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
+    /// the result of the call, or `None` to wait for more replies.
     pub trait HttpServer2QuorumSpec: Send + Sync + 'static {
         /// Decides [`HttpServer2Configuration::into_disk`].
         fn into_disk_qf(
             &self,
-            replies: &mut Replies<super::Type>,
+            replies: &mut gorums_runtime::Replies<super::Type>,
         ) -> Option<super::Type>;
     }
 
     /// The service `keywords.HTTPServer2` on a configuration of nodes.
-    pub struct HttpServer2Configuration<Q = ()> {
-        caller: Caller<Q>,
-    }
+    pub struct HttpServer2Configuration<Q = ()>(gorums_runtime::codegen::Caller<Q>);
 
     impl<Q> Clone for HttpServer2Configuration<Q> {
         fn clone(&self) -> Self {
-            Self {
-                caller: self.caller.clone(),
-            }
+            Self(self.0.clone())
         }
     }
 
     impl<Q> std::fmt::Debug for HttpServer2Configuration<Q> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.debug_struct("HttpServer2Configuration")
-                .field("caller", &self.caller)
-                .finish()
+            f.debug_tuple("HttpServer2Configuration").field(&self.0).finish()
         }
     }
 
     impl<Q> HttpServer2Configuration<Q> {
         /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: Configuration, spec: Q) -> Self {
-            Self {
-                caller: Caller::new(configuration, spec),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            self.caller.spec()
+            self.0.spec()
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<HttpServer2Node, UnknownNode> {
-            self.caller.node(id).map(|caller| HttpServer2Node { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<HttpServer2Node, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(HttpServer2Node)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = HttpServer2Node> + '_ {
-            self.caller.nodes().map(|caller| HttpServer2Node { caller })
+            self.0.nodes().map(HttpServer2Node)
         }
     }
 
@@ -3985,517 +1835,280 @@ pub mod http_server2_gorums {
         pub fn into_disk(
             &self,
             request: super::Type,
-        ) -> QuorumCall<methods::IntoDisk, Q> {
-            QuorumCall::new(&self.caller, request)
+        ) -> gorums_runtime::QuorumCall<methods::IntoDisk, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }
 
     /// The service `keywords.HTTPServer2` on one node.
     #[derive(Clone, Debug)]
-    pub struct HttpServer2Node {
-        caller: NodeCaller,
-    }
+    pub struct HttpServer2Node(gorums_runtime::codegen::NodeCaller);
 
     impl HttpServer2Node {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::http_server2_client::HttpServer2Client<Channel> {
+        pub fn client(
+            &self,
+        ) -> super::http_server2_client::HttpServer2Client<gorums_runtime::NodeChannel> {
             super::http_server2_client::HttpServer2Client::new(
-                self.caller.node().channel(),
+                self.0.as_node().channel(),
             )
         }
 
         /// Calls `keywords.HTTPServer2/Connect` on the node.
-        pub fn connect(&self, request: super::Type) -> NodeCall<methods::Connect> {
-            NodeCall::new(&self.caller, request)
+        pub fn connect(
+            &self,
+            request: super::Type,
+        ) -> gorums_runtime::NodeCall<methods::Connect> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
 
         /// Calls `keywords.HTTPServer2/with_origin` on the node.
         pub fn with_origin(
             &self,
             request: super::Type,
-        ) -> NodeCall<methods::WithOrigin> {
-            NodeCall::new(&self.caller, request)
+        ) -> gorums_runtime::NodeCall<methods::WithOrigin> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
 
         /// Calls `keywords.HTTPServer2/WITH_INTERCEPTOR` on the node.
         pub fn with_interceptor(
             &self,
             request: super::Type,
-        ) -> NodeCall<methods::WithInterceptor> {
-            NodeCall::new(&self.caller, request)
+        ) -> gorums_runtime::NodeCall<methods::WithInterceptor> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
 
         /// Calls `keywords.HTTPServer2/sendCompressed` on the node.
         pub fn send_compressed(
             &self,
             request: super::Type,
-        ) -> NodeCall<methods::SendCompressed> {
-            NodeCall::new(&self.caller, request)
+        ) -> gorums_runtime::NodeCall<methods::SendCompressed> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
 
         /// Calls `keywords.HTTPServer2/AcceptCompressed` on the node.
         pub fn accept_compressed(
             &self,
             request: super::Type,
-        ) -> NodeCall<methods::AcceptCompressed> {
-            NodeCall::new(&self.caller, request)
+        ) -> gorums_runtime::NodeCall<methods::AcceptCompressed> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
 
         /// Calls `keywords.HTTPServer2/MaxDecodingMessageSize` on the node.
         pub fn max_decoding_message_size(
             &self,
             request: super::Type,
-        ) -> NodeCall<methods::MaxDecodingMessageSize> {
-            NodeCall::new(&self.caller, request)
+        ) -> gorums_runtime::NodeCall<methods::MaxDecodingMessageSize> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
 
         /// Calls `keywords.HTTPServer2/MaxEncodingMessageSize` on the node.
         pub fn max_encoding_message_size(
             &self,
             request: super::Type,
-        ) -> NodeCall<methods::MaxEncodingMessageSize> {
-            NodeCall::new(&self.caller, request)
+        ) -> gorums_runtime::NodeCall<methods::MaxEncodingMessageSize> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
 
         /// Calls `keywords.HTTPServer2/Cmp` on the node.
-        pub fn cmp(&self, request: super::Type) -> NodeCall<methods::Cmp> {
-            NodeCall::new(&self.caller, request)
+        pub fn cmp(
+            &self,
+            request: super::Type,
+        ) -> gorums_runtime::NodeCall<methods::Cmp> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
 
         /// Calls `keywords.HTTPServer2/FromDisk` on the node.
-        pub fn from_disk(&self, request: super::Type) -> NodeCall<methods::FromDisk> {
-            NodeCall::new(&self.caller, request)
+        pub fn from_disk(
+            &self,
+            request: super::Type,
+        ) -> gorums_runtime::NodeCall<methods::FromDisk> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
 
         /// Calls `keywords.HTTPServer2/Drop` on the node.
-        pub fn drop(&self, request: super::Type) -> NodeCall<methods::Drop> {
-            NodeCall::new(&self.caller, request)
+        pub fn drop(
+            &self,
+            request: super::Type,
+        ) -> gorums_runtime::NodeCall<methods::Drop> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
 
         /// Calls `keywords.HTTPServer2/Default` on the node.
-        pub fn default(&self, request: super::Type) -> NodeCall<methods::Default> {
-            NodeCall::new(&self.caller, request)
-        }
-    }
-
-    /// The calls of the service `keywords.HTTPServer2`, to be implemented by mocks: code that is generic over it is
-    /// tested without replicas.
-    ///
-    /// Options are those of the [`HttpServer2Configuration`], which has them by `with_options`.
-    pub trait HttpServer2Calls: Send + Sync {
-        /// Makes the call [`HttpServer2Node::connect`] on `node`.
-        fn connect(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
-
-        /// Makes the call [`HttpServer2Node::with_origin`] on `node`.
-        fn with_origin(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
-
-        /// Makes the call [`HttpServer2Node::with_interceptor`] on `node`.
-        fn with_interceptor(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
-
-        /// Makes the call [`HttpServer2Node::send_compressed`] on `node`.
-        fn send_compressed(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
-
-        /// Makes the call [`HttpServer2Node::accept_compressed`] on `node`.
-        fn accept_compressed(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
-
-        /// Makes the call [`HttpServer2Node::max_decoding_message_size`] on `node`.
-        fn max_decoding_message_size(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
-
-        /// Makes the call [`HttpServer2Node::max_encoding_message_size`] on `node`.
-        fn max_encoding_message_size(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
-
-        /// Makes the call [`HttpServer2Node::cmp`] on `node`.
-        fn cmp(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
-
-        /// Makes the call [`HttpServer2Node::from_disk`] on `node`.
-        fn from_disk(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
-
-        /// Makes the call [`HttpServer2Configuration::into_disk`].
-        fn into_disk(
+        pub fn default(
             &self,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send;
-
-        /// Makes the call [`HttpServer2Node::drop`] on `node`.
-        fn drop(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
-
-        /// Makes the call [`HttpServer2Node::default`] on `node`.
-        fn default(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
-    }
-
-    impl<Q: HttpServer2QuorumSpec> HttpServer2Calls for HttpServer2Configuration<Q> {
-        fn connect(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.connect(request));
-            async move { call?.await }
-        }
-
-        fn with_origin(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.with_origin(request));
-            async move { call?.await }
-        }
-
-        fn with_interceptor(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.with_interceptor(request));
-            async move { call?.await }
-        }
-
-        fn send_compressed(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.send_compressed(request));
-            async move { call?.await }
-        }
-
-        fn accept_compressed(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.accept_compressed(request));
-            async move { call?.await }
-        }
-
-        fn max_decoding_message_size(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
-            let call = self
-                .node(node)
-                .map(|node| node.max_decoding_message_size(request));
-            async move { call?.await }
-        }
-
-        fn max_encoding_message_size(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
-            let call = self
-                .node(node)
-                .map(|node| node.max_encoding_message_size(request));
-            async move { call?.await }
-        }
-
-        fn cmp(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.cmp(request));
-            async move { call?.await }
-        }
-
-        fn from_disk(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.from_disk(request));
-            async move { call?.await }
-        }
-
-        fn into_disk(
-            &self,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send {
-            Self::into_disk(self, request).into_future()
-        }
-
-        fn drop(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.drop(request));
-            async move { call?.await }
-        }
-
-        fn default(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.default(request));
-            async move { call?.await }
+        ) -> gorums_runtime::NodeCall<methods::Default> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
     }
 
     /// What a replica of the service `keywords.HTTPServer2` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait HttpServer2Replica: Send + Sync + 'static {
         /// Handles `keywords.HTTPServer2/Connect`.
         fn connect(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Type, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `keywords.HTTPServer2/with_origin`.
         fn with_origin(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Type, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `keywords.HTTPServer2/WITH_INTERCEPTOR`.
         fn with_interceptor(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Type, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `keywords.HTTPServer2/sendCompressed`.
         fn send_compressed(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Type, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `keywords.HTTPServer2/AcceptCompressed`.
         fn accept_compressed(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Type, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `keywords.HTTPServer2/MaxDecodingMessageSize`.
         fn max_decoding_message_size(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Type, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `keywords.HTTPServer2/MaxEncodingMessageSize`.
         fn max_encoding_message_size(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Type, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `keywords.HTTPServer2/Cmp`.
         fn cmp(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Type, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `keywords.HTTPServer2/FromDisk`.
         fn from_disk(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Type, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `keywords.HTTPServer2/into_disk`.
         fn into_disk(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Type, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `keywords.HTTPServer2/Drop`.
         fn drop(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Type, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `keywords.HTTPServer2/Default`.
         fn default(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Type, gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `keywords.HTTPServer2` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct HttpServer2Service;
 
-    impl ServiceName for HttpServer2Service {
+    impl gorums_runtime::server::ServiceName for HttpServer2Service {
         const NAME: &'static str = "keywords.HTTPServer2";
     }
 
-    impl<T: HttpServer2Replica> Serve<T> for HttpServer2Service {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::Connect,
-                    |replica, ctx, request| async move {
-                        HttpServer2Replica::connect(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::WithOrigin,
-                    |replica, ctx, request| async move {
-                        HttpServer2Replica::with_origin(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::WithInterceptor,
-                    |replica, ctx, request| async move {
-                        HttpServer2Replica::with_interceptor(&*replica, &ctx, request)
-                            .await
-                    },
-                )
-                .unary(
-                    methods::SendCompressed,
-                    |replica, ctx, request| async move {
-                        HttpServer2Replica::send_compressed(&*replica, &ctx, request)
-                            .await
-                    },
-                )
-                .unary(
-                    methods::AcceptCompressed,
-                    |replica, ctx, request| async move {
-                        HttpServer2Replica::accept_compressed(&*replica, &ctx, request)
-                            .await
-                    },
-                )
-                .unary(
-                    methods::MaxDecodingMessageSize,
-                    |replica, ctx, request| async move {
-                        HttpServer2Replica::max_decoding_message_size(
-                                &*replica,
-                                &ctx,
-                                request,
-                            )
-                            .await
-                    },
-                )
-                .unary(
-                    methods::MaxEncodingMessageSize,
-                    |replica, ctx, request| async move {
-                        HttpServer2Replica::max_encoding_message_size(
-                                &*replica,
-                                &ctx,
-                                request,
-                            )
-                            .await
-                    },
-                )
-                .unary(
-                    methods::Cmp,
-                    |replica, ctx, request| async move {
-                        HttpServer2Replica::cmp(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::FromDisk,
-                    |replica, ctx, request| async move {
-                        HttpServer2Replica::from_disk(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::IntoDisk,
-                    |replica, ctx, request| async move {
-                        HttpServer2Replica::into_disk(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Drop,
-                    |replica, ctx, request| async move {
-                        HttpServer2Replica::drop(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Default,
-                    |replica, ctx, request| async move {
-                        HttpServer2Replica::default(&*replica, &ctx, request).await
-                    },
-                )
+    impl<T: HttpServer2Replica> gorums_runtime::codegen::Serve<T>
+    for HttpServer2Service {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers
+                .unary(methods::Connect, T::connect)
+                .unary(methods::WithOrigin, T::with_origin)
+                .unary(methods::WithInterceptor, T::with_interceptor)
+                .unary(methods::SendCompressed, T::send_compressed)
+                .unary(methods::AcceptCompressed, T::accept_compressed)
+                .unary(methods::MaxDecodingMessageSize, T::max_decoding_message_size)
+                .unary(methods::MaxEncodingMessageSize, T::max_encoding_message_size)
+                .unary(methods::Cmp, T::cmp)
+                .unary(methods::FromDisk, T::from_disk)
+                .unary(methods::IntoDisk, T::into_disk)
+                .unary(methods::Drop, T::drop)
+                .unary(methods::Default, T::default);
         }
     }
 
     /// A [`HttpServer2Replica`] as a service of a server.
-    pub type HttpServer2ReplicaServer = ReplicaServer<HttpServer2Service>;
+    pub type HttpServer2ReplicaServer = gorums_runtime::server::ReplicaServer<
+        HttpServer2Service,
+    >;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `keywords.HTTPServer2/Connect`
         #[derive(Clone, Copy, Debug)]
@@ -4546,136 +2159,86 @@ pub mod http_server2_gorums {
         pub struct Default;
     }
 
-    impl Method for methods::Connect {
+    impl gorums_runtime::Method for methods::Connect {
         type Request = super::Type;
         type Reply = super::Type;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "keywords.HTTPServer2",
-            "Connect",
-            "/keywords.HTTPServer2/Connect",
-        );
+        const PATH: &'static str = "/keywords.HTTPServer2/Connect";
     }
 
-    impl Method for methods::WithOrigin {
+    impl gorums_runtime::Method for methods::WithOrigin {
         type Request = super::Type;
         type Reply = super::Type;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "keywords.HTTPServer2",
-            "with_origin",
-            "/keywords.HTTPServer2/with_origin",
-        );
+        const PATH: &'static str = "/keywords.HTTPServer2/with_origin";
     }
 
-    impl Method for methods::WithInterceptor {
+    impl gorums_runtime::Method for methods::WithInterceptor {
         type Request = super::Type;
         type Reply = super::Type;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "keywords.HTTPServer2",
-            "WITH_INTERCEPTOR",
-            "/keywords.HTTPServer2/WITH_INTERCEPTOR",
-        );
+        const PATH: &'static str = "/keywords.HTTPServer2/WITH_INTERCEPTOR";
     }
 
-    impl Method for methods::SendCompressed {
+    impl gorums_runtime::Method for methods::SendCompressed {
         type Request = super::Type;
         type Reply = super::Type;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "keywords.HTTPServer2",
-            "sendCompressed",
-            "/keywords.HTTPServer2/sendCompressed",
-        );
+        const PATH: &'static str = "/keywords.HTTPServer2/sendCompressed";
     }
 
-    impl Method for methods::AcceptCompressed {
+    impl gorums_runtime::Method for methods::AcceptCompressed {
         type Request = super::Type;
         type Reply = super::Type;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "keywords.HTTPServer2",
-            "AcceptCompressed",
-            "/keywords.HTTPServer2/AcceptCompressed",
-        );
+        const PATH: &'static str = "/keywords.HTTPServer2/AcceptCompressed";
     }
 
-    impl Method for methods::MaxDecodingMessageSize {
+    impl gorums_runtime::Method for methods::MaxDecodingMessageSize {
         type Request = super::Type;
         type Reply = super::Type;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "keywords.HTTPServer2",
-            "MaxDecodingMessageSize",
-            "/keywords.HTTPServer2/MaxDecodingMessageSize",
-        );
+        const PATH: &'static str = "/keywords.HTTPServer2/MaxDecodingMessageSize";
     }
 
-    impl Method for methods::MaxEncodingMessageSize {
+    impl gorums_runtime::Method for methods::MaxEncodingMessageSize {
         type Request = super::Type;
         type Reply = super::Type;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "keywords.HTTPServer2",
-            "MaxEncodingMessageSize",
-            "/keywords.HTTPServer2/MaxEncodingMessageSize",
-        );
+        const PATH: &'static str = "/keywords.HTTPServer2/MaxEncodingMessageSize";
     }
 
-    impl Method for methods::Cmp {
+    impl gorums_runtime::Method for methods::Cmp {
         type Request = super::Type;
         type Reply = super::Type;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "keywords.HTTPServer2",
-            "Cmp",
-            "/keywords.HTTPServer2/Cmp",
-        );
+        const PATH: &'static str = "/keywords.HTTPServer2/Cmp";
     }
 
-    impl Method for methods::FromDisk {
+    impl gorums_runtime::Method for methods::FromDisk {
         type Request = super::Type;
         type Reply = super::Type;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "keywords.HTTPServer2",
-            "FromDisk",
-            "/keywords.HTTPServer2/FromDisk",
-        );
+        const PATH: &'static str = "/keywords.HTTPServer2/FromDisk";
     }
 
-    impl Method for methods::IntoDisk {
+    impl gorums_runtime::Method for methods::IntoDisk {
         type Request = super::Type;
         type Reply = super::Type;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "keywords.HTTPServer2",
-            "into_disk",
-            "/keywords.HTTPServer2/into_disk",
-        );
+        const PATH: &'static str = "/keywords.HTTPServer2/into_disk";
     }
 
-    impl<Q: HttpServer2QuorumSpec> Decide<Q> for methods::IntoDisk {
+    impl<Q: HttpServer2QuorumSpec> gorums_runtime::calls::Decide<Q>
+    for methods::IntoDisk {
         type Output = super::Type;
-
         fn decide(
-            spec: &Q,
-            _request: &super::Type,
-            replies: &mut Replies<super::Type>,
-        ) -> Option<super::Type> {
-            spec.into_disk_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.into_disk_qf(tally.replies)
         }
     }
 
-    impl Method for methods::Drop {
+    impl gorums_runtime::Method for methods::Drop {
         type Request = super::Type;
         type Reply = super::Type;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "keywords.HTTPServer2",
-            "Drop",
-            "/keywords.HTTPServer2/Drop",
-        );
+        const PATH: &'static str = "/keywords.HTTPServer2/Drop";
     }
 
-    impl Method for methods::Default {
+    impl gorums_runtime::Method for methods::Default {
         type Request = super::Type;
         type Reply = super::Type;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "keywords.HTTPServer2",
-            "Default",
-            "/keywords.HTTPServer2/Default",
-        );
+        const PATH: &'static str = "/keywords.HTTPServer2/Default";
     }
 }
 
@@ -4821,467 +2384,174 @@ pub mod unknown_client {
     }
 }
 
-/// Generated server implementations.
-pub mod unknown_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-
-    /// Generated trait containing gRPC methods that should be implemented for use with UnknownServer.
-    #[async_trait]
-    pub trait Unknown: std::marker::Send + std::marker::Sync + 'static {
-        async fn method(
-            &self,
-            request: tonic::Request<super::Type>,
-        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
-
-        async fn replies(
-            &self,
-            request: tonic::Request<super::Type>,
-        ) -> std::result::Result<tonic::Response<super::Type>, tonic::Status>;
-    }
-
-    /// The runtime has an error `UnknownNode`.
-    #[derive(Debug)]
-    pub struct UnknownServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-
-    impl<T> UnknownServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for UnknownServer<T>
-    where
-        T: Unknown,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/keywords.Unknown/Method" => {
-                    #[allow(non_camel_case_types)]
-                    struct MethodSvc<T: Unknown>(pub Arc<T>);
-
-                    impl<T: Unknown> tonic::server::UnaryService<super::Type>
-                    for MethodSvc<T> {
-                        type Response = super::Type;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Type>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Unknown>::method(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = MethodSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/keywords.Unknown/Replies" => {
-                    #[allow(non_camel_case_types)]
-                    struct RepliesSvc<T: Unknown>(pub Arc<T>);
-
-                    impl<T: Unknown> tonic::server::UnaryService<super::Type>
-                    for RepliesSvc<T> {
-                        type Response = super::Type;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Type>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Unknown>::replies(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = RepliesSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-
-    impl<T> Clone for UnknownServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "keywords.Unknown";
-
-    impl<T> tonic::server::NamedService for UnknownServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-
 /// Quorum calls and node calls of the service `keywords.Unknown`.
 ///
 /// The runtime has an error `UnknownNode`.
 pub mod unknown_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `keywords.Unknown`.
     ///
-    /// Each is called after every successful reply to its call, one reply at a time, with all replies
-    /// so far in order of arrival. It returns `None` to wait for more replies, or the result of the
-    /// call.
+    /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
+    /// the result of the call, or `None` to wait for more replies.
     pub trait UnknownQuorumSpec: Send + Sync + 'static {
         /// Decides [`UnknownConfiguration::replies`].
-        fn replies_qf(&self, replies: &mut Replies<super::Type>) -> Option<super::Type>;
+        fn replies_qf(
+            &self,
+            replies: &mut gorums_runtime::Replies<super::Type>,
+        ) -> Option<super::Type>;
     }
 
     /// The service `keywords.Unknown` on a configuration of nodes.
-    pub struct UnknownConfiguration<Q = ()> {
-        caller: Caller<Q>,
-    }
+    pub struct UnknownConfiguration<Q = ()>(gorums_runtime::codegen::Caller<Q>);
 
     impl<Q> Clone for UnknownConfiguration<Q> {
         fn clone(&self) -> Self {
-            Self {
-                caller: self.caller.clone(),
-            }
+            Self(self.0.clone())
         }
     }
 
     impl<Q> std::fmt::Debug for UnknownConfiguration<Q> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.debug_struct("UnknownConfiguration").field("caller", &self.caller).finish()
+            f.debug_tuple("UnknownConfiguration").field(&self.0).finish()
         }
     }
 
     impl<Q> UnknownConfiguration<Q> {
         /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: Configuration, spec: Q) -> Self {
-            Self {
-                caller: Caller::new(configuration, spec),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            self.caller.spec()
+            self.0.spec()
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`gorums_runtime::codegen::UnknownNode`] when the node is not in the configuration.
+        /// When the node is not in the configuration.
         pub fn node(
             &self,
-            id: NodeId,
-        ) -> Result<UnknownNode, gorums_runtime::codegen::UnknownNode> {
-            self.caller.node(id).map(|caller| UnknownNode { caller })
+            id: gorums_runtime::NodeId,
+        ) -> Result<UnknownNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(UnknownNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = UnknownNode> + '_ {
-            self.caller.nodes().map(|caller| UnknownNode { caller })
+            self.0.nodes().map(UnknownNode)
         }
     }
 
     impl<Q: UnknownQuorumSpec> UnknownConfiguration<Q> {
         /// Calls `keywords.Unknown/Replies` on every node; [`UnknownQuorumSpec::replies_qf`] decides.
-        pub fn replies(&self, request: super::Type) -> QuorumCall<methods::Replies, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn replies(
+            &self,
+            request: super::Type,
+        ) -> gorums_runtime::QuorumCall<methods::Replies, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }
 
     /// The service `keywords.Unknown` on one node.
     #[derive(Clone, Debug)]
-    pub struct UnknownNode {
-        caller: NodeCaller,
-    }
+    pub struct UnknownNode(gorums_runtime::codegen::NodeCaller);
 
     impl UnknownNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::unknown_client::UnknownClient<Channel> {
-            super::unknown_client::UnknownClient::new(self.caller.node().channel())
+        pub fn client(
+            &self,
+        ) -> super::unknown_client::UnknownClient<gorums_runtime::NodeChannel> {
+            super::unknown_client::UnknownClient::new(self.0.as_node().channel())
         }
 
         /// Calls `keywords.Unknown/Method` on the node.
-        pub fn method(&self, request: super::Type) -> NodeCall<methods::Method> {
-            NodeCall::new(&self.caller, request)
-        }
-    }
-
-    /// The calls of the service `keywords.Unknown`, to be implemented by mocks: code that is generic over it is
-    /// tested without replicas.
-    ///
-    /// Options are those of the [`UnknownConfiguration`], which has them by `with_options`.
-    pub trait UnknownCalls: Send + Sync {
-        /// Makes the call [`UnknownNode::method`] on `node`.
-        fn method(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send;
-
-        /// Makes the call [`UnknownConfiguration::replies`].
-        fn replies(
+        pub fn method(
             &self,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send;
-    }
-
-    impl<Q: UnknownQuorumSpec> UnknownCalls for UnknownConfiguration<Q> {
-        fn method(
-            &self,
-            node: NodeId,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.method(request));
-            async move { call?.await }
-        }
-
-        fn replies(
-            &self,
-            request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, QuorumCallError>> + Send {
-            Self::replies(self, request).into_future()
+        ) -> gorums_runtime::NodeCall<methods::Method> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
     }
 
     /// What a replica of the service `keywords.Unknown` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait UnknownReplica: Send + Sync + 'static {
         /// Handles `keywords.Unknown/Method`.
         fn method(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Type, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `keywords.Unknown/Replies`.
         fn replies(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Type,
-        ) -> impl Future<Output = Result<super::Type, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Type, gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `keywords.Unknown` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct UnknownService;
 
-    impl ServiceName for UnknownService {
+    impl gorums_runtime::server::ServiceName for UnknownService {
         const NAME: &'static str = "keywords.Unknown";
     }
 
-    impl<T: UnknownReplica> Serve<T> for UnknownService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::Method,
-                    |replica, ctx, request| async move {
-                        UnknownReplica::method(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Replies,
-                    |replica, ctx, request| async move {
-                        UnknownReplica::replies(&*replica, &ctx, request).await
-                    },
-                )
+    impl<T: UnknownReplica> gorums_runtime::codegen::Serve<T> for UnknownService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers
+                .unary(methods::Method, T::method)
+                .unary(methods::Replies, T::replies);
         }
     }
 
     /// A [`UnknownReplica`] as a service of a server.
-    pub type UnknownReplicaServer = ReplicaServer<UnknownService>;
+    pub type UnknownReplicaServer = gorums_runtime::server::ReplicaServer<
+        UnknownService,
+    >;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `keywords.Unknown/Method`
         #[derive(Clone, Copy, Debug)]
@@ -5292,35 +2562,24 @@ pub mod unknown_gorums {
         pub struct Replies;
     }
 
-    impl Method for methods::Method {
+    impl gorums_runtime::Method for methods::Method {
         type Request = super::Type;
         type Reply = super::Type;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "keywords.Unknown",
-            "Method",
-            "/keywords.Unknown/Method",
-        );
+        const PATH: &'static str = "/keywords.Unknown/Method";
     }
 
-    impl Method for methods::Replies {
+    impl gorums_runtime::Method for methods::Replies {
         type Request = super::Type;
         type Reply = super::Type;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "keywords.Unknown",
-            "Replies",
-            "/keywords.Unknown/Replies",
-        );
+        const PATH: &'static str = "/keywords.Unknown/Replies";
     }
 
-    impl<Q: UnknownQuorumSpec> Decide<Q> for methods::Replies {
+    impl<Q: UnknownQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Replies {
         type Output = super::Type;
-
         fn decide(
-            spec: &Q,
-            _request: &super::Type,
-            replies: &mut Replies<super::Type>,
-        ) -> Option<super::Type> {
-            spec.replies_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.replies_qf(tally.replies)
         }
     }
 }

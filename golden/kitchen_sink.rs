@@ -214,566 +214,6 @@ impl Color {
     }
 }
 
-/// Generated client implementations.
-pub mod sink_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-
-    /// The service's comment, with code:
-    ///
-    /// ```text
-    /// let x = 1;
-    /// ```
-    #[derive(Debug, Clone)]
-    pub struct SinkClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-
-    impl SinkClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-
-    impl<T> SinkClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> SinkClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            SinkClient::new(InterceptedService::new(inner, interceptor))
-        }
-
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Takes \<anything>.
-        pub async fn take(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Everything>,
-        ) -> std::result::Result<tonic::Response<()>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/kitchen_sink.Sink/Take");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("kitchen_sink.Sink", "Take"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        pub async fn take_inner(
-            &mut self,
-            request: impl tonic::IntoRequest<super::everything::Inner>,
-        ) -> std::result::Result<
-            tonic::Response<super::everything::inner::Deepest>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/kitchen_sink.Sink/TakeInner",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("kitchen_sink.Sink", "TakeInner"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        /// Is not to be called any more.
-        #[deprecated]
-        pub async fn old(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Commented>,
-        ) -> std::result::Result<
-            tonic::Response<::gorums_runtime::prost_types::Any>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/kitchen_sink.Sink/Old");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("kitchen_sink.Sink", "Old"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        #[deprecated]
-        pub async fn old_one(
-            &mut self,
-            request: impl tonic::IntoRequest<::gorums_runtime::prost_types::Timestamp>,
-        ) -> std::result::Result<tonic::Response<bool>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/kitchen_sink.Sink/OldOne");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("kitchen_sink.Sink", "OldOne"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-
-/// Generated server implementations.
-pub mod sink_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-
-    /// Generated trait containing gRPC methods that should be implemented for use with SinkServer.
-    #[async_trait]
-    pub trait Sink: std::marker::Send + std::marker::Sync + 'static {
-        /// Takes \<anything>.
-        async fn take(
-            &self,
-            request: tonic::Request<super::Everything>,
-        ) -> std::result::Result<tonic::Response<()>, tonic::Status>;
-
-        async fn take_inner(
-            &self,
-            request: tonic::Request<super::everything::Inner>,
-        ) -> std::result::Result<
-            tonic::Response<super::everything::inner::Deepest>,
-            tonic::Status,
-        >;
-
-        /// Is not to be called any more.
-        async fn old(
-            &self,
-            request: tonic::Request<super::Commented>,
-        ) -> std::result::Result<
-            tonic::Response<::gorums_runtime::prost_types::Any>,
-            tonic::Status,
-        >;
-
-        async fn old_one(
-            &self,
-            request: tonic::Request<::gorums_runtime::prost_types::Timestamp>,
-        ) -> std::result::Result<tonic::Response<bool>, tonic::Status>;
-    }
-
-    /// The service's comment, with code:
-    ///
-    /// ```text
-    /// let x = 1;
-    /// ```
-    #[derive(Debug)]
-    pub struct SinkServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-
-    impl<T> SinkServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for SinkServer<T>
-    where
-        T: Sink,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/kitchen_sink.Sink/Take" => {
-                    #[allow(non_camel_case_types)]
-                    struct TakeSvc<T: Sink>(pub Arc<T>);
-
-                    impl<T: Sink> tonic::server::UnaryService<super::Everything>
-                    for TakeSvc<T> {
-                        type Response = ();
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Everything>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Sink>::take(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = TakeSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/kitchen_sink.Sink/TakeInner" => {
-                    #[allow(non_camel_case_types)]
-                    struct TakeInnerSvc<T: Sink>(pub Arc<T>);
-
-                    impl<T: Sink> tonic::server::UnaryService<super::everything::Inner>
-                    for TakeInnerSvc<T> {
-                        type Response = super::everything::inner::Deepest;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::everything::Inner>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Sink>::take_inner(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = TakeInnerSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/kitchen_sink.Sink/Old" => {
-                    #[allow(non_camel_case_types)]
-                    struct OldSvc<T: Sink>(pub Arc<T>);
-
-                    impl<T: Sink> tonic::server::UnaryService<super::Commented>
-                    for OldSvc<T> {
-                        type Response = ::gorums_runtime::prost_types::Any;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Commented>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Sink>::old(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = OldSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/kitchen_sink.Sink/OldOne" => {
-                    #[allow(non_camel_case_types)]
-                    struct OldOneSvc<T: Sink>(pub Arc<T>);
-
-                    impl<
-                        T: Sink,
-                    > tonic::server::UnaryService<
-                        ::gorums_runtime::prost_types::Timestamp,
-                    > for OldOneSvc<T> {
-                        type Response = bool;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<
-                                ::gorums_runtime::prost_types::Timestamp,
-                            >,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Sink>::old_one(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = OldOneSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-
-    impl<T> Clone for SinkServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "kitchen_sink.Sink";
-
-    impl<T> tonic::server::NamedService for SinkServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-
 /// Quorum calls and node calls of the service `kitchen_sink.Sink`.
 ///
 /// The service's comment, with code:
@@ -783,144 +223,132 @@ pub mod sink_server {
 /// ```
 pub mod sink_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `kitchen_sink.Sink`.
     ///
-    /// Each is called after every successful reply to its call, one reply at a time, with all replies
-    /// so far in order of arrival. It returns `None` to wait for more replies, or the result of the
-    /// call.
+    /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
+    /// the result of the call, or `None` to wait for more replies.
     pub trait SinkQuorumSpec: Send + Sync + 'static {
         /// Decides [`SinkConfiguration::take`].
-        fn take_qf(&self, replies: &mut Replies<()>) -> Option<()>;
+        fn take_qf(&self, replies: &mut gorums_runtime::Replies<()>) -> Option<()>;
 
         /// Decides [`SinkConfiguration::take_inner`].
         fn take_inner_qf(
             &self,
-            replies: &mut Replies<super::everything::inner::Deepest>,
+            replies: &mut gorums_runtime::Replies<super::everything::inner::Deepest>,
         ) -> Option<super::everything::Inner>;
 
         /// Decides [`SinkConfiguration::old`].
         fn old_qf(
             &self,
-            replies: &mut Replies<::gorums_runtime::prost_types::Any>,
+            replies: &mut gorums_runtime::Replies<::gorums_runtime::prost_types::Any>,
         ) -> Option<::gorums_runtime::prost_types::Any>;
     }
 
     /// The service `kitchen_sink.Sink` on a configuration of nodes.
-    pub struct SinkConfiguration<Q = ()> {
-        caller: Caller<Q>,
-    }
+    pub struct SinkConfiguration<Q = ()>(gorums_runtime::codegen::Caller<Q>);
 
     impl<Q> Clone for SinkConfiguration<Q> {
         fn clone(&self) -> Self {
-            Self {
-                caller: self.caller.clone(),
-            }
+            Self(self.0.clone())
         }
     }
 
     impl<Q> std::fmt::Debug for SinkConfiguration<Q> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.debug_struct("SinkConfiguration").field("caller", &self.caller).finish()
+            f.debug_tuple("SinkConfiguration").field(&self.0).finish()
         }
     }
 
     impl<Q> SinkConfiguration<Q> {
         /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: Configuration, spec: Q) -> Self {
-            Self {
-                caller: Caller::new(configuration, spec),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            self.caller.spec()
+            self.0.spec()
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<SinkNode, UnknownNode> {
-            self.caller.node(id).map(|caller| SinkNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<SinkNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(SinkNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = SinkNode> + '_ {
-            self.caller.nodes().map(|caller| SinkNode { caller })
+            self.0.nodes().map(SinkNode)
         }
     }
 
     impl<Q: SinkQuorumSpec> SinkConfiguration<Q> {
         /// Takes \<anything>.
-        pub fn take(&self, request: super::Everything) -> QuorumCall<methods::Take, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn take(
+            &self,
+            request: super::Everything,
+        ) -> gorums_runtime::QuorumCall<methods::Take, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
         /// Calls `kitchen_sink.Sink/TakeInner` on every node; [`SinkQuorumSpec::take_inner_qf`] decides.
         pub fn take_inner(
             &self,
             request: super::everything::Inner,
-        ) -> QuorumCall<methods::TakeInner, Q> {
-            QuorumCall::new(&self.caller, request)
+        ) -> gorums_runtime::QuorumCall<methods::TakeInner, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
         /// Is not to be called any more.
         #[deprecated]
-        pub fn old(&self, request: super::Commented) -> QuorumCall<methods::Old, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn old(
+            &self,
+            request: super::Commented,
+        ) -> gorums_runtime::QuorumCall<methods::Old, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }
 
     /// The service `kitchen_sink.Sink` on one node.
     #[derive(Clone, Debug)]
-    pub struct SinkNode {
-        caller: NodeCaller,
-    }
+    pub struct SinkNode(gorums_runtime::codegen::NodeCaller);
 
     impl SinkNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
-        }
-
-        /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::sink_client::SinkClient<Channel> {
-            super::sink_client::SinkClient::new(self.caller.node().channel())
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
 
         /// Calls `kitchen_sink.Sink/OldOne` on the node.
@@ -928,165 +356,80 @@ pub mod sink_gorums {
         pub fn old_one(
             &self,
             request: ::gorums_runtime::prost_types::Timestamp,
-        ) -> NodeCall<methods::OldOne> {
-            NodeCall::new(&self.caller, request)
-        }
-    }
-
-    /// The calls of the service `kitchen_sink.Sink`, to be implemented by mocks: code that is generic over it is
-    /// tested without replicas.
-    ///
-    /// Options are those of the [`SinkConfiguration`], which has them by `with_options`.
-    pub trait SinkCalls: Send + Sync {
-        /// Makes the call [`SinkConfiguration::take`].
-        fn take(
-            &self,
-            request: super::Everything,
-        ) -> impl Future<Output = Result<(), QuorumCallError>> + Send;
-
-        /// Makes the call [`SinkConfiguration::take_inner`].
-        fn take_inner(
-            &self,
-            request: super::everything::Inner,
-        ) -> impl Future<
-            Output = Result<super::everything::Inner, QuorumCallError>,
-        > + Send;
-
-        /// Makes the call [`SinkConfiguration::old`].
-        #[deprecated]
-        fn old(
-            &self,
-            request: super::Commented,
-        ) -> impl Future<
-            Output = Result<::gorums_runtime::prost_types::Any, QuorumCallError>,
-        > + Send;
-
-        /// Makes the call [`SinkNode::old_one`] on `node`.
-        #[deprecated]
-        fn old_one(
-            &self,
-            node: NodeId,
-            request: ::gorums_runtime::prost_types::Timestamp,
-        ) -> impl Future<Output = Result<bool, NodeError>> + Send;
-    }
-
-    #[allow(deprecated)]
-    impl<Q: SinkQuorumSpec> SinkCalls for SinkConfiguration<Q> {
-        fn take(
-            &self,
-            request: super::Everything,
-        ) -> impl Future<Output = Result<(), QuorumCallError>> + Send {
-            Self::take(self, request).into_future()
-        }
-
-        fn take_inner(
-            &self,
-            request: super::everything::Inner,
-        ) -> impl Future<
-            Output = Result<super::everything::Inner, QuorumCallError>,
-        > + Send {
-            Self::take_inner(self, request).into_future()
-        }
-
-        fn old(
-            &self,
-            request: super::Commented,
-        ) -> impl Future<
-            Output = Result<::gorums_runtime::prost_types::Any, QuorumCallError>,
-        > + Send {
-            Self::old(self, request).into_future()
-        }
-
-        fn old_one(
-            &self,
-            node: NodeId,
-            request: ::gorums_runtime::prost_types::Timestamp,
-        ) -> impl Future<Output = Result<bool, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.old_one(request));
-            async move { call?.await }
+        ) -> gorums_runtime::NodeCall<methods::OldOne> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
     }
 
     /// What a replica of the service `kitchen_sink.Sink` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait SinkReplica: Send + Sync + 'static {
         /// Takes \<anything>.
         fn take(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Everything,
-        ) -> impl Future<Output = Result<(), Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `kitchen_sink.Sink/TakeInner`.
         fn take_inner(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::everything::Inner,
-        ) -> impl Future<
-            Output = Result<super::everything::inner::Deepest, Status>,
+        ) -> impl std::future::Future<
+            Output = Result<
+                super::everything::inner::Deepest,
+                gorums_runtime::tonic::Status,
+            >,
         > + Send;
 
         /// Is not to be called any more.
         fn old(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Commented,
-        ) -> impl Future<
-            Output = Result<::gorums_runtime::prost_types::Any, Status>,
+        ) -> impl std::future::Future<
+            Output = Result<
+                ::gorums_runtime::prost_types::Any,
+                gorums_runtime::tonic::Status,
+            >,
         > + Send;
 
         /// Handles `kitchen_sink.Sink/OldOne`.
         fn old_one(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: ::gorums_runtime::prost_types::Timestamp,
-        ) -> impl Future<Output = Result<bool, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<bool, gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `kitchen_sink.Sink` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct SinkService;
 
-    impl ServiceName for SinkService {
+    impl gorums_runtime::server::ServiceName for SinkService {
         const NAME: &'static str = "kitchen_sink.Sink";
     }
 
-    impl<T: SinkReplica> Serve<T> for SinkService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::Take,
-                    |replica, ctx, request| async move {
-                        SinkReplica::take(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::TakeInner,
-                    |replica, ctx, request| async move {
-                        SinkReplica::take_inner(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Old,
-                    |replica, ctx, request| async move {
-                        SinkReplica::old(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::OldOne,
-                    |replica, ctx, request| async move {
-                        SinkReplica::old_one(&*replica, &ctx, request).await
-                    },
-                )
+    impl<T: SinkReplica> gorums_runtime::codegen::Serve<T> for SinkService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers
+                .unary(methods::Take, T::take)
+                .unary(methods::TakeInner, T::take_inner)
+                .unary(methods::Old, T::old)
+                .unary(methods::OldOne, T::old_one);
         }
     }
 
     /// A [`SinkReplica`] as a service of a server.
-    pub type SinkReplicaServer = ReplicaServer<SinkService>;
+    pub type SinkReplicaServer = gorums_runtime::server::ReplicaServer<SinkService>;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `kitchen_sink.Sink/Take`
         #[derive(Clone, Copy, Debug)]
@@ -1105,79 +448,54 @@ pub mod sink_gorums {
         pub struct OldOne;
     }
 
-    impl Method for methods::Take {
+    impl gorums_runtime::Method for methods::Take {
         type Request = super::Everything;
         type Reply = ();
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "kitchen_sink.Sink",
-            "Take",
-            "/kitchen_sink.Sink/Take",
-        );
+        const PATH: &'static str = "/kitchen_sink.Sink/Take";
     }
 
-    impl<Q: SinkQuorumSpec> Decide<Q> for methods::Take {
+    impl<Q: SinkQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Take {
         type Output = ();
-
         fn decide(
-            spec: &Q,
-            _request: &super::Everything,
-            replies: &mut Replies<()>,
-        ) -> Option<()> {
-            spec.take_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.take_qf(tally.replies)
         }
     }
 
-    impl Method for methods::TakeInner {
+    impl gorums_runtime::Method for methods::TakeInner {
         type Request = super::everything::Inner;
         type Reply = super::everything::inner::Deepest;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "kitchen_sink.Sink",
-            "TakeInner",
-            "/kitchen_sink.Sink/TakeInner",
-        );
+        const PATH: &'static str = "/kitchen_sink.Sink/TakeInner";
     }
 
-    impl<Q: SinkQuorumSpec> Decide<Q> for methods::TakeInner {
+    impl<Q: SinkQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::TakeInner {
         type Output = super::everything::Inner;
-
         fn decide(
-            spec: &Q,
-            _request: &super::everything::Inner,
-            replies: &mut Replies<super::everything::inner::Deepest>,
-        ) -> Option<super::everything::Inner> {
-            spec.take_inner_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.take_inner_qf(tally.replies)
         }
     }
 
-    impl Method for methods::Old {
+    impl gorums_runtime::Method for methods::Old {
         type Request = super::Commented;
         type Reply = ::gorums_runtime::prost_types::Any;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "kitchen_sink.Sink",
-            "Old",
-            "/kitchen_sink.Sink/Old",
-        );
+        const PATH: &'static str = "/kitchen_sink.Sink/Old";
     }
 
-    impl<Q: SinkQuorumSpec> Decide<Q> for methods::Old {
+    impl<Q: SinkQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Old {
         type Output = ::gorums_runtime::prost_types::Any;
-
         fn decide(
-            spec: &Q,
-            _request: &super::Commented,
-            replies: &mut Replies<::gorums_runtime::prost_types::Any>,
-        ) -> Option<::gorums_runtime::prost_types::Any> {
-            spec.old_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.old_qf(tally.replies)
         }
     }
 
-    impl Method for methods::OldOne {
+    impl gorums_runtime::Method for methods::OldOne {
         type Request = ::gorums_runtime::prost_types::Timestamp;
         type Reply = bool;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "kitchen_sink.Sink",
-            "OldOne",
-            "/kitchen_sink.Sink/OldOne",
-        );
+        const PATH: &'static str = "/kitchen_sink.Sink/OldOne";
     }
 }

@@ -19,602 +19,161 @@ pub struct Total {
     pub count: u64,
 }
 
-/// Generated client implementations.
-pub mod pinger_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-
-    #[derive(Debug, Clone)]
-    pub struct PingerClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-
-    impl PingerClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-
-    impl<T> PingerClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> PingerClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            PingerClient::new(InterceptedService::new(inner, interceptor))
-        }
-
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-
-        pub async fn ping(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Ping>,
-        ) -> std::result::Result<tonic::Response<super::Pong>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/Pinger/Ping");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("Pinger", "Ping"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        pub async fn ping_one(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Ping>,
-        ) -> std::result::Result<tonic::Response<super::Pong>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/Pinger/PingOne");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("Pinger", "PingOne"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-
-/// Generated server implementations.
-pub mod pinger_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-
-    /// Generated trait containing gRPC methods that should be implemented for use with PingerServer.
-    #[async_trait]
-    pub trait Pinger: std::marker::Send + std::marker::Sync + 'static {
-        async fn ping(
-            &self,
-            request: tonic::Request<super::Ping>,
-        ) -> std::result::Result<tonic::Response<super::Pong>, tonic::Status>;
-
-        async fn ping_one(
-            &self,
-            request: tonic::Request<super::Ping>,
-        ) -> std::result::Result<tonic::Response<super::Pong>, tonic::Status>;
-    }
-
-    #[derive(Debug)]
-    pub struct PingerServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-
-    impl<T> PingerServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for PingerServer<T>
-    where
-        T: Pinger,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/Pinger/Ping" => {
-                    #[allow(non_camel_case_types)]
-                    struct PingSvc<T: Pinger>(pub Arc<T>);
-
-                    impl<T: Pinger> tonic::server::UnaryService<super::Ping>
-                    for PingSvc<T> {
-                        type Response = super::Pong;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Ping>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Pinger>::ping(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = PingSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/Pinger/PingOne" => {
-                    #[allow(non_camel_case_types)]
-                    struct PingOneSvc<T: Pinger>(pub Arc<T>);
-
-                    impl<T: Pinger> tonic::server::UnaryService<super::Ping>
-                    for PingOneSvc<T> {
-                        type Response = super::Pong;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Ping>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Pinger>::ping_one(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = PingOneSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-
-    impl<T> Clone for PingerServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "Pinger";
-
-    impl<T> tonic::server::NamedService for PingerServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-
 /// Quorum calls and node calls of the service `Pinger`.
 pub mod pinger_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `Pinger`.
     ///
-    /// Each is called after every successful reply to its call, one reply at a time, with all replies
-    /// so far in order of arrival. It returns `None` to wait for more replies, or the result of the
-    /// call.
+    /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
+    /// the result of the call, or `None` to wait for more replies.
     pub trait PingerQuorumSpec: Send + Sync + 'static {
         /// Decides [`PingerConfiguration::ping`].
-        fn ping_qf(&self, replies: &mut Replies<super::Pong>) -> Option<super::Total>;
+        fn ping_qf(
+            &self,
+            replies: &mut gorums_runtime::Replies<super::Pong>,
+        ) -> Option<super::Total>;
     }
 
     /// The service `Pinger` on a configuration of nodes.
-    pub struct PingerConfiguration<Q = ()> {
-        caller: Caller<Q>,
-    }
+    pub struct PingerConfiguration<Q = ()>(gorums_runtime::codegen::Caller<Q>);
 
     impl<Q> Clone for PingerConfiguration<Q> {
         fn clone(&self) -> Self {
-            Self {
-                caller: self.caller.clone(),
-            }
+            Self(self.0.clone())
         }
     }
 
     impl<Q> std::fmt::Debug for PingerConfiguration<Q> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.debug_struct("PingerConfiguration").field("caller", &self.caller).finish()
+            f.debug_tuple("PingerConfiguration").field(&self.0).finish()
         }
     }
 
     impl<Q> PingerConfiguration<Q> {
         /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: Configuration, spec: Q) -> Self {
-            Self {
-                caller: Caller::new(configuration, spec),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            self.caller.spec()
+            self.0.spec()
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<PingerNode, UnknownNode> {
-            self.caller.node(id).map(|caller| PingerNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<PingerNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(PingerNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = PingerNode> + '_ {
-            self.caller.nodes().map(|caller| PingerNode { caller })
+            self.0.nodes().map(PingerNode)
         }
     }
 
     impl<Q: PingerQuorumSpec> PingerConfiguration<Q> {
         /// Calls `Pinger/Ping` on every node; [`PingerQuorumSpec::ping_qf`] decides.
-        pub fn ping(&self, request: super::Ping) -> QuorumCall<methods::Ping, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn ping(
+            &self,
+            request: super::Ping,
+        ) -> gorums_runtime::QuorumCall<methods::Ping, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }
 
     /// The service `Pinger` on one node.
     #[derive(Clone, Debug)]
-    pub struct PingerNode {
-        caller: NodeCaller,
-    }
+    pub struct PingerNode(gorums_runtime::codegen::NodeCaller);
 
     impl PingerNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
-        }
-
-        /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::pinger_client::PingerClient<Channel> {
-            super::pinger_client::PingerClient::new(self.caller.node().channel())
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
 
         /// Calls `Pinger/PingOne` on the node.
-        pub fn ping_one(&self, request: super::Ping) -> NodeCall<methods::PingOne> {
-            NodeCall::new(&self.caller, request)
-        }
-    }
-
-    /// The calls of the service `Pinger`, to be implemented by mocks: code that is generic over it is
-    /// tested without replicas.
-    ///
-    /// Options are those of the [`PingerConfiguration`], which has them by `with_options`.
-    pub trait PingerCalls: Send + Sync {
-        /// Makes the call [`PingerConfiguration::ping`].
-        fn ping(
+        pub fn ping_one(
             &self,
             request: super::Ping,
-        ) -> impl Future<Output = Result<super::Total, QuorumCallError>> + Send;
-
-        /// Makes the call [`PingerNode::ping_one`] on `node`.
-        fn ping_one(
-            &self,
-            node: NodeId,
-            request: super::Ping,
-        ) -> impl Future<Output = Result<super::Pong, NodeError>> + Send;
-    }
-
-    impl<Q: PingerQuorumSpec> PingerCalls for PingerConfiguration<Q> {
-        fn ping(
-            &self,
-            request: super::Ping,
-        ) -> impl Future<Output = Result<super::Total, QuorumCallError>> + Send {
-            Self::ping(self, request).into_future()
-        }
-
-        fn ping_one(
-            &self,
-            node: NodeId,
-            request: super::Ping,
-        ) -> impl Future<Output = Result<super::Pong, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.ping_one(request));
-            async move { call?.await }
+        ) -> gorums_runtime::NodeCall<methods::PingOne> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
     }
 
     /// What a replica of the service `Pinger` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait PingerReplica: Send + Sync + 'static {
         /// Handles `Pinger/Ping`.
         fn ping(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Ping,
-        ) -> impl Future<Output = Result<super::Pong, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Pong, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `Pinger/PingOne`.
         fn ping_one(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Ping,
-        ) -> impl Future<Output = Result<super::Pong, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Pong, gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `Pinger` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct PingerService;
 
-    impl ServiceName for PingerService {
+    impl gorums_runtime::server::ServiceName for PingerService {
         const NAME: &'static str = "Pinger";
     }
 
-    impl<T: PingerReplica> Serve<T> for PingerService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::Ping,
-                    |replica, ctx, request| async move {
-                        PingerReplica::ping(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::PingOne,
-                    |replica, ctx, request| async move {
-                        PingerReplica::ping_one(&*replica, &ctx, request).await
-                    },
-                )
+    impl<T: PingerReplica> gorums_runtime::codegen::Serve<T> for PingerService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers.unary(methods::Ping, T::ping).unary(methods::PingOne, T::ping_one);
         }
     }
 
     /// A [`PingerReplica`] as a service of a server.
-    pub type PingerReplicaServer = ReplicaServer<PingerService>;
+    pub type PingerReplicaServer = gorums_runtime::server::ReplicaServer<PingerService>;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `Pinger/Ping`
         #[derive(Clone, Copy, Debug)]
@@ -625,35 +184,24 @@ pub mod pinger_gorums {
         pub struct PingOne;
     }
 
-    impl Method for methods::Ping {
+    impl gorums_runtime::Method for methods::Ping {
         type Request = super::Ping;
         type Reply = super::Pong;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "Pinger",
-            "Ping",
-            "/Pinger/Ping",
-        );
+        const PATH: &'static str = "/Pinger/Ping";
     }
 
-    impl<Q: PingerQuorumSpec> Decide<Q> for methods::Ping {
+    impl<Q: PingerQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Ping {
         type Output = super::Total;
-
         fn decide(
-            spec: &Q,
-            _request: &super::Ping,
-            replies: &mut Replies<super::Pong>,
-        ) -> Option<super::Total> {
-            spec.ping_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.ping_qf(tally.replies)
         }
     }
 
-    impl Method for methods::PingOne {
+    impl gorums_runtime::Method for methods::PingOne {
         type Request = super::Ping;
         type Reply = super::Pong;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "Pinger",
-            "PingOne",
-            "/Pinger/PingOne",
-        );
+        const PATH: &'static str = "/Pinger/PingOne";
     }
 }

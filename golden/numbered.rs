@@ -360,692 +360,83 @@ pub mod numbered_client {
     }
 }
 
-/// Generated server implementations.
-pub mod numbered_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-
-    /// Generated trait containing gRPC methods that should be implemented for use with NumberedServer.
-    #[async_trait]
-    pub trait Numbered: std::marker::Send + std::marker::Sync + 'static {
-        async fn call(
-            &self,
-            request: tonic::Request<super::Request>,
-        ) -> std::result::Result<tonic::Response<super::Reply>, tonic::Status>;
-
-        async fn concurrent_call(
-            &self,
-            request: tonic::Request<super::Request>,
-        ) -> std::result::Result<tonic::Response<super::Reply>, tonic::Status>;
-
-        async fn unicast(
-            &self,
-            request: tonic::Request<super::Request>,
-        ) -> std::result::Result<tonic::Response<super::Reply>, tonic::Status>;
-
-        async fn multicast(
-            &self,
-            request: tonic::Request<super::Request>,
-        ) -> std::result::Result<tonic::Response<super::Reply>, tonic::Status>;
-
-        async fn multicast_stream(
-            &self,
-            request: tonic::Request<tonic::Streaming<super::Request>>,
-        ) -> std::result::Result<tonic::Response<super::Reply>, tonic::Status>;
-
-        async fn quorum(
-            &self,
-            request: tonic::Request<super::Request>,
-        ) -> std::result::Result<tonic::Response<super::Reply>, tonic::Status>;
-
-        async fn aggregate(
-            &self,
-            request: tonic::Request<super::Request>,
-        ) -> std::result::Result<tonic::Response<super::Reply>, tonic::Status>;
-
-        async fn r#async(
-            &self,
-            request: tonic::Request<super::Request>,
-        ) -> std::result::Result<tonic::Response<super::Reply>, tonic::Status>;
-
-        /// Server streaming response type for the Watch method.
-        type WatchStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::Reply, tonic::Status>,
-            >
-            + std::marker::Send
-            + 'static;
-        async fn watch(
-            &self,
-            request: tonic::Request<super::Request>,
-        ) -> std::result::Result<tonic::Response<Self::WatchStream>, tonic::Status>;
-    }
-
-    #[derive(Debug)]
-    pub struct NumberedServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-
-    impl<T> NumberedServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for NumberedServer<T>
-    where
-        T: Numbered,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/numbered.Numbered/Call" => {
-                    #[allow(non_camel_case_types)]
-                    struct CallSvc<T: Numbered>(pub Arc<T>);
-
-                    impl<T: Numbered> tonic::server::UnaryService<super::Request>
-                    for CallSvc<T> {
-                        type Response = super::Reply;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Request>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Numbered>::call(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = CallSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/numbered.Numbered/ConcurrentCall" => {
-                    #[allow(non_camel_case_types)]
-                    struct ConcurrentCallSvc<T: Numbered>(pub Arc<T>);
-
-                    impl<T: Numbered> tonic::server::UnaryService<super::Request>
-                    for ConcurrentCallSvc<T> {
-                        type Response = super::Reply;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Request>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Numbered>::concurrent_call(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ConcurrentCallSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/numbered.Numbered/Unicast" => {
-                    #[allow(non_camel_case_types)]
-                    struct UnicastSvc<T: Numbered>(pub Arc<T>);
-
-                    impl<T: Numbered> tonic::server::UnaryService<super::Request>
-                    for UnicastSvc<T> {
-                        type Response = super::Reply;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Request>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Numbered>::unicast(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = UnicastSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/numbered.Numbered/Multicast" => {
-                    #[allow(non_camel_case_types)]
-                    struct MulticastSvc<T: Numbered>(pub Arc<T>);
-
-                    impl<T: Numbered> tonic::server::UnaryService<super::Request>
-                    for MulticastSvc<T> {
-                        type Response = super::Reply;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Request>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Numbered>::multicast(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = MulticastSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/numbered.Numbered/MulticastStream" => {
-                    #[allow(non_camel_case_types)]
-                    struct MulticastStreamSvc<T: Numbered>(pub Arc<T>);
-
-                    impl<
-                        T: Numbered,
-                    > tonic::server::ClientStreamingService<super::Request>
-                    for MulticastStreamSvc<T> {
-                        type Response = super::Reply;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<tonic::Streaming<super::Request>>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Numbered>::multicast_stream(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = MulticastStreamSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.client_streaming(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/numbered.Numbered/Quorum" => {
-                    #[allow(non_camel_case_types)]
-                    struct QuorumSvc<T: Numbered>(pub Arc<T>);
-
-                    impl<T: Numbered> tonic::server::UnaryService<super::Request>
-                    for QuorumSvc<T> {
-                        type Response = super::Reply;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Request>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Numbered>::quorum(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = QuorumSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/numbered.Numbered/Aggregate" => {
-                    #[allow(non_camel_case_types)]
-                    struct AggregateSvc<T: Numbered>(pub Arc<T>);
-
-                    impl<T: Numbered> tonic::server::UnaryService<super::Request>
-                    for AggregateSvc<T> {
-                        type Response = super::Reply;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Request>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Numbered>::aggregate(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = AggregateSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/numbered.Numbered/Async" => {
-                    #[allow(non_camel_case_types)]
-                    struct AsyncSvc<T: Numbered>(pub Arc<T>);
-
-                    impl<T: Numbered> tonic::server::UnaryService<super::Request>
-                    for AsyncSvc<T> {
-                        type Response = super::Reply;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Request>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Numbered>::r#async(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = AsyncSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/numbered.Numbered/Watch" => {
-                    #[allow(non_camel_case_types)]
-                    struct WatchSvc<T: Numbered>(pub Arc<T>);
-
-                    impl<
-                        T: Numbered,
-                    > tonic::server::ServerStreamingService<super::Request>
-                    for WatchSvc<T> {
-                        type Response = super::Reply;
-                        type ResponseStream = T::WatchStream;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::ResponseStream>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Request>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Numbered>::watch(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = WatchSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.server_streaming(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-
-    impl<T> Clone for NumberedServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "numbered.Numbered";
-
-    impl<T> tonic::server::NamedService for NumberedServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-
 /// Quorum calls and node calls of the service `numbered.Numbered`.
 pub mod numbered_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `numbered.Numbered`.
     ///
-    /// Each is called after every successful reply to its call, one reply at a time, with all replies
-    /// so far in order of arrival. It returns `None` to wait for more replies, or the result of the
-    /// call.
+    /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
+    /// the result of the call, or `None` to wait for more replies.
     pub trait NumberedQuorumSpec: Send + Sync + 'static {
         /// Decides [`NumberedConfiguration::quorum`].
-        fn quorum_qf(&self, replies: &mut Replies<super::Reply>) -> Option<super::Reply>;
+        fn quorum_qf(
+            &self,
+            replies: &mut gorums_runtime::Replies<super::Reply>,
+        ) -> Option<super::Reply>;
     }
 
     /// The service `numbered.Numbered` on a configuration of nodes.
-    pub struct NumberedConfiguration<Q = ()> {
-        caller: Caller<Q>,
-    }
+    pub struct NumberedConfiguration<Q = ()>(gorums_runtime::codegen::Caller<Q>);
 
     impl<Q> Clone for NumberedConfiguration<Q> {
         fn clone(&self) -> Self {
-            Self {
-                caller: self.caller.clone(),
-            }
+            Self(self.0.clone())
         }
     }
 
     impl<Q> std::fmt::Debug for NumberedConfiguration<Q> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.debug_struct("NumberedConfiguration")
-                .field("caller", &self.caller)
-                .finish()
+            f.debug_tuple("NumberedConfiguration").field(&self.0).finish()
         }
     }
 
     impl<Q> NumberedConfiguration<Q> {
         /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: Configuration, spec: Q) -> Self {
-            Self {
-                caller: Caller::new(configuration, spec),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            self.caller.spec()
+            self.0.spec()
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<NumberedNode, UnknownNode> {
-            self.caller.node(id).map(|caller| NumberedNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<NumberedNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(NumberedNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = NumberedNode> + '_ {
-            self.caller.nodes().map(|caller| NumberedNode { caller })
+            self.0.nodes().map(NumberedNode)
         }
 
         /// Calls `numbered.Numbered/Multicast` on every node; nobody waits for replies.
         ///
         /// The call has been sent when this returns.
-        pub fn multicast(&self, request: super::Request) -> Multicast {
-            MulticastCall::<methods::Multicast>::new(&self.caller, request).start()
+        pub fn multicast(&self, request: super::Request) -> gorums_runtime::Multicast {
+            gorums_runtime::codegen::MulticastCall::<
+                methods::Multicast,
+            >::new(&self.0, request)
+                .start()
         }
 
         /// Calls `numbered.Numbered/MulticastStream` on every node; nobody waits for replies.
@@ -1053,391 +444,227 @@ pub mod numbered_gorums {
         /// The call has been sent when this returns.
         ///
         /// Each node is sent all calls of this method on one stream, in their order.
-        pub fn multicast_stream(&self, request: super::Request) -> Multicast {
-            MulticastCall::<methods::MulticastStream>::new(&self.caller, request).start()
+        pub fn multicast_stream(
+            &self,
+            request: super::Request,
+        ) -> gorums_runtime::Multicast {
+            gorums_runtime::codegen::MulticastCall::<
+                methods::MulticastStream,
+            >::new(&self.0, request)
+                .start()
         }
 
         /// Calls `numbered.Numbered/Aggregate` on every node; the caller says how to aggregate the replies.
         pub fn aggregate(
             &self,
             request: super::Request,
-        ) -> AggregateCall<methods::Aggregate> {
-            AggregateCall::new(&self.caller, request)
+        ) -> gorums_runtime::AggregateCall<methods::Aggregate> {
+            gorums_runtime::AggregateCall::new(&self.0, request)
         }
 
         /// Calls `numbered.Numbered/Async` on every node; the caller says how to aggregate the replies.
         ///
         /// The call is sent as soon as the returned value is told how to aggregate the replies.
-        pub fn r#async(&self, request: super::Request) -> AsyncCall<methods::Async> {
-            AsyncCall::new(&self.caller, request)
+        pub fn r#async(
+            &self,
+            request: super::Request,
+        ) -> gorums_runtime::AsyncCall<methods::Async> {
+            gorums_runtime::AsyncCall::new(&self.0, request)
         }
 
         /// Calls `numbered.Numbered/Watch` on every node; the caller says how to aggregate the replies.
-        pub fn watch(&self, request: super::Request) -> AggregateCall<methods::Watch> {
-            AggregateCall::new(&self.caller, request)
+        pub fn watch(
+            &self,
+            request: super::Request,
+        ) -> gorums_runtime::AggregateCall<methods::Watch> {
+            gorums_runtime::AggregateCall::new(&self.0, request)
         }
     }
 
     impl<Q: NumberedQuorumSpec> NumberedConfiguration<Q> {
         /// Calls `numbered.Numbered/Quorum` on every node; [`NumberedQuorumSpec::quorum_qf`] decides.
-        pub fn quorum(&self, request: super::Request) -> QuorumCall<methods::Quorum, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn quorum(
+            &self,
+            request: super::Request,
+        ) -> gorums_runtime::QuorumCall<methods::Quorum, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }
 
     /// The service `numbered.Numbered` on one node.
     #[derive(Clone, Debug)]
-    pub struct NumberedNode {
-        caller: NodeCaller,
-    }
+    pub struct NumberedNode(gorums_runtime::codegen::NodeCaller);
 
     impl NumberedNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::numbered_client::NumberedClient<Channel> {
-            super::numbered_client::NumberedClient::new(self.caller.node().channel())
+        pub fn client(
+            &self,
+        ) -> super::numbered_client::NumberedClient<gorums_runtime::NodeChannel> {
+            super::numbered_client::NumberedClient::new(self.0.as_node().channel())
         }
 
         /// Calls `numbered.Numbered/Call` on the node.
-        pub fn call(&self, request: super::Request) -> NodeCall<methods::Call> {
-            NodeCall::new(&self.caller, request)
+        pub fn call(
+            &self,
+            request: super::Request,
+        ) -> gorums_runtime::NodeCall<methods::Call> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
 
         /// Calls `numbered.Numbered/ConcurrentCall` on the node.
         pub fn concurrent_call(
             &self,
             request: super::Request,
-        ) -> NodeCall<methods::ConcurrentCall> {
-            NodeCall::new(&self.caller, request)
+        ) -> gorums_runtime::NodeCall<methods::ConcurrentCall> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
 
         /// Sends `numbered.Numbered/Unicast` to the node, one way.
         ///
         /// The call has been sent when this returns.
-        pub fn unicast(&self, request: super::Request) -> Unicast {
-            Unicast::start::<methods::Unicast>(&self.caller, &request)
-        }
-    }
-
-    /// The calls of the service `numbered.Numbered`, to be implemented by mocks: code that is generic over it is
-    /// tested without replicas.
-    ///
-    /// Options are those of the [`NumberedConfiguration`], which has them by `with_options`.
-    pub trait NumberedCalls: Send + Sync {
-        /// Makes the call [`NumberedNode::call`] on `node`.
-        fn call(
-            &self,
-            node: NodeId,
-            request: super::Request,
-        ) -> impl Future<Output = Result<super::Reply, NodeError>> + Send;
-
-        /// Makes the call [`NumberedNode::concurrent_call`] on `node`.
-        fn concurrent_call(
-            &self,
-            node: NodeId,
-            request: super::Request,
-        ) -> impl Future<Output = Result<super::Reply, NodeError>> + Send;
-
-        /// Makes the call [`NumberedNode::unicast`] on `node`.
-        fn unicast(
-            &self,
-            node: NodeId,
-            request: super::Request,
-        ) -> impl Future<Output = Result<(), NodeError>> + Send;
-
-        /// Makes the call [`NumberedConfiguration::multicast`].
-        fn multicast(
-            &self,
-            request: super::Request,
-        ) -> impl Future<Output = Result<(), MulticastError>> + Send;
-
-        /// Makes the call [`NumberedConfiguration::multicast_stream`].
-        fn multicast_stream(
-            &self,
-            request: super::Request,
-        ) -> impl Future<Output = Result<(), MulticastError>> + Send;
-
-        /// Makes the call [`NumberedConfiguration::quorum`].
-        fn quorum(
-            &self,
-            request: super::Request,
-        ) -> impl Future<Output = Result<super::Reply, QuorumCallError>> + Send;
-
-        /// Makes the call [`NumberedConfiguration::aggregate`], for the replies that `aggregation` wants.
-        fn aggregate(
-            &self,
-            request: super::Request,
-            aggregation: Aggregation,
-        ) -> impl Future<Output = Result<Replies<super::Reply>, QuorumCallError>> + Send;
-
-        /// Makes the call [`NumberedConfiguration::async`], for the replies that `aggregation` wants.
-        fn r#async(
-            &self,
-            request: super::Request,
-            aggregation: Aggregation,
-        ) -> impl Future<Output = Result<Replies<super::Reply>, QuorumCallError>> + Send;
-
-        /// Makes the call [`NumberedConfiguration::watch`], for the replies that `aggregation` wants.
-        fn watch(
-            &self,
-            request: super::Request,
-            aggregation: Aggregation,
-        ) -> impl Future<Output = Result<Replies<super::Reply>, QuorumCallError>> + Send;
-    }
-
-    impl<Q: NumberedQuorumSpec> NumberedCalls for NumberedConfiguration<Q> {
-        fn call(
-            &self,
-            node: NodeId,
-            request: super::Request,
-        ) -> impl Future<Output = Result<super::Reply, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.call(request));
-            async move { call?.await }
-        }
-
-        fn concurrent_call(
-            &self,
-            node: NodeId,
-            request: super::Request,
-        ) -> impl Future<Output = Result<super::Reply, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.concurrent_call(request));
-            async move { call?.await }
-        }
-
-        fn unicast(
-            &self,
-            node: NodeId,
-            request: super::Request,
-        ) -> impl Future<Output = Result<(), NodeError>> + Send {
-            let call = self.node(node).map(|node| node.unicast(request));
-            async move { call?.await }
-        }
-
-        fn multicast(
-            &self,
-            request: super::Request,
-        ) -> impl Future<Output = Result<(), MulticastError>> + Send {
-            Self::multicast(self, request)
-        }
-
-        fn multicast_stream(
-            &self,
-            request: super::Request,
-        ) -> impl Future<Output = Result<(), MulticastError>> + Send {
-            Self::multicast_stream(self, request)
-        }
-
-        fn quorum(
-            &self,
-            request: super::Request,
-        ) -> impl Future<Output = Result<super::Reply, QuorumCallError>> + Send {
-            Self::quorum(self, request).into_future()
-        }
-
-        fn aggregate(
-            &self,
-            request: super::Request,
-            aggregation: Aggregation,
-        ) -> impl Future<
-            Output = Result<Replies<super::Reply>, QuorumCallError>,
-        > + Send {
-            Self::aggregate(self, request).replies(aggregation)
-        }
-
-        fn r#async(
-            &self,
-            request: super::Request,
-            aggregation: Aggregation,
-        ) -> impl Future<
-            Output = Result<Replies<super::Reply>, QuorumCallError>,
-        > + Send {
-            Self::r#async(self, request).replies(aggregation)
-        }
-
-        fn watch(
-            &self,
-            request: super::Request,
-            aggregation: Aggregation,
-        ) -> impl Future<
-            Output = Result<Replies<super::Reply>, QuorumCallError>,
-        > + Send {
-            Self::watch(self, request).replies(aggregation)
+        pub fn unicast(&self, request: super::Request) -> gorums_runtime::Unicast {
+            gorums_runtime::Unicast::start::<methods::Unicast>(&self.0, &request)
         }
     }
 
     /// What a replica of the service `numbered.Numbered` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait NumberedReplica: Send + Sync + 'static {
         /// Handles `numbered.Numbered/Call`.
         fn call(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Request,
-        ) -> impl Future<Output = Result<super::Reply, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Reply, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `numbered.Numbered/ConcurrentCall`.
         fn concurrent_call(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Request,
-        ) -> impl Future<Output = Result<super::Reply, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Reply, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `numbered.Numbered/Unicast`.
         ///
         /// The caller waits for no reply.
         fn unicast(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Request,
-        ) -> impl Future<Output = ()> + Send;
+        ) -> impl std::future::Future<Output = ()> + Send;
 
         /// Handles `numbered.Numbered/Multicast`.
         ///
         /// The caller waits for no reply.
         fn multicast(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Request,
-        ) -> impl Future<Output = ()> + Send;
+        ) -> impl std::future::Future<Output = ()> + Send;
 
         /// Handles `numbered.Numbered/MulticastStream`.
         ///
         /// Called for each request of the stream, one after the other. The caller waits for no reply.
         fn multicast_stream(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Request,
-        ) -> impl Future<Output = ()> + Send;
+        ) -> impl std::future::Future<Output = ()> + Send;
 
         /// Handles `numbered.Numbered/Quorum`.
         fn quorum(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Request,
-        ) -> impl Future<Output = Result<super::Reply, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Reply, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `numbered.Numbered/Aggregate`.
         fn aggregate(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Request,
-        ) -> impl Future<Output = Result<super::Reply, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Reply, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `numbered.Numbered/Async`.
         fn r#async(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Request,
-        ) -> impl Future<Output = Result<super::Reply, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Reply, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `numbered.Numbered/Watch`.
         ///
         /// The stream of replies ends when this has returned and `replies` is dropped.
         fn watch(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Request,
-            replies: ReplySink<super::Reply>,
-        ) -> impl Future<Output = Result<(), Status>> + Send;
+            replies: gorums_runtime::ReplySink<super::Reply>,
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `numbered.Numbered` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct NumberedService;
 
-    impl ServiceName for NumberedService {
+    impl gorums_runtime::server::ServiceName for NumberedService {
         const NAME: &'static str = "numbered.Numbered";
     }
 
-    impl<T: NumberedReplica> Serve<T> for NumberedService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::Call,
-                    |replica, ctx, request| async move {
-                        NumberedReplica::call(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::ConcurrentCall,
-                    |replica, ctx, request| async move {
-                        NumberedReplica::concurrent_call(&*replica, &ctx, request).await
-                    },
-                )
-                .one_way(
-                    methods::Unicast,
-                    |replica, ctx, request| async move {
-                        NumberedReplica::unicast(&*replica, &ctx, request).await
-                    },
-                )
-                .one_way(
-                    methods::Multicast,
-                    |replica, ctx, request| async move {
-                        NumberedReplica::multicast(&*replica, &ctx, request).await
-                    },
-                )
-                .one_way_stream(
-                    methods::MulticastStream,
-                    |replica, ctx, request| async move {
-                        NumberedReplica::multicast_stream(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Quorum,
-                    |replica, ctx, request| async move {
-                        NumberedReplica::quorum(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Aggregate,
-                    |replica, ctx, request| async move {
-                        NumberedReplica::aggregate(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Async,
-                    |replica, ctx, request| async move {
-                        NumberedReplica::r#async(&*replica, &ctx, request).await
-                    },
-                )
-                .server_streaming(
-                    methods::Watch,
-                    |replica, ctx, request, replies| async move {
-                        NumberedReplica::watch(&*replica, &ctx, request, replies).await
-                    },
-                )
+    impl<T: NumberedReplica> gorums_runtime::codegen::Serve<T> for NumberedService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers
+                .unary(methods::Call, T::call)
+                .unary(methods::ConcurrentCall, T::concurrent_call)
+                .one_way(methods::Unicast, T::unicast)
+                .one_way(methods::Multicast, T::multicast)
+                .one_way_stream(methods::MulticastStream, T::multicast_stream)
+                .unary(methods::Quorum, T::quorum)
+                .unary(methods::Aggregate, T::aggregate)
+                .unary(methods::Async, T::r#async)
+                .server_streaming(methods::Watch, T::watch);
         }
     }
 
     /// A [`NumberedReplica`] as a service of a server.
-    pub type NumberedReplicaServer = ReplicaServer<NumberedService>;
+    pub type NumberedReplicaServer = gorums_runtime::server::ReplicaServer<
+        NumberedService,
+    >;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `numbered.Numbered/Call`
         #[derive(Clone, Copy, Debug)]
@@ -1476,107 +703,77 @@ pub mod numbered_gorums {
         pub struct Watch;
     }
 
-    impl Method for methods::Call {
+    impl gorums_runtime::Method for methods::Call {
         type Request = super::Request;
         type Reply = super::Reply;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "numbered.Numbered",
-            "Call",
-            "/numbered.Numbered/Call",
-        );
+        const PATH: &'static str = "/numbered.Numbered/Call";
     }
 
-    impl Method for methods::ConcurrentCall {
+    impl gorums_runtime::Method for methods::ConcurrentCall {
         type Request = super::Request;
         type Reply = super::Reply;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-                "numbered.Numbered",
-                "ConcurrentCall",
-                "/numbered.Numbered/ConcurrentCall",
+        const PATH: &'static str = "/numbered.Numbered/ConcurrentCall";
+        const DESCRIPTOR: gorums_runtime::MethodDescriptor = gorums_runtime::MethodDescriptor::new(
+                Self::PATH,
             )
             .with_concurrency();
     }
 
-    impl Method for methods::Unicast {
+    impl gorums_runtime::Method for methods::Unicast {
         type Request = super::Request;
         type Reply = super::Reply;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "numbered.Numbered",
-            "Unicast",
-            "/numbered.Numbered/Unicast",
-        );
+        const PATH: &'static str = "/numbered.Numbered/Unicast";
     }
 
-    impl Method for methods::Multicast {
+    impl gorums_runtime::Method for methods::Multicast {
         type Request = super::Request;
         type Reply = super::Reply;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "numbered.Numbered",
-            "Multicast",
-            "/numbered.Numbered/Multicast",
-        );
+        const PATH: &'static str = "/numbered.Numbered/Multicast";
     }
 
-    impl Method for methods::MulticastStream {
+    impl gorums_runtime::Method for methods::MulticastStream {
         type Request = super::Request;
         type Reply = super::Reply;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-                "numbered.Numbered",
-                "MulticastStream",
-                "/numbered.Numbered/MulticastStream",
+        const PATH: &'static str = "/numbered.Numbered/MulticastStream";
+        const DESCRIPTOR: gorums_runtime::MethodDescriptor = gorums_runtime::MethodDescriptor::new(
+                Self::PATH,
             )
             .with_request_stream();
     }
 
-    impl Method for methods::Quorum {
+    impl gorums_runtime::Method for methods::Quorum {
         type Request = super::Request;
         type Reply = super::Reply;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "numbered.Numbered",
-            "Quorum",
-            "/numbered.Numbered/Quorum",
-        );
+        const PATH: &'static str = "/numbered.Numbered/Quorum";
     }
 
-    impl<Q: NumberedQuorumSpec> Decide<Q> for methods::Quorum {
+    impl<Q: NumberedQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Quorum {
         type Output = super::Reply;
-
         fn decide(
-            spec: &Q,
-            _request: &super::Request,
-            replies: &mut Replies<super::Reply>,
-        ) -> Option<super::Reply> {
-            spec.quorum_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.quorum_qf(tally.replies)
         }
     }
 
-    impl Method for methods::Aggregate {
+    impl gorums_runtime::Method for methods::Aggregate {
         type Request = super::Request;
         type Reply = super::Reply;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "numbered.Numbered",
-            "Aggregate",
-            "/numbered.Numbered/Aggregate",
-        );
+        const PATH: &'static str = "/numbered.Numbered/Aggregate";
     }
 
-    impl Method for methods::Async {
+    impl gorums_runtime::Method for methods::Async {
         type Request = super::Request;
         type Reply = super::Reply;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "numbered.Numbered",
-            "Async",
-            "/numbered.Numbered/Async",
-        );
+        const PATH: &'static str = "/numbered.Numbered/Async";
     }
 
-    impl Method for methods::Watch {
+    impl gorums_runtime::Method for methods::Watch {
         type Request = super::Request;
         type Reply = super::Reply;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-                "numbered.Numbered",
-                "Watch",
-                "/numbered.Numbered/Watch",
+        const PATH: &'static str = "/numbered.Numbered/Watch";
+        const DESCRIPTOR: gorums_runtime::MethodDescriptor = gorums_runtime::MethodDescriptor::new(
+                Self::PATH,
             )
             .with_reply_stream();
     }

@@ -361,7 +361,6 @@ pub mod one_way_server {
         type Response = http::Response<tonic::body::Body>;
         type Error = std::convert::Infallible;
         type Future = BoxFuture<Self::Response, Self::Error>;
-
         fn poll_ready(
             &mut self,
             _cx: &mut Context<'_>,
@@ -689,53 +688,52 @@ pub mod one_way_server {
 /// Quorum calls and node calls of the service `one_way.OneWay`.
 pub mod one_way_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The service `one_way.OneWay` on a configuration of nodes.
     #[derive(Clone, Debug)]
-    pub struct OneWayConfiguration {
-        caller: Caller<()>,
-    }
+    pub struct OneWayConfiguration(gorums_runtime::codegen::Caller<()>);
 
     impl OneWayConfiguration {
         /// Calls on `configuration`.
-        pub fn new(configuration: Configuration) -> Self {
-            Self {
-                caller: Caller::new(configuration, ()),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, ()))
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<OneWayNode, UnknownNode> {
-            self.caller.node(id).map(|caller| OneWayNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<OneWayNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(OneWayNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = OneWayNode> + '_ {
-            self.caller.nodes().map(|caller| OneWayNode { caller })
+            self.0.nodes().map(OneWayNode)
         }
 
         /// Appends an entry at every node.
         ///
         /// The call has been sent when this returns.
-        pub fn append(&self, request: super::Entry) -> Multicast {
-            MulticastCall::<methods::Append>::new(&self.caller, request).start()
+        pub fn append(&self, request: super::Entry) -> gorums_runtime::Multicast {
+            gorums_runtime::codegen::MulticastCall::<
+                methods::Append,
+            >::new(&self.0, request)
+                .start()
         }
 
         /// Calls `one_way.OneWay/AppendPerNode` on every node; nobody waits for replies.
@@ -748,12 +746,12 @@ pub mod one_way_gorums {
             request: super::Entry,
             per_node: impl FnMut(
                 &super::Entry,
-                NodeId,
+                gorums_runtime::NodeId,
             ) -> Option<super::Entry> + Send + 'static,
-        ) -> Multicast {
-            MulticastCall::<
+        ) -> gorums_runtime::Multicast {
+            gorums_runtime::codegen::MulticastCall::<
                 methods::AppendPerNode,
-            >::per_node(&self.caller, request, per_node)
+            >::per_node(&self.0, request, per_node)
                 .start()
         }
 
@@ -762,8 +760,14 @@ pub mod one_way_gorums {
         /// The call has been sent when this returns.
         ///
         /// Each node is sent all calls of this method on one stream, in their order.
-        pub fn append_in_order(&self, request: super::Entry) -> Multicast {
-            MulticastCall::<methods::AppendInOrder>::new(&self.caller, request).start()
+        pub fn append_in_order(
+            &self,
+            request: super::Entry,
+        ) -> gorums_runtime::Multicast {
+            gorums_runtime::codegen::MulticastCall::<
+                methods::AppendInOrder,
+            >::new(&self.0, request)
+                .start()
         }
 
         /// Calls `one_way.OneWay/AppendInOrderPerNode` on every node; nobody waits for replies.
@@ -778,64 +782,60 @@ pub mod one_way_gorums {
             request: super::Entry,
             per_node: impl FnMut(
                 &super::Entry,
-                NodeId,
+                gorums_runtime::NodeId,
             ) -> Option<super::Entry> + Send + 'static,
-        ) -> Multicast {
-            MulticastCall::<
+        ) -> gorums_runtime::Multicast {
+            gorums_runtime::codegen::MulticastCall::<
                 methods::AppendInOrderPerNode,
-            >::per_node(&self.caller, request, per_node)
+            >::per_node(&self.0, request, per_node)
                 .start()
         }
     }
 
     /// The service `one_way.OneWay` on one node.
     #[derive(Clone, Debug)]
-    pub struct OneWayNode {
-        caller: NodeCaller,
-    }
+    pub struct OneWayNode(gorums_runtime::codegen::NodeCaller);
 
     impl OneWayNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::one_way_client::OneWayClient<Channel> {
-            super::one_way_client::OneWayClient::new(self.caller.node().channel())
+        pub fn client(
+            &self,
+        ) -> super::one_way_client::OneWayClient<gorums_runtime::NodeChannel> {
+            super::one_way_client::OneWayClient::new(self.0.as_node().channel())
         }
 
         /// Appends an entry at one node.
         ///
         /// The call has been sent when this returns.
-        pub fn append_to(&self, request: super::Entry) -> Unicast {
-            Unicast::start::<methods::AppendTo>(&self.caller, &request)
+        pub fn append_to(&self, request: super::Entry) -> gorums_runtime::Unicast {
+            gorums_runtime::Unicast::start::<methods::AppendTo>(&self.0, &request)
         }
 
         /// Sends `one_way.OneWay/Notify` to the node, one way.
         ///
         /// The call has been sent when this returns.
-        pub fn notify(&self, request: super::Entry) -> Unicast {
-            Unicast::start::<methods::Notify>(&self.caller, &request)
+        pub fn notify(&self, request: super::Entry) -> gorums_runtime::Unicast {
+            gorums_runtime::Unicast::start::<methods::Notify>(&self.0, &request)
         }
     }
 
@@ -848,7 +848,9 @@ pub mod one_way_gorums {
         fn append(
             &self,
             request: super::Entry,
-        ) -> impl Future<Output = Result<(), MulticastError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::errors::MulticastError>,
+        > + Send;
 
         /// Makes the call [`OneWayConfiguration::append_per_node`].
         fn append_per_node(
@@ -856,15 +858,19 @@ pub mod one_way_gorums {
             request: super::Entry,
             per_node: impl FnMut(
                 &super::Entry,
-                NodeId,
+                gorums_runtime::NodeId,
             ) -> Option<super::Entry> + Send + 'static,
-        ) -> impl Future<Output = Result<(), MulticastError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::errors::MulticastError>,
+        > + Send;
 
         /// Makes the call [`OneWayConfiguration::append_in_order`].
         fn append_in_order(
             &self,
             request: super::Entry,
-        ) -> impl Future<Output = Result<(), MulticastError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::errors::MulticastError>,
+        > + Send;
 
         /// Makes the call [`OneWayConfiguration::append_in_order_per_node`].
         fn append_in_order_per_node(
@@ -872,30 +878,38 @@ pub mod one_way_gorums {
             request: super::Entry,
             per_node: impl FnMut(
                 &super::Entry,
-                NodeId,
+                gorums_runtime::NodeId,
             ) -> Option<super::Entry> + Send + 'static,
-        ) -> impl Future<Output = Result<(), MulticastError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::errors::MulticastError>,
+        > + Send;
 
         /// Makes the call [`OneWayNode::append_to`] on `node`.
         fn append_to(
             &self,
-            node: NodeId,
+            node: gorums_runtime::NodeId,
             request: super::Entry,
-        ) -> impl Future<Output = Result<(), NodeError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::errors::NodeError>,
+        > + Send;
 
         /// Makes the call [`OneWayNode::notify`] on `node`.
         fn notify(
             &self,
-            node: NodeId,
+            node: gorums_runtime::NodeId,
             request: super::Entry,
-        ) -> impl Future<Output = Result<(), NodeError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::errors::NodeError>,
+        > + Send;
     }
 
     impl OneWayCalls for OneWayConfiguration {
         fn append(
             &self,
             request: super::Entry,
-        ) -> impl Future<Output = Result<(), MulticastError>> + Send {
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::errors::MulticastError>,
+        > + Send {
             Self::append(self, request)
         }
 
@@ -904,16 +918,20 @@ pub mod one_way_gorums {
             request: super::Entry,
             per_node: impl FnMut(
                 &super::Entry,
-                NodeId,
+                gorums_runtime::NodeId,
             ) -> Option<super::Entry> + Send + 'static,
-        ) -> impl Future<Output = Result<(), MulticastError>> + Send {
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::errors::MulticastError>,
+        > + Send {
             Self::append_per_node(self, request, per_node)
         }
 
         fn append_in_order(
             &self,
             request: super::Entry,
-        ) -> impl Future<Output = Result<(), MulticastError>> + Send {
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::errors::MulticastError>,
+        > + Send {
             Self::append_in_order(self, request)
         }
 
@@ -922,26 +940,32 @@ pub mod one_way_gorums {
             request: super::Entry,
             per_node: impl FnMut(
                 &super::Entry,
-                NodeId,
+                gorums_runtime::NodeId,
             ) -> Option<super::Entry> + Send + 'static,
-        ) -> impl Future<Output = Result<(), MulticastError>> + Send {
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::errors::MulticastError>,
+        > + Send {
             Self::append_in_order_per_node(self, request, per_node)
         }
 
         fn append_to(
             &self,
-            node: NodeId,
+            node: gorums_runtime::NodeId,
             request: super::Entry,
-        ) -> impl Future<Output = Result<(), NodeError>> + Send {
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::errors::NodeError>,
+        > + Send {
             let call = self.node(node).map(|node| node.append_to(request));
             async move { call?.await }
         }
 
         fn notify(
             &self,
-            node: NodeId,
+            node: gorums_runtime::NodeId,
             request: super::Entry,
-        ) -> impl Future<Output = Result<(), NodeError>> + Send {
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::errors::NodeError>,
+        > + Send {
             let call = self.node(node).map(|node| node.notify(request));
             async move { call?.await }
         }
@@ -949,119 +973,90 @@ pub mod one_way_gorums {
 
     /// What a replica of the service `one_way.OneWay` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait OneWayReplica: Send + Sync + 'static {
         /// Appends an entry at every node.
         ///
         /// The caller waits for no reply.
         fn append(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Entry,
-        ) -> impl Future<Output = ()> + Send;
+        ) -> impl std::future::Future<Output = ()> + Send;
 
         /// Handles `one_way.OneWay/AppendPerNode`.
         ///
         /// The caller waits for no reply.
         fn append_per_node(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Entry,
-        ) -> impl Future<Output = ()> + Send;
+        ) -> impl std::future::Future<Output = ()> + Send;
 
         /// Appends entries in the order in which they are sent: the shape of 2017, one stream to each node.
         ///
         /// Called for each request of the stream, one after the other. The caller waits for no reply.
         fn append_in_order(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Entry,
-        ) -> impl Future<Output = ()> + Send;
+        ) -> impl std::future::Future<Output = ()> + Send;
 
         /// Handles `one_way.OneWay/AppendInOrderPerNode`.
         ///
         /// Called for each request of the stream, one after the other. The caller waits for no reply.
         fn append_in_order_per_node(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Entry,
-        ) -> impl Future<Output = ()> + Send;
+        ) -> impl std::future::Future<Output = ()> + Send;
 
         /// Appends an entry at one node.
         ///
         /// The caller waits for no reply.
         fn append_to(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Entry,
-        ) -> impl Future<Output = ()> + Send;
+        ) -> impl std::future::Future<Output = ()> + Send;
 
         /// Handles `one_way.OneWay/Notify`.
         ///
         /// The caller waits for no reply.
         fn notify(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Entry,
-        ) -> impl Future<Output = ()> + Send;
+        ) -> impl std::future::Future<Output = ()> + Send;
     }
 
     /// The service `one_way.OneWay` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct OneWayService;
 
-    impl ServiceName for OneWayService {
+    impl gorums_runtime::server::ServiceName for OneWayService {
         const NAME: &'static str = "one_way.OneWay";
     }
 
-    impl<T: OneWayReplica> Serve<T> for OneWayService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .one_way(
-                    methods::Append,
-                    |replica, ctx, request| async move {
-                        OneWayReplica::append(&*replica, &ctx, request).await
-                    },
-                )
-                .one_way(
-                    methods::AppendPerNode,
-                    |replica, ctx, request| async move {
-                        OneWayReplica::append_per_node(&*replica, &ctx, request).await
-                    },
-                )
-                .one_way_stream(
-                    methods::AppendInOrder,
-                    |replica, ctx, request| async move {
-                        OneWayReplica::append_in_order(&*replica, &ctx, request).await
-                    },
-                )
+    impl<T: OneWayReplica> gorums_runtime::codegen::Serve<T> for OneWayService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers
+                .one_way(methods::Append, T::append)
+                .one_way(methods::AppendPerNode, T::append_per_node)
+                .one_way_stream(methods::AppendInOrder, T::append_in_order)
                 .one_way_stream(
                     methods::AppendInOrderPerNode,
-                    |replica, ctx, request| async move {
-                        OneWayReplica::append_in_order_per_node(&*replica, &ctx, request)
-                            .await
-                    },
+                    T::append_in_order_per_node,
                 )
-                .one_way(
-                    methods::AppendTo,
-                    |replica, ctx, request| async move {
-                        OneWayReplica::append_to(&*replica, &ctx, request).await
-                    },
-                )
-                .one_way(
-                    methods::Notify,
-                    |replica, ctx, request| async move {
-                        OneWayReplica::notify(&*replica, &ctx, request).await
-                    },
-                )
+                .one_way(methods::AppendTo, T::append_to)
+                .one_way(methods::Notify, T::notify);
         }
     }
 
     /// A [`OneWayReplica`] as a service of a server.
-    pub type OneWayReplicaServer = ReplicaServer<OneWayService>;
+    pub type OneWayReplicaServer = gorums_runtime::server::ReplicaServer<OneWayService>;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `one_way.OneWay/Append`
         #[derive(Clone, Copy, Debug)]
@@ -1088,65 +1083,47 @@ pub mod one_way_gorums {
         pub struct Notify;
     }
 
-    impl Method for methods::Append {
+    impl gorums_runtime::Method for methods::Append {
         type Request = super::Entry;
         type Reply = ();
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "one_way.OneWay",
-            "Append",
-            "/one_way.OneWay/Append",
-        );
+        const PATH: &'static str = "/one_way.OneWay/Append";
     }
 
-    impl Method for methods::AppendPerNode {
+    impl gorums_runtime::Method for methods::AppendPerNode {
         type Request = super::Entry;
         type Reply = ();
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "one_way.OneWay",
-            "AppendPerNode",
-            "/one_way.OneWay/AppendPerNode",
-        );
+        const PATH: &'static str = "/one_way.OneWay/AppendPerNode";
     }
 
-    impl Method for methods::AppendInOrder {
+    impl gorums_runtime::Method for methods::AppendInOrder {
         type Request = super::Entry;
         type Reply = ();
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-                "one_way.OneWay",
-                "AppendInOrder",
-                "/one_way.OneWay/AppendInOrder",
+        const PATH: &'static str = "/one_way.OneWay/AppendInOrder";
+        const DESCRIPTOR: gorums_runtime::MethodDescriptor = gorums_runtime::MethodDescriptor::new(
+                Self::PATH,
             )
             .with_request_stream();
     }
 
-    impl Method for methods::AppendInOrderPerNode {
+    impl gorums_runtime::Method for methods::AppendInOrderPerNode {
         type Request = super::Entry;
         type Reply = super::Entry;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-                "one_way.OneWay",
-                "AppendInOrderPerNode",
-                "/one_way.OneWay/AppendInOrderPerNode",
+        const PATH: &'static str = "/one_way.OneWay/AppendInOrderPerNode";
+        const DESCRIPTOR: gorums_runtime::MethodDescriptor = gorums_runtime::MethodDescriptor::new(
+                Self::PATH,
             )
             .with_request_stream();
     }
 
-    impl Method for methods::AppendTo {
+    impl gorums_runtime::Method for methods::AppendTo {
         type Request = super::Entry;
         type Reply = ();
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "one_way.OneWay",
-            "AppendTo",
-            "/one_way.OneWay/AppendTo",
-        );
+        const PATH: &'static str = "/one_way.OneWay/AppendTo";
     }
 
-    impl Method for methods::Notify {
+    impl gorums_runtime::Method for methods::Notify {
         type Request = super::Entry;
         type Reply = super::Entry;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "one_way.OneWay",
-            "Notify",
-            "/one_way.OneWay/Notify",
-        );
+        const PATH: &'static str = "/one_way.OneWay/Notify";
     }
 }

@@ -44,1170 +44,237 @@ pub struct WriteResponse {
     pub new: bool,
 }
 
-/// Generated client implementations.
-pub mod storage_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-
-    /// Stores values by key.
-    #[derive(Debug, Clone)]
-    pub struct StorageClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-
-    impl StorageClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-
-    impl<T> StorageClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> StorageClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            StorageClient::new(InterceptedService::new(inner, interceptor))
-        }
-
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Reads from one node.
-        pub async fn read_rpc(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ReadRequest>,
-        ) -> std::result::Result<tonic::Response<super::ReadResponse>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/proto.Storage/ReadRPC");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("proto.Storage", "ReadRPC"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        /// Writes to one node.
-        pub async fn write_rpc(
-            &mut self,
-            request: impl tonic::IntoRequest<super::WriteRequest>,
-        ) -> std::result::Result<tonic::Response<super::WriteResponse>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/proto.Storage/WriteRPC");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("proto.Storage", "WriteRPC"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        /// Reads from a quorum.
-        pub async fn read_qc(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ReadRequest>,
-        ) -> std::result::Result<tonic::Response<super::ReadResponse>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/proto.Storage/ReadQC");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("proto.Storage", "ReadQC"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        /// Writes to a quorum.
-        pub async fn write_qc(
-            &mut self,
-            request: impl tonic::IntoRequest<super::WriteRequest>,
-        ) -> std::result::Result<tonic::Response<super::WriteResponse>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/proto.Storage/WriteQC");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("proto.Storage", "WriteQC"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        /// Reads what each node sends, one reply after the other.
-        pub async fn read_correctable(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ReadRequest>,
-        ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::ReadResponse>>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/proto.Storage/ReadCorrectable",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("proto.Storage", "ReadCorrectable"));
-            self.inner.server_streaming(req, path, codec).await
-        }
-
-        /// Writes to one node, and waits for no reply.
-        pub async fn write_unicast(
-            &mut self,
-            request: impl tonic::IntoRequest<super::WriteRequest>,
-        ) -> std::result::Result<tonic::Response<()>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/proto.Storage/WriteUnicast",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("proto.Storage", "WriteUnicast"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        /// Writes to all nodes, and waits for no reply.
-        pub async fn write_multicast(
-            &mut self,
-            request: impl tonic::IntoRequest<super::WriteRequest>,
-        ) -> std::result::Result<tonic::Response<()>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/proto.Storage/WriteMulticast",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("proto.Storage", "WriteMulticast"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-
-/// Generated server implementations.
-pub mod storage_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-
-    /// Generated trait containing gRPC methods that should be implemented for use with StorageServer.
-    #[async_trait]
-    pub trait Storage: std::marker::Send + std::marker::Sync + 'static {
-        /// Reads from one node.
-        async fn read_rpc(
-            &self,
-            request: tonic::Request<super::ReadRequest>,
-        ) -> std::result::Result<tonic::Response<super::ReadResponse>, tonic::Status>;
-
-        /// Writes to one node.
-        async fn write_rpc(
-            &self,
-            request: tonic::Request<super::WriteRequest>,
-        ) -> std::result::Result<tonic::Response<super::WriteResponse>, tonic::Status>;
-
-        /// Reads from a quorum.
-        async fn read_qc(
-            &self,
-            request: tonic::Request<super::ReadRequest>,
-        ) -> std::result::Result<tonic::Response<super::ReadResponse>, tonic::Status>;
-
-        /// Writes to a quorum.
-        async fn write_qc(
-            &self,
-            request: tonic::Request<super::WriteRequest>,
-        ) -> std::result::Result<tonic::Response<super::WriteResponse>, tonic::Status>;
-
-        /// Server streaming response type for the ReadCorrectable method.
-        type ReadCorrectableStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::ReadResponse, tonic::Status>,
-            >
-            + std::marker::Send
-            + 'static;
-        /// Reads what each node sends, one reply after the other.
-        async fn read_correctable(
-            &self,
-            request: tonic::Request<super::ReadRequest>,
-        ) -> std::result::Result<
-            tonic::Response<Self::ReadCorrectableStream>,
-            tonic::Status,
-        >;
-
-        /// Writes to one node, and waits for no reply.
-        async fn write_unicast(
-            &self,
-            request: tonic::Request<super::WriteRequest>,
-        ) -> std::result::Result<tonic::Response<()>, tonic::Status>;
-
-        /// Writes to all nodes, and waits for no reply.
-        async fn write_multicast(
-            &self,
-            request: tonic::Request<super::WriteRequest>,
-        ) -> std::result::Result<tonic::Response<()>, tonic::Status>;
-    }
-
-    /// Stores values by key.
-    #[derive(Debug)]
-    pub struct StorageServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-
-    impl<T> StorageServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for StorageServer<T>
-    where
-        T: Storage,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/proto.Storage/ReadRPC" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReadRPCSvc<T: Storage>(pub Arc<T>);
-
-                    impl<T: Storage> tonic::server::UnaryService<super::ReadRequest>
-                    for ReadRPCSvc<T> {
-                        type Response = super::ReadResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ReadRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Storage>::read_rpc(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReadRPCSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/proto.Storage/WriteRPC" => {
-                    #[allow(non_camel_case_types)]
-                    struct WriteRPCSvc<T: Storage>(pub Arc<T>);
-
-                    impl<T: Storage> tonic::server::UnaryService<super::WriteRequest>
-                    for WriteRPCSvc<T> {
-                        type Response = super::WriteResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::WriteRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Storage>::write_rpc(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = WriteRPCSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/proto.Storage/ReadQC" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReadQCSvc<T: Storage>(pub Arc<T>);
-
-                    impl<T: Storage> tonic::server::UnaryService<super::ReadRequest>
-                    for ReadQCSvc<T> {
-                        type Response = super::ReadResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ReadRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Storage>::read_qc(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReadQCSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/proto.Storage/WriteQC" => {
-                    #[allow(non_camel_case_types)]
-                    struct WriteQCSvc<T: Storage>(pub Arc<T>);
-
-                    impl<T: Storage> tonic::server::UnaryService<super::WriteRequest>
-                    for WriteQCSvc<T> {
-                        type Response = super::WriteResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::WriteRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Storage>::write_qc(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = WriteQCSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/proto.Storage/ReadCorrectable" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReadCorrectableSvc<T: Storage>(pub Arc<T>);
-
-                    impl<
-                        T: Storage,
-                    > tonic::server::ServerStreamingService<super::ReadRequest>
-                    for ReadCorrectableSvc<T> {
-                        type Response = super::ReadResponse;
-                        type ResponseStream = T::ReadCorrectableStream;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::ResponseStream>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ReadRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Storage>::read_correctable(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReadCorrectableSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.server_streaming(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/proto.Storage/WriteUnicast" => {
-                    #[allow(non_camel_case_types)]
-                    struct WriteUnicastSvc<T: Storage>(pub Arc<T>);
-
-                    impl<T: Storage> tonic::server::UnaryService<super::WriteRequest>
-                    for WriteUnicastSvc<T> {
-                        type Response = ();
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::WriteRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Storage>::write_unicast(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = WriteUnicastSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/proto.Storage/WriteMulticast" => {
-                    #[allow(non_camel_case_types)]
-                    struct WriteMulticastSvc<T: Storage>(pub Arc<T>);
-
-                    impl<T: Storage> tonic::server::UnaryService<super::WriteRequest>
-                    for WriteMulticastSvc<T> {
-                        type Response = ();
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::WriteRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Storage>::write_multicast(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = WriteMulticastSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-
-    impl<T> Clone for StorageServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "proto.Storage";
-
-    impl<T> tonic::server::NamedService for StorageServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-
 /// Quorum calls and node calls of the service `proto.Storage`.
 ///
 /// Stores values by key.
 pub mod storage_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The service `proto.Storage` on a configuration of nodes.
     #[derive(Clone, Debug)]
-    pub struct StorageConfiguration {
-        caller: Caller<()>,
-    }
+    pub struct StorageConfiguration(gorums_runtime::codegen::Caller<()>);
 
     impl StorageConfiguration {
         /// Calls on `configuration`.
-        pub fn new(configuration: Configuration) -> Self {
-            Self {
-                caller: Caller::new(configuration, ()),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, ()))
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<StorageNode, UnknownNode> {
-            self.caller.node(id).map(|caller| StorageNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<StorageNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(StorageNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = StorageNode> + '_ {
-            self.caller.nodes().map(|caller| StorageNode { caller })
+            self.0.nodes().map(StorageNode)
         }
 
         /// Reads from a quorum.
         pub fn read_qc(
             &self,
             request: super::ReadRequest,
-        ) -> AggregateCall<methods::ReadQc> {
-            AggregateCall::new(&self.caller, request)
+        ) -> gorums_runtime::AggregateCall<methods::ReadQc> {
+            gorums_runtime::AggregateCall::new(&self.0, request)
         }
 
         /// Writes to a quorum.
         pub fn write_qc(
             &self,
             request: super::WriteRequest,
-        ) -> AggregateCall<methods::WriteQc> {
-            AggregateCall::new(&self.caller, request)
+        ) -> gorums_runtime::AggregateCall<methods::WriteQc> {
+            gorums_runtime::AggregateCall::new(&self.0, request)
         }
 
         /// Reads what each node sends, one reply after the other.
         pub fn read_correctable(
             &self,
             request: super::ReadRequest,
-        ) -> AggregateCall<methods::ReadCorrectable> {
-            AggregateCall::new(&self.caller, request)
+        ) -> gorums_runtime::AggregateCall<methods::ReadCorrectable> {
+            gorums_runtime::AggregateCall::new(&self.0, request)
         }
 
         /// Writes to all nodes, and waits for no reply.
         ///
         /// The call has been sent when this returns.
-        pub fn write_multicast(&self, request: super::WriteRequest) -> Multicast {
-            MulticastCall::<methods::WriteMulticast>::new(&self.caller, request).start()
+        pub fn write_multicast(
+            &self,
+            request: super::WriteRequest,
+        ) -> gorums_runtime::Multicast {
+            gorums_runtime::codegen::MulticastCall::<
+                methods::WriteMulticast,
+            >::new(&self.0, request)
+                .start()
         }
     }
 
     /// The service `proto.Storage` on one node.
     #[derive(Clone, Debug)]
-    pub struct StorageNode {
-        caller: NodeCaller,
-    }
+    pub struct StorageNode(gorums_runtime::codegen::NodeCaller);
 
     impl StorageNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
-        }
-
-        /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::storage_client::StorageClient<Channel> {
-            super::storage_client::StorageClient::new(self.caller.node().channel())
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
 
         /// Reads from one node.
         pub fn read_rpc(
             &self,
             request: super::ReadRequest,
-        ) -> NodeCall<methods::ReadRpc> {
-            NodeCall::new(&self.caller, request)
+        ) -> gorums_runtime::NodeCall<methods::ReadRpc> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
 
         /// Writes to one node.
         pub fn write_rpc(
             &self,
             request: super::WriteRequest,
-        ) -> NodeCall<methods::WriteRpc> {
-            NodeCall::new(&self.caller, request)
+        ) -> gorums_runtime::NodeCall<methods::WriteRpc> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
 
         /// Writes to one node, and waits for no reply.
         ///
         /// The call has been sent when this returns.
-        pub fn write_unicast(&self, request: super::WriteRequest) -> Unicast {
-            Unicast::start::<methods::WriteUnicast>(&self.caller, &request)
-        }
-    }
-
-    /// The calls of the service `proto.Storage`, to be implemented by mocks: code that is generic over it is
-    /// tested without replicas.
-    ///
-    /// Options are those of the [`StorageConfiguration`], which has them by `with_options`.
-    pub trait StorageCalls: Send + Sync {
-        /// Makes the call [`StorageNode::read_rpc`] on `node`.
-        fn read_rpc(
-            &self,
-            node: NodeId,
-            request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::ReadResponse, NodeError>> + Send;
-
-        /// Makes the call [`StorageNode::write_rpc`] on `node`.
-        fn write_rpc(
-            &self,
-            node: NodeId,
-            request: super::WriteRequest,
-        ) -> impl Future<Output = Result<super::WriteResponse, NodeError>> + Send;
-
-        /// Makes the call [`StorageConfiguration::read_qc`], for the replies that `aggregation` wants.
-        fn read_qc(
-            &self,
-            request: super::ReadRequest,
-            aggregation: Aggregation,
-        ) -> impl Future<
-            Output = Result<Replies<super::ReadResponse>, QuorumCallError>,
-        > + Send;
-
-        /// Makes the call [`StorageConfiguration::write_qc`], for the replies that `aggregation` wants.
-        fn write_qc(
+        pub fn write_unicast(
             &self,
             request: super::WriteRequest,
-            aggregation: Aggregation,
-        ) -> impl Future<
-            Output = Result<Replies<super::WriteResponse>, QuorumCallError>,
-        > + Send;
-
-        /// Makes the call [`StorageConfiguration::read_correctable`], for the replies that `aggregation` wants.
-        fn read_correctable(
-            &self,
-            request: super::ReadRequest,
-            aggregation: Aggregation,
-        ) -> impl Future<
-            Output = Result<Replies<super::ReadResponse>, QuorumCallError>,
-        > + Send;
-
-        /// Makes the call [`StorageNode::write_unicast`] on `node`.
-        fn write_unicast(
-            &self,
-            node: NodeId,
-            request: super::WriteRequest,
-        ) -> impl Future<Output = Result<(), NodeError>> + Send;
-
-        /// Makes the call [`StorageConfiguration::write_multicast`].
-        fn write_multicast(
-            &self,
-            request: super::WriteRequest,
-        ) -> impl Future<Output = Result<(), MulticastError>> + Send;
-    }
-
-    impl StorageCalls for StorageConfiguration {
-        fn read_rpc(
-            &self,
-            node: NodeId,
-            request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::ReadResponse, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.read_rpc(request));
-            async move { call?.await }
-        }
-
-        fn write_rpc(
-            &self,
-            node: NodeId,
-            request: super::WriteRequest,
-        ) -> impl Future<Output = Result<super::WriteResponse, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.write_rpc(request));
-            async move { call?.await }
-        }
-
-        fn read_qc(
-            &self,
-            request: super::ReadRequest,
-            aggregation: Aggregation,
-        ) -> impl Future<
-            Output = Result<Replies<super::ReadResponse>, QuorumCallError>,
-        > + Send {
-            Self::read_qc(self, request).replies(aggregation)
-        }
-
-        fn write_qc(
-            &self,
-            request: super::WriteRequest,
-            aggregation: Aggregation,
-        ) -> impl Future<
-            Output = Result<Replies<super::WriteResponse>, QuorumCallError>,
-        > + Send {
-            Self::write_qc(self, request).replies(aggregation)
-        }
-
-        fn read_correctable(
-            &self,
-            request: super::ReadRequest,
-            aggregation: Aggregation,
-        ) -> impl Future<
-            Output = Result<Replies<super::ReadResponse>, QuorumCallError>,
-        > + Send {
-            Self::read_correctable(self, request).replies(aggregation)
-        }
-
-        fn write_unicast(
-            &self,
-            node: NodeId,
-            request: super::WriteRequest,
-        ) -> impl Future<Output = Result<(), NodeError>> + Send {
-            let call = self.node(node).map(|node| node.write_unicast(request));
-            async move { call?.await }
-        }
-
-        fn write_multicast(
-            &self,
-            request: super::WriteRequest,
-        ) -> impl Future<Output = Result<(), MulticastError>> + Send {
-            Self::write_multicast(self, request)
+        ) -> gorums_runtime::Unicast {
+            gorums_runtime::Unicast::start::<methods::WriteUnicast>(&self.0, &request)
         }
     }
 
     /// What a replica of the service `proto.Storage` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait StorageReplica: Send + Sync + 'static {
         /// Reads from one node.
         fn read_rpc(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::ReadResponse, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::ReadResponse, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Writes to one node.
         fn write_rpc(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::WriteRequest,
-        ) -> impl Future<Output = Result<super::WriteResponse, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::WriteResponse, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Reads from a quorum.
         fn read_qc(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::ReadResponse, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::ReadResponse, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Writes to a quorum.
         fn write_qc(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::WriteRequest,
-        ) -> impl Future<Output = Result<super::WriteResponse, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::WriteResponse, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Reads what each node sends, one reply after the other.
         ///
         /// The stream of replies ends when this has returned and `replies` is dropped.
         fn read_correctable(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::ReadRequest,
-            replies: ReplySink<super::ReadResponse>,
-        ) -> impl Future<Output = Result<(), Status>> + Send;
+            replies: gorums_runtime::ReplySink<super::ReadResponse>,
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Writes to one node, and waits for no reply.
         ///
         /// The caller waits for no reply.
         fn write_unicast(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::WriteRequest,
-        ) -> impl Future<Output = ()> + Send;
+        ) -> impl std::future::Future<Output = ()> + Send;
 
         /// Writes to all nodes, and waits for no reply.
         ///
         /// The caller waits for no reply.
         fn write_multicast(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::WriteRequest,
-        ) -> impl Future<Output = ()> + Send;
+        ) -> impl std::future::Future<Output = ()> + Send;
     }
 
     /// The service `proto.Storage` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct StorageService;
 
-    impl ServiceName for StorageService {
+    impl gorums_runtime::server::ServiceName for StorageService {
         const NAME: &'static str = "proto.Storage";
     }
 
-    impl<T: StorageReplica> Serve<T> for StorageService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::ReadRpc,
-                    |replica, ctx, request| async move {
-                        StorageReplica::read_rpc(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::WriteRpc,
-                    |replica, ctx, request| async move {
-                        StorageReplica::write_rpc(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::ReadQc,
-                    |replica, ctx, request| async move {
-                        StorageReplica::read_qc(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::WriteQc,
-                    |replica, ctx, request| async move {
-                        StorageReplica::write_qc(&*replica, &ctx, request).await
-                    },
-                )
-                .server_streaming(
-                    methods::ReadCorrectable,
-                    |replica, ctx, request, replies| async move {
-                        StorageReplica::read_correctable(
-                                &*replica,
-                                &ctx,
-                                request,
-                                replies,
-                            )
-                            .await
-                    },
-                )
-                .one_way(
-                    methods::WriteUnicast,
-                    |replica, ctx, request| async move {
-                        StorageReplica::write_unicast(&*replica, &ctx, request).await
-                    },
-                )
-                .one_way(
-                    methods::WriteMulticast,
-                    |replica, ctx, request| async move {
-                        StorageReplica::write_multicast(&*replica, &ctx, request).await
-                    },
-                )
+    impl<T: StorageReplica> gorums_runtime::codegen::Serve<T> for StorageService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers
+                .unary(methods::ReadRpc, T::read_rpc)
+                .unary(methods::WriteRpc, T::write_rpc)
+                .unary(methods::ReadQc, T::read_qc)
+                .unary(methods::WriteQc, T::write_qc)
+                .server_streaming(methods::ReadCorrectable, T::read_correctable)
+                .one_way(methods::WriteUnicast, T::write_unicast)
+                .one_way(methods::WriteMulticast, T::write_multicast);
         }
     }
 
     /// A [`StorageReplica`] as a service of a server.
-    pub type StorageReplicaServer = ReplicaServer<StorageService>;
+    pub type StorageReplicaServer = gorums_runtime::server::ReplicaServer<
+        StorageService,
+    >;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `proto.Storage/ReadRPC`
         #[derive(Clone, Copy, Debug)]
@@ -1238,74 +305,49 @@ pub mod storage_gorums {
         pub struct WriteMulticast;
     }
 
-    impl Method for methods::ReadRpc {
+    impl gorums_runtime::Method for methods::ReadRpc {
         type Request = super::ReadRequest;
         type Reply = super::ReadResponse;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "proto.Storage",
-            "ReadRPC",
-            "/proto.Storage/ReadRPC",
-        );
+        const PATH: &'static str = "/proto.Storage/ReadRPC";
     }
 
-    impl Method for methods::WriteRpc {
+    impl gorums_runtime::Method for methods::WriteRpc {
         type Request = super::WriteRequest;
         type Reply = super::WriteResponse;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "proto.Storage",
-            "WriteRPC",
-            "/proto.Storage/WriteRPC",
-        );
+        const PATH: &'static str = "/proto.Storage/WriteRPC";
     }
 
-    impl Method for methods::ReadQc {
+    impl gorums_runtime::Method for methods::ReadQc {
         type Request = super::ReadRequest;
         type Reply = super::ReadResponse;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "proto.Storage",
-            "ReadQC",
-            "/proto.Storage/ReadQC",
-        );
+        const PATH: &'static str = "/proto.Storage/ReadQC";
     }
 
-    impl Method for methods::WriteQc {
+    impl gorums_runtime::Method for methods::WriteQc {
         type Request = super::WriteRequest;
         type Reply = super::WriteResponse;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "proto.Storage",
-            "WriteQC",
-            "/proto.Storage/WriteQC",
-        );
+        const PATH: &'static str = "/proto.Storage/WriteQC";
     }
 
-    impl Method for methods::ReadCorrectable {
+    impl gorums_runtime::Method for methods::ReadCorrectable {
         type Request = super::ReadRequest;
         type Reply = super::ReadResponse;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-                "proto.Storage",
-                "ReadCorrectable",
-                "/proto.Storage/ReadCorrectable",
+        const PATH: &'static str = "/proto.Storage/ReadCorrectable";
+        const DESCRIPTOR: gorums_runtime::MethodDescriptor = gorums_runtime::MethodDescriptor::new(
+                Self::PATH,
             )
             .with_reply_stream();
     }
 
-    impl Method for methods::WriteUnicast {
+    impl gorums_runtime::Method for methods::WriteUnicast {
         type Request = super::WriteRequest;
         type Reply = ();
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "proto.Storage",
-            "WriteUnicast",
-            "/proto.Storage/WriteUnicast",
-        );
+        const PATH: &'static str = "/proto.Storage/WriteUnicast";
     }
 
-    impl Method for methods::WriteMulticast {
+    impl gorums_runtime::Method for methods::WriteMulticast {
         type Request = super::WriteRequest;
         type Reply = ();
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "proto.Storage",
-            "WriteMulticast",
-            "/proto.Storage/WriteMulticast",
-        );
+        const PATH: &'static str = "/proto.Storage/WriteMulticast";
     }
 }

@@ -290,636 +290,135 @@ pub mod register_client {
     }
 }
 
-/// Generated server implementations.
-pub mod register_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-
-    /// Generated trait containing gRPC methods that should be implemented for use with RegisterServer.
-    #[async_trait]
-    pub trait Register: std::marker::Send + std::marker::Sync + 'static {
-        /// Reads the value of one node.
-        async fn read_no_qc(
-            &self,
-            request: tonic::Request<super::ReadRequest>,
-        ) -> std::result::Result<tonic::Response<super::State>, tonic::Status>;
-
-        /// Reads the newest value of a quorum.
-        async fn read(
-            &self,
-            request: tonic::Request<super::ReadRequest>,
-        ) -> std::result::Result<tonic::Response<super::State>, tonic::Status>;
-
-        /// Reads the newest value, and how many nodes have it.
-        async fn read_agreed(
-            &self,
-            request: tonic::Request<super::ReadRequest>,
-        ) -> std::result::Result<tonic::Response<super::State>, tonic::Status>;
-
-        async fn read_for_write(
-            &self,
-            request: tonic::Request<super::ReadRequest>,
-        ) -> std::result::Result<tonic::Response<super::State>, tonic::Status>;
-
-        /// Writes a value to a quorum; its quorum function compares the replies with the request.
-        async fn write(
-            &self,
-            request: tonic::Request<super::State>,
-        ) -> std::result::Result<tonic::Response<super::WriteResponse>, tonic::Status>;
-
-        /// Writes to each node a value of its own.
-        async fn write_per_node(
-            &self,
-            request: tonic::Request<super::State>,
-        ) -> std::result::Result<tonic::Response<super::WriteResponse>, tonic::Status>;
-
-        async fn write_no_qc(
-            &self,
-            request: tonic::Request<super::State>,
-        ) -> std::result::Result<tonic::Response<super::WriteResponse>, tonic::Status>;
-    }
-
-    /// A register with one value.
-    #[derive(Debug)]
-    pub struct RegisterServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-
-    impl<T> RegisterServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for RegisterServer<T>
-    where
-        T: Register,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/register.Register/ReadNoQC" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReadNoQCSvc<T: Register>(pub Arc<T>);
-
-                    impl<T: Register> tonic::server::UnaryService<super::ReadRequest>
-                    for ReadNoQCSvc<T> {
-                        type Response = super::State;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ReadRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Register>::read_no_qc(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReadNoQCSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/register.Register/Read" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReadSvc<T: Register>(pub Arc<T>);
-
-                    impl<T: Register> tonic::server::UnaryService<super::ReadRequest>
-                    for ReadSvc<T> {
-                        type Response = super::State;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ReadRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Register>::read(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReadSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/register.Register/ReadAgreed" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReadAgreedSvc<T: Register>(pub Arc<T>);
-
-                    impl<T: Register> tonic::server::UnaryService<super::ReadRequest>
-                    for ReadAgreedSvc<T> {
-                        type Response = super::State;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ReadRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Register>::read_agreed(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReadAgreedSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/register.Register/ReadForWrite" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReadForWriteSvc<T: Register>(pub Arc<T>);
-
-                    impl<T: Register> tonic::server::UnaryService<super::ReadRequest>
-                    for ReadForWriteSvc<T> {
-                        type Response = super::State;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ReadRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Register>::read_for_write(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReadForWriteSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/register.Register/Write" => {
-                    #[allow(non_camel_case_types)]
-                    struct WriteSvc<T: Register>(pub Arc<T>);
-
-                    impl<T: Register> tonic::server::UnaryService<super::State>
-                    for WriteSvc<T> {
-                        type Response = super::WriteResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::State>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Register>::write(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = WriteSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/register.Register/WritePerNode" => {
-                    #[allow(non_camel_case_types)]
-                    struct WritePerNodeSvc<T: Register>(pub Arc<T>);
-
-                    impl<T: Register> tonic::server::UnaryService<super::State>
-                    for WritePerNodeSvc<T> {
-                        type Response = super::WriteResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::State>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Register>::write_per_node(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = WritePerNodeSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/register.Register/WriteNoQC" => {
-                    #[allow(non_camel_case_types)]
-                    struct WriteNoQCSvc<T: Register>(pub Arc<T>);
-
-                    impl<T: Register> tonic::server::UnaryService<super::State>
-                    for WriteNoQCSvc<T> {
-                        type Response = super::WriteResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::State>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Register>::write_no_qc(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = WriteNoQCSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-
-    impl<T> Clone for RegisterServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "register.Register";
-
-    impl<T> tonic::server::NamedService for RegisterServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-
 /// Quorum calls and node calls of the service `register.Register`.
 ///
 /// A register with one value.
 pub mod register_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `register.Register`.
     ///
-    /// Each is called after every successful reply to its call, one reply at a time, with all replies
-    /// so far in order of arrival. It returns `None` to wait for more replies, or the result of the
-    /// call.
+    /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
+    /// the result of the call, or `None` to wait for more replies.
     pub trait RegisterQuorumSpec: Send + Sync + 'static {
         /// Decides [`RegisterConfiguration::read`].
-        fn read_qf(&self, replies: &mut Replies<super::State>) -> Option<super::State>;
+        fn read_qf(
+            &self,
+            replies: &mut gorums_runtime::Replies<super::State>,
+        ) -> Option<super::State>;
 
         /// Decides [`RegisterConfiguration::read_agreed`].
         fn read_agreed_qf(
             &self,
-            replies: &mut Replies<super::State>,
+            replies: &mut gorums_runtime::Replies<super::State>,
         ) -> Option<super::AgreedState>;
 
         /// Decides [`RegisterConfiguration::read_for_write`].
         fn read_for_write_qf(
             &self,
             request: &super::ReadRequest,
-            replies: &mut Replies<super::State>,
+            replies: &mut gorums_runtime::Replies<super::State>,
         ) -> Option<super::AgreedState>;
 
         /// Decides [`RegisterConfiguration::write`].
         fn write_qf(
             &self,
             request: &super::State,
-            replies: &mut Replies<super::WriteResponse>,
+            replies: &mut gorums_runtime::Replies<super::WriteResponse>,
         ) -> Option<super::WriteResponse>;
 
         /// Decides [`RegisterConfiguration::write_per_node`].
         fn write_per_node_qf(
             &self,
-            replies: &mut Replies<super::WriteResponse>,
+            replies: &mut gorums_runtime::Replies<super::WriteResponse>,
         ) -> Option<super::WriteResponse>;
     }
 
     /// The service `register.Register` on a configuration of nodes.
-    pub struct RegisterConfiguration<Q = ()> {
-        caller: Caller<Q>,
-    }
+    pub struct RegisterConfiguration<Q = ()>(gorums_runtime::codegen::Caller<Q>);
 
     impl<Q> Clone for RegisterConfiguration<Q> {
         fn clone(&self) -> Self {
-            Self {
-                caller: self.caller.clone(),
-            }
+            Self(self.0.clone())
         }
     }
 
     impl<Q> std::fmt::Debug for RegisterConfiguration<Q> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.debug_struct("RegisterConfiguration")
-                .field("caller", &self.caller)
-                .finish()
+            f.debug_tuple("RegisterConfiguration").field(&self.0).finish()
         }
     }
 
     impl<Q> RegisterConfiguration<Q> {
         /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: Configuration, spec: Q) -> Self {
-            Self {
-                caller: Caller::new(configuration, spec),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            self.caller.spec()
+            self.0.spec()
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<RegisterNode, UnknownNode> {
-            self.caller.node(id).map(|caller| RegisterNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<RegisterNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(RegisterNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = RegisterNode> + '_ {
-            self.caller.nodes().map(|caller| RegisterNode { caller })
+            self.0.nodes().map(RegisterNode)
         }
     }
 
     impl<Q: RegisterQuorumSpec> RegisterConfiguration<Q> {
         /// Reads the newest value of a quorum.
-        pub fn read(&self, request: super::ReadRequest) -> QuorumCall<methods::Read, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn read(
+            &self,
+            request: super::ReadRequest,
+        ) -> gorums_runtime::QuorumCall<methods::Read, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
         /// Reads the newest value, and how many nodes have it.
         pub fn read_agreed(
             &self,
             request: super::ReadRequest,
-        ) -> QuorumCall<methods::ReadAgreed, Q> {
-            QuorumCall::new(&self.caller, request)
+        ) -> gorums_runtime::QuorumCall<methods::ReadAgreed, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
         /// Calls `register.Register/ReadForWrite` on every node; [`RegisterQuorumSpec::read_for_write_qf`] decides.
         pub fn read_for_write(
             &self,
             request: super::ReadRequest,
-        ) -> QuorumCall<methods::ReadForWrite, Q> {
-            QuorumCall::new(&self.caller, request)
+        ) -> gorums_runtime::QuorumCall<methods::ReadForWrite, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
         /// Writes a value to a quorum; its quorum function compares the replies with the request.
-        pub fn write(&self, request: super::State) -> QuorumCall<methods::Write, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn write(
+            &self,
+            request: super::State,
+        ) -> gorums_runtime::QuorumCall<methods::Write, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
         /// Writes to each node a value of its own.
@@ -930,294 +429,157 @@ pub mod register_gorums {
             request: super::State,
             per_node: impl FnMut(
                 &super::State,
-                NodeId,
+                gorums_runtime::NodeId,
             ) -> Option<super::State> + Send + 'static,
-        ) -> QuorumCall<methods::WritePerNode, Q> {
-            QuorumCall::per_node(&self.caller, request, per_node)
+        ) -> gorums_runtime::QuorumCall<methods::WritePerNode, Q> {
+            gorums_runtime::QuorumCall::per_node(&self.0, request, per_node)
         }
     }
 
     /// The service `register.Register` on one node.
     #[derive(Clone, Debug)]
-    pub struct RegisterNode {
-        caller: NodeCaller,
-    }
+    pub struct RegisterNode(gorums_runtime::codegen::NodeCaller);
 
     impl RegisterNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::register_client::RegisterClient<Channel> {
-            super::register_client::RegisterClient::new(self.caller.node().channel())
+        pub fn client(
+            &self,
+        ) -> super::register_client::RegisterClient<gorums_runtime::NodeChannel> {
+            super::register_client::RegisterClient::new(self.0.as_node().channel())
         }
 
         /// Reads the value of one node.
         pub fn read_no_qc(
             &self,
             request: super::ReadRequest,
-        ) -> NodeCall<methods::ReadNoQc> {
-            NodeCall::new(&self.caller, request)
+        ) -> gorums_runtime::NodeCall<methods::ReadNoQc> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
 
         /// Calls `register.Register/WriteNoQC` on the node.
         pub fn write_no_qc(
             &self,
             request: super::State,
-        ) -> NodeCall<methods::WriteNoQc> {
-            NodeCall::new(&self.caller, request)
-        }
-    }
-
-    /// The calls of the service `register.Register`, to be implemented by mocks: code that is generic over it is
-    /// tested without replicas.
-    ///
-    /// Options are those of the [`RegisterConfiguration`], which has them by `with_options`.
-    pub trait RegisterCalls: Send + Sync {
-        /// Makes the call [`RegisterNode::read_no_qc`] on `node`.
-        fn read_no_qc(
-            &self,
-            node: NodeId,
-            request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::State, NodeError>> + Send;
-
-        /// Makes the call [`RegisterConfiguration::read`].
-        fn read(
-            &self,
-            request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::State, QuorumCallError>> + Send;
-
-        /// Makes the call [`RegisterConfiguration::read_agreed`].
-        fn read_agreed(
-            &self,
-            request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::AgreedState, QuorumCallError>> + Send;
-
-        /// Makes the call [`RegisterConfiguration::read_for_write`].
-        fn read_for_write(
-            &self,
-            request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::AgreedState, QuorumCallError>> + Send;
-
-        /// Makes the call [`RegisterConfiguration::write`].
-        fn write(
-            &self,
-            request: super::State,
-        ) -> impl Future<Output = Result<super::WriteResponse, QuorumCallError>> + Send;
-
-        /// Makes the call [`RegisterConfiguration::write_per_node`].
-        fn write_per_node(
-            &self,
-            request: super::State,
-            per_node: impl FnMut(
-                &super::State,
-                NodeId,
-            ) -> Option<super::State> + Send + 'static,
-        ) -> impl Future<Output = Result<super::WriteResponse, QuorumCallError>> + Send;
-
-        /// Makes the call [`RegisterNode::write_no_qc`] on `node`.
-        fn write_no_qc(
-            &self,
-            node: NodeId,
-            request: super::State,
-        ) -> impl Future<Output = Result<super::WriteResponse, NodeError>> + Send;
-    }
-
-    impl<Q: RegisterQuorumSpec> RegisterCalls for RegisterConfiguration<Q> {
-        fn read_no_qc(
-            &self,
-            node: NodeId,
-            request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::State, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.read_no_qc(request));
-            async move { call?.await }
-        }
-
-        fn read(
-            &self,
-            request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::State, QuorumCallError>> + Send {
-            Self::read(self, request).into_future()
-        }
-
-        fn read_agreed(
-            &self,
-            request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::AgreedState, QuorumCallError>> + Send {
-            Self::read_agreed(self, request).into_future()
-        }
-
-        fn read_for_write(
-            &self,
-            request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::AgreedState, QuorumCallError>> + Send {
-            Self::read_for_write(self, request).into_future()
-        }
-
-        fn write(
-            &self,
-            request: super::State,
-        ) -> impl Future<Output = Result<super::WriteResponse, QuorumCallError>> + Send {
-            Self::write(self, request).into_future()
-        }
-
-        fn write_per_node(
-            &self,
-            request: super::State,
-            per_node: impl FnMut(
-                &super::State,
-                NodeId,
-            ) -> Option<super::State> + Send + 'static,
-        ) -> impl Future<Output = Result<super::WriteResponse, QuorumCallError>> + Send {
-            Self::write_per_node(self, request, per_node).into_future()
-        }
-
-        fn write_no_qc(
-            &self,
-            node: NodeId,
-            request: super::State,
-        ) -> impl Future<Output = Result<super::WriteResponse, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.write_no_qc(request));
-            async move { call?.await }
+        ) -> gorums_runtime::NodeCall<methods::WriteNoQc> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
     }
 
     /// What a replica of the service `register.Register` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait RegisterReplica: Send + Sync + 'static {
         /// Reads the value of one node.
         fn read_no_qc(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::State, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::State, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Reads the newest value of a quorum.
         fn read(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::State, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::State, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Reads the newest value, and how many nodes have it.
         fn read_agreed(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::State, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::State, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `register.Register/ReadForWrite`.
         fn read_for_write(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::State, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::State, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Writes a value to a quorum; its quorum function compares the replies with the request.
         fn write(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::State,
-        ) -> impl Future<Output = Result<super::WriteResponse, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::WriteResponse, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Writes to each node a value of its own.
         fn write_per_node(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::State,
-        ) -> impl Future<Output = Result<super::WriteResponse, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::WriteResponse, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `register.Register/WriteNoQC`.
         fn write_no_qc(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::State,
-        ) -> impl Future<Output = Result<super::WriteResponse, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::WriteResponse, gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `register.Register` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct RegisterService;
 
-    impl ServiceName for RegisterService {
+    impl gorums_runtime::server::ServiceName for RegisterService {
         const NAME: &'static str = "register.Register";
     }
 
-    impl<T: RegisterReplica> Serve<T> for RegisterService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::ReadNoQc,
-                    |replica, ctx, request| async move {
-                        RegisterReplica::read_no_qc(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Read,
-                    |replica, ctx, request| async move {
-                        RegisterReplica::read(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::ReadAgreed,
-                    |replica, ctx, request| async move {
-                        RegisterReplica::read_agreed(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::ReadForWrite,
-                    |replica, ctx, request| async move {
-                        RegisterReplica::read_for_write(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Write,
-                    |replica, ctx, request| async move {
-                        RegisterReplica::write(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::WritePerNode,
-                    |replica, ctx, request| async move {
-                        RegisterReplica::write_per_node(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::WriteNoQc,
-                    |replica, ctx, request| async move {
-                        RegisterReplica::write_no_qc(&*replica, &ctx, request).await
-                    },
-                )
+    impl<T: RegisterReplica> gorums_runtime::codegen::Serve<T> for RegisterService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers
+                .unary(methods::ReadNoQc, T::read_no_qc)
+                .unary(methods::Read, T::read)
+                .unary(methods::ReadAgreed, T::read_agreed)
+                .unary(methods::ReadForWrite, T::read_for_write)
+                .unary(methods::Write, T::write)
+                .unary(methods::WritePerNode, T::write_per_node)
+                .unary(methods::WriteNoQc, T::write_no_qc);
         }
     }
 
     /// A [`RegisterReplica`] as a service of a server.
-    pub type RegisterReplicaServer = ReplicaServer<RegisterService>;
+    pub type RegisterReplicaServer = gorums_runtime::server::ReplicaServer<
+        RegisterService,
+    >;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `register.Register/ReadNoQC`
         #[derive(Clone, Copy, Debug)]
@@ -1248,133 +610,93 @@ pub mod register_gorums {
         pub struct WriteNoQc;
     }
 
-    impl Method for methods::ReadNoQc {
+    impl gorums_runtime::Method for methods::ReadNoQc {
         type Request = super::ReadRequest;
         type Reply = super::State;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "register.Register",
-            "ReadNoQC",
-            "/register.Register/ReadNoQC",
-        );
+        const PATH: &'static str = "/register.Register/ReadNoQC";
     }
 
-    impl Method for methods::Read {
+    impl gorums_runtime::Method for methods::Read {
         type Request = super::ReadRequest;
         type Reply = super::State;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "register.Register",
-            "Read",
-            "/register.Register/Read",
-        );
+        const PATH: &'static str = "/register.Register/Read";
     }
 
-    impl<Q: RegisterQuorumSpec> Decide<Q> for methods::Read {
+    impl<Q: RegisterQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Read {
         type Output = super::State;
-
         fn decide(
-            spec: &Q,
-            _request: &super::ReadRequest,
-            replies: &mut Replies<super::State>,
-        ) -> Option<super::State> {
-            spec.read_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.read_qf(tally.replies)
         }
     }
 
-    impl Method for methods::ReadAgreed {
+    impl gorums_runtime::Method for methods::ReadAgreed {
         type Request = super::ReadRequest;
         type Reply = super::State;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "register.Register",
-            "ReadAgreed",
-            "/register.Register/ReadAgreed",
-        );
+        const PATH: &'static str = "/register.Register/ReadAgreed";
     }
 
-    impl<Q: RegisterQuorumSpec> Decide<Q> for methods::ReadAgreed {
+    impl<Q: RegisterQuorumSpec> gorums_runtime::calls::Decide<Q>
+    for methods::ReadAgreed {
         type Output = super::AgreedState;
-
         fn decide(
-            spec: &Q,
-            _request: &super::ReadRequest,
-            replies: &mut Replies<super::State>,
-        ) -> Option<super::AgreedState> {
-            spec.read_agreed_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.read_agreed_qf(tally.replies)
         }
     }
 
-    impl Method for methods::ReadForWrite {
+    impl gorums_runtime::Method for methods::ReadForWrite {
         type Request = super::ReadRequest;
         type Reply = super::State;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "register.Register",
-            "ReadForWrite",
-            "/register.Register/ReadForWrite",
-        );
+        const PATH: &'static str = "/register.Register/ReadForWrite";
     }
 
-    impl<Q: RegisterQuorumSpec> Decide<Q> for methods::ReadForWrite {
+    impl<Q: RegisterQuorumSpec> gorums_runtime::calls::Decide<Q>
+    for methods::ReadForWrite {
         type Output = super::AgreedState;
-
         fn decide(
-            spec: &Q,
-            request: &super::ReadRequest,
-            replies: &mut Replies<super::State>,
-        ) -> Option<super::AgreedState> {
-            spec.read_for_write_qf(request, replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.read_for_write_qf(tally.request, tally.replies)
         }
     }
 
-    impl Method for methods::Write {
+    impl gorums_runtime::Method for methods::Write {
         type Request = super::State;
         type Reply = super::WriteResponse;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "register.Register",
-            "Write",
-            "/register.Register/Write",
-        );
+        const PATH: &'static str = "/register.Register/Write";
     }
 
-    impl<Q: RegisterQuorumSpec> Decide<Q> for methods::Write {
+    impl<Q: RegisterQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Write {
         type Output = super::WriteResponse;
-
         fn decide(
-            spec: &Q,
-            request: &super::State,
-            replies: &mut Replies<super::WriteResponse>,
-        ) -> Option<super::WriteResponse> {
-            spec.write_qf(request, replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.write_qf(tally.request, tally.replies)
         }
     }
 
-    impl Method for methods::WritePerNode {
+    impl gorums_runtime::Method for methods::WritePerNode {
         type Request = super::State;
         type Reply = super::WriteResponse;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "register.Register",
-            "WritePerNode",
-            "/register.Register/WritePerNode",
-        );
+        const PATH: &'static str = "/register.Register/WritePerNode";
     }
 
-    impl<Q: RegisterQuorumSpec> Decide<Q> for methods::WritePerNode {
+    impl<Q: RegisterQuorumSpec> gorums_runtime::calls::Decide<Q>
+    for methods::WritePerNode {
         type Output = super::WriteResponse;
-
         fn decide(
-            spec: &Q,
-            _request: &super::State,
-            replies: &mut Replies<super::WriteResponse>,
-        ) -> Option<super::WriteResponse> {
-            spec.write_per_node_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.write_per_node_qf(tally.replies)
         }
     }
 
-    impl Method for methods::WriteNoQc {
+    impl gorums_runtime::Method for methods::WriteNoQc {
         type Request = super::State;
         type Reply = super::WriteResponse;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "register.Register",
-            "WriteNoQC",
-            "/register.Register/WriteNoQC",
-        );
+        const PATH: &'static str = "/register.Register/WriteNoQC";
     }
 }

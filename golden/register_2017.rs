@@ -39,1123 +39,117 @@ pub struct MyState {
     pub extra: i64,
 }
 
-/// Generated client implementations.
-pub mod register_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-
-    #[derive(Debug, Clone)]
-    pub struct RegisterClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-
-    impl RegisterClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-
-    impl<T> RegisterClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> RegisterClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            RegisterClient::new(InterceptedService::new(inner, interceptor))
-        }
-
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-
-        /// A plain call to one node.
-        pub async fn read_no_qc(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ReadRequest>,
-        ) -> std::result::Result<tonic::Response<super::State>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/register_2017.Register/ReadNoQC",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("register_2017.Register", "ReadNoQC"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        /// Reads the latest state of a quorum.
-        pub async fn read(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ReadRequest>,
-        ) -> std::result::Result<tonic::Response<super::State>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/register_2017.Register/Read",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("register_2017.Register", "Read"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        /// Reads the latest state of a quorum; the result is waited for later.
-        pub async fn read_future(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ReadRequest>,
-        ) -> std::result::Result<tonic::Response<super::State>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/register_2017.Register/ReadFuture",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("register_2017.Register", "ReadFuture"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        /// Reads the latest state of a quorum as a type of its own.
-        pub async fn read_custom_return(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ReadRequest>,
-        ) -> std::result::Result<tonic::Response<super::State>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/register_2017.Register/ReadCustomReturn",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("register_2017.Register", "ReadCustomReturn"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        /// Reads a state that gets better as replicas answer.
-        pub async fn read_correctable(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ReadRequest>,
-        ) -> std::result::Result<tonic::Response<super::State>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/register_2017.Register/ReadCorrectable",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("register_2017.Register", "ReadCorrectable"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        /// Reads a state that gets better with each of the states that the replicas stream.
-        pub async fn read_prelim(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ReadRequest>,
-        ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::State>>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/register_2017.Register/ReadPrelim",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("register_2017.Register", "ReadPrelim"));
-            self.inner.server_streaming(req, path, codec).await
-        }
-
-        /// Writes a state to a quorum.
-        pub async fn write(
-            &mut self,
-            request: impl tonic::IntoRequest<super::State>,
-        ) -> std::result::Result<tonic::Response<super::WriteResponse>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/register_2017.Register/Write",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("register_2017.Register", "Write"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        /// Writes a state to a quorum; the result is waited for later.
-        pub async fn write_future(
-            &mut self,
-            request: impl tonic::IntoRequest<super::State>,
-        ) -> std::result::Result<tonic::Response<super::WriteResponse>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/register_2017.Register/WriteFuture",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("register_2017.Register", "WriteFuture"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        /// Writes a state to all replicas, which do not answer.
-        pub async fn write_async(
-            &mut self,
-            request: impl tonic::IntoStreamingRequest<Message = super::State>,
-        ) -> std::result::Result<tonic::Response<super::Empty>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/register_2017.Register/WriteAsync",
-            );
-            let mut req = request.into_streaming_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("register_2017.Register", "WriteAsync"));
-            self.inner.client_streaming(req, path, codec).await
-        }
-
-        /// Writes to each replica a state of its own.
-        pub async fn write_per_node(
-            &mut self,
-            request: impl tonic::IntoRequest<super::State>,
-        ) -> std::result::Result<tonic::Response<super::WriteResponse>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/register_2017.Register/WritePerNode",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("register_2017.Register", "WritePerNode"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-
-/// Generated server implementations.
-pub mod register_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-
-    /// Generated trait containing gRPC methods that should be implemented for use with RegisterServer.
-    #[async_trait]
-    pub trait Register: std::marker::Send + std::marker::Sync + 'static {
-        /// A plain call to one node.
-        async fn read_no_qc(
-            &self,
-            request: tonic::Request<super::ReadRequest>,
-        ) -> std::result::Result<tonic::Response<super::State>, tonic::Status>;
-
-        /// Reads the latest state of a quorum.
-        async fn read(
-            &self,
-            request: tonic::Request<super::ReadRequest>,
-        ) -> std::result::Result<tonic::Response<super::State>, tonic::Status>;
-
-        /// Reads the latest state of a quorum; the result is waited for later.
-        async fn read_future(
-            &self,
-            request: tonic::Request<super::ReadRequest>,
-        ) -> std::result::Result<tonic::Response<super::State>, tonic::Status>;
-
-        /// Reads the latest state of a quorum as a type of its own.
-        async fn read_custom_return(
-            &self,
-            request: tonic::Request<super::ReadRequest>,
-        ) -> std::result::Result<tonic::Response<super::State>, tonic::Status>;
-
-        /// Reads a state that gets better as replicas answer.
-        async fn read_correctable(
-            &self,
-            request: tonic::Request<super::ReadRequest>,
-        ) -> std::result::Result<tonic::Response<super::State>, tonic::Status>;
-
-        /// Server streaming response type for the ReadPrelim method.
-        type ReadPrelimStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::State, tonic::Status>,
-            >
-            + std::marker::Send
-            + 'static;
-        /// Reads a state that gets better with each of the states that the replicas stream.
-        async fn read_prelim(
-            &self,
-            request: tonic::Request<super::ReadRequest>,
-        ) -> std::result::Result<tonic::Response<Self::ReadPrelimStream>, tonic::Status>;
-
-        /// Writes a state to a quorum.
-        async fn write(
-            &self,
-            request: tonic::Request<super::State>,
-        ) -> std::result::Result<tonic::Response<super::WriteResponse>, tonic::Status>;
-
-        /// Writes a state to a quorum; the result is waited for later.
-        async fn write_future(
-            &self,
-            request: tonic::Request<super::State>,
-        ) -> std::result::Result<tonic::Response<super::WriteResponse>, tonic::Status>;
-
-        /// Writes a state to all replicas, which do not answer.
-        async fn write_async(
-            &self,
-            request: tonic::Request<tonic::Streaming<super::State>>,
-        ) -> std::result::Result<tonic::Response<super::Empty>, tonic::Status>;
-
-        /// Writes to each replica a state of its own.
-        async fn write_per_node(
-            &self,
-            request: tonic::Request<super::State>,
-        ) -> std::result::Result<tonic::Response<super::WriteResponse>, tonic::Status>;
-    }
-
-    #[derive(Debug)]
-    pub struct RegisterServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-
-    impl<T> RegisterServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for RegisterServer<T>
-    where
-        T: Register,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/register_2017.Register/ReadNoQC" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReadNoQCSvc<T: Register>(pub Arc<T>);
-
-                    impl<T: Register> tonic::server::UnaryService<super::ReadRequest>
-                    for ReadNoQCSvc<T> {
-                        type Response = super::State;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ReadRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Register>::read_no_qc(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReadNoQCSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/register_2017.Register/Read" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReadSvc<T: Register>(pub Arc<T>);
-
-                    impl<T: Register> tonic::server::UnaryService<super::ReadRequest>
-                    for ReadSvc<T> {
-                        type Response = super::State;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ReadRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Register>::read(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReadSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/register_2017.Register/ReadFuture" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReadFutureSvc<T: Register>(pub Arc<T>);
-
-                    impl<T: Register> tonic::server::UnaryService<super::ReadRequest>
-                    for ReadFutureSvc<T> {
-                        type Response = super::State;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ReadRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Register>::read_future(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReadFutureSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/register_2017.Register/ReadCustomReturn" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReadCustomReturnSvc<T: Register>(pub Arc<T>);
-
-                    impl<T: Register> tonic::server::UnaryService<super::ReadRequest>
-                    for ReadCustomReturnSvc<T> {
-                        type Response = super::State;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ReadRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Register>::read_custom_return(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReadCustomReturnSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/register_2017.Register/ReadCorrectable" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReadCorrectableSvc<T: Register>(pub Arc<T>);
-
-                    impl<T: Register> tonic::server::UnaryService<super::ReadRequest>
-                    for ReadCorrectableSvc<T> {
-                        type Response = super::State;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ReadRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Register>::read_correctable(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReadCorrectableSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/register_2017.Register/ReadPrelim" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReadPrelimSvc<T: Register>(pub Arc<T>);
-
-                    impl<
-                        T: Register,
-                    > tonic::server::ServerStreamingService<super::ReadRequest>
-                    for ReadPrelimSvc<T> {
-                        type Response = super::State;
-                        type ResponseStream = T::ReadPrelimStream;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::ResponseStream>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ReadRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Register>::read_prelim(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReadPrelimSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.server_streaming(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/register_2017.Register/Write" => {
-                    #[allow(non_camel_case_types)]
-                    struct WriteSvc<T: Register>(pub Arc<T>);
-
-                    impl<T: Register> tonic::server::UnaryService<super::State>
-                    for WriteSvc<T> {
-                        type Response = super::WriteResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::State>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Register>::write(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = WriteSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/register_2017.Register/WriteFuture" => {
-                    #[allow(non_camel_case_types)]
-                    struct WriteFutureSvc<T: Register>(pub Arc<T>);
-
-                    impl<T: Register> tonic::server::UnaryService<super::State>
-                    for WriteFutureSvc<T> {
-                        type Response = super::WriteResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::State>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Register>::write_future(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = WriteFutureSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/register_2017.Register/WriteAsync" => {
-                    #[allow(non_camel_case_types)]
-                    struct WriteAsyncSvc<T: Register>(pub Arc<T>);
-
-                    impl<T: Register> tonic::server::ClientStreamingService<super::State>
-                    for WriteAsyncSvc<T> {
-                        type Response = super::Empty;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<tonic::Streaming<super::State>>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Register>::write_async(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = WriteAsyncSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.client_streaming(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/register_2017.Register/WritePerNode" => {
-                    #[allow(non_camel_case_types)]
-                    struct WritePerNodeSvc<T: Register>(pub Arc<T>);
-
-                    impl<T: Register> tonic::server::UnaryService<super::State>
-                    for WritePerNodeSvc<T> {
-                        type Response = super::WriteResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::State>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Register>::write_per_node(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = WritePerNodeSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-
-    impl<T> Clone for RegisterServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "register_2017.Register";
-
-    impl<T> tonic::server::NamedService for RegisterServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-
 /// Quorum calls and node calls of the service `register_2017.Register`.
 pub mod register_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `register_2017.Register`.
     ///
-    /// Each is called after every successful reply to its call, one reply at a time, with all replies
-    /// so far in order of arrival. It returns `None` to wait for more replies, or the result of the
-    /// call.
+    /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
+    /// the result of the call, or `None` to wait for more replies.
     pub trait RegisterQuorumSpec: Send + Sync + 'static {
         /// Decides [`RegisterConfiguration::read`].
-        fn read_qf(&self, replies: &mut Replies<super::State>) -> Option<super::State>;
+        fn read_qf(
+            &self,
+            replies: &mut gorums_runtime::Replies<super::State>,
+        ) -> Option<super::State>;
 
         /// Decides [`RegisterConfiguration::read_future`].
         fn read_future_qf(
             &self,
-            replies: &mut Replies<super::State>,
+            replies: &mut gorums_runtime::Replies<super::State>,
         ) -> Option<super::State>;
 
         /// Decides [`RegisterConfiguration::read_custom_return`].
         fn read_custom_return_qf(
             &self,
-            replies: &mut Replies<super::State>,
+            replies: &mut gorums_runtime::Replies<super::State>,
         ) -> Option<super::MyState>;
 
         /// Gives the levels of [`RegisterConfiguration::read_correctable`].
         fn read_correctable_qf(
             &self,
-            replies: &mut Replies<super::State>,
-        ) -> Option<Correction<super::State>>;
+            replies: &mut gorums_runtime::Replies<super::State>,
+        ) -> Option<gorums_runtime::Correction<super::State>>;
 
         /// Gives the levels of [`RegisterConfiguration::read_prelim`].
         fn read_prelim_qf(
             &self,
-            replies: &mut Replies<super::State>,
-        ) -> Option<Correction<super::State>>;
+            replies: &mut gorums_runtime::Replies<super::State>,
+        ) -> Option<gorums_runtime::Correction<super::State>>;
 
         /// Decides [`RegisterConfiguration::write`].
         fn write_qf(
             &self,
             request: &super::State,
-            replies: &mut Replies<super::WriteResponse>,
+            replies: &mut gorums_runtime::Replies<super::WriteResponse>,
         ) -> Option<super::WriteResponse>;
 
         /// Decides [`RegisterConfiguration::write_future`].
         fn write_future_qf(
             &self,
             request: &super::State,
-            replies: &mut Replies<super::WriteResponse>,
+            replies: &mut gorums_runtime::Replies<super::WriteResponse>,
         ) -> Option<super::WriteResponse>;
 
         /// Decides [`RegisterConfiguration::write_per_node`].
         fn write_per_node_qf(
             &self,
-            replies: &mut Replies<super::WriteResponse>,
+            replies: &mut gorums_runtime::Replies<super::WriteResponse>,
         ) -> Option<super::WriteResponse>;
     }
 
     /// The service `register_2017.Register` on a configuration of nodes.
-    pub struct RegisterConfiguration<Q = ()> {
-        caller: Caller<Q>,
-    }
+    pub struct RegisterConfiguration<Q = ()>(gorums_runtime::codegen::Caller<Q>);
 
     impl<Q> Clone for RegisterConfiguration<Q> {
         fn clone(&self) -> Self {
-            Self {
-                caller: self.caller.clone(),
-            }
+            Self(self.0.clone())
         }
     }
 
     impl<Q> std::fmt::Debug for RegisterConfiguration<Q> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.debug_struct("RegisterConfiguration")
-                .field("caller", &self.caller)
-                .finish()
+            f.debug_tuple("RegisterConfiguration").field(&self.0).finish()
         }
     }
 
     impl<Q> RegisterConfiguration<Q> {
         /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: Configuration, spec: Q) -> Self {
-            Self {
-                caller: Caller::new(configuration, spec),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            self.caller.spec()
+            self.0.spec()
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<RegisterNode, UnknownNode> {
-            self.caller.node(id).map(|caller| RegisterNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<RegisterNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(RegisterNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = RegisterNode> + '_ {
-            self.caller.nodes().map(|caller| RegisterNode { caller })
+            self.0.nodes().map(RegisterNode)
         }
 
         /// Writes a state to all replicas, which do not answer.
@@ -1163,15 +157,21 @@ pub mod register_gorums {
         /// The call has been sent when this returns.
         ///
         /// Each node is sent all calls of this method on one stream, in their order.
-        pub fn write_async(&self, request: super::State) -> Multicast {
-            MulticastCall::<methods::WriteAsync>::new(&self.caller, request).start()
+        pub fn write_async(&self, request: super::State) -> gorums_runtime::Multicast {
+            gorums_runtime::codegen::MulticastCall::<
+                methods::WriteAsync,
+            >::new(&self.0, request)
+                .start()
         }
     }
 
     impl<Q: RegisterQuorumSpec> RegisterConfiguration<Q> {
         /// Reads the latest state of a quorum.
-        pub fn read(&self, request: super::ReadRequest) -> QuorumCall<methods::Read, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn read(
+            &self,
+            request: super::ReadRequest,
+        ) -> gorums_runtime::QuorumCall<methods::Read, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
         /// Reads the latest state of a quorum; the result is waited for later.
@@ -1180,16 +180,17 @@ pub mod register_gorums {
         pub fn read_future(
             &self,
             request: super::ReadRequest,
-        ) -> QuorumCallHandle<super::State> {
-            QuorumCall::<methods::ReadFuture, Q>::new(&self.caller, request).start()
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::State> {
+            gorums_runtime::QuorumCall::<methods::ReadFuture, Q>::new(&self.0, request)
+                .start()
         }
 
         /// Reads the latest state of a quorum as a type of its own.
         pub fn read_custom_return(
             &self,
             request: super::ReadRequest,
-        ) -> QuorumCall<methods::ReadCustomReturn, Q> {
-            QuorumCall::new(&self.caller, request)
+        ) -> gorums_runtime::QuorumCall<methods::ReadCustomReturn, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
         /// Reads a state that gets better as replicas answer.
@@ -1198,8 +199,11 @@ pub mod register_gorums {
         pub fn read_correctable(
             &self,
             request: super::ReadRequest,
-        ) -> Correctable<super::State> {
-            CorrectableCall::<methods::ReadCorrectable, Q>::new(&self.caller, request)
+        ) -> gorums_runtime::Correctable<super::State> {
+            gorums_runtime::codegen::CorrectableCall::<
+                methods::ReadCorrectable,
+                Q,
+            >::new(&self.0, request)
                 .start()
         }
 
@@ -1209,13 +213,20 @@ pub mod register_gorums {
         pub fn read_prelim(
             &self,
             request: super::ReadRequest,
-        ) -> Correctable<super::State> {
-            CorrectableCall::<methods::ReadPrelim, Q>::new(&self.caller, request).start()
+        ) -> gorums_runtime::Correctable<super::State> {
+            gorums_runtime::codegen::CorrectableCall::<
+                methods::ReadPrelim,
+                Q,
+            >::new(&self.0, request)
+                .start()
         }
 
         /// Writes a state to a quorum.
-        pub fn write(&self, request: super::State) -> QuorumCall<methods::Write, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn write(
+            &self,
+            request: super::State,
+        ) -> gorums_runtime::QuorumCall<methods::Write, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
         /// Writes a state to a quorum; the result is waited for later.
@@ -1224,8 +235,9 @@ pub mod register_gorums {
         pub fn write_future(
             &self,
             request: super::State,
-        ) -> QuorumCallHandle<super::WriteResponse> {
-            QuorumCall::<methods::WriteFuture, Q>::new(&self.caller, request).start()
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::WriteResponse> {
+            gorums_runtime::QuorumCall::<methods::WriteFuture, Q>::new(&self.0, request)
+                .start()
         }
 
         /// Writes to each replica a state of its own.
@@ -1236,55 +248,44 @@ pub mod register_gorums {
             request: super::State,
             per_node: impl FnMut(
                 &super::State,
-                NodeId,
+                gorums_runtime::NodeId,
             ) -> Option<super::State> + Send + 'static,
-        ) -> QuorumCall<methods::WritePerNode, Q> {
-            QuorumCall::per_node(&self.caller, request, per_node)
+        ) -> gorums_runtime::QuorumCall<methods::WritePerNode, Q> {
+            gorums_runtime::QuorumCall::per_node(&self.0, request, per_node)
         }
     }
 
     /// The service `register_2017.Register` on one node.
     #[derive(Clone, Debug)]
-    pub struct RegisterNode {
-        caller: NodeCaller,
-    }
+    pub struct RegisterNode(gorums_runtime::codegen::NodeCaller);
 
     impl RegisterNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
-        }
-
-        /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::register_client::RegisterClient<Channel> {
-            super::register_client::RegisterClient::new(self.caller.node().channel())
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
 
         /// A plain call to one node.
         pub fn read_no_qc(
             &self,
             request: super::ReadRequest,
-        ) -> NodeCall<methods::ReadNoQc> {
-            NodeCall::new(&self.caller, request)
+        ) -> gorums_runtime::NodeCall<methods::ReadNoQc> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
     }
 
@@ -1296,54 +297,77 @@ pub mod register_gorums {
         /// Makes the call [`RegisterNode::read_no_qc`] on `node`.
         fn read_no_qc(
             &self,
-            node: NodeId,
+            node: gorums_runtime::NodeId,
             request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::State, NodeError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::State, gorums_runtime::errors::NodeError>,
+        > + Send;
 
         /// Makes the call [`RegisterConfiguration::read`].
         fn read(
             &self,
             request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::State, QuorumCallError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::State, gorums_runtime::errors::QuorumCallError>,
+        > + Send;
 
         /// Makes the call [`RegisterConfiguration::read_future`].
         fn read_future(
             &self,
             request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::State, QuorumCallError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::State, gorums_runtime::errors::QuorumCallError>,
+        > + Send;
 
         /// Makes the call [`RegisterConfiguration::read_custom_return`].
         fn read_custom_return(
             &self,
             request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::MyState, QuorumCallError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::MyState, gorums_runtime::errors::QuorumCallError>,
+        > + Send;
 
         /// Makes the call [`RegisterConfiguration::read_correctable`].
         fn read_correctable(
             &self,
             request: super::ReadRequest,
-        ) -> Correctable<super::State>;
+        ) -> gorums_runtime::Correctable<super::State>;
 
         /// Makes the call [`RegisterConfiguration::read_prelim`].
-        fn read_prelim(&self, request: super::ReadRequest) -> Correctable<super::State>;
+        fn read_prelim(
+            &self,
+            request: super::ReadRequest,
+        ) -> gorums_runtime::Correctable<super::State>;
 
         /// Makes the call [`RegisterConfiguration::write`].
         fn write(
             &self,
             request: super::State,
-        ) -> impl Future<Output = Result<super::WriteResponse, QuorumCallError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<
+                super::WriteResponse,
+                gorums_runtime::errors::QuorumCallError,
+            >,
+        > + Send;
 
         /// Makes the call [`RegisterConfiguration::write_future`].
         fn write_future(
             &self,
             request: super::State,
-        ) -> impl Future<Output = Result<super::WriteResponse, QuorumCallError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<
+                super::WriteResponse,
+                gorums_runtime::errors::QuorumCallError,
+            >,
+        > + Send;
 
         /// Makes the call [`RegisterConfiguration::write_async`].
         fn write_async(
             &self,
             request: super::State,
-        ) -> impl Future<Output = Result<(), MulticastError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::errors::MulticastError>,
+        > + Send;
 
         /// Makes the call [`RegisterConfiguration::write_per_node`].
         fn write_per_node(
@@ -1351,17 +375,24 @@ pub mod register_gorums {
             request: super::State,
             per_node: impl FnMut(
                 &super::State,
-                NodeId,
+                gorums_runtime::NodeId,
             ) -> Option<super::State> + Send + 'static,
-        ) -> impl Future<Output = Result<super::WriteResponse, QuorumCallError>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<
+                super::WriteResponse,
+                gorums_runtime::errors::QuorumCallError,
+            >,
+        > + Send;
     }
 
     impl<Q: RegisterQuorumSpec> RegisterCalls for RegisterConfiguration<Q> {
         fn read_no_qc(
             &self,
-            node: NodeId,
+            node: gorums_runtime::NodeId,
             request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::State, NodeError>> + Send {
+        ) -> impl std::future::Future<
+            Output = Result<super::State, gorums_runtime::errors::NodeError>,
+        > + Send {
             let call = self.node(node).map(|node| node.read_no_qc(request));
             async move { call?.await }
         }
@@ -1369,53 +400,74 @@ pub mod register_gorums {
         fn read(
             &self,
             request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::State, QuorumCallError>> + Send {
-            Self::read(self, request).into_future()
+        ) -> impl std::future::Future<
+            Output = Result<super::State, gorums_runtime::errors::QuorumCallError>,
+        > + Send {
+            std::future::IntoFuture::into_future(Self::read(self, request))
         }
 
         fn read_future(
             &self,
             request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::State, QuorumCallError>> + Send {
-            Self::read_future(self, request).into_future()
+        ) -> impl std::future::Future<
+            Output = Result<super::State, gorums_runtime::errors::QuorumCallError>,
+        > + Send {
+            std::future::IntoFuture::into_future(Self::read_future(self, request))
         }
 
         fn read_custom_return(
             &self,
             request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::MyState, QuorumCallError>> + Send {
-            Self::read_custom_return(self, request).into_future()
+        ) -> impl std::future::Future<
+            Output = Result<super::MyState, gorums_runtime::errors::QuorumCallError>,
+        > + Send {
+            std::future::IntoFuture::into_future(Self::read_custom_return(self, request))
         }
 
         fn read_correctable(
             &self,
             request: super::ReadRequest,
-        ) -> Correctable<super::State> {
+        ) -> gorums_runtime::Correctable<super::State> {
             Self::read_correctable(self, request)
         }
 
-        fn read_prelim(&self, request: super::ReadRequest) -> Correctable<super::State> {
+        fn read_prelim(
+            &self,
+            request: super::ReadRequest,
+        ) -> gorums_runtime::Correctable<super::State> {
             Self::read_prelim(self, request)
         }
 
         fn write(
             &self,
             request: super::State,
-        ) -> impl Future<Output = Result<super::WriteResponse, QuorumCallError>> + Send {
-            Self::write(self, request).into_future()
+        ) -> impl std::future::Future<
+            Output = Result<
+                super::WriteResponse,
+                gorums_runtime::errors::QuorumCallError,
+            >,
+        > + Send {
+            std::future::IntoFuture::into_future(Self::write(self, request))
         }
 
         fn write_future(
             &self,
             request: super::State,
-        ) -> impl Future<Output = Result<super::WriteResponse, QuorumCallError>> + Send {
-            Self::write_future(self, request).into_future()
+        ) -> impl std::future::Future<
+            Output = Result<
+                super::WriteResponse,
+                gorums_runtime::errors::QuorumCallError,
+            >,
+        > + Send {
+            std::future::IntoFuture::into_future(Self::write_future(self, request))
         }
 
         fn write_async(
             &self,
             request: super::State,
-        ) -> impl Future<Output = Result<(), MulticastError>> + Send {
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::errors::MulticastError>,
+        > + Send {
             Self::write_async(self, request)
         }
 
@@ -1424,174 +476,148 @@ pub mod register_gorums {
             request: super::State,
             per_node: impl FnMut(
                 &super::State,
-                NodeId,
+                gorums_runtime::NodeId,
             ) -> Option<super::State> + Send + 'static,
-        ) -> impl Future<Output = Result<super::WriteResponse, QuorumCallError>> + Send {
-            Self::write_per_node(self, request, per_node).into_future()
+        ) -> impl std::future::Future<
+            Output = Result<
+                super::WriteResponse,
+                gorums_runtime::errors::QuorumCallError,
+            >,
+        > + Send {
+            std::future::IntoFuture::into_future(
+                Self::write_per_node(self, request, per_node),
+            )
         }
     }
 
     /// What a replica of the service `register_2017.Register` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait RegisterReplica: Send + Sync + 'static {
         /// A plain call to one node.
         fn read_no_qc(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::State, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::State, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Reads the latest state of a quorum.
         fn read(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::State, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::State, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Reads the latest state of a quorum; the result is waited for later.
         fn read_future(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::State, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::State, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Reads the latest state of a quorum as a type of its own.
         fn read_custom_return(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::State, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::State, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Reads a state that gets better as replicas answer.
         fn read_correctable(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::State, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::State, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Reads a state that gets better with each of the states that the replicas stream.
         ///
         /// The stream of replies ends when this has returned and `replies` is dropped.
         fn read_prelim(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::ReadRequest,
-            replies: ReplySink<super::State>,
-        ) -> impl Future<Output = Result<(), Status>> + Send;
+            replies: gorums_runtime::ReplySink<super::State>,
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Writes a state to a quorum.
         fn write(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::State,
-        ) -> impl Future<Output = Result<super::WriteResponse, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::WriteResponse, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Writes a state to a quorum; the result is waited for later.
         fn write_future(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::State,
-        ) -> impl Future<Output = Result<super::WriteResponse, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::WriteResponse, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Writes a state to all replicas, which do not answer.
         ///
         /// Called for each request of the stream, one after the other. The caller waits for no reply.
         fn write_async(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::State,
-        ) -> impl Future<Output = ()> + Send;
+        ) -> impl std::future::Future<Output = ()> + Send;
 
         /// Writes to each replica a state of its own.
         fn write_per_node(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::State,
-        ) -> impl Future<Output = Result<super::WriteResponse, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::WriteResponse, gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `register_2017.Register` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct RegisterService;
 
-    impl ServiceName for RegisterService {
+    impl gorums_runtime::server::ServiceName for RegisterService {
         const NAME: &'static str = "register_2017.Register";
     }
 
-    impl<T: RegisterReplica> Serve<T> for RegisterService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::ReadNoQc,
-                    |replica, ctx, request| async move {
-                        RegisterReplica::read_no_qc(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Read,
-                    |replica, ctx, request| async move {
-                        RegisterReplica::read(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::ReadFuture,
-                    |replica, ctx, request| async move {
-                        RegisterReplica::read_future(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::ReadCustomReturn,
-                    |replica, ctx, request| async move {
-                        RegisterReplica::read_custom_return(&*replica, &ctx, request)
-                            .await
-                    },
-                )
-                .unary(
-                    methods::ReadCorrectable,
-                    |replica, ctx, request| async move {
-                        RegisterReplica::read_correctable(&*replica, &ctx, request).await
-                    },
-                )
-                .server_streaming(
-                    methods::ReadPrelim,
-                    |replica, ctx, request, replies| async move {
-                        RegisterReplica::read_prelim(&*replica, &ctx, request, replies)
-                            .await
-                    },
-                )
-                .unary(
-                    methods::Write,
-                    |replica, ctx, request| async move {
-                        RegisterReplica::write(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::WriteFuture,
-                    |replica, ctx, request| async move {
-                        RegisterReplica::write_future(&*replica, &ctx, request).await
-                    },
-                )
-                .one_way_stream(
-                    methods::WriteAsync,
-                    |replica, ctx, request| async move {
-                        RegisterReplica::write_async(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::WritePerNode,
-                    |replica, ctx, request| async move {
-                        RegisterReplica::write_per_node(&*replica, &ctx, request).await
-                    },
-                )
+    impl<T: RegisterReplica> gorums_runtime::codegen::Serve<T> for RegisterService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers
+                .unary(methods::ReadNoQc, T::read_no_qc)
+                .unary(methods::Read, T::read)
+                .unary(methods::ReadFuture, T::read_future)
+                .unary(methods::ReadCustomReturn, T::read_custom_return)
+                .unary(methods::ReadCorrectable, T::read_correctable)
+                .server_streaming(methods::ReadPrelim, T::read_prelim)
+                .unary(methods::Write, T::write)
+                .unary(methods::WriteFuture, T::write_future)
+                .one_way_stream(methods::WriteAsync, T::write_async)
+                .unary(methods::WritePerNode, T::write_per_node);
         }
     }
 
     /// A [`RegisterReplica`] as a service of a server.
-    pub type RegisterReplicaServer = ReplicaServer<RegisterService>;
+    pub type RegisterReplicaServer = gorums_runtime::server::ReplicaServer<
+        RegisterService,
+    >;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `register_2017.Register/ReadNoQC`
         #[derive(Clone, Copy, Debug)]
@@ -1634,201 +660,149 @@ pub mod register_gorums {
         pub struct WritePerNode;
     }
 
-    impl Method for methods::ReadNoQc {
+    impl gorums_runtime::Method for methods::ReadNoQc {
         type Request = super::ReadRequest;
         type Reply = super::State;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "register_2017.Register",
-            "ReadNoQC",
-            "/register_2017.Register/ReadNoQC",
-        );
+        const PATH: &'static str = "/register_2017.Register/ReadNoQC";
     }
 
-    impl Method for methods::Read {
+    impl gorums_runtime::Method for methods::Read {
         type Request = super::ReadRequest;
         type Reply = super::State;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "register_2017.Register",
-            "Read",
-            "/register_2017.Register/Read",
-        );
+        const PATH: &'static str = "/register_2017.Register/Read";
     }
 
-    impl<Q: RegisterQuorumSpec> Decide<Q> for methods::Read {
+    impl<Q: RegisterQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Read {
         type Output = super::State;
-
         fn decide(
-            spec: &Q,
-            _request: &super::ReadRequest,
-            replies: &mut Replies<super::State>,
-        ) -> Option<super::State> {
-            spec.read_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.read_qf(tally.replies)
         }
     }
 
-    impl Method for methods::ReadFuture {
+    impl gorums_runtime::Method for methods::ReadFuture {
         type Request = super::ReadRequest;
         type Reply = super::State;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "register_2017.Register",
-            "ReadFuture",
-            "/register_2017.Register/ReadFuture",
-        );
+        const PATH: &'static str = "/register_2017.Register/ReadFuture";
     }
 
-    impl<Q: RegisterQuorumSpec> Decide<Q> for methods::ReadFuture {
+    impl<Q: RegisterQuorumSpec> gorums_runtime::calls::Decide<Q>
+    for methods::ReadFuture {
         type Output = super::State;
-
         fn decide(
-            spec: &Q,
-            _request: &super::ReadRequest,
-            replies: &mut Replies<super::State>,
-        ) -> Option<super::State> {
-            spec.read_future_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.read_future_qf(tally.replies)
         }
     }
 
-    impl Method for methods::ReadCustomReturn {
+    impl gorums_runtime::Method for methods::ReadCustomReturn {
         type Request = super::ReadRequest;
         type Reply = super::State;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "register_2017.Register",
-            "ReadCustomReturn",
-            "/register_2017.Register/ReadCustomReturn",
-        );
+        const PATH: &'static str = "/register_2017.Register/ReadCustomReturn";
     }
 
-    impl<Q: RegisterQuorumSpec> Decide<Q> for methods::ReadCustomReturn {
+    impl<Q: RegisterQuorumSpec> gorums_runtime::calls::Decide<Q>
+    for methods::ReadCustomReturn {
         type Output = super::MyState;
-
         fn decide(
-            spec: &Q,
-            _request: &super::ReadRequest,
-            replies: &mut Replies<super::State>,
-        ) -> Option<super::MyState> {
-            spec.read_custom_return_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.read_custom_return_qf(tally.replies)
         }
     }
 
-    impl Method for methods::ReadCorrectable {
+    impl gorums_runtime::Method for methods::ReadCorrectable {
         type Request = super::ReadRequest;
         type Reply = super::State;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "register_2017.Register",
-            "ReadCorrectable",
-            "/register_2017.Register/ReadCorrectable",
-        );
+        const PATH: &'static str = "/register_2017.Register/ReadCorrectable";
     }
 
-    impl<Q: RegisterQuorumSpec> Correct<Q> for methods::ReadCorrectable {
+    impl<Q: RegisterQuorumSpec> gorums_runtime::codegen::Correct<Q>
+    for methods::ReadCorrectable {
         type Output = super::State;
-
         fn correct(
-            spec: &Q,
-            _request: &super::ReadRequest,
-            replies: &mut Replies<super::State>,
-        ) -> Option<Correction<super::State>> {
-            spec.read_correctable_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<gorums_runtime::Correction<Self::Output>> {
+            tally.spec.read_correctable_qf(tally.replies)
         }
     }
 
-    impl Method for methods::ReadPrelim {
+    impl gorums_runtime::Method for methods::ReadPrelim {
         type Request = super::ReadRequest;
         type Reply = super::State;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-                "register_2017.Register",
-                "ReadPrelim",
-                "/register_2017.Register/ReadPrelim",
+        const PATH: &'static str = "/register_2017.Register/ReadPrelim";
+        const DESCRIPTOR: gorums_runtime::MethodDescriptor = gorums_runtime::MethodDescriptor::new(
+                Self::PATH,
             )
             .with_reply_stream();
     }
 
-    impl<Q: RegisterQuorumSpec> Correct<Q> for methods::ReadPrelim {
+    impl<Q: RegisterQuorumSpec> gorums_runtime::codegen::Correct<Q>
+    for methods::ReadPrelim {
         type Output = super::State;
-
         fn correct(
-            spec: &Q,
-            _request: &super::ReadRequest,
-            replies: &mut Replies<super::State>,
-        ) -> Option<Correction<super::State>> {
-            spec.read_prelim_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<gorums_runtime::Correction<Self::Output>> {
+            tally.spec.read_prelim_qf(tally.replies)
         }
     }
 
-    impl Method for methods::Write {
+    impl gorums_runtime::Method for methods::Write {
         type Request = super::State;
         type Reply = super::WriteResponse;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "register_2017.Register",
-            "Write",
-            "/register_2017.Register/Write",
-        );
+        const PATH: &'static str = "/register_2017.Register/Write";
     }
 
-    impl<Q: RegisterQuorumSpec> Decide<Q> for methods::Write {
+    impl<Q: RegisterQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Write {
         type Output = super::WriteResponse;
-
         fn decide(
-            spec: &Q,
-            request: &super::State,
-            replies: &mut Replies<super::WriteResponse>,
-        ) -> Option<super::WriteResponse> {
-            spec.write_qf(request, replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.write_qf(tally.request, tally.replies)
         }
     }
 
-    impl Method for methods::WriteFuture {
+    impl gorums_runtime::Method for methods::WriteFuture {
         type Request = super::State;
         type Reply = super::WriteResponse;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "register_2017.Register",
-            "WriteFuture",
-            "/register_2017.Register/WriteFuture",
-        );
+        const PATH: &'static str = "/register_2017.Register/WriteFuture";
     }
 
-    impl<Q: RegisterQuorumSpec> Decide<Q> for methods::WriteFuture {
+    impl<Q: RegisterQuorumSpec> gorums_runtime::calls::Decide<Q>
+    for methods::WriteFuture {
         type Output = super::WriteResponse;
-
         fn decide(
-            spec: &Q,
-            request: &super::State,
-            replies: &mut Replies<super::WriteResponse>,
-        ) -> Option<super::WriteResponse> {
-            spec.write_future_qf(request, replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.write_future_qf(tally.request, tally.replies)
         }
     }
 
-    impl Method for methods::WriteAsync {
+    impl gorums_runtime::Method for methods::WriteAsync {
         type Request = super::State;
         type Reply = super::Empty;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-                "register_2017.Register",
-                "WriteAsync",
-                "/register_2017.Register/WriteAsync",
+        const PATH: &'static str = "/register_2017.Register/WriteAsync";
+        const DESCRIPTOR: gorums_runtime::MethodDescriptor = gorums_runtime::MethodDescriptor::new(
+                Self::PATH,
             )
             .with_request_stream();
     }
 
-    impl Method for methods::WritePerNode {
+    impl gorums_runtime::Method for methods::WritePerNode {
         type Request = super::State;
         type Reply = super::WriteResponse;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "register_2017.Register",
-            "WritePerNode",
-            "/register_2017.Register/WritePerNode",
-        );
+        const PATH: &'static str = "/register_2017.Register/WritePerNode";
     }
 
-    impl<Q: RegisterQuorumSpec> Decide<Q> for methods::WritePerNode {
+    impl<Q: RegisterQuorumSpec> gorums_runtime::calls::Decide<Q>
+    for methods::WritePerNode {
         type Output = super::WriteResponse;
-
         fn decide(
-            spec: &Q,
-            _request: &super::State,
-            replies: &mut Replies<super::WriteResponse>,
-        ) -> Option<super::WriteResponse> {
-            spec.write_per_node_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.write_per_node_qf(tally.replies)
         }
     }
 }

@@ -44,623 +44,82 @@ pub struct WriteResponse {
     pub new: bool,
 }
 
-/// Generated client implementations.
-pub mod storage_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-
-    /// Stores values by key.
-    #[derive(Debug, Clone)]
-    pub struct StorageClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-
-    impl StorageClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-
-    impl<T> StorageClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> StorageClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            StorageClient::new(InterceptedService::new(inner, interceptor))
-        }
-
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Reads from one node.
-        pub async fn read_rpc(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ReadRequest>,
-        ) -> std::result::Result<tonic::Response<super::ReadResponse>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/storage.Storage/ReadRPC");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("storage.Storage", "ReadRPC"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        /// Writes to one node.
-        pub async fn write_rpc(
-            &mut self,
-            request: impl tonic::IntoRequest<super::WriteRequest>,
-        ) -> std::result::Result<tonic::Response<super::WriteResponse>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/storage.Storage/WriteRPC");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("storage.Storage", "WriteRPC"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        /// Reads the newest value of a quorum.
-        pub async fn read_qc(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ReadRequest>,
-        ) -> std::result::Result<tonic::Response<super::ReadResponse>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/storage.Storage/ReadQC");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("storage.Storage", "ReadQC"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        /// Writes to a quorum.
-        pub async fn write_qc(
-            &mut self,
-            request: impl tonic::IntoRequest<super::WriteRequest>,
-        ) -> std::result::Result<tonic::Response<super::WriteResponse>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/storage.Storage/WriteQC");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("storage.Storage", "WriteQC"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-
-/// Generated server implementations.
-pub mod storage_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-
-    /// Generated trait containing gRPC methods that should be implemented for use with StorageServer.
-    #[async_trait]
-    pub trait Storage: std::marker::Send + std::marker::Sync + 'static {
-        /// Reads from one node.
-        async fn read_rpc(
-            &self,
-            request: tonic::Request<super::ReadRequest>,
-        ) -> std::result::Result<tonic::Response<super::ReadResponse>, tonic::Status>;
-
-        /// Writes to one node.
-        async fn write_rpc(
-            &self,
-            request: tonic::Request<super::WriteRequest>,
-        ) -> std::result::Result<tonic::Response<super::WriteResponse>, tonic::Status>;
-
-        /// Reads the newest value of a quorum.
-        async fn read_qc(
-            &self,
-            request: tonic::Request<super::ReadRequest>,
-        ) -> std::result::Result<tonic::Response<super::ReadResponse>, tonic::Status>;
-
-        /// Writes to a quorum.
-        async fn write_qc(
-            &self,
-            request: tonic::Request<super::WriteRequest>,
-        ) -> std::result::Result<tonic::Response<super::WriteResponse>, tonic::Status>;
-    }
-
-    /// Stores values by key.
-    #[derive(Debug)]
-    pub struct StorageServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-
-    impl<T> StorageServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for StorageServer<T>
-    where
-        T: Storage,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/storage.Storage/ReadRPC" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReadRPCSvc<T: Storage>(pub Arc<T>);
-
-                    impl<T: Storage> tonic::server::UnaryService<super::ReadRequest>
-                    for ReadRPCSvc<T> {
-                        type Response = super::ReadResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ReadRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Storage>::read_rpc(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReadRPCSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/storage.Storage/WriteRPC" => {
-                    #[allow(non_camel_case_types)]
-                    struct WriteRPCSvc<T: Storage>(pub Arc<T>);
-
-                    impl<T: Storage> tonic::server::UnaryService<super::WriteRequest>
-                    for WriteRPCSvc<T> {
-                        type Response = super::WriteResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::WriteRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Storage>::write_rpc(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = WriteRPCSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/storage.Storage/ReadQC" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReadQCSvc<T: Storage>(pub Arc<T>);
-
-                    impl<T: Storage> tonic::server::UnaryService<super::ReadRequest>
-                    for ReadQCSvc<T> {
-                        type Response = super::ReadResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ReadRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Storage>::read_qc(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReadQCSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/storage.Storage/WriteQC" => {
-                    #[allow(non_camel_case_types)]
-                    struct WriteQCSvc<T: Storage>(pub Arc<T>);
-
-                    impl<T: Storage> tonic::server::UnaryService<super::WriteRequest>
-                    for WriteQCSvc<T> {
-                        type Response = super::WriteResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::WriteRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Storage>::write_qc(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = WriteQCSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-
-    impl<T> Clone for StorageServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "storage.Storage";
-
-    impl<T> tonic::server::NamedService for StorageServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-
 /// Quorum calls and node calls of the service `storage.Storage`.
 ///
 /// Stores values by key.
 pub mod storage_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `storage.Storage`.
     ///
-    /// Each is called after every successful reply to its call, one reply at a time, with all replies
-    /// so far in order of arrival. It returns `None` to wait for more replies, or the result of the
-    /// call.
+    /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
+    /// the result of the call, or `None` to wait for more replies.
     pub trait StorageQuorumSpec: Send + Sync + 'static {
         /// Decides [`StorageConfiguration::read_qc`].
         fn read_qc_qf(
             &self,
-            replies: &mut Replies<super::ReadResponse>,
+            replies: &mut gorums_runtime::Replies<super::ReadResponse>,
         ) -> Option<super::ReadResponse>;
 
         /// Decides [`StorageConfiguration::write_qc`].
         fn write_qc_qf(
             &self,
             request: &super::WriteRequest,
-            replies: &mut Replies<super::WriteResponse>,
+            replies: &mut gorums_runtime::Replies<super::WriteResponse>,
         ) -> Option<super::WriteResponse>;
     }
 
     /// The service `storage.Storage` on a configuration of nodes.
-    pub struct StorageConfiguration<Q = ()> {
-        caller: Caller<Q>,
-    }
+    pub struct StorageConfiguration<Q = ()>(gorums_runtime::codegen::Caller<Q>);
 
     impl<Q> Clone for StorageConfiguration<Q> {
         fn clone(&self) -> Self {
-            Self {
-                caller: self.caller.clone(),
-            }
+            Self(self.0.clone())
         }
     }
 
     impl<Q> std::fmt::Debug for StorageConfiguration<Q> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.debug_struct("StorageConfiguration").field("caller", &self.caller).finish()
+            f.debug_tuple("StorageConfiguration").field(&self.0).finish()
         }
     }
 
     impl<Q> StorageConfiguration<Q> {
         /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: Configuration, spec: Q) -> Self {
-            Self {
-                caller: Caller::new(configuration, spec),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            self.caller.spec()
+            self.0.spec()
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<StorageNode, UnknownNode> {
-            self.caller.node(id).map(|caller| StorageNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<StorageNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(StorageNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = StorageNode> + '_ {
-            self.caller.nodes().map(|caller| StorageNode { caller })
+            self.0.nodes().map(StorageNode)
         }
     }
 
@@ -669,214 +128,126 @@ pub mod storage_gorums {
         pub fn read_qc(
             &self,
             request: super::ReadRequest,
-        ) -> QuorumCall<methods::ReadQc, Q> {
-            QuorumCall::new(&self.caller, request)
+        ) -> gorums_runtime::QuorumCall<methods::ReadQc, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
         /// Writes to a quorum.
         pub fn write_qc(
             &self,
             request: super::WriteRequest,
-        ) -> QuorumCall<methods::WriteQc, Q> {
-            QuorumCall::new(&self.caller, request)
+        ) -> gorums_runtime::QuorumCall<methods::WriteQc, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }
 
     /// The service `storage.Storage` on one node.
     #[derive(Clone, Debug)]
-    pub struct StorageNode {
-        caller: NodeCaller,
-    }
+    pub struct StorageNode(gorums_runtime::codegen::NodeCaller);
 
     impl StorageNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
-        }
-
-        /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::storage_client::StorageClient<Channel> {
-            super::storage_client::StorageClient::new(self.caller.node().channel())
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
 
         /// Reads from one node.
         pub fn read_rpc(
             &self,
             request: super::ReadRequest,
-        ) -> NodeCall<methods::ReadRpc> {
-            NodeCall::new(&self.caller, request)
+        ) -> gorums_runtime::NodeCall<methods::ReadRpc> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
 
         /// Writes to one node.
         pub fn write_rpc(
             &self,
             request: super::WriteRequest,
-        ) -> NodeCall<methods::WriteRpc> {
-            NodeCall::new(&self.caller, request)
-        }
-    }
-
-    /// The calls of the service `storage.Storage`, to be implemented by mocks: code that is generic over it is
-    /// tested without replicas.
-    ///
-    /// Options are those of the [`StorageConfiguration`], which has them by `with_options`.
-    pub trait StorageCalls: Send + Sync {
-        /// Makes the call [`StorageNode::read_rpc`] on `node`.
-        fn read_rpc(
-            &self,
-            node: NodeId,
-            request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::ReadResponse, NodeError>> + Send;
-
-        /// Makes the call [`StorageNode::write_rpc`] on `node`.
-        fn write_rpc(
-            &self,
-            node: NodeId,
-            request: super::WriteRequest,
-        ) -> impl Future<Output = Result<super::WriteResponse, NodeError>> + Send;
-
-        /// Makes the call [`StorageConfiguration::read_qc`].
-        fn read_qc(
-            &self,
-            request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::ReadResponse, QuorumCallError>> + Send;
-
-        /// Makes the call [`StorageConfiguration::write_qc`].
-        fn write_qc(
-            &self,
-            request: super::WriteRequest,
-        ) -> impl Future<Output = Result<super::WriteResponse, QuorumCallError>> + Send;
-    }
-
-    impl<Q: StorageQuorumSpec> StorageCalls for StorageConfiguration<Q> {
-        fn read_rpc(
-            &self,
-            node: NodeId,
-            request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::ReadResponse, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.read_rpc(request));
-            async move { call?.await }
-        }
-
-        fn write_rpc(
-            &self,
-            node: NodeId,
-            request: super::WriteRequest,
-        ) -> impl Future<Output = Result<super::WriteResponse, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.write_rpc(request));
-            async move { call?.await }
-        }
-
-        fn read_qc(
-            &self,
-            request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::ReadResponse, QuorumCallError>> + Send {
-            Self::read_qc(self, request).into_future()
-        }
-
-        fn write_qc(
-            &self,
-            request: super::WriteRequest,
-        ) -> impl Future<Output = Result<super::WriteResponse, QuorumCallError>> + Send {
-            Self::write_qc(self, request).into_future()
+        ) -> gorums_runtime::NodeCall<methods::WriteRpc> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
     }
 
     /// What a replica of the service `storage.Storage` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait StorageReplica: Send + Sync + 'static {
         /// Reads from one node.
         fn read_rpc(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::ReadResponse, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::ReadResponse, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Writes to one node.
         fn write_rpc(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::WriteRequest,
-        ) -> impl Future<Output = Result<super::WriteResponse, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::WriteResponse, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Reads the newest value of a quorum.
         fn read_qc(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::ReadRequest,
-        ) -> impl Future<Output = Result<super::ReadResponse, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::ReadResponse, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Writes to a quorum.
         fn write_qc(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::WriteRequest,
-        ) -> impl Future<Output = Result<super::WriteResponse, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::WriteResponse, gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `storage.Storage` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct StorageService;
 
-    impl ServiceName for StorageService {
+    impl gorums_runtime::server::ServiceName for StorageService {
         const NAME: &'static str = "storage.Storage";
     }
 
-    impl<T: StorageReplica> Serve<T> for StorageService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::ReadRpc,
-                    |replica, ctx, request| async move {
-                        StorageReplica::read_rpc(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::WriteRpc,
-                    |replica, ctx, request| async move {
-                        StorageReplica::write_rpc(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::ReadQc,
-                    |replica, ctx, request| async move {
-                        StorageReplica::read_qc(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::WriteQc,
-                    |replica, ctx, request| async move {
-                        StorageReplica::write_qc(&*replica, &ctx, request).await
-                    },
-                )
+    impl<T: StorageReplica> gorums_runtime::codegen::Serve<T> for StorageService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers
+                .unary(methods::ReadRpc, T::read_rpc)
+                .unary(methods::WriteRpc, T::write_rpc)
+                .unary(methods::ReadQc, T::read_qc)
+                .unary(methods::WriteQc, T::write_qc);
         }
     }
 
     /// A [`StorageReplica`] as a service of a server.
-    pub type StorageReplicaServer = ReplicaServer<StorageService>;
+    pub type StorageReplicaServer = gorums_runtime::server::ReplicaServer<
+        StorageService,
+    >;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `storage.Storage/ReadRPC`
         #[derive(Clone, Copy, Debug)]
@@ -895,67 +266,45 @@ pub mod storage_gorums {
         pub struct WriteQc;
     }
 
-    impl Method for methods::ReadRpc {
+    impl gorums_runtime::Method for methods::ReadRpc {
         type Request = super::ReadRequest;
         type Reply = super::ReadResponse;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "storage.Storage",
-            "ReadRPC",
-            "/storage.Storage/ReadRPC",
-        );
+        const PATH: &'static str = "/storage.Storage/ReadRPC";
     }
 
-    impl Method for methods::WriteRpc {
+    impl gorums_runtime::Method for methods::WriteRpc {
         type Request = super::WriteRequest;
         type Reply = super::WriteResponse;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "storage.Storage",
-            "WriteRPC",
-            "/storage.Storage/WriteRPC",
-        );
+        const PATH: &'static str = "/storage.Storage/WriteRPC";
     }
 
-    impl Method for methods::ReadQc {
+    impl gorums_runtime::Method for methods::ReadQc {
         type Request = super::ReadRequest;
         type Reply = super::ReadResponse;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "storage.Storage",
-            "ReadQC",
-            "/storage.Storage/ReadQC",
-        );
+        const PATH: &'static str = "/storage.Storage/ReadQC";
     }
 
-    impl<Q: StorageQuorumSpec> Decide<Q> for methods::ReadQc {
+    impl<Q: StorageQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::ReadQc {
         type Output = super::ReadResponse;
-
         fn decide(
-            spec: &Q,
-            _request: &super::ReadRequest,
-            replies: &mut Replies<super::ReadResponse>,
-        ) -> Option<super::ReadResponse> {
-            spec.read_qc_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.read_qc_qf(tally.replies)
         }
     }
 
-    impl Method for methods::WriteQc {
+    impl gorums_runtime::Method for methods::WriteQc {
         type Request = super::WriteRequest;
         type Reply = super::WriteResponse;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "storage.Storage",
-            "WriteQC",
-            "/storage.Storage/WriteQC",
-        );
+        const PATH: &'static str = "/storage.Storage/WriteQC";
     }
 
-    impl<Q: StorageQuorumSpec> Decide<Q> for methods::WriteQc {
+    impl<Q: StorageQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::WriteQc {
         type Output = super::WriteResponse;
-
         fn decide(
-            spec: &Q,
-            request: &super::WriteRequest,
-            replies: &mut Replies<super::WriteResponse>,
-        ) -> Option<super::WriteResponse> {
-            spec.write_qc_qf(request, replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.write_qc_qf(tally.request, tally.replies)
         }
     }
 }

@@ -359,7 +359,6 @@ pub mod transfer_server {
         type Response = http::Response<tonic::body::Body>;
         type Error = std::convert::Infallible;
         type Future = BoxFuture<Self::Response, Self::Error>;
-
         fn poll_ready(
             &mut self,
             _cx: &mut Context<'_>,
@@ -645,79 +644,70 @@ pub mod transfer_server {
 /// Quorum calls and node calls of the service `streaming.Transfer`.
 pub mod transfer_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `streaming.Transfer`.
     ///
-    /// Each is called after every successful reply to its call, one reply at a time, with all replies
-    /// so far in order of arrival. It returns `None` to wait for more replies, or the result of the
-    /// call.
+    /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
+    /// the result of the call, or `None` to wait for more replies.
     pub trait TransferQuorumSpec: Send + Sync + 'static {
         /// Decides [`TransferConfiguration::confirm`].
         fn confirm_qf(
             &self,
-            replies: &mut Replies<super::Receipt>,
+            replies: &mut gorums_runtime::Replies<super::Receipt>,
         ) -> Option<super::Receipt>;
     }
 
     /// The service `streaming.Transfer` on a configuration of nodes.
-    pub struct TransferConfiguration<Q = ()> {
-        caller: Caller<Q>,
-    }
+    pub struct TransferConfiguration<Q = ()>(gorums_runtime::codegen::Caller<Q>);
 
     impl<Q> Clone for TransferConfiguration<Q> {
         fn clone(&self) -> Self {
-            Self {
-                caller: self.caller.clone(),
-            }
+            Self(self.0.clone())
         }
     }
 
     impl<Q> std::fmt::Debug for TransferConfiguration<Q> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.debug_struct("TransferConfiguration")
-                .field("caller", &self.caller)
-                .finish()
+            f.debug_tuple("TransferConfiguration").field(&self.0).finish()
         }
     }
 
     impl<Q> TransferConfiguration<Q> {
         /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: Configuration, spec: Q) -> Self {
-            Self {
-                caller: Caller::new(configuration, spec),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            self.caller.spec()
+            self.0.spec()
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<TransferNode, UnknownNode> {
-            self.caller.node(id).map(|caller| TransferNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<TransferNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(TransferNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = TransferNode> + '_ {
-            self.caller.nodes().map(|caller| TransferNode { caller })
+            self.0.nodes().map(TransferNode)
         }
     }
 
@@ -726,187 +716,133 @@ pub mod transfer_gorums {
         pub fn confirm(
             &self,
             request: super::Receipt,
-        ) -> QuorumCall<methods::Confirm, Q> {
-            QuorumCall::new(&self.caller, request)
+        ) -> gorums_runtime::QuorumCall<methods::Confirm, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }
 
     /// The service `streaming.Transfer` on one node.
     #[derive(Clone, Debug)]
-    pub struct TransferNode {
-        caller: NodeCaller,
-    }
+    pub struct TransferNode(gorums_runtime::codegen::NodeCaller);
 
     impl TransferNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::transfer_client::TransferClient<Channel> {
-            super::transfer_client::TransferClient::new(self.caller.node().channel())
+        pub fn client(
+            &self,
+        ) -> super::transfer_client::TransferClient<gorums_runtime::NodeChannel> {
+            super::transfer_client::TransferClient::new(self.0.as_node().channel())
         }
 
         /// Calls `streaming.Transfer/Send` on the node.
-        pub fn send(&self, request: super::Chunk) -> NodeCall<methods::Send> {
-            NodeCall::new(&self.caller, request)
-        }
-    }
-
-    /// The calls of the service `streaming.Transfer`, to be implemented by mocks: code that is generic over it is
-    /// tested without replicas.
-    ///
-    /// Options are those of the [`TransferConfiguration`], which has them by `with_options`.
-    pub trait TransferCalls: Send + Sync {
-        /// Makes the call [`TransferNode::send`] on `node`.
-        fn send(
+        pub fn send(
             &self,
-            node: NodeId,
             request: super::Chunk,
-        ) -> impl Future<Output = Result<super::Receipt, NodeError>> + Send;
-
-        /// Makes the call [`TransferConfiguration::confirm`].
-        fn confirm(
-            &self,
-            request: super::Receipt,
-        ) -> impl Future<Output = Result<super::Receipt, QuorumCallError>> + Send;
-    }
-
-    impl<Q: TransferQuorumSpec> TransferCalls for TransferConfiguration<Q> {
-        fn send(
-            &self,
-            node: NodeId,
-            request: super::Chunk,
-        ) -> impl Future<Output = Result<super::Receipt, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.send(request));
-            async move { call?.await }
-        }
-
-        fn confirm(
-            &self,
-            request: super::Receipt,
-        ) -> impl Future<Output = Result<super::Receipt, QuorumCallError>> + Send {
-            Self::confirm(self, request).into_future()
+        ) -> gorums_runtime::NodeCall<methods::Send> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
     }
 
     /// What a replica of the service `streaming.Transfer` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait TransferReplica: Send + Sync + 'static {
         /// Handles `streaming.Transfer/Send`.
         fn send(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Chunk,
-        ) -> impl Future<Output = Result<super::Receipt, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Receipt, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `streaming.Transfer/Upload`.
         fn upload(
             &self,
-            ctx: &Context,
-            requests: Streaming<super::Chunk>,
-        ) -> impl Future<Output = Result<super::Receipt, Status>> + Send;
+            ctx: &gorums_runtime::Context,
+            requests: gorums_runtime::tonic::Streaming<super::Chunk>,
+        ) -> impl std::future::Future<
+            Output = Result<super::Receipt, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `streaming.Transfer/Download`.
         ///
         /// The stream of replies ends when this has returned and `replies` is dropped.
         fn download(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Receipt,
-            replies: ReplySink<super::Chunk>,
-        ) -> impl Future<Output = Result<(), Status>> + Send;
+            replies: gorums_runtime::ReplySink<super::Chunk>,
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `streaming.Transfer/Exchange`.
         ///
         /// The stream of replies ends when this has returned and `replies` is dropped.
         fn exchange(
             &self,
-            ctx: &Context,
-            requests: Streaming<super::Chunk>,
-            replies: ReplySink<super::Chunk>,
-        ) -> impl Future<Output = Result<(), Status>> + Send;
+            ctx: &gorums_runtime::Context,
+            requests: gorums_runtime::tonic::Streaming<super::Chunk>,
+            replies: gorums_runtime::ReplySink<super::Chunk>,
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `streaming.Transfer/Confirm`.
         fn confirm(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Receipt,
-        ) -> impl Future<Output = Result<super::Receipt, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Receipt, gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `streaming.Transfer` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct TransferService;
 
-    impl ServiceName for TransferService {
+    impl gorums_runtime::server::ServiceName for TransferService {
         const NAME: &'static str = "streaming.Transfer";
     }
 
-    impl<T: TransferReplica> Serve<T> for TransferService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::Send,
-                    |replica, ctx, request| async move {
-                        TransferReplica::send(&*replica, &ctx, request).await
-                    },
-                )
-                .client_streaming(
-                    methods::Upload,
-                    |replica, ctx, requests| async move {
-                        TransferReplica::upload(&*replica, &ctx, requests).await
-                    },
-                )
-                .server_streaming(
-                    methods::Download,
-                    |replica, ctx, request, replies| async move {
-                        TransferReplica::download(&*replica, &ctx, request, replies)
-                            .await
-                    },
-                )
-                .bidirectional(
-                    methods::Exchange,
-                    |replica, ctx, requests, replies| async move {
-                        TransferReplica::exchange(&*replica, &ctx, requests, replies)
-                            .await
-                    },
-                )
-                .unary(
-                    methods::Confirm,
-                    |replica, ctx, request| async move {
-                        TransferReplica::confirm(&*replica, &ctx, request).await
-                    },
-                )
+    impl<T: TransferReplica> gorums_runtime::codegen::Serve<T> for TransferService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers
+                .unary(methods::Send, T::send)
+                .client_streaming(methods::Upload, T::upload)
+                .server_streaming(methods::Download, T::download)
+                .bidirectional(methods::Exchange, T::exchange)
+                .unary(methods::Confirm, T::confirm);
         }
     }
 
     /// A [`TransferReplica`] as a service of a server.
-    pub type TransferReplicaServer = ReplicaServer<TransferService>;
+    pub type TransferReplicaServer = gorums_runtime::server::ReplicaServer<
+        TransferService,
+    >;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `streaming.Transfer/Send`
         #[derive(Clone, Copy, Debug)]
@@ -929,69 +865,55 @@ pub mod transfer_gorums {
         pub struct Confirm;
     }
 
-    impl Method for methods::Send {
+    impl gorums_runtime::Method for methods::Send {
         type Request = super::Chunk;
         type Reply = super::Receipt;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "streaming.Transfer",
-            "Send",
-            "/streaming.Transfer/Send",
-        );
+        const PATH: &'static str = "/streaming.Transfer/Send";
     }
 
-    impl Method for methods::Upload {
+    impl gorums_runtime::Method for methods::Upload {
         type Request = super::Chunk;
         type Reply = super::Receipt;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-                "streaming.Transfer",
-                "Upload",
-                "/streaming.Transfer/Upload",
+        const PATH: &'static str = "/streaming.Transfer/Upload";
+        const DESCRIPTOR: gorums_runtime::MethodDescriptor = gorums_runtime::MethodDescriptor::new(
+                Self::PATH,
             )
             .with_request_stream();
     }
 
-    impl Method for methods::Download {
+    impl gorums_runtime::Method for methods::Download {
         type Request = super::Receipt;
         type Reply = super::Chunk;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-                "streaming.Transfer",
-                "Download",
-                "/streaming.Transfer/Download",
+        const PATH: &'static str = "/streaming.Transfer/Download";
+        const DESCRIPTOR: gorums_runtime::MethodDescriptor = gorums_runtime::MethodDescriptor::new(
+                Self::PATH,
             )
             .with_reply_stream();
     }
 
-    impl Method for methods::Exchange {
+    impl gorums_runtime::Method for methods::Exchange {
         type Request = super::Chunk;
         type Reply = super::Chunk;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-                "streaming.Transfer",
-                "Exchange",
-                "/streaming.Transfer/Exchange",
+        const PATH: &'static str = "/streaming.Transfer/Exchange";
+        const DESCRIPTOR: gorums_runtime::MethodDescriptor = gorums_runtime::MethodDescriptor::new(
+                Self::PATH,
             )
             .with_request_stream()
             .with_reply_stream();
     }
 
-    impl Method for methods::Confirm {
+    impl gorums_runtime::Method for methods::Confirm {
         type Request = super::Receipt;
         type Reply = super::Receipt;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "streaming.Transfer",
-            "Confirm",
-            "/streaming.Transfer/Confirm",
-        );
+        const PATH: &'static str = "/streaming.Transfer/Confirm";
     }
 
-    impl<Q: TransferQuorumSpec> Decide<Q> for methods::Confirm {
+    impl<Q: TransferQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Confirm {
         type Output = super::Receipt;
-
         fn decide(
-            spec: &Q,
-            _request: &super::Receipt,
-            replies: &mut Replies<super::Receipt>,
-        ) -> Option<super::Receipt> {
-            spec.confirm_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.confirm_qf(tally.replies)
         }
     }
 }

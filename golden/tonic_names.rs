@@ -226,7 +226,6 @@ pub mod body_server {
         type Response = http::Response<tonic::body::Body>;
         type Error = std::convert::Infallible;
         type Future = BoxFuture<Self::Response, Self::Error>;
-
         fn poll_ready(
             &mut self,
             _cx: &mut Context<'_>,
@@ -327,166 +326,125 @@ pub mod body_server {
 /// Quorum calls and node calls of the service `tonic_names.Body`.
 pub mod body_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The service `tonic_names.Body` on a configuration of nodes.
     #[derive(Clone, Debug)]
-    pub struct BodyConfiguration {
-        caller: Caller<()>,
-    }
+    pub struct BodyConfiguration(gorums_runtime::codegen::Caller<()>);
 
     impl BodyConfiguration {
         /// Calls on `configuration`.
-        pub fn new(configuration: Configuration) -> Self {
-            Self {
-                caller: Caller::new(configuration, ()),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, ()))
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<BodyNode, UnknownNode> {
-            self.caller.node(id).map(|caller| BodyNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<BodyNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(BodyNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = BodyNode> + '_ {
-            self.caller.nodes().map(|caller| BodyNode { caller })
+            self.0.nodes().map(BodyNode)
         }
     }
 
     /// The service `tonic_names.Body` on one node.
     #[derive(Clone, Debug)]
-    pub struct BodyNode {
-        caller: NodeCaller,
-    }
+    pub struct BodyNode(gorums_runtime::codegen::NodeCaller);
 
     impl BodyNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::body_client::BodyClient<Channel> {
-            super::body_client::BodyClient::new(self.caller.node().channel())
+        pub fn client(
+            &self,
+        ) -> super::body_client::BodyClient<gorums_runtime::NodeChannel> {
+            super::body_client::BodyClient::new(self.0.as_node().channel())
         }
 
         /// Calls `tonic_names.Body/A` on the node.
-        pub fn a(&self, request: super::M) -> NodeCall<methods::A> {
-            NodeCall::new(&self.caller, request)
-        }
-    }
-
-    /// The calls of the service `tonic_names.Body`, to be implemented by mocks: code that is generic over it is
-    /// tested without replicas.
-    ///
-    /// Options are those of the [`BodyConfiguration`], which has them by `with_options`.
-    pub trait BodyCalls: Send + Sync {
-        /// Makes the call [`BodyNode::a`] on `node`.
-        fn a(
-            &self,
-            node: NodeId,
-            request: super::M,
-        ) -> impl Future<Output = Result<super::M, NodeError>> + Send;
-    }
-
-    impl BodyCalls for BodyConfiguration {
-        fn a(
-            &self,
-            node: NodeId,
-            request: super::M,
-        ) -> impl Future<Output = Result<super::M, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.a(request));
-            async move { call?.await }
+        pub fn a(&self, request: super::M) -> gorums_runtime::NodeCall<methods::A> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
     }
 
     /// What a replica of the service `tonic_names.Body` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait BodyReplica: Send + Sync + 'static {
         /// Handles `tonic_names.Body/A`.
         fn a(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::M,
-        ) -> impl Future<Output = Result<super::M, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::M, gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `tonic_names.Body` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct BodyService;
 
-    impl ServiceName for BodyService {
+    impl gorums_runtime::server::ServiceName for BodyService {
         const NAME: &'static str = "tonic_names.Body";
     }
 
-    impl<T: BodyReplica> Serve<T> for BodyService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::A,
-                    |replica, ctx, request| async move {
-                        BodyReplica::a(&*replica, &ctx, request).await
-                    },
-                )
+    impl<T: BodyReplica> gorums_runtime::codegen::Serve<T> for BodyService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers.unary(methods::A, T::a);
         }
     }
 
     /// A [`BodyReplica`] as a service of a server.
-    pub type BodyReplicaServer = ReplicaServer<BodyService>;
+    pub type BodyReplicaServer = gorums_runtime::server::ReplicaServer<BodyService>;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `tonic_names.Body/A`
         #[derive(Clone, Copy, Debug)]
         pub struct A;
     }
 
-    impl Method for methods::A {
+    impl gorums_runtime::Method for methods::A {
         type Request = super::M;
         type Reply = super::M;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "tonic_names.Body",
-            "A",
-            "/tonic_names.Body/A",
-        );
+        const PATH: &'static str = "/tonic_names.Body/A";
     }
 }
 
@@ -717,7 +675,6 @@ pub mod context_server {
         type Response = http::Response<tonic::body::Body>;
         type Error = std::convert::Infallible;
         type Future = BoxFuture<Self::Response, Self::Error>;
-
         fn poll_ready(
             &mut self,
             _cx: &mut Context<'_>,
@@ -820,139 +777,127 @@ pub mod context_server {
 /// Quorum calls and node calls of the service `tonic_names.context`.
 pub mod context_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The service `tonic_names.context` on a configuration of nodes.
     #[derive(Clone, Debug)]
-    pub struct ContextConfiguration {
-        caller: Caller<()>,
-    }
+    pub struct ContextConfiguration(gorums_runtime::codegen::Caller<()>);
 
     impl ContextConfiguration {
         /// Calls on `configuration`.
-        pub fn new(configuration: Configuration) -> Self {
-            Self {
-                caller: Caller::new(configuration, ()),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, ()))
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<ContextNode, UnknownNode> {
-            self.caller.node(id).map(|caller| ContextNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<ContextNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(ContextNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = ContextNode> + '_ {
-            self.caller.nodes().map(|caller| ContextNode { caller })
+            self.0.nodes().map(ContextNode)
         }
     }
 
     /// The service `tonic_names.context` on one node.
     #[derive(Clone, Debug)]
-    pub struct ContextNode {
-        caller: NodeCaller,
-    }
+    pub struct ContextNode(gorums_runtime::codegen::NodeCaller);
 
     impl ContextNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::context_client::ContextClient<Channel> {
-            super::context_client::ContextClient::new(self.caller.node().channel())
+        pub fn client(
+            &self,
+        ) -> super::context_client::ContextClient<gorums_runtime::NodeChannel> {
+            super::context_client::ContextClient::new(self.0.as_node().channel())
         }
     }
 
     /// What a replica of the service `tonic_names.context` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait ContextReplica: Send + Sync + 'static {
         /// Handles `tonic_names.context/A`.
         ///
         /// The stream of replies ends when this has returned and `replies` is dropped.
         fn a(
             &self,
-            ctx: &Context,
-            requests: Streaming<super::M>,
-            replies: ReplySink<super::M>,
-        ) -> impl Future<Output = Result<(), Status>> + Send;
+            ctx: &gorums_runtime::Context,
+            requests: gorums_runtime::tonic::Streaming<super::M>,
+            replies: gorums_runtime::ReplySink<super::M>,
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `tonic_names.context` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct ContextService;
 
-    impl ServiceName for ContextService {
+    impl gorums_runtime::server::ServiceName for ContextService {
         const NAME: &'static str = "tonic_names.context";
     }
 
-    impl<T: ContextReplica> Serve<T> for ContextService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .bidirectional(
-                    methods::A,
-                    |replica, ctx, requests, replies| async move {
-                        ContextReplica::a(&*replica, &ctx, requests, replies).await
-                    },
-                )
+    impl<T: ContextReplica> gorums_runtime::codegen::Serve<T> for ContextService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers.bidirectional(methods::A, T::a);
         }
     }
 
     /// A [`ContextReplica`] as a service of a server.
-    pub type ContextReplicaServer = ReplicaServer<ContextService>;
+    pub type ContextReplicaServer = gorums_runtime::server::ReplicaServer<
+        ContextService,
+    >;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `tonic_names.context/A`
         #[derive(Clone, Copy, Debug)]
         pub struct A;
     }
 
-    impl Method for methods::A {
+    impl gorums_runtime::Method for methods::A {
         type Request = super::M;
         type Reply = super::M;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-                "tonic_names.context",
-                "A",
-                "/tonic_names.context/A",
+        const PATH: &'static str = "/tonic_names.context/A";
+        const DESCRIPTOR: gorums_runtime::MethodDescriptor = gorums_runtime::MethodDescriptor::new(
+                Self::PATH,
             )
             .with_request_stream()
             .with_reply_stream();
@@ -1201,7 +1146,6 @@ pub mod t_server {
         type Response = http::Response<tonic::body::Body>;
         type Error = std::convert::Infallible;
         type Future = BoxFuture<Self::Response, Self::Error>;
-
         fn poll_ready(
             &mut self,
             _cx: &mut Context<'_>,
@@ -1344,213 +1288,166 @@ pub mod t_server {
 /// Quorum calls and node calls of the service `tonic_names.T`.
 pub mod t_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `tonic_names.T`.
     ///
-    /// Each is called after every successful reply to its call, one reply at a time, with all replies
-    /// so far in order of arrival. It returns `None` to wait for more replies, or the result of the
-    /// call.
+    /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
+    /// the result of the call, or `None` to wait for more replies.
     pub trait TQuorumSpec: Send + Sync + 'static {
         /// Decides [`TConfiguration::a`].
-        fn a_qf(&self, replies: &mut Replies<super::M>) -> Option<super::M>;
+        fn a_qf(
+            &self,
+            replies: &mut gorums_runtime::Replies<super::M>,
+        ) -> Option<super::M>;
 
         /// Decides [`TConfiguration::_1`].
-        fn _1_qf(&self, replies: &mut Replies<super::M>) -> Option<super::M>;
+        fn _1_qf(
+            &self,
+            replies: &mut gorums_runtime::Replies<super::M>,
+        ) -> Option<super::M>;
     }
 
     /// The service `tonic_names.T` on a configuration of nodes.
-    pub struct TConfiguration<Q = ()> {
-        caller: Caller<Q>,
-    }
+    pub struct TConfiguration<Q = ()>(gorums_runtime::codegen::Caller<Q>);
 
     impl<Q> Clone for TConfiguration<Q> {
         fn clone(&self) -> Self {
-            Self {
-                caller: self.caller.clone(),
-            }
+            Self(self.0.clone())
         }
     }
 
     impl<Q> std::fmt::Debug for TConfiguration<Q> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.debug_struct("TConfiguration").field("caller", &self.caller).finish()
+            f.debug_tuple("TConfiguration").field(&self.0).finish()
         }
     }
 
     impl<Q> TConfiguration<Q> {
         /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: Configuration, spec: Q) -> Self {
-            Self {
-                caller: Caller::new(configuration, spec),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            self.caller.spec()
+            self.0.spec()
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<TNode, UnknownNode> {
-            self.caller.node(id).map(|caller| TNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<TNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(TNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = TNode> + '_ {
-            self.caller.nodes().map(|caller| TNode { caller })
+            self.0.nodes().map(TNode)
         }
     }
 
     impl<Q: TQuorumSpec> TConfiguration<Q> {
         /// Calls `tonic_names.T/A` on every node; [`TQuorumSpec::a_qf`] decides.
-        pub fn a(&self, request: super::M) -> QuorumCall<methods::A, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn a(&self, request: super::M) -> gorums_runtime::QuorumCall<methods::A, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
         /// Calls `tonic_names.T/_1` on every node; [`TQuorumSpec::_1_qf`] decides.
-        pub fn _1(&self, request: super::M) -> QuorumCall<methods::_1, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn _1(
+            &self,
+            request: super::M,
+        ) -> gorums_runtime::QuorumCall<methods::_1, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }
 
     /// The service `tonic_names.T` on one node.
     #[derive(Clone, Debug)]
-    pub struct TNode {
-        caller: NodeCaller,
-    }
+    pub struct TNode(gorums_runtime::codegen::NodeCaller);
 
     impl TNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::t_client::TClient<Channel> {
-            super::t_client::TClient::new(self.caller.node().channel())
-        }
-    }
-
-    /// The calls of the service `tonic_names.T`, to be implemented by mocks: code that is generic over it is
-    /// tested without replicas.
-    ///
-    /// Options are those of the [`TConfiguration`], which has them by `with_options`.
-    pub trait TCalls: Send + Sync {
-        /// Makes the call [`TConfiguration::a`].
-        fn a(
-            &self,
-            request: super::M,
-        ) -> impl Future<Output = Result<super::M, QuorumCallError>> + Send;
-
-        /// Makes the call [`TConfiguration::_1`].
-        fn _1(
-            &self,
-            request: super::M,
-        ) -> impl Future<Output = Result<super::M, QuorumCallError>> + Send;
-    }
-
-    impl<Q: TQuorumSpec> TCalls for TConfiguration<Q> {
-        fn a(
-            &self,
-            request: super::M,
-        ) -> impl Future<Output = Result<super::M, QuorumCallError>> + Send {
-            Self::a(self, request).into_future()
-        }
-
-        fn _1(
-            &self,
-            request: super::M,
-        ) -> impl Future<Output = Result<super::M, QuorumCallError>> + Send {
-            Self::_1(self, request).into_future()
+        pub fn client(&self) -> super::t_client::TClient<gorums_runtime::NodeChannel> {
+            super::t_client::TClient::new(self.0.as_node().channel())
         }
     }
 
     /// What a replica of the service `tonic_names.T` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait TReplica: Send + Sync + 'static {
         /// Handles `tonic_names.T/A`.
         fn a(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::M,
-        ) -> impl Future<Output = Result<super::M, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::M, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `tonic_names.T/_1`.
         fn _1(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::M,
-        ) -> impl Future<Output = Result<super::M, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::M, gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `tonic_names.T` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct TService;
 
-    impl ServiceName for TService {
+    impl gorums_runtime::server::ServiceName for TService {
         const NAME: &'static str = "tonic_names.T";
     }
 
-    impl<T: TReplica> Serve<T> for TService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::A,
-                    |replica, ctx, request| async move {
-                        TReplica::a(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::_1,
-                    |replica, ctx, request| async move {
-                        TReplica::_1(&*replica, &ctx, request).await
-                    },
-                )
+    impl<T: TReplica> gorums_runtime::codegen::Serve<T> for TService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers.unary(methods::A, T::a).unary(methods::_1, T::_1);
         }
     }
 
     /// A [`TReplica`] as a service of a server.
-    pub type TReplicaServer = ReplicaServer<TService>;
+    pub type TReplicaServer = gorums_runtime::server::ReplicaServer<TService>;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `tonic_names.T/A`
         #[derive(Clone, Copy, Debug)]
@@ -1561,47 +1458,33 @@ pub mod t_gorums {
         pub struct _1;
     }
 
-    impl Method for methods::A {
+    impl gorums_runtime::Method for methods::A {
         type Request = super::M;
         type Reply = super::M;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "tonic_names.T",
-            "A",
-            "/tonic_names.T/A",
-        );
+        const PATH: &'static str = "/tonic_names.T/A";
     }
 
-    impl<Q: TQuorumSpec> Decide<Q> for methods::A {
+    impl<Q: TQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::A {
         type Output = super::M;
-
         fn decide(
-            spec: &Q,
-            _request: &super::M,
-            replies: &mut Replies<super::M>,
-        ) -> Option<super::M> {
-            spec.a_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.a_qf(tally.replies)
         }
     }
 
-    impl Method for methods::_1 {
+    impl gorums_runtime::Method for methods::_1 {
         type Request = super::M;
         type Reply = super::M;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "tonic_names.T",
-            "_1",
-            "/tonic_names.T/_1",
-        );
+        const PATH: &'static str = "/tonic_names.T/_1";
     }
 
-    impl<Q: TQuorumSpec> Decide<Q> for methods::_1 {
+    impl<Q: TQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::_1 {
         type Output = super::M;
-
         fn decide(
-            spec: &Q,
-            _request: &super::M,
-            replies: &mut Replies<super::M>,
-        ) -> Option<super::M> {
-            spec._1_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec._1_qf(tally.replies)
         }
     }
 }
@@ -1833,7 +1716,6 @@ pub mod b_server {
         type Response = http::Response<tonic::body::Body>;
         type Error = std::convert::Infallible;
         type Future = BoxFuture<Self::Response, Self::Error>;
-
         fn poll_ready(
             &mut self,
             _cx: &mut Context<'_>,
@@ -1934,139 +1816,123 @@ pub mod b_server {
 /// Quorum calls and node calls of the service `tonic_names.B`.
 pub mod b_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The service `tonic_names.B` on a configuration of nodes.
     #[derive(Clone, Debug)]
-    pub struct BConfiguration {
-        caller: Caller<()>,
-    }
+    pub struct BConfiguration(gorums_runtime::codegen::Caller<()>);
 
     impl BConfiguration {
         /// Calls on `configuration`.
-        pub fn new(configuration: Configuration) -> Self {
-            Self {
-                caller: Caller::new(configuration, ()),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, ()))
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<BNode, UnknownNode> {
-            self.caller.node(id).map(|caller| BNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<BNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(BNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = BNode> + '_ {
-            self.caller.nodes().map(|caller| BNode { caller })
+            self.0.nodes().map(BNode)
         }
     }
 
     /// The service `tonic_names.B` on one node.
     #[derive(Clone, Debug)]
-    pub struct BNode {
-        caller: NodeCaller,
-    }
+    pub struct BNode(gorums_runtime::codegen::NodeCaller);
 
     impl BNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::b_client::BClient<Channel> {
-            super::b_client::BClient::new(self.caller.node().channel())
+        pub fn client(&self) -> super::b_client::BClient<gorums_runtime::NodeChannel> {
+            super::b_client::BClient::new(self.0.as_node().channel())
         }
     }
 
     /// What a replica of the service `tonic_names.B` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait BReplica: Send + Sync + 'static {
         /// Handles `tonic_names.B/A`.
         ///
         /// The stream of replies ends when this has returned and `replies` is dropped.
         fn a(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::M,
-            replies: ReplySink<super::M>,
-        ) -> impl Future<Output = Result<(), Status>> + Send;
+            replies: gorums_runtime::ReplySink<super::M>,
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `tonic_names.B` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct BService;
 
-    impl ServiceName for BService {
+    impl gorums_runtime::server::ServiceName for BService {
         const NAME: &'static str = "tonic_names.B";
     }
 
-    impl<T: BReplica> Serve<T> for BService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .server_streaming(
-                    methods::A,
-                    |replica, ctx, request, replies| async move {
-                        BReplica::a(&*replica, &ctx, request, replies).await
-                    },
-                )
+    impl<T: BReplica> gorums_runtime::codegen::Serve<T> for BService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers.server_streaming(methods::A, T::a);
         }
     }
 
     /// A [`BReplica`] as a service of a server.
-    pub type BReplicaServer = ReplicaServer<BService>;
+    pub type BReplicaServer = gorums_runtime::server::ReplicaServer<BService>;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `tonic_names.B/A`
         #[derive(Clone, Copy, Debug)]
         pub struct A;
     }
 
-    impl Method for methods::A {
+    impl gorums_runtime::Method for methods::A {
         type Request = super::M;
         type Reply = super::M;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-                "tonic_names.B",
-                "A",
-                "/tonic_names.B/A",
+        const PATH: &'static str = "/tonic_names.B/A";
+        const DESCRIPTOR: gorums_runtime::MethodDescriptor = gorums_runtime::MethodDescriptor::new(
+                Self::PATH,
             )
             .with_reply_stream();
     }
@@ -2290,7 +2156,6 @@ pub mod self_server {
         type Response = http::Response<tonic::body::Body>;
         type Error = std::convert::Infallible;
         type Future = BoxFuture<Self::Response, Self::Error>;
-
         fn poll_ready(
             &mut self,
             _cx: &mut Context<'_>,
@@ -2391,166 +2256,125 @@ pub mod self_server {
 /// Quorum calls and node calls of the service `tonic_names.Self`.
 pub mod self_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The service `tonic_names.Self` on a configuration of nodes.
     #[derive(Clone, Debug)]
-    pub struct SelfConfiguration {
-        caller: Caller<()>,
-    }
+    pub struct SelfConfiguration(gorums_runtime::codegen::Caller<()>);
 
     impl SelfConfiguration {
         /// Calls on `configuration`.
-        pub fn new(configuration: Configuration) -> Self {
-            Self {
-                caller: Caller::new(configuration, ()),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, ()))
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<SelfNode, UnknownNode> {
-            self.caller.node(id).map(|caller| SelfNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<SelfNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(SelfNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = SelfNode> + '_ {
-            self.caller.nodes().map(|caller| SelfNode { caller })
+            self.0.nodes().map(SelfNode)
         }
     }
 
     /// The service `tonic_names.Self` on one node.
     #[derive(Clone, Debug)]
-    pub struct SelfNode {
-        caller: NodeCaller,
-    }
+    pub struct SelfNode(gorums_runtime::codegen::NodeCaller);
 
     impl SelfNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::self_client::SelfClient<Channel> {
-            super::self_client::SelfClient::new(self.caller.node().channel())
+        pub fn client(
+            &self,
+        ) -> super::self_client::SelfClient<gorums_runtime::NodeChannel> {
+            super::self_client::SelfClient::new(self.0.as_node().channel())
         }
 
         /// Calls `tonic_names.Self/A` on the node.
-        pub fn a(&self, request: super::M) -> NodeCall<methods::A> {
-            NodeCall::new(&self.caller, request)
-        }
-    }
-
-    /// The calls of the service `tonic_names.Self`, to be implemented by mocks: code that is generic over it is
-    /// tested without replicas.
-    ///
-    /// Options are those of the [`SelfConfiguration`], which has them by `with_options`.
-    pub trait SelfCalls: Send + Sync {
-        /// Makes the call [`SelfNode::a`] on `node`.
-        fn a(
-            &self,
-            node: NodeId,
-            request: super::M,
-        ) -> impl Future<Output = Result<super::M, NodeError>> + Send;
-    }
-
-    impl SelfCalls for SelfConfiguration {
-        fn a(
-            &self,
-            node: NodeId,
-            request: super::M,
-        ) -> impl Future<Output = Result<super::M, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.a(request));
-            async move { call?.await }
+        pub fn a(&self, request: super::M) -> gorums_runtime::NodeCall<methods::A> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
     }
 
     /// What a replica of the service `tonic_names.Self` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait SelfReplica: Send + Sync + 'static {
         /// Handles `tonic_names.Self/A`.
         fn a(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::M,
-        ) -> impl Future<Output = Result<super::M, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::M, gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `tonic_names.Self` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct SelfService;
 
-    impl ServiceName for SelfService {
+    impl gorums_runtime::server::ServiceName for SelfService {
         const NAME: &'static str = "tonic_names.Self";
     }
 
-    impl<T: SelfReplica> Serve<T> for SelfService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::A,
-                    |replica, ctx, request| async move {
-                        SelfReplica::a(&*replica, &ctx, request).await
-                    },
-                )
+    impl<T: SelfReplica> gorums_runtime::codegen::Serve<T> for SelfService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers.unary(methods::A, T::a);
         }
     }
 
     /// A [`SelfReplica`] as a service of a server.
-    pub type SelfReplicaServer = ReplicaServer<SelfService>;
+    pub type SelfReplicaServer = gorums_runtime::server::ReplicaServer<SelfService>;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `tonic_names.Self/A`
         #[derive(Clone, Copy, Debug)]
         pub struct A;
     }
 
-    impl Method for methods::A {
+    impl gorums_runtime::Method for methods::A {
         type Request = super::M;
         type Reply = super::M;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "tonic_names.Self",
-            "A",
-            "/tonic_names.Self/A",
-        );
+        const PATH: &'static str = "/tonic_names.Self/A";
     }
 }
 
@@ -2774,7 +2598,6 @@ pub mod read_svc_server {
         type Response = http::Response<tonic::body::Body>;
         type Error = std::convert::Infallible;
         type Future = BoxFuture<Self::Response, Self::Error>;
-
         fn poll_ready(
             &mut self,
             _cx: &mut Context<'_>,
@@ -2878,136 +2701,124 @@ pub mod read_svc_server {
 /// tonic calls something `ReadSvc` in the code of its method `Read`.
 pub mod read_svc_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The service `tonic_names.ReadSvc` on a configuration of nodes.
     #[derive(Clone, Debug)]
-    pub struct ReadSvcConfiguration {
-        caller: Caller<()>,
-    }
+    pub struct ReadSvcConfiguration(gorums_runtime::codegen::Caller<()>);
 
     impl ReadSvcConfiguration {
         /// Calls on `configuration`.
-        pub fn new(configuration: Configuration) -> Self {
-            Self {
-                caller: Caller::new(configuration, ()),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, ()))
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<ReadSvcNode, UnknownNode> {
-            self.caller.node(id).map(|caller| ReadSvcNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<ReadSvcNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(ReadSvcNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = ReadSvcNode> + '_ {
-            self.caller.nodes().map(|caller| ReadSvcNode { caller })
+            self.0.nodes().map(ReadSvcNode)
         }
     }
 
     /// The service `tonic_names.ReadSvc` on one node.
     #[derive(Clone, Debug)]
-    pub struct ReadSvcNode {
-        caller: NodeCaller,
-    }
+    pub struct ReadSvcNode(gorums_runtime::codegen::NodeCaller);
 
     impl ReadSvcNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
 
         /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::read_svc_client::ReadSvcClient<Channel> {
-            super::read_svc_client::ReadSvcClient::new(self.caller.node().channel())
+        pub fn client(
+            &self,
+        ) -> super::read_svc_client::ReadSvcClient<gorums_runtime::NodeChannel> {
+            super::read_svc_client::ReadSvcClient::new(self.0.as_node().channel())
         }
     }
 
     /// What a replica of the service `tonic_names.ReadSvc` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait ReadSvcReplica: Send + Sync + 'static {
         /// Handles `tonic_names.ReadSvc/Read`.
         fn read(
             &self,
-            ctx: &Context,
-            requests: Streaming<super::M>,
-        ) -> impl Future<Output = Result<super::M, Status>> + Send;
+            ctx: &gorums_runtime::Context,
+            requests: gorums_runtime::tonic::Streaming<super::M>,
+        ) -> impl std::future::Future<
+            Output = Result<super::M, gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `tonic_names.ReadSvc` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct ReadSvcService;
 
-    impl ServiceName for ReadSvcService {
+    impl gorums_runtime::server::ServiceName for ReadSvcService {
         const NAME: &'static str = "tonic_names.ReadSvc";
     }
 
-    impl<T: ReadSvcReplica> Serve<T> for ReadSvcService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .client_streaming(
-                    methods::Read,
-                    |replica, ctx, requests| async move {
-                        ReadSvcReplica::read(&*replica, &ctx, requests).await
-                    },
-                )
+    impl<T: ReadSvcReplica> gorums_runtime::codegen::Serve<T> for ReadSvcService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers.client_streaming(methods::Read, T::read);
         }
     }
 
     /// A [`ReadSvcReplica`] as a service of a server.
-    pub type ReadSvcReplicaServer = ReplicaServer<ReadSvcService>;
+    pub type ReadSvcReplicaServer = gorums_runtime::server::ReplicaServer<
+        ReadSvcService,
+    >;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `tonic_names.ReadSvc/Read`
         #[derive(Clone, Copy, Debug)]
         pub struct Read;
     }
 
-    impl Method for methods::Read {
+    impl gorums_runtime::Method for methods::Read {
         type Request = super::M;
         type Reply = super::M;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-                "tonic_names.ReadSvc",
-                "Read",
-                "/tonic_names.ReadSvc/Read",
+        const PATH: &'static str = "/tonic_names.ReadSvc/Read";
+        const DESCRIPTOR: gorums_runtime::MethodDescriptor = gorums_runtime::MethodDescriptor::new(
+                Self::PATH,
             )
             .with_request_stream();
     }

@@ -16,697 +16,181 @@ pub struct Index {
     pub value: u64,
 }
 
-/// Generated client implementations.
-pub mod log_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-
-    #[derive(Debug, Clone)]
-    pub struct LogClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-
-    impl LogClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-
-    impl<T> LogClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> LogClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            LogClient::new(InterceptedService::new(inner, interceptor))
-        }
-
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-
-        pub async fn append(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Entry>,
-        ) -> std::result::Result<tonic::Response<super::Index>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/two_services.Log/Append");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("two_services.Log", "Append"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        pub async fn last(
-            &mut self,
-            request: impl tonic::IntoRequest<()>,
-        ) -> std::result::Result<tonic::Response<super::Index>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/two_services.Log/Last");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("two_services.Log", "Last"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        pub async fn clear(
-            &mut self,
-            request: impl tonic::IntoRequest<()>,
-        ) -> std::result::Result<tonic::Response<()>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/two_services.Log/Clear");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("two_services.Log", "Clear"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-
-/// Generated server implementations.
-pub mod log_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-
-    /// Generated trait containing gRPC methods that should be implemented for use with LogServer.
-    #[async_trait]
-    pub trait Log: std::marker::Send + std::marker::Sync + 'static {
-        async fn append(
-            &self,
-            request: tonic::Request<super::Entry>,
-        ) -> std::result::Result<tonic::Response<super::Index>, tonic::Status>;
-
-        async fn last(
-            &self,
-            request: tonic::Request<()>,
-        ) -> std::result::Result<tonic::Response<super::Index>, tonic::Status>;
-
-        async fn clear(
-            &self,
-            request: tonic::Request<()>,
-        ) -> std::result::Result<tonic::Response<()>, tonic::Status>;
-    }
-
-    #[derive(Debug)]
-    pub struct LogServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-
-    impl<T> LogServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for LogServer<T>
-    where
-        T: Log,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/two_services.Log/Append" => {
-                    #[allow(non_camel_case_types)]
-                    struct AppendSvc<T: Log>(pub Arc<T>);
-
-                    impl<T: Log> tonic::server::UnaryService<super::Entry>
-                    for AppendSvc<T> {
-                        type Response = super::Index;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Entry>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Log>::append(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = AppendSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/two_services.Log/Last" => {
-                    #[allow(non_camel_case_types)]
-                    struct LastSvc<T: Log>(pub Arc<T>);
-
-                    impl<T: Log> tonic::server::UnaryService<()> for LastSvc<T> {
-                        type Response = super::Index;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(&mut self, request: tonic::Request<()>) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Log>::last(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = LastSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/two_services.Log/Clear" => {
-                    #[allow(non_camel_case_types)]
-                    struct ClearSvc<T: Log>(pub Arc<T>);
-
-                    impl<T: Log> tonic::server::UnaryService<()> for ClearSvc<T> {
-                        type Response = ();
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(&mut self, request: tonic::Request<()>) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Log>::clear(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ClearSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-
-    impl<T> Clone for LogServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "two_services.Log";
-
-    impl<T> tonic::server::NamedService for LogServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-
 /// Quorum calls and node calls of the service `two_services.Log`.
 pub mod log_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `two_services.Log`.
     ///
-    /// Each is called after every successful reply to its call, one reply at a time, with all replies
-    /// so far in order of arrival. It returns `None` to wait for more replies, or the result of the
-    /// call.
+    /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
+    /// the result of the call, or `None` to wait for more replies.
     pub trait LogQuorumSpec: Send + Sync + 'static {
         /// Decides [`LogConfiguration::append`].
-        fn append_qf(&self, replies: &mut Replies<super::Index>) -> Option<super::Index>;
+        fn append_qf(
+            &self,
+            replies: &mut gorums_runtime::Replies<super::Index>,
+        ) -> Option<super::Index>;
 
         /// Decides [`LogConfiguration::last`].
-        fn last_qf(&self, replies: &mut Replies<super::Index>) -> Option<super::Index>;
+        fn last_qf(
+            &self,
+            replies: &mut gorums_runtime::Replies<super::Index>,
+        ) -> Option<super::Index>;
     }
 
     /// The service `two_services.Log` on a configuration of nodes.
-    pub struct LogConfiguration<Q = ()> {
-        caller: Caller<Q>,
-    }
+    pub struct LogConfiguration<Q = ()>(gorums_runtime::codegen::Caller<Q>);
 
     impl<Q> Clone for LogConfiguration<Q> {
         fn clone(&self) -> Self {
-            Self {
-                caller: self.caller.clone(),
-            }
+            Self(self.0.clone())
         }
     }
 
     impl<Q> std::fmt::Debug for LogConfiguration<Q> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.debug_struct("LogConfiguration").field("caller", &self.caller).finish()
+            f.debug_tuple("LogConfiguration").field(&self.0).finish()
         }
     }
 
     impl<Q> LogConfiguration<Q> {
         /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: Configuration, spec: Q) -> Self {
-            Self {
-                caller: Caller::new(configuration, spec),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            self.caller.spec()
+            self.0.spec()
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<LogNode, UnknownNode> {
-            self.caller.node(id).map(|caller| LogNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<LogNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(LogNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = LogNode> + '_ {
-            self.caller.nodes().map(|caller| LogNode { caller })
+            self.0.nodes().map(LogNode)
         }
     }
 
     impl<Q: LogQuorumSpec> LogConfiguration<Q> {
         /// Calls `two_services.Log/Append` on every node; [`LogQuorumSpec::append_qf`] decides.
-        pub fn append(&self, request: super::Entry) -> QuorumCall<methods::Append, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn append(
+            &self,
+            request: super::Entry,
+        ) -> gorums_runtime::QuorumCall<methods::Append, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
         /// Calls `two_services.Log/Last` on every node; [`LogQuorumSpec::last_qf`] decides.
-        pub fn last(&self, request: ()) -> QuorumCall<methods::Last, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn last(&self, request: ()) -> gorums_runtime::QuorumCall<methods::Last, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }
 
     /// The service `two_services.Log` on one node.
     #[derive(Clone, Debug)]
-    pub struct LogNode {
-        caller: NodeCaller,
-    }
+    pub struct LogNode(gorums_runtime::codegen::NodeCaller);
 
     impl LogNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
-        }
-
-        /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::log_client::LogClient<Channel> {
-            super::log_client::LogClient::new(self.caller.node().channel())
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
 
         /// Calls `two_services.Log/Clear` on the node.
-        pub fn clear(&self, request: ()) -> NodeCall<methods::Clear> {
-            NodeCall::new(&self.caller, request)
-        }
-    }
-
-    /// The calls of the service `two_services.Log`, to be implemented by mocks: code that is generic over it is
-    /// tested without replicas.
-    ///
-    /// Options are those of the [`LogConfiguration`], which has them by `with_options`.
-    pub trait LogCalls: Send + Sync {
-        /// Makes the call [`LogConfiguration::append`].
-        fn append(
-            &self,
-            request: super::Entry,
-        ) -> impl Future<Output = Result<super::Index, QuorumCallError>> + Send;
-
-        /// Makes the call [`LogConfiguration::last`].
-        fn last(
-            &self,
-            request: (),
-        ) -> impl Future<Output = Result<super::Index, QuorumCallError>> + Send;
-
-        /// Makes the call [`LogNode::clear`] on `node`.
-        fn clear(
-            &self,
-            node: NodeId,
-            request: (),
-        ) -> impl Future<Output = Result<(), NodeError>> + Send;
-    }
-
-    impl<Q: LogQuorumSpec> LogCalls for LogConfiguration<Q> {
-        fn append(
-            &self,
-            request: super::Entry,
-        ) -> impl Future<Output = Result<super::Index, QuorumCallError>> + Send {
-            Self::append(self, request).into_future()
-        }
-
-        fn last(
-            &self,
-            request: (),
-        ) -> impl Future<Output = Result<super::Index, QuorumCallError>> + Send {
-            Self::last(self, request).into_future()
-        }
-
-        fn clear(
-            &self,
-            node: NodeId,
-            request: (),
-        ) -> impl Future<Output = Result<(), NodeError>> + Send {
-            let call = self.node(node).map(|node| node.clear(request));
-            async move { call?.await }
+        pub fn clear(&self, request: ()) -> gorums_runtime::NodeCall<methods::Clear> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
     }
 
     /// What a replica of the service `two_services.Log` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait LogReplica: Send + Sync + 'static {
         /// Handles `two_services.Log/Append`.
         fn append(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Entry,
-        ) -> impl Future<Output = Result<super::Index, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Index, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `two_services.Log/Last`.
         fn last(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: (),
-        ) -> impl Future<Output = Result<super::Index, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Index, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `two_services.Log/Clear`.
         fn clear(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: (),
-        ) -> impl Future<Output = Result<(), Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `two_services.Log` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct LogService;
 
-    impl ServiceName for LogService {
+    impl gorums_runtime::server::ServiceName for LogService {
         const NAME: &'static str = "two_services.Log";
     }
 
-    impl<T: LogReplica> Serve<T> for LogService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::Append,
-                    |replica, ctx, request| async move {
-                        LogReplica::append(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Last,
-                    |replica, ctx, request| async move {
-                        LogReplica::last(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Clear,
-                    |replica, ctx, request| async move {
-                        LogReplica::clear(&*replica, &ctx, request).await
-                    },
-                )
+    impl<T: LogReplica> gorums_runtime::codegen::Serve<T> for LogService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers
+                .unary(methods::Append, T::append)
+                .unary(methods::Last, T::last)
+                .unary(methods::Clear, T::clear);
         }
     }
 
     /// A [`LogReplica`] as a service of a server.
-    pub type LogReplicaServer = ReplicaServer<LogService>;
+    pub type LogReplicaServer = gorums_runtime::server::ReplicaServer<LogService>;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `two_services.Log/Append`
         #[derive(Clone, Copy, Debug)]
@@ -721,760 +205,214 @@ pub mod log_gorums {
         pub struct Clear;
     }
 
-    impl Method for methods::Append {
+    impl gorums_runtime::Method for methods::Append {
         type Request = super::Entry;
         type Reply = super::Index;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "two_services.Log",
-            "Append",
-            "/two_services.Log/Append",
-        );
+        const PATH: &'static str = "/two_services.Log/Append";
     }
 
-    impl<Q: LogQuorumSpec> Decide<Q> for methods::Append {
+    impl<Q: LogQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Append {
         type Output = super::Index;
-
         fn decide(
-            spec: &Q,
-            _request: &super::Entry,
-            replies: &mut Replies<super::Index>,
-        ) -> Option<super::Index> {
-            spec.append_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.append_qf(tally.replies)
         }
     }
 
-    impl Method for methods::Last {
+    impl gorums_runtime::Method for methods::Last {
         type Request = ();
         type Reply = super::Index;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "two_services.Log",
-            "Last",
-            "/two_services.Log/Last",
-        );
+        const PATH: &'static str = "/two_services.Log/Last";
     }
 
-    impl<Q: LogQuorumSpec> Decide<Q> for methods::Last {
+    impl<Q: LogQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Last {
         type Output = super::Index;
-
         fn decide(
-            spec: &Q,
-            _request: &(),
-            replies: &mut Replies<super::Index>,
-        ) -> Option<super::Index> {
-            spec.last_qf(replies)
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.last_qf(tally.replies)
         }
     }
 
-    impl Method for methods::Clear {
+    impl gorums_runtime::Method for methods::Clear {
         type Request = ();
         type Reply = ();
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "two_services.Log",
-            "Clear",
-            "/two_services.Log/Clear",
-        );
-    }
-}
-
-/// Generated client implementations.
-pub mod journal_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-
-    #[derive(Debug, Clone)]
-    pub struct JournalClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-
-    impl JournalClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-
-    impl<T> JournalClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> JournalClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            JournalClient::new(InterceptedService::new(inner, interceptor))
-        }
-
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-
-        pub async fn append(
-            &mut self,
-            request: impl tonic::IntoRequest<super::Entry>,
-        ) -> std::result::Result<tonic::Response<super::Index>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/two_services.Journal/Append",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("two_services.Journal", "Append"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        pub async fn last(
-            &mut self,
-            request: impl tonic::IntoRequest<()>,
-        ) -> std::result::Result<tonic::Response<super::Index>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/two_services.Journal/Last",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("two_services.Journal", "Last"));
-            self.inner.unary(req, path, codec).await
-        }
-
-        pub async fn clear(
-            &mut self,
-            request: impl tonic::IntoRequest<()>,
-        ) -> std::result::Result<tonic::Response<()>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/two_services.Journal/Clear",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("two_services.Journal", "Clear"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-
-/// Generated server implementations.
-pub mod journal_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-
-    /// Generated trait containing gRPC methods that should be implemented for use with JournalServer.
-    #[async_trait]
-    pub trait Journal: std::marker::Send + std::marker::Sync + 'static {
-        async fn append(
-            &self,
-            request: tonic::Request<super::Entry>,
-        ) -> std::result::Result<tonic::Response<super::Index>, tonic::Status>;
-
-        async fn last(
-            &self,
-            request: tonic::Request<()>,
-        ) -> std::result::Result<tonic::Response<super::Index>, tonic::Status>;
-
-        async fn clear(
-            &self,
-            request: tonic::Request<()>,
-        ) -> std::result::Result<tonic::Response<()>, tonic::Status>;
-    }
-
-    #[derive(Debug)]
-    pub struct JournalServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-
-    impl<T> JournalServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for JournalServer<T>
-    where
-        T: Journal,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/two_services.Journal/Append" => {
-                    #[allow(non_camel_case_types)]
-                    struct AppendSvc<T: Journal>(pub Arc<T>);
-
-                    impl<T: Journal> tonic::server::UnaryService<super::Entry>
-                    for AppendSvc<T> {
-                        type Response = super::Index;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::Entry>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Journal>::append(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = AppendSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/two_services.Journal/Last" => {
-                    #[allow(non_camel_case_types)]
-                    struct LastSvc<T: Journal>(pub Arc<T>);
-
-                    impl<T: Journal> tonic::server::UnaryService<()> for LastSvc<T> {
-                        type Response = super::Index;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(&mut self, request: tonic::Request<()>) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Journal>::last(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = LastSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/two_services.Journal/Clear" => {
-                    #[allow(non_camel_case_types)]
-                    struct ClearSvc<T: Journal>(pub Arc<T>);
-
-                    impl<T: Journal> tonic::server::UnaryService<()> for ClearSvc<T> {
-                        type Response = ();
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-
-                        fn call(&mut self, request: tonic::Request<()>) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Journal>::clear(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ClearSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-
-    impl<T> Clone for JournalServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "two_services.Journal";
-
-    impl<T> tonic::server::NamedService for JournalServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
+        const PATH: &'static str = "/two_services.Log/Clear";
     }
 }
 
 /// Quorum calls and node calls of the service `two_services.Journal`.
 pub mod journal_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The quorum functions of the service `two_services.Journal`.
     ///
-    /// Each is called after every successful reply to its call, one reply at a time, with all replies
-    /// so far in order of arrival. It returns `None` to wait for more replies, or the result of the
-    /// call.
+    /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
+    /// the result of the call, or `None` to wait for more replies.
     pub trait JournalQuorumSpec: Send + Sync + 'static {
         /// Decides [`JournalConfiguration::clear`].
-        fn clear_qf(&self, replies: &mut Replies<()>) -> Option<()>;
+        fn clear_qf(&self, replies: &mut gorums_runtime::Replies<()>) -> Option<()>;
     }
 
     /// The service `two_services.Journal` on a configuration of nodes.
-    pub struct JournalConfiguration<Q = ()> {
-        caller: Caller<Q>,
-    }
+    pub struct JournalConfiguration<Q = ()>(gorums_runtime::codegen::Caller<Q>);
 
     impl<Q> Clone for JournalConfiguration<Q> {
         fn clone(&self) -> Self {
-            Self {
-                caller: self.caller.clone(),
-            }
+            Self(self.0.clone())
         }
     }
 
     impl<Q> std::fmt::Debug for JournalConfiguration<Q> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.debug_struct("JournalConfiguration").field("caller", &self.caller).finish()
+            f.debug_tuple("JournalConfiguration").field(&self.0).finish()
         }
     }
 
     impl<Q> JournalConfiguration<Q> {
         /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: Configuration, spec: Q) -> Self {
-            Self {
-                caller: Caller::new(configuration, spec),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
         }
 
         /// The quorum functions.
         pub fn spec(&self) -> &Q {
-            self.caller.spec()
+            self.0.spec()
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<JournalNode, UnknownNode> {
-            self.caller.node(id).map(|caller| JournalNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<JournalNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(JournalNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = JournalNode> + '_ {
-            self.caller.nodes().map(|caller| JournalNode { caller })
+            self.0.nodes().map(JournalNode)
         }
     }
 
     impl<Q: JournalQuorumSpec> JournalConfiguration<Q> {
         /// Calls `two_services.Journal/Clear` on every node; [`JournalQuorumSpec::clear_qf`] decides.
-        pub fn clear(&self, request: ()) -> QuorumCall<methods::Clear, Q> {
-            QuorumCall::new(&self.caller, request)
+        pub fn clear(
+            &self,
+            request: (),
+        ) -> gorums_runtime::QuorumCall<methods::Clear, Q> {
+            gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }
 
     /// The service `two_services.Journal` on one node.
     #[derive(Clone, Debug)]
-    pub struct JournalNode {
-        caller: NodeCaller,
-    }
+    pub struct JournalNode(gorums_runtime::codegen::NodeCaller);
 
     impl JournalNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
-        }
-
-        /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::journal_client::JournalClient<Channel> {
-            super::journal_client::JournalClient::new(self.caller.node().channel())
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
 
         /// Calls `two_services.Journal/Append` on the node.
-        pub fn append(&self, request: super::Entry) -> NodeCall<methods::Append> {
-            NodeCall::new(&self.caller, request)
+        pub fn append(
+            &self,
+            request: super::Entry,
+        ) -> gorums_runtime::NodeCall<methods::Append> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
 
         /// Calls `two_services.Journal/Last` on the node.
-        pub fn last(&self, request: ()) -> NodeCall<methods::Last> {
-            NodeCall::new(&self.caller, request)
-        }
-    }
-
-    /// The calls of the service `two_services.Journal`, to be implemented by mocks: code that is generic over it is
-    /// tested without replicas.
-    ///
-    /// Options are those of the [`JournalConfiguration`], which has them by `with_options`.
-    pub trait JournalCalls: Send + Sync {
-        /// Makes the call [`JournalNode::append`] on `node`.
-        fn append(
-            &self,
-            node: NodeId,
-            request: super::Entry,
-        ) -> impl Future<Output = Result<super::Index, NodeError>> + Send;
-
-        /// Makes the call [`JournalNode::last`] on `node`.
-        fn last(
-            &self,
-            node: NodeId,
-            request: (),
-        ) -> impl Future<Output = Result<super::Index, NodeError>> + Send;
-
-        /// Makes the call [`JournalConfiguration::clear`].
-        fn clear(
-            &self,
-            request: (),
-        ) -> impl Future<Output = Result<(), QuorumCallError>> + Send;
-    }
-
-    impl<Q: JournalQuorumSpec> JournalCalls for JournalConfiguration<Q> {
-        fn append(
-            &self,
-            node: NodeId,
-            request: super::Entry,
-        ) -> impl Future<Output = Result<super::Index, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.append(request));
-            async move { call?.await }
-        }
-
-        fn last(
-            &self,
-            node: NodeId,
-            request: (),
-        ) -> impl Future<Output = Result<super::Index, NodeError>> + Send {
-            let call = self.node(node).map(|node| node.last(request));
-            async move { call?.await }
-        }
-
-        fn clear(
-            &self,
-            request: (),
-        ) -> impl Future<Output = Result<(), QuorumCallError>> + Send {
-            Self::clear(self, request).into_future()
+        pub fn last(&self, request: ()) -> gorums_runtime::NodeCall<methods::Last> {
+            gorums_runtime::NodeCall::new(&self.0, request)
         }
     }
 
     /// What a replica of the service `two_services.Journal` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait JournalReplica: Send + Sync + 'static {
         /// Handles `two_services.Journal/Append`.
         fn append(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: super::Entry,
-        ) -> impl Future<Output = Result<super::Index, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Index, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `two_services.Journal/Last`.
         fn last(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: (),
-        ) -> impl Future<Output = Result<super::Index, Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<super::Index, gorums_runtime::tonic::Status>,
+        > + Send;
 
         /// Handles `two_services.Journal/Clear`.
         fn clear(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             request: (),
-        ) -> impl Future<Output = Result<(), Status>> + Send;
+        ) -> impl std::future::Future<
+            Output = Result<(), gorums_runtime::tonic::Status>,
+        > + Send;
     }
 
     /// The service `two_services.Journal` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct JournalService;
 
-    impl ServiceName for JournalService {
+    impl gorums_runtime::server::ServiceName for JournalService {
         const NAME: &'static str = "two_services.Journal";
     }
 
-    impl<T: JournalReplica> Serve<T> for JournalService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-                .unary(
-                    methods::Append,
-                    |replica, ctx, request| async move {
-                        JournalReplica::append(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Last,
-                    |replica, ctx, request| async move {
-                        JournalReplica::last(&*replica, &ctx, request).await
-                    },
-                )
-                .unary(
-                    methods::Clear,
-                    |replica, ctx, request| async move {
-                        JournalReplica::clear(&*replica, &ctx, request).await
-                    },
-                )
+    impl<T: JournalReplica> gorums_runtime::codegen::Serve<T> for JournalService {
+        fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
+            handlers
+                .unary(methods::Append, T::append)
+                .unary(methods::Last, T::last)
+                .unary(methods::Clear, T::clear);
         }
     }
 
     /// A [`JournalReplica`] as a service of a server.
-    pub type JournalReplicaServer = ReplicaServer<JournalService>;
+    pub type JournalReplicaServer = gorums_runtime::server::ReplicaServer<
+        JournalService,
+    >;
 
-    /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+    /// The service's methods as types.
     pub mod methods {
         /// `two_services.Journal/Append`
         #[derive(Clone, Copy, Debug)]
@@ -1489,292 +427,31 @@ pub mod journal_gorums {
         pub struct Clear;
     }
 
-    impl Method for methods::Append {
+    impl gorums_runtime::Method for methods::Append {
         type Request = super::Entry;
         type Reply = super::Index;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "two_services.Journal",
-            "Append",
-            "/two_services.Journal/Append",
-        );
+        const PATH: &'static str = "/two_services.Journal/Append";
     }
 
-    impl Method for methods::Last {
+    impl gorums_runtime::Method for methods::Last {
         type Request = ();
         type Reply = super::Index;
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "two_services.Journal",
-            "Last",
-            "/two_services.Journal/Last",
-        );
+        const PATH: &'static str = "/two_services.Journal/Last";
     }
 
-    impl Method for methods::Clear {
+    impl gorums_runtime::Method for methods::Clear {
         type Request = ();
         type Reply = ();
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-            "two_services.Journal",
-            "Clear",
-            "/two_services.Journal/Clear",
-        );
+        const PATH: &'static str = "/two_services.Journal/Clear";
     }
 
-    impl<Q: JournalQuorumSpec> Decide<Q> for methods::Clear {
+    impl<Q: JournalQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Clear {
         type Output = ();
-
-        fn decide(spec: &Q, _request: &(), replies: &mut Replies<()>) -> Option<()> {
-            spec.clear_qf(replies)
+        fn decide(
+            tally: gorums_runtime::calls::Tally<'_, Self, Q>,
+        ) -> Option<Self::Output> {
+            tally.spec.clear_qf(tally.replies)
         }
-    }
-}
-
-/// Generated client implementations.
-pub mod nothing_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-
-    /// A service of which nothing is asked yet.
-    #[derive(Debug, Clone)]
-    pub struct NothingClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-
-    impl NothingClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-
-    impl<T> NothingClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> NothingClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            NothingClient::new(InterceptedService::new(inner, interceptor))
-        }
-
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-    }
-}
-
-/// Generated server implementations.
-pub mod nothing_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    #![allow(clippy::match_single_binding)]
-    use tonic::codegen::*;
-
-    /// Generated trait containing gRPC methods that should be implemented for use with NothingServer.
-    #[async_trait]
-    pub trait Nothing: std::marker::Send + std::marker::Sync + 'static {}
-    /// A service of which nothing is asked yet.
-    #[derive(Debug)]
-    pub struct NothingServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-
-    impl<T> NothingServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for NothingServer<T>
-    where
-        T: Nothing,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-
-    impl<T> Clone for NothingServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "two_services.Nothing";
-
-    impl<T> tonic::server::NamedService for NothingServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
     }
 }
 
@@ -1783,105 +460,89 @@ pub mod nothing_server {
 /// A service of which nothing is asked yet.
 pub mod nothing_gorums {
     #![allow(dead_code)]
-    use gorums_runtime::codegen::*;
 
     /// The service `two_services.Nothing` on a configuration of nodes.
     #[derive(Clone, Debug)]
-    pub struct NothingConfiguration {
-        caller: Caller<()>,
-    }
+    pub struct NothingConfiguration(gorums_runtime::codegen::Caller<()>);
 
     impl NothingConfiguration {
         /// Calls on `configuration`.
-        pub fn new(configuration: Configuration) -> Self {
-            Self {
-                caller: Caller::new(configuration, ()),
-            }
+        pub fn new(configuration: gorums_runtime::Configuration) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(configuration, ()))
         }
 
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        /// [`UnknownNode`] when the node is not in the configuration.
-        pub fn node(&self, id: NodeId) -> Result<NothingNode, UnknownNode> {
-            self.caller.node(id).map(|caller| NothingNode { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<NothingNode, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(NothingNode)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = NothingNode> + '_ {
-            self.caller.nodes().map(|caller| NothingNode { caller })
+            self.0.nodes().map(NothingNode)
         }
     }
 
     /// The service `two_services.Nothing` on one node.
     #[derive(Clone, Debug)]
-    pub struct NothingNode {
-        caller: NodeCaller,
-    }
+    pub struct NothingNode(gorums_runtime::codegen::NodeCaller);
 
     impl NothingNode {
         /// Calls on `node`.
-        pub fn new(node: Node) -> Self {
-            Self {
-                caller: NodeCaller::new(node),
-            }
+        pub fn new(node: gorums_runtime::Node) -> Self {
+            Self(gorums_runtime::codegen::NodeCaller::new(node))
         }
 
         /// The same node, with `options` for each call.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The node that is called.
-        pub fn node(&self) -> &Node {
-            self.caller.node()
+        pub fn as_node(&self) -> &gorums_runtime::Node {
+            self.0.as_node()
         }
 
         /// The node's id.
-        pub fn id(&self) -> NodeId {
-            self.caller.node().id()
-        }
-
-        /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::nothing_client::NothingClient<Channel> {
-            super::nothing_client::NothingClient::new(self.caller.node().channel())
+        pub fn id(&self) -> gorums_runtime::NodeId {
+            self.0.as_node().id()
         }
     }
 
     /// What a replica of the service `two_services.Nothing` does with each call.
     ///
-    /// A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics
-    /// fails its own call only.
+    /// A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.
     pub trait NothingReplica: Send + Sync + 'static {}
     /// The service `two_services.Nothing` as a type.
     #[derive(Clone, Copy, Debug)]
     pub struct NothingService;
 
-    impl ServiceName for NothingService {
+    impl gorums_runtime::server::ServiceName for NothingService {
         const NAME: &'static str = "two_services.Nothing";
     }
 
-    impl<T: NothingReplica> Serve<T> for NothingService {
-        fn handlers(replica: Arc<T>) -> Handlers<T> {
-            Handlers::new(replica)
-        }
+    impl<T: NothingReplica> gorums_runtime::codegen::Serve<T> for NothingService {
+        fn add_handlers(_: &mut gorums_runtime::codegen::Handlers<T>) {}
     }
 
     /// A [`NothingReplica`] as a service of a server.
-    pub type NothingReplicaServer = ReplicaServer<NothingService>;
+    pub type NothingReplicaServer = gorums_runtime::server::ReplicaServer<
+        NothingService,
+    >;
 }

@@ -9,13 +9,42 @@ use prost::Message;
 use prost_types::FileDescriptorSet;
 
 /// Golden protos and the files that they give, with the golden files' names.
-const CASES: [(&str, &[(&str, &str)]); 22] = [
+const CASES: [(&str, &[(&str, &str)]); 30] = [
     ("one_way", &[("one_way.rs", "one_way.rs")]),
     ("aggregates", &[("aggregates.rs", "aggregates.rs")]),
     ("comments", &[("comments.rs", "comments.rs")]),
     ("correctables", &[("correctables.rs", "correctables.rs")]),
     ("deprecated", &[("deprecated.rs", "deprecated.rs")]),
-    ("every_option", &[("every_option.rs", "every_option.rs")]),
+    (
+        "calls_trait_names",
+        &[("calls_trait_names.rs", "calls_trait_names.rs")],
+    ),
+    ("options_async", &[("options_async.rs", "options_async.rs")]),
+    (
+        "options_correctable",
+        &[("options_correctable.rs", "options_correctable.rs")],
+    ),
+    (
+        "options_correctable_pr",
+        &[("options_correctable_pr.rs", "options_correctable_pr.rs")],
+    ),
+    (
+        "options_multicast",
+        &[("options_multicast.rs", "options_multicast.rs")],
+    ),
+    (
+        "options_one_node",
+        &[("options_one_node.rs", "options_one_node.rs")],
+    ),
+    ("options_qc", &[("options_qc.rs", "options_qc.rs")]),
+    (
+        "options_qc_future",
+        &[("options_qc_future.rs", "options_qc_future.rs")],
+    ),
+    (
+        "options_quorumcall",
+        &[("options_quorumcall.rs", "options_quorumcall.rs")],
+    ),
     ("futures", &[("futures.rs", "futures.rs")]),
     ("guide", &[("guide.rs", "guide.rs")]),
     (
@@ -57,6 +86,15 @@ fn builder(out: &Path) -> Builder {
         .emit_rerun_if_changed(false)
 }
 
+/// The parameters with which the golden file of a proto is generated: the proto says them in a line of its own.
+fn parameters(name: &str) -> Parameters {
+    let proto = fs::read_to_string(golden().join(format!("{name}.proto"))).expect("a golden proto");
+    let line = proto
+        .lines()
+        .find_map(|line| line.strip_prefix("// Parameters: "));
+    Parameters::parse(line.unwrap_or_default()).expect("good parameters")
+}
+
 fn compile(builder: Builder, name: &str) -> Result<(), Error> {
     builder.compile_protos(&[golden().join(format!("{name}.proto"))], &[golden()])
 }
@@ -80,7 +118,8 @@ fn assert_golden(out: &Path, outputs: &[(&str, &str)]) {
 fn without_protoc_the_code_is_that_of_the_plugin() {
     for (name, outputs) in CASES {
         let out = tempfile::tempdir().expect("a temporary directory");
-        compile(builder(out.path()).compiler(Compiler::Protox), name).expect(name);
+        let builder = builder(out.path()).parameters(parameters(name));
+        compile(builder.compiler(Compiler::Protox), name).expect(name);
         assert_golden(out.path(), outputs);
     }
 }
@@ -96,7 +135,8 @@ fn with_protoc_the_code_is_that_of_the_plugin() {
         .map(|(name, outputs)| (*name, outputs.as_slice()));
     for (name, outputs) in CASES.into_iter().chain(editions) {
         let out = tempfile::tempdir().expect("a temporary directory");
-        compile(builder(out.path()).compiler(protoc()), name).expect(name);
+        let builder = builder(out.path()).parameters(parameters(name));
+        compile(builder.compiler(protoc()), name).expect(name);
         assert_golden(out.path(), outputs);
     }
 }

@@ -113,7 +113,7 @@ impl Routing {
 mod tests {
     use super::*;
 
-    static READ: MethodDescriptor = MethodDescriptor::new("p.S", "M", "/p.S/M");
+    static READ: MethodDescriptor = MethodDescriptor::new("/p.S/M");
 
     #[test]
     fn what_is_measured_is_done() {

@@ -112,7 +112,7 @@ impl NodeCaller {
     }
 
     /// The node that is called.
-    pub fn node(&self) -> &Node {
+    pub fn as_node(&self) -> &Node {
         &self.node
     }
 

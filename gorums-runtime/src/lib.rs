@@ -137,9 +137,10 @@ pub use server::server::Server;
 /// [`Correctable`], [`NodeCall`], [`Unicast`] and [`Multicast`]. Their methods return the types of this module.
 pub mod calls {
     pub use crate::aggregate_call::{
-        Aggregation, AllReplies, Responses, SuccessfulResponses, Threshold,
+        Aggregated, Aggregation, AllReplies, Decision, FirstReply, Responses, SuccessfulResponses,
+        Threshold,
     };
-    pub use crate::call::Decide;
+    pub use crate::call::{Decide, Tally};
     pub use crate::correctable::CorrectableCall;
     pub use crate::node_call::NodeCallFuture;
     pub use crate::one_way::MulticastCall;

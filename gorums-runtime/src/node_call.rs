@@ -43,7 +43,7 @@ impl<M: Method> NodeCall<M> {
     /// A call of `request` on the node of `caller`. For generated code.
     pub fn new(caller: &NodeCaller, request: M::Request) -> Self {
         Self {
-            node: caller.node().clone(),
+            node: caller.as_node().clone(),
             request,
             options: caller.options().clone(),
         }

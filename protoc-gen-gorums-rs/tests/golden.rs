@@ -2,22 +2,33 @@
 
 mod support;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use expect_test::expect_file;
 
 use support::{generate, golden};
 
+/// The parameters with which the golden file of a proto is generated: the proto says them in a line of its own.
+fn parameters(proto: &str) -> String {
+    let text = fs::read_to_string(golden().join(proto)).expect("a golden proto");
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("// Parameters: "));
+    line.unwrap_or_default().to_owned()
+}
+
 /// Generates `protos` and compares the outputs, (file, golden file), with what is pinned.
 fn pin(protos: &[&str], outputs: &[(&str, &str)]) {
-    let files = generate(&golden(), protos, "").expect("good protos");
+    let parameter = parameters(protos[0]);
+    let files = generate(&golden(), protos, &parameter).expect("good protos");
     let names: Vec<&str> = files.keys().map(String::as_str).collect();
     let expected: Vec<&str> = outputs.iter().map(|(file, _)| *file).collect();
     assert_eq!(names, expected);
     for (file, golden_file) in outputs {
         expect_file![golden().join(golden_file)].assert_eq(&files[*file]);
     }
-    let again = generate(&golden(), protos, "").expect("good protos");
+    let again = generate(&golden(), protos, &parameter).expect("good protos");
     assert!(files == again, "two runs give the same bytes");
 }
 
@@ -35,18 +46,26 @@ macro_rules! pinned {
 
 pinned! {
     aggregates
+    calls_trait_names
     comments
     correctables
     deprecated
     edition_2023
     edition_2024
-    every_option
     futures
     guide
     keywords
     kitchen_sink
     numbered
     one_way
+    options_async
+    options_correctable
+    options_correctable_pr
+    options_multicast
+    options_one_node
+    options_qc
+    options_qc_future
+    options_quorumcall
     proto
     proto2
     register
@@ -73,8 +92,8 @@ fn packages_that_import_each_other() {
 
 #[test]
 fn messages_of_another_crate() {
-    let parameter = "extern_path=.imports.types=::shared_messages";
-    let files = generate(&golden(), &["imports.proto"], parameter).expect("a good proto");
+    let parameter = parameters("imports.proto") + ",extern_path=.imports.types=::shared_messages";
+    let files = generate(&golden(), &["imports.proto"], &parameter).expect("a good proto");
     assert_eq!(files.keys().collect::<Vec<_>>(), ["imports.rs"]);
     expect_file![golden().join("shared_messages.rs")].assert_eq(&files["imports.rs"]);
 }
@@ -91,23 +110,124 @@ fn the_order_of_the_files_does_not_matter() {
     assert!(there.expect("good protos") == back.expect("good protos"));
 }
 
-#[test]
-fn every_option_has_each_option_that_there_is() {
-    let path = golden().join("every_option.proto");
-    let proto = fs::read_to_string(path).expect("a golden proto");
+/// The options of one method, and what it streams: `qc per_node_arg`, `multicast <request`.
+type Combination = BTreeSet<String>;
+
+/// The combinations of options in a proto's methods, by the methods' names.
+fn combinations(proto: &str) -> BTreeMap<String, Combination> {
+    let methods = proto.split("rpc ").skip(1);
+    let read = |method: &str| {
+        let (name, rest) = method.split_once('(').expect("a name");
+        let (types, body) = rest.split_once("returns").expect("a reply");
+        let mut parts = Combination::new();
+        if types.starts_with("stream ") {
+            parts.insert("<request".to_owned());
+        }
+        if body.trim_start().starts_with("(stream ") {
+            parts.insert(">reply".to_owned());
+        }
+        let end = body.find("rpc ").unwrap_or(body.len());
+        for option in body[..end].split("option (gorums.").skip(1) {
+            parts.insert(option.split(')').next().expect("a name").to_owned());
+        }
+        (name.to_owned(), parts)
+    };
+    methods.map(read).collect()
+}
+
+/// Every option, from what `gorums.proto` declares.
+fn options() -> Vec<(&'static str, bool)> {
     let declared = protoc_gen_gorums_rs::GORUMS_PROTO.lines();
     let declared = declared.filter_map(|line| {
-        let of_bool = line.strip_prefix("  bool ");
-        let declaration = of_bool.or_else(|| line.strip_prefix("  string "))?;
-        declaration.split_whitespace().next()
+        let (text, is_bool) = match line.strip_prefix("  bool ") {
+            Some(text) => (text, true),
+            None => (line.strip_prefix("  string ")?, false),
+        };
+        Some((text.split_whitespace().next()?, is_bool))
     });
-    let mut options = 0;
-    for option in declared {
-        let used = format!("option (gorums.{option}) = ");
-        assert!(proto.contains(&used), "it has no {option}");
-        options += 1;
+    declared.collect()
+}
+
+/// Asks the generator which combinations of a call type, qualifiers and streams are allowed, and looks for each among the
+/// golden protos. `ordered` and `concurrent` change no other option's code: they are looked for together.
+#[test]
+fn every_combination_of_options_that_is_allowed_is_in_a_golden_proto() {
+    const TOGETHER: [&str; 2] = ["ordered", "concurrent"];
+    let options = options();
+    assert!(options.len() > 10, "{options:?}");
+    let others: Vec<_> = options
+        .iter()
+        .filter(|(name, _)| !TOGETHER.contains(name))
+        .collect();
+    let mut candidates = Vec::new();
+    for set in 0..1_u32 << others.len() {
+        // No method has more than two call types and three qualifiers.
+        if set.count_ones() > 5 {
+            continue;
+        }
+        let chosen: Vec<_> = (0..others.len())
+            .filter(|at| set & 1 << at > 0)
+            .map(|at| *others[at])
+            .collect();
+        for streams in 0..4 {
+            candidates.push((chosen.clone(), streams & 1 > 0, streams & 2 > 0));
+        }
     }
-    assert!(options > 10, "there are {options}");
+    let mut proto =
+        "syntax = \"proto3\";\npackage all;\nimport \"gorums.proto\";\nmessage M {}\nservice S {\n"
+            .to_owned();
+    for (number, (chosen, requests, replies)) in candidates.iter().enumerate() {
+        let stream = |is: bool| if is { "stream " } else { "" };
+        proto += &format!(
+            "rpc Method{number}({}M) returns ({}M) {{\n",
+            stream(*requests),
+            stream(*replies)
+        );
+        for (option, is_bool) in chosen {
+            let value = if *is_bool { "true" } else { "\"M\"" };
+            proto += &format!("  option (gorums.{option}) = {value};\n");
+        }
+        proto += "}\n";
+    }
+    proto += "}\n";
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    fs::write(directory.path().join("all.proto"), &proto).expect("a writable directory");
+    let problems =
+        generate(directory.path(), &["all.proto"], "").expect_err("most are not allowed");
+    let refused: BTreeSet<&str> = problems
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| word.starts_with("Method"))
+        .collect();
+    let allowed = combinations(&proto)
+        .into_iter()
+        .filter(|(name, _)| !refused.contains(name.as_str()));
+    let allowed: BTreeSet<Combination> = allowed.map(|(_, combination)| combination).collect();
+    assert!(
+        (50..200).contains(&allowed.len()),
+        "{} are allowed",
+        allowed.len()
+    );
+
+    let mut golden_combinations = BTreeSet::new();
+    for entry in fs::read_dir(golden()).expect("the golden protos") {
+        let path = entry.expect("an entry").path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "proto")
+        {
+            let text = fs::read_to_string(path).expect("a proto");
+            golden_combinations.extend(combinations(&text).into_values());
+        }
+    }
+    let missing: Vec<_> = allowed.difference(&golden_combinations).collect();
+    assert!(missing.is_empty(), "{missing:#?}");
+    for option in TOGETHER {
+        let has = |combination: &Combination| combination.contains(option);
+        assert!(
+            golden_combinations.iter().filter(|set| has(set)).count() > 10,
+            "{option}"
+        );
+    }
 }
 
 #[test]

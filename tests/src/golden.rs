@@ -11,12 +11,12 @@ macro_rules! golden {
 
 golden! {
     aggregates
+    calls_trait_names
     comments
     correctables
     deprecated
     edition_2023
     edition_2024
-    every_option
     futures
     guide
     keywords
@@ -24,6 +24,14 @@ golden! {
     no_package
     numbered
     one_way
+    options_async
+    options_correctable
+    options_correctable_pr
+    options_multicast
+    options_one_node
+    options_qc
+    options_qc_future
+    options_quorumcall
     proto
     proto2
     register

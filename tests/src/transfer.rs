@@ -185,7 +185,7 @@ impl Fixture {
 
     /// The connection to it.
     pub fn channel(&self) -> NodeChannel {
-        self.node.node().channel()
+        self.node.as_node().channel()
     }
 
     /// Any gRPC client.

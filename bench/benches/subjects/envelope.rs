@@ -7,8 +7,7 @@ use prost::bytes::Bytes;
 use super::payload;
 use super::proto::Payload;
 
-pub(super) static METHOD: MethodDescriptor =
-    MethodDescriptor::new("bench.Bench", "Echo", "/bench.Bench/Echo");
+pub(super) static METHOD: MethodDescriptor = MethodDescriptor::new("/bench.Bench/Echo");
 
 /// A request of this many bytes.
 pub(crate) fn request(bytes: usize) -> Payload {

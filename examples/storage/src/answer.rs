@@ -45,7 +45,7 @@ pub(crate) async fn answer(
         Command::Unicast { replica, entry } => {
             let storage = client.one(replica)?;
             storage.write_unicast(entry.as_of_now()).await?;
-            let address = storage.node().address();
+            let address = storage.as_node().address();
             Ok(writeln!(out, "sent to {address}: {entry}")?)
         }
         Command::Multicast { entry } => {
@@ -101,7 +101,7 @@ async fn rpc(
         Rpc::Write(entry) => {
             let written = storage.write_rpc(entry.as_of_now()).await?;
             entry.check(written.new)?;
-            writeln!(out, "{entry} (at {})", storage.node().address())?;
+            writeln!(out, "{entry} (at {})", storage.as_node().address())?;
         }
     }
     Ok(())

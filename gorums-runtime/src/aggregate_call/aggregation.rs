@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::call::{Decide, Method, MethodDescriptor, Replies};
+use crate::call::{Decide, Method, MethodDescriptor, Replies, Tally};
 use crate::correctable::{Correct, Correction};
 
 /// Which replies are wanted of a call, said by a value: see [`AggregateCall::replies`](crate::AggregateCall::replies).
@@ -32,6 +32,7 @@ impl<M> fmt::Debug for Aggregated<M> {
 impl<M: Method> Method for Aggregated<M> {
     type Request = M::Request;
     type Reply = M::Reply;
+    const PATH: &str = M::PATH;
     const DESCRIPTOR: MethodDescriptor = M::DESCRIPTOR;
 }
 
@@ -42,8 +43,8 @@ pub struct FirstReply;
 impl<M: Method> Decide<FirstReply> for Aggregated<M> {
     type Output = M::Reply;
 
-    fn decide(_: &FirstReply, _: &M::Request, replies: &mut Replies<M::Reply>) -> Option<M::Reply> {
-        replies.take_first()
+    fn decide(tally: Tally<'_, Self, FirstReply>) -> Option<M::Reply> {
+        tally.replies.take_first()
     }
 }
 
@@ -60,12 +61,8 @@ impl Threshold {
 impl<M: Method> Decide<Threshold> for Aggregated<M> {
     type Output = Replies<M::Reply>;
 
-    fn decide(
-        threshold: &Threshold,
-        _: &M::Request,
-        replies: &mut Replies<M::Reply>,
-    ) -> Option<Replies<M::Reply>> {
-        (replies.replied() >= threshold.0).then(|| std::mem::take(replies))
+    fn decide(tally: Tally<'_, Self, Threshold>) -> Option<Replies<M::Reply>> {
+        (tally.replies.replied() >= tally.spec.0).then(|| std::mem::take(tally.replies))
     }
 
     fn reachable(threshold: &Threshold, replies: &Replies<M::Reply>, outstanding: usize) -> bool {
@@ -76,15 +73,11 @@ impl<M: Method> Decide<Threshold> for Aggregated<M> {
 impl<M: Method> Correct<Threshold> for Aggregated<M> {
     type Output = M::Reply;
 
-    fn correct(
-        threshold: &Threshold,
-        _: &M::Request,
-        replies: &mut Replies<M::Reply>,
-    ) -> Option<Correction<M::Reply>> {
-        let replied = replies.replied();
+    fn correct(tally: Tally<'_, Self, Threshold>) -> Option<Correction<M::Reply>> {
+        let replied = tally.replies.replied();
         let level = i32::try_from(replied).unwrap_or(i32::MAX);
-        let latest = replies.take_latest()?;
-        Some(if replied >= threshold.0 {
+        let latest = tally.replies.take_latest()?;
+        Some(if replied >= tally.spec.0 {
             Correction::last(latest, level)
         } else {
             Correction::preliminary(latest, level)
@@ -99,11 +92,8 @@ pub struct AllReplies;
 impl<M: Method> Decide<AllReplies> for Aggregated<M> {
     type Output = Replies<M::Reply>;
 
-    fn decide(
-        _: &AllReplies,
-        _: &M::Request,
-        replies: &mut Replies<M::Reply>,
-    ) -> Option<Replies<M::Reply>> {
+    fn decide(tally: Tally<'_, Self, AllReplies>) -> Option<Replies<M::Reply>> {
+        let replies = tally.replies;
         (replies.replied() == replies.asked()).then(|| std::mem::take(replies))
     }
 
@@ -142,11 +132,7 @@ where
 {
     type Output = T;
 
-    fn decide(
-        decision: &Decision<F>,
-        _: &M::Request,
-        replies: &mut Replies<M::Reply>,
-    ) -> Option<T> {
-        decision.0(replies)
+    fn decide(tally: Tally<'_, Self, Decision<F>>) -> Option<T> {
+        tally.spec.0(tally.replies)
     }
 }

@@ -1,6 +1,7 @@
 //! What generated code tells the runtime about a method.
 
 use super::replies::Replies;
+use super::tally::Tally;
 
 /// The facts of one RPC method. Generated code holds them; the runtime holds the logic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,9 +15,17 @@ pub struct MethodDescriptor {
 }
 
 impl MethodDescriptor {
-    /// The method `name` of `service` (with its package: `register.Register`), called over gRPC at `path`
-    /// (`/register.Register/Read`). A call of a method whose path is none panics.
-    pub const fn new(service: &'static str, name: &'static str, path: &'static str) -> Self {
+    /// The method with the gRPC path `path`: `/register.Register/Read` is the method `Read` of the service
+    /// `register.Register`.
+    ///
+    /// # Panics
+    ///
+    /// When `path` is not of this form. In a constant that is an error of the compiler.
+    pub const fn new(path: &'static str) -> Self {
+        let (service, name) = match split(path) {
+            Some(parts) => parts,
+            None => panic!("the path of a method has the form `/package.Service/Method`"),
+        };
         Self {
             service,
             name,
@@ -87,14 +96,34 @@ impl MethodDescriptor {
     }
 }
 
+/// The service and the method that a gRPC path names.
+const fn split(path: &'static str) -> Option<(&'static str, &'static str)> {
+    let [b'/', rest @ ..] = path.as_bytes() else {
+        return None;
+    };
+    let mut slash = 0;
+    while slash < rest.len() && rest[slash] != b'/' {
+        slash += 1;
+    }
+    // Both slashes are characters of their own, whatever is around them.
+    if slash == 0 || slash + 1 >= rest.len() {
+        return None;
+    }
+    let (_, rest) = path.split_at(1);
+    let (service, name) = rest.split_at(slash);
+    Some((service, name.split_at(1).1))
+}
+
 /// One RPC method as a type. Implemented by generated code.
-pub trait Method: Send + Sync + 'static {
+pub trait Method: Sized + Send + Sync + 'static {
     /// The message that is sent.
     type Request: prost::Message + Default + 'static;
     /// The message that each node answers with.
     type Reply: prost::Message + Default + 'static;
-    /// The method's facts.
-    const DESCRIPTOR: MethodDescriptor;
+    /// The gRPC path, such as `/register.Register/Read`.
+    const PATH: &'static str;
+    /// The method's facts: those of a method with one request and one reply, unless overridden.
+    const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(Self::PATH);
 }
 
 /// How quorum calls of a method are decided by a quorum spec `Q`. Implemented by generated code, which forwards
@@ -103,16 +132,33 @@ pub trait Decide<Q>: Method {
     /// What the quorum function returns: the reply type, or the method's `custom_return_type`.
     type Output: Send + 'static;
 
-    /// The result of the call, or none if `replies` do not suffice yet. Called after each successful reply.
-    fn decide(
-        spec: &Q,
-        request: &Self::Request,
-        replies: &mut Replies<Self::Reply>,
-    ) -> Option<Self::Output>;
+    /// The result of the call, or none if the replies do not suffice yet. Called after each successful reply.
+    fn decide(tally: Tally<'_, Self, Q>) -> Option<Self::Output>;
 
     /// Whether the call may still be decided when it has `replies`, and `outstanding` nodes have neither answered
     /// nor failed. When not, it ends without waiting for them.
     fn reachable(_spec: &Q, _replies: &Replies<Self::Reply>, _outstanding: usize) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_names_a_service_and_a_method() {
+        let read = MethodDescriptor::new("/register.Register/Read");
+        assert_eq!((read.service(), read.name()), ("register.Register", "Read"));
+        assert_eq!(read.path(), "/register.Register/Read");
+        assert_eq!(read.full_name(), "register.Register/Read");
+        assert_eq!(split("/S\u{e4}/M"), Some(("S\u{e4}", "M")));
+    }
+
+    #[test]
+    fn what_is_no_path_of_a_method_is_refused() {
+        for path in ["", "/", "S/M", "/S", "/S/", "//M"] {
+            assert_eq!(split(path), None, "{path}");
+        }
     }
 }

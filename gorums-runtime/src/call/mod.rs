@@ -10,6 +10,7 @@ mod per_node;
 mod receipt;
 mod replies;
 mod reply_limit;
+mod tally;
 mod transport;
 mod turn;
 
@@ -25,5 +26,6 @@ pub(crate) use receipt::{HandedOver, Receipt};
 pub use replies::Replies;
 pub(crate) use replies::TooMany;
 pub(crate) use reply_limit::{Held, ReplyLimit};
+pub use tally::Tally;
 pub use transport::Transport;
 pub(crate) use turn::Turn;

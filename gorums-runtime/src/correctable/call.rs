@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::correction::{Correct, Correction};
 use super::{Correctable, Leveled, Progress};
-use crate::call::{CallOptions, Decide, Method, MethodDescriptor, PerNode, Replies};
+use crate::call::{CallOptions, Decide, Method, MethodDescriptor, PerNode, Tally};
 use crate::caller::Caller;
 use crate::configuration::Configuration;
 use crate::identity::NodeId;
@@ -113,6 +113,7 @@ struct Corrected<M>(PhantomData<fn() -> M>);
 impl<M: Method> Method for Corrected<M> {
     type Request = M::Request;
     type Reply = M::Reply;
+    const PATH: &str = M::PATH;
     const DESCRIPTOR: MethodDescriptor = M::DESCRIPTOR;
 }
 
@@ -125,12 +126,10 @@ struct Publisher<Q, T> {
 impl<M: Correct<Q>, Q> Decide<Publisher<Q, M::Output>> for Corrected<M> {
     type Output = Leveled<M::Output>;
 
-    fn decide(
-        publisher: &Publisher<Q, M::Output>,
-        request: &M::Request,
-        replies: &mut Replies<M::Reply>,
-    ) -> Option<Leveled<M::Output>> {
-        let Correction { value, level, last } = M::correct(&publisher.spec, request, replies)?;
+    fn decide(tally: Tally<'_, Self, Publisher<Q, M::Output>>) -> Option<Leveled<M::Output>> {
+        let publisher = tally.spec;
+        let tally = Tally::new(&*publisher.spec, tally.request, tally.replies);
+        let Correction { value, level, last } = M::correct(tally)?;
         let mut published = None;
         publisher.progress.send_modify(|progress| {
             published = Some(progress.publish(value, level, last));

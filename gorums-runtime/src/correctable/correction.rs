@@ -1,6 +1,6 @@
 //! What the quorum function of a correctable gives.
 
-use crate::call::{Method, Replies};
+use crate::call::{Method, Tally};
 
 /// How correctable calls of a method are decided by a quorum spec `Q`. Implemented by generated code, which forwards
 /// to the quorum function that the user wrote.
@@ -9,11 +9,7 @@ pub trait Correct<Q>: Method {
     type Output: Send + Sync + 'static;
 
     /// A better result than before, or none. Called after each successful reply.
-    fn correct(
-        spec: &Q,
-        request: &Self::Request,
-        replies: &mut Replies<Self::Reply>,
-    ) -> Option<Correction<Self::Output>>;
+    fn correct(tally: Tally<'_, Self, Q>) -> Option<Correction<Self::Output>>;
 }
 
 /// What the quorum function of a correctable makes of the replies so far: a value, how good it is, and whether it is

@@ -176,7 +176,7 @@ mod tests {
     use http_body::Frame;
 
     use super::*;
-    use crate::call::{Deadline, Envelope, MessageOptions, Method, MethodDescriptor};
+    use crate::call::{Deadline, Envelope, MessageOptions, Method};
 
     /// The message that `frames` are, of at most four bytes.
     fn received(frames: &[&'static [u8]]) -> Result<Bytes, Code> {
@@ -216,7 +216,7 @@ mod tests {
     impl Method for Call {
         type Request = ();
         type Reply = ();
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new("a.B", "C", "/a.B/C");
+        const PATH: &str = "/a.B/C";
     }
 
     #[tokio::test]

@@ -258,6 +258,12 @@ impl Node {
     }
 }
 
+impl Drop for NodeParts {
+    fn drop(&mut self) {
+        self.info.drop_handle();
+    }
+}
+
 impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Node")

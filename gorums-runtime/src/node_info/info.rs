@@ -29,6 +29,8 @@ pub(crate) struct NodeInfo {
     /// The node's background work.
     pub(crate) tasks: Tasks,
     removed: AtomicBool,
+    /// Whether nobody has the node any more, so that its failures are of no interest.
+    dropped: AtomicBool,
 }
 
 impl NodeInfo {
@@ -47,12 +49,16 @@ impl NodeInfo {
             observations: Observations::new(),
             tasks,
             removed: AtomicBool::new(false),
+            dropped: AtomicBool::new(false),
         }
     }
 
     /// Records and reports that a call that was sent at `sent` failed. Returns the status that its caller gets.
     pub(crate) fn fail(&self, sent: Instant, status: Status) -> Status {
         let status = bounded(self.explain(status));
+        if self.dropped.load(Ordering::SeqCst) {
+            return status;
+        }
         telemetry::failed(&self.address, sent.elapsed(), &status);
         self.observations.fail(status.clone());
         self.reports.report(|| self.error(status.clone()));
@@ -83,6 +89,11 @@ impl NodeInfo {
             true => "the node was removed",
             false => "the manager is closed",
         })
+    }
+
+    /// Ends the recording and reporting of failures: the last handle to the node is dropped.
+    pub(crate) fn drop_handle(&self) {
+        self.dropped.store(true, Ordering::SeqCst);
     }
 
     /// Closes the node's connection for good.

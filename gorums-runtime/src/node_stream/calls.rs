@@ -271,7 +271,7 @@ mod tests {
     use super::*;
 
     fn register(calls: &Calls) -> Registration {
-        static METHOD: MethodDescriptor = MethodDescriptor::new("p.S", "M", "/p.S/M");
+        static METHOD: MethodDescriptor = MethodDescriptor::new("/p.S/M");
         let registered = calls.register(&METHOD, 1, Instant::now());
         registered.expect("there is room")
     }

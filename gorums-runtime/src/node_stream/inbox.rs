@@ -58,7 +58,7 @@ enum Meaning {
 impl Inbox {
     /// An inbox that no call has.
     pub(super) fn unused() -> Self {
-        static NONE: MethodDescriptor = MethodDescriptor::new("", "", "");
+        static NONE: MethodDescriptor = MethodDescriptor::new("/none.None/None");
         Self {
             method: &NONE,
             sent: Instant::now(),
@@ -268,7 +268,7 @@ mod tests {
 
     use super::*;
 
-    static UNARY: MethodDescriptor = MethodDescriptor::new("p.S", "M", "/p.S/M");
+    static UNARY: MethodDescriptor = MethodDescriptor::new("/p.S/M");
     static STREAMING: MethodDescriptor = UNARY.with_reply_stream();
 
     const LIMIT: ReplyLimit = ReplyLimit {

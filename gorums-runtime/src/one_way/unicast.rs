@@ -26,7 +26,7 @@ impl Unicast {
     pub fn start<M: Method>(caller: &NodeCaller, request: &M::Request) -> Self {
         let deadline = caller.options().deadline();
         let envelope = Envelope::new::<M>(caller.options().metadata.clone(), deadline);
-        let node = caller.node().clone();
+        let node = caller.as_node().clone();
         let span = CallSpan::unicast(M::DESCRIPTOR, &node.info().address, caller.options());
         let sending = span.in_scope(|| match node.transport() {
             Transport::NodeStream => {

@@ -14,7 +14,7 @@ use tonic::Status;
 use super::error::QuorumCallError;
 use super::undecided::Undecided;
 use super::{Decided, QuorumCall};
-use crate::call::{Alarm, Deadline, Decide, Replies, TooMany, Transport, Turn, USUAL_NODES};
+use crate::call::{Alarm, Deadline, Decide, Replies, Tally, TooMany, Transport, Turn, USUAL_NODES};
 use crate::fan_out::FanOut;
 use crate::identity::NodeId;
 use crate::node_info::NodeError;
@@ -278,7 +278,8 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
                 return self.fail(error);
             }
         }
-        let decision = guard(|| M::decide(&self.spec, &self.request, &mut self.replies));
+        let decision =
+            guard(|| M::decide(Tally::new(&*self.spec, &self.request, &mut self.replies)));
         let decision = decision.map_err(Undecided::Panicked);
         decision.transpose()
     }

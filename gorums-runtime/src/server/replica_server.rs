@@ -27,8 +27,8 @@ pub trait ServiceName: 'static {
 /// The functions by which a replica `T` handles a service. Implemented by generated code for every `T` that implements
 /// the service's replica trait.
 pub trait Serve<T>: ServiceName {
-    /// The functions of `replica`.
-    fn handlers(replica: Arc<T>) -> Handlers<T>;
+    /// Adds the functions of the replica trait to `handlers`.
+    fn add_handlers(handlers: &mut Handlers<T>);
 }
 
 /// A replica as a service: to be added to a [`Router`](crate::server::Router), which serves it on node streams, too, or to a tonic
@@ -72,7 +72,9 @@ impl<S> ReplicaServer<S> {
         S: Serve<T>,
         T: Send + Sync + 'static,
     {
-        let (answers, on_stream) = S::handlers(replica).into_parts();
+        let mut handlers = Handlers::new(replica);
+        S::add_handlers(&mut handlers);
+        let (answers, on_stream) = handlers.into_parts();
         Self {
             answers: Arc::new(answers),
             on_stream: on_stream.into(),

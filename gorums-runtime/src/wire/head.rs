@@ -207,8 +207,7 @@ mod tests {
     use crate::wire::message::MetadataEntry;
     use crate::wire::message::StreamMessage;
 
-    const READ: MethodDescriptor =
-        MethodDescriptor::new("proto.Storage", "ReadQC", "/proto.Storage/ReadQC");
+    const READ: MethodDescriptor = MethodDescriptor::new("/proto.Storage/ReadQC");
 
     /// The message in a frame, and that its prefix tells its length.
     fn message(frame: &Frame) -> &[u8] {

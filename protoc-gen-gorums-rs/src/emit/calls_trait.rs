@@ -91,7 +91,7 @@ impl Call {
         let (per_node, pass) = match code.method.per_node_arg {
             true => (
                 Some(quote! {
-                    per_node: impl FnMut(&#request, NodeId) -> Option<#request> + Send + 'static,
+                    per_node: impl FnMut(&#request, gorums_runtime::NodeId) -> Option<#request> + Send + 'static,
                 }),
                 Some(quote!(per_node)),
             ),
@@ -99,17 +99,17 @@ impl Call {
         };
         let arguments = quote!(request: #request, #per_node);
         let call = quote!(Self::#function(self, request, #pass));
-        let future = |output| quote!(-> impl Future<Output = #output> + Send);
+        let future = |output| quote!(-> impl std::future::Future<Output = #output> + Send);
         let (arguments, returned, body) = match form {
             Form::Client => return None,
             Form::Node | Form::Unicast => {
                 line.push_str(" on `node`.");
                 let output = match form {
-                    Form::Node => quote!(Result<#reply, NodeError>),
-                    _ => quote!(Result<(), NodeError>),
+                    Form::Node => quote!(Result<#reply, gorums_runtime::errors::NodeError>),
+                    _ => quote!(Result<(), gorums_runtime::errors::NodeError>),
                 };
                 (
-                    quote!(node: NodeId, #arguments),
+                    quote!(node: gorums_runtime::NodeId, #arguments),
                     future(output),
                     quote! {
                         let call = self.node(node).map(|node| node.#function(request));
@@ -119,24 +119,38 @@ impl Call {
             }
             Form::Multicast => {
                 line.push('.');
-                (arguments, future(quote!(Result<(), MulticastError>)), call)
+                (
+                    arguments,
+                    future(quote!(Result<(), gorums_runtime::errors::MulticastError>)),
+                    call,
+                )
             }
             Form::Quorum(_) => {
                 line.push('.');
-                let output = quote!(Result<#output, QuorumCallError>);
-                (arguments, future(output), quote!(#call.into_future()))
+                let output = quote!(Result<#output, gorums_runtime::errors::QuorumCallError>);
+                (
+                    arguments,
+                    future(output),
+                    quote!(std::future::IntoFuture::into_future(#call)),
+                )
             }
             Form::Aggregate(_) => {
                 line.push_str(", for the replies that `aggregation` wants.");
                 (
-                    quote!(#arguments aggregation: Aggregation,),
-                    future(quote!(Result<Replies<#reply>, QuorumCallError>)),
+                    quote!(#arguments aggregation: gorums_runtime::calls::Aggregation,),
+                    future(
+                        quote!(Result<gorums_runtime::Replies<#reply>, gorums_runtime::errors::QuorumCallError>),
+                    ),
                     quote!(#call.replies(aggregation)),
                 )
             }
             Form::Correctable => {
                 line.push('.');
-                (arguments, quote!(-> Correctable<#output>), call)
+                (
+                    arguments,
+                    quote!(-> gorums_runtime::Correctable<#output>),
+                    call,
+                )
             }
         };
         Some(Self {

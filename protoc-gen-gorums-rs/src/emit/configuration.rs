@@ -33,16 +33,12 @@ pub(super) fn configuration(service: &ServiceCode<'_>, names: &Names) -> TokenSt
         return quote! {
             #type_doc
             #[derive(Clone, Debug)]
-            pub struct #name {
-                caller: Caller<()>,
-            }
+            pub struct #name(gorums_runtime::codegen::Caller<()>);
 
             impl #name {
                 /// Calls on `configuration`.
-                pub fn new(configuration: Configuration) -> Self {
-                    Self {
-                        caller: Caller::new(configuration, ()),
-                    }
+                pub fn new(configuration: gorums_runtime::Configuration) -> Self {
+                    Self(gorums_runtime::codegen::Caller::new(configuration, ()))
                 }
 
                 #common
@@ -57,35 +53,29 @@ pub(super) fn configuration(service: &ServiceCode<'_>, names: &Names) -> TokenSt
     let decided = decided.into_iter().map(|(_, call)| call);
     quote! {
         #type_doc
-        pub struct #name<Q = ()> {
-            caller: Caller<Q>,
-        }
+        pub struct #name<Q = ()>(gorums_runtime::codegen::Caller<Q>);
 
         impl<Q> Clone for #name<Q> {
             fn clone(&self) -> Self {
-                Self {
-                    caller: self.caller.clone(),
-                }
+                Self(self.0.clone())
             }
         }
 
         impl<Q> std::fmt::Debug for #name<Q> {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.debug_struct(#name_text).field("caller", &self.caller).finish()
+                f.debug_tuple(#name_text).field(&self.0).finish()
             }
         }
 
         impl<Q> #name<Q> {
             /// Calls on `configuration`; `spec` decides the quorum calls.
-            pub fn new(configuration: Configuration, spec: Q) -> Self {
-                Self {
-                    caller: Caller::new(configuration, spec),
-                }
+            pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
+                Self(gorums_runtime::codegen::Caller::new(configuration, spec))
             }
 
             /// The quorum functions.
             pub fn spec(&self) -> &Q {
-                self.caller.spec()
+                self.0.spec()
             }
 
             #common
@@ -101,38 +91,33 @@ pub(super) fn configuration(service: &ServiceCode<'_>, names: &Names) -> TokenSt
 
 /// What every such type has, whatever the service's methods.
 fn common(names: &Names) -> TokenStream {
-    let Names {
-        node, unknown_node, ..
-    } = names;
-    let error_doc = doc(&[format!(
-        "[`{}`] when the node is not in the configuration.",
-        names.unknown_node_path()
-    )]);
+    let node = &names.node;
     quote! {
         /// The same service, with `options` for each call that is made from it.
-        pub fn with_options(&self, options: CallOptions) -> Self {
-            Self {
-                caller: self.caller.with_options(options),
-            }
+        pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self(self.0.with_options(options))
         }
 
         /// The nodes that are called.
-        pub fn configuration(&self) -> &Configuration {
-            self.caller.configuration()
+        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+            self.0.configuration()
         }
 
         /// The node with this id, for the calls that go to one node.
         ///
         /// # Errors
         ///
-        #error_doc
-        pub fn node(&self, id: NodeId) -> Result<#node, #unknown_node> {
-            self.caller.node(id).map(|caller| #node { caller })
+        /// When the node is not in the configuration.
+        pub fn node(
+            &self,
+            id: gorums_runtime::NodeId,
+        ) -> Result<#node, gorums_runtime::errors::UnknownNode> {
+            self.0.node(id).map(#node)
         }
 
         /// The nodes of the configuration, for the calls that go to one node.
         pub fn nodes(&self) -> impl Iterator<Item = #node> + '_ {
-            self.caller.nodes().map(|caller| #node { caller })
+            self.0.nodes().map(#node)
         }
     }
 }
@@ -146,30 +131,30 @@ fn call(service: &ServiceCode<'_>, code: &MethodCode<'_>, names: &Names) -> Opti
     let (returned, call, start) = match code.method.form() {
         Form::Client | Form::Node | Form::Unicast => return None,
         Form::Multicast => (
-            quote!(Multicast),
-            quote!(MulticastCall::<methods::#marker>),
+            quote!(gorums_runtime::Multicast),
+            quote!(gorums_runtime::codegen::MulticastCall::<methods::#marker>),
             Some(quote!(.start())),
         ),
         Form::Quorum(Start::Awaited) => {
-            let call = quote!(QuorumCall<methods::#marker, Q>);
-            (call, quote!(QuorumCall), None)
+            let call = quote!(gorums_runtime::QuorumCall<methods::#marker, Q>);
+            (call, quote!(gorums_runtime::QuorumCall), None)
         }
         Form::Quorum(Start::Made) => (
-            quote!(QuorumCallHandle<#output>),
-            quote!(QuorumCall::<methods::#marker, Q>),
+            quote!(gorums_runtime::calls::QuorumCallHandle<#output>),
+            quote!(gorums_runtime::QuorumCall::<methods::#marker, Q>),
             Some(quote!(.start())),
         ),
         Form::Aggregate(Start::Awaited) => {
-            let call = quote!(AggregateCall<methods::#marker>);
-            (call, quote!(AggregateCall), None)
+            let call = quote!(gorums_runtime::AggregateCall<methods::#marker>);
+            (call, quote!(gorums_runtime::AggregateCall), None)
         }
         Form::Aggregate(Start::Made) => {
-            let call = quote!(AsyncCall<methods::#marker>);
-            (call, quote!(AsyncCall), None)
+            let call = quote!(gorums_runtime::AsyncCall<methods::#marker>);
+            (call, quote!(gorums_runtime::AsyncCall), None)
         }
         Form::Correctable => (
-            quote!(Correctable<#output>),
-            quote!(CorrectableCall::<methods::#marker, Q>),
+            quote!(gorums_runtime::Correctable<#output>),
+            quote!(gorums_runtime::codegen::CorrectableCall::<methods::#marker, Q>),
             Some(quote!(.start())),
         ),
     };
@@ -182,16 +167,16 @@ fn call(service: &ServiceCode<'_>, code: &MethodCode<'_>, names: &Names) -> Opti
             pub fn #function(
                 &self,
                 request: #request,
-                per_node: impl FnMut(&#request, NodeId) -> Option<#request> + Send + 'static,
+                per_node: impl FnMut(&#request, gorums_runtime::NodeId) -> Option<#request> + Send + 'static,
             ) -> #returned {
-                #call::per_node(&self.caller, request, per_node) #start
+                #call::per_node(&self.0, request, per_node) #start
             }
         }
     } else {
         quote! {
             #doc
             pub fn #function(&self, request: #request) -> #returned {
-                #call::new(&self.caller, request) #start
+                #call::new(&self.0, request) #start
             }
         }
     })

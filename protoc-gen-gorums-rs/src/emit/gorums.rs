@@ -25,12 +25,12 @@ const CONFIGURATION_FUNCTIONS: [&str; 9] = [
 
 /// Functions of the type of a service on a node, and of such traits.
 const NODE_FUNCTIONS: [&str; 8] = [
+    "as_node",
     "client",
     "clone",
     "id",
     "into",
     "new",
-    "node",
     "try_into",
     "with_options",
 ];
@@ -49,18 +49,11 @@ pub(super) struct Names {
     pub(super) service: Ident,
     /// A replica as a service of a server.
     pub(super) replica_server: Ident,
-    /// The runtime's error, which a service called `Unknown` would hide.
-    pub(super) unknown_node: TokenStream,
 }
 
 impl Names {
     fn new(service: &ServiceCode<'_>) -> Self {
         let name = &service.type_name;
-        let unknown_node = if name == "Unknown" {
-            quote!(gorums_runtime::codegen::UnknownNode)
-        } else {
-            quote!(UnknownNode)
-        };
         Self {
             quorum_spec: format_ident!("{name}QuorumSpec"),
             configuration: format_ident!("{name}Configuration"),
@@ -69,13 +62,7 @@ impl Names {
             replica: format_ident!("{name}Replica"),
             service: format_ident!("{name}Service"),
             replica_server: format_ident!("{name}ReplicaServer"),
-            unknown_node,
         }
-    }
-
-    /// The path of the runtime's error in docs.
-    pub(super) fn unknown_node_path(&self) -> String {
-        self.unknown_node.to_string().replace(' ', "")
     }
 
     /// The name of the method's function on a configuration.
@@ -115,8 +102,12 @@ pub(crate) fn module(
         .then(|| quorum_spec::quorum_spec(service, &names));
     let configuration = configuration::configuration(service, &names);
     let node = node::node(service, &names, parameters.client);
-    let calls_trait = calls_trait::calls_trait(service, &names);
-    let replica = parameters.server.then(|| replica::replica(service, &names));
+    let calls_trait = parameters
+        .calls_trait
+        .then(|| calls_trait::calls_trait(service, &names));
+    let replica = parameters
+        .replica
+        .then(|| replica::replica(service, &names));
     let methods = methods::methods(service, &names);
     let deprecated = service.service.deprecated.then(|| quote!(#[deprecated]));
     syn::parse2(quote! {
@@ -124,7 +115,6 @@ pub(crate) fn module(
         #deprecated
         pub mod #module {
             #![allow(#(#lints),*)]
-            use gorums_runtime::codegen::*;
 
             #quorum_spec
             #configuration

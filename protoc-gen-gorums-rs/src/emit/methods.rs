@@ -32,7 +32,7 @@ pub(super) fn methods(service: &ServiceCode<'_>, names: &Names) -> TokenStream {
         quote!(#method #decide)
     });
     quote! {
-        /// The service's methods as types: their facts are in [`Method::DESCRIPTOR`].
+        /// The service's methods as types.
         pub mod methods {
             #(#types)*
         }
@@ -44,53 +44,53 @@ pub(super) fn methods(service: &ServiceCode<'_>, names: &Names) -> TokenStream {
 fn method(service: &ServiceCode<'_>, code: &MethodCode<'_>) -> TokenStream {
     let MethodCode { request, reply, .. } = code;
     let marker = format_ident!("{}", code.type_name);
-    let (service_name, method_name) = (&service.service.full_name, &code.method.name);
     let path = format!("/{}", code.full_name(service.service));
     let shape = code.method.shape;
     let with_request_stream = shape.client_stream.then(|| quote!(.with_request_stream()));
     let with_reply_stream = shape.server_stream.then(|| quote!(.with_reply_stream()));
     let with_concurrency = code.method.concurrent.then(|| quote!(.with_concurrency()));
+    let has_one_of_each = !shape.client_stream && !shape.server_stream && !code.method.concurrent;
+    let descriptor = (!has_one_of_each).then(|| {
+        quote! {
+            const DESCRIPTOR: gorums_runtime::MethodDescriptor =
+                gorums_runtime::MethodDescriptor::new(Self::PATH)
+                #with_request_stream #with_reply_stream #with_concurrency;
+        }
+    });
     quote! {
-        impl Method for methods::#marker {
+        impl gorums_runtime::Method for methods::#marker {
             type Request = #request;
             type Reply = #reply;
-            const DESCRIPTOR: MethodDescriptor =
-                MethodDescriptor::new(#service_name, #method_name, #path)
-                #with_request_stream #with_reply_stream #with_concurrency;
+            const PATH: &'static str = #path;
+            #descriptor
         }
     }
 }
 
 fn decide(code: &MethodCode<'_>, names: &Names) -> TokenStream {
-    let MethodCode {
-        request,
-        reply,
-        output,
-        ..
-    } = code;
+    let output = &code.output;
     let quorum_spec = &names.quorum_spec;
     let marker = format_ident!("{}", code.type_name);
     let function = format_ident!("{}", code.quorum_function());
-    let decision = code.decision();
-    let (of, forward) = match code.method.form() {
-        Form::Correctable => (quote!(Correct), quote!(correct)),
-        _ => (quote!(Decide), quote!(decide)),
+    let (of, forward, decision) = match code.method.form() {
+        Form::Correctable => (
+            quote!(gorums_runtime::codegen::Correct),
+            quote!(correct),
+            quote!(gorums_runtime::Correction<Self::Output>),
+        ),
+        _ => (
+            quote!(gorums_runtime::calls::Decide),
+            quote!(decide),
+            quote!(Self::Output),
+        ),
     };
-    let (argument, pass) = if code.method.shows_request() {
-        (format_ident!("request"), Some(quote!(request,)))
-    } else {
-        (format_ident!("_request"), None)
-    };
+    let request = code.method.shows_request().then(|| quote!(tally.request,));
     quote! {
         impl<Q: #quorum_spec> #of<Q> for methods::#marker {
             type Output = #output;
 
-            fn #forward(
-                spec: &Q,
-                #argument: &#request,
-                replies: &mut Replies<#reply>,
-            ) -> Option<#decision> {
-                spec.#function(#pass replies)
+            fn #forward(tally: gorums_runtime::calls::Tally<'_, Self, Q>) -> Option<#decision> {
+                tally.spec.#function(#request tally.replies)
             }
         }
     }

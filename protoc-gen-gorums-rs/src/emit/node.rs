@@ -25,33 +25,27 @@ pub(super) fn node(service: &ServiceCode<'_>, names: &Names, has_client: bool) -
     quote! {
         #type_doc
         #[derive(Clone, Debug)]
-        pub struct #name {
-            caller: NodeCaller,
-        }
+        pub struct #name(gorums_runtime::codegen::NodeCaller);
 
         impl #name {
             /// Calls on `node`.
-            pub fn new(node: Node) -> Self {
-                Self {
-                    caller: NodeCaller::new(node),
-                }
+            pub fn new(node: gorums_runtime::Node) -> Self {
+                Self(gorums_runtime::codegen::NodeCaller::new(node))
             }
 
             /// The same node, with `options` for each call.
-            pub fn with_options(&self, options: CallOptions) -> Self {
-                Self {
-                    caller: self.caller.with_options(options),
-                }
+            pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+                Self(self.0.with_options(options))
             }
 
             /// The node that is called.
-            pub fn node(&self) -> &Node {
-                self.caller.node()
+            pub fn as_node(&self) -> &gorums_runtime::Node {
+                self.0.as_node()
             }
 
             /// The node's id.
-            pub fn id(&self) -> NodeId {
-                self.caller.node().id()
+            pub fn id(&self) -> gorums_runtime::NodeId {
+                self.0.as_node().id()
             }
 
             #client
@@ -66,8 +60,8 @@ fn client(service: &ServiceCode<'_>) -> TokenStream {
     let client = format_ident!("{}Client", service.type_name);
     quote! {
         /// tonic's client of the service on the node's connection, for methods that stream.
-        pub fn client(&self) -> super::#module::#client<Channel> {
-            super::#module::#client::new(self.caller.node().channel())
+        pub fn client(&self) -> super::#module::#client<gorums_runtime::NodeChannel> {
+            super::#module::#client::new(self.0.as_node().channel())
         }
     }
 }
@@ -96,15 +90,15 @@ fn call(service: &ServiceCode<'_>, code: &MethodCode<'_>, names: &Names) -> Toke
     if one_way {
         quote! {
             #doc
-            pub fn #function(&self, request: #request) -> Unicast {
-                Unicast::start::<methods::#marker>(&self.caller, &request)
+            pub fn #function(&self, request: #request) -> gorums_runtime::Unicast {
+                gorums_runtime::Unicast::start::<methods::#marker>(&self.0, &request)
             }
         }
     } else {
         quote! {
             #doc
-            pub fn #function(&self, request: #request) -> NodeCall<methods::#marker> {
-                NodeCall::new(&self.caller, request)
+            pub fn #function(&self, request: #request) -> gorums_runtime::NodeCall<methods::#marker> {
+                gorums_runtime::NodeCall::new(&self.0, request)
             }
         }
     }

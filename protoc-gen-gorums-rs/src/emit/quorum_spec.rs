@@ -22,9 +22,8 @@ pub(super) fn quorum_spec(service: &ServiceCode<'_>, names: &Names) -> TokenStre
             service.service.full_name
         ),
         "",
-        "Each is called after every successful reply to its call, one reply at a time, with all replies",
-        "so far in order of arrival. It returns `None` to wait for more replies, or the result of the",
-        "call.",
+        "Each is called after every reply to its call, with all replies so far in order of arrival. It returns",
+        "the result of the call, or `None` to wait for more replies.",
     ]);
     quote! {
         #doc
@@ -51,6 +50,6 @@ fn function(code: &MethodCode<'_>, names: &Names) -> TokenStream {
     });
     quote! {
         #doc
-        fn #function(&self, #request replies: &mut Replies<#reply>) -> Option<#decision>;
+        fn #function(&self, #request replies: &mut gorums_runtime::Replies<#reply>) -> Option<#decision>;
     }
 }

@@ -19,12 +19,15 @@ pub(super) fn replica(service: &ServiceCode<'_>, names: &Names) -> TokenStream {
     let trait_doc = doc(&[
         &format!("What a replica of the service `{full_name}` does with each call."),
         "",
-        "A handler runs to its end, also when its caller gives up, which `ctx` tells. One that panics",
-        "fails its own call only.",
+        "A handler runs to its end, even if its caller gives up (see `ctx`). If it panics, only its call fails.",
     ]);
     let functions = service.methods.iter().map(|code| function(service, code));
     let marker_doc = doc(&[format!("The service `{full_name}` as a type.")]);
-    let handlers = service.methods.iter().map(|code| handler(code, names));
+    let handlers: Vec<TokenStream> = service.methods.iter().map(handler).collect();
+    let (argument, add_handlers) = match handlers.is_empty() {
+        true => (quote!(_), None),
+        false => (quote!(handlers), Some(quote!(handlers #(#handlers)*;))),
+    };
     let server_doc = doc(&[format!("A [`{replica}`] as a service of a server.")]);
     quote! {
         #trait_doc
@@ -36,18 +39,18 @@ pub(super) fn replica(service: &ServiceCode<'_>, names: &Names) -> TokenStream {
         #[derive(Clone, Copy, Debug)]
         pub struct #marker;
 
-        impl ServiceName for #marker {
+        impl gorums_runtime::server::ServiceName for #marker {
             const NAME: &'static str = #full_name;
         }
 
-        impl<T: #replica> Serve<T> for #marker {
-            fn handlers(replica: Arc<T>) -> Handlers<T> {
-                Handlers::new(replica) #(#handlers)*
+        impl<T: #replica> gorums_runtime::codegen::Serve<T> for #marker {
+            fn add_handlers(#argument: &mut gorums_runtime::codegen::Handlers<T>) {
+                #add_handlers
             }
         }
 
         #server_doc
-        pub type #replica_server = ReplicaServer<#marker>;
+        pub type #replica_server = gorums_runtime::server::ReplicaServer<#marker>;
     }
 }
 
@@ -64,9 +67,12 @@ impl Signature {
     fn new(code: &MethodCode<'_>) -> Self {
         let MethodCode { request, reply, .. } = code;
         let shape = code.method.shape;
-        let sink = ("replies", quote!(ReplySink<#reply>));
+        let sink = ("replies", quote!(gorums_runtime::ReplySink<#reply>));
         let one = ("request", quote!(#request));
-        let many = ("requests", quote!(Streaming<#request>));
+        let many = (
+            "requests",
+            quote!(gorums_runtime::tonic::Streaming<#request>),
+        );
         let (register, arguments, output) = if code.method.is_one_way() {
             let register = match shape.client_stream {
                 true => "one_way_stream",
@@ -83,7 +89,7 @@ impl Signature {
         };
         let output = match code.method.is_one_way() {
             true => output,
-            false => quote!(Result<#output, Status>),
+            false => quote!(Result<#output, gorums_runtime::tonic::Status>),
         };
         Self {
             register,
@@ -108,9 +114,9 @@ fn function(service: &ServiceCode<'_>, code: &MethodCode<'_>) -> TokenStream {
         #doc
         fn #function(
             &self,
-            ctx: &Context,
+            ctx: &gorums_runtime::Context,
             #(#arguments,)*
-        ) -> impl Future<Output = #output> + Send;
+        ) -> impl std::future::Future<Output = #output> + Send;
     }
 }
 
@@ -142,23 +148,9 @@ fn lines(service: &ServiceCode<'_>, code: &MethodCode<'_>) -> Vec<String> {
 }
 
 /// The registration of the function.
-fn handler(code: &MethodCode<'_>, names: &Names) -> TokenStream {
-    let Signature {
-        register,
-        arguments,
-        ..
-    } = Signature::new(code);
-    let register = format_ident!("{register}");
+fn handler(code: &MethodCode<'_>) -> TokenStream {
+    let register = format_ident!("{}", Signature::new(code).register);
     let marker = format_ident!("{}", code.type_name);
-    let replica = &names.replica;
     let function = format_ident!("{}", code.function);
-    let arguments: Vec<_> = arguments
-        .iter()
-        .map(|(name, _)| format_ident!("{name}"))
-        .collect();
-    quote! {
-        .#register(methods::#marker, |replica, ctx, #(#arguments),*| async move {
-            #replica::#function(&*replica, &ctx, #(#arguments),*).await
-        })
-    }
+    quote!(.#register(methods::#marker, T::#function))
 }

@@ -95,7 +95,7 @@ impl MethodCode<'_> {
     pub(crate) fn decision(&self) -> TokenStream {
         let output = &self.output;
         match self.method.form() {
-            Form::Correctable => quote!(Correction<#output>),
+            Form::Correctable => quote!(gorums_runtime::Correction<#output>),
             _ => quote!(#output),
         }
     }

@@ -6,7 +6,7 @@ pub(super) fn space_out(code: &str) -> String {
     let mut before = "";
     for line in code.lines() {
         let begins = indent(before) == indent(line) && begins_item(line.trim_start());
-        if begins && ends_item(before) {
+        if begins && ends_item(before) && !belongs_to(line, before) {
             spaced.push('\n');
         }
         spaced.push_str(line);
@@ -16,9 +16,16 @@ pub(super) fn space_out(code: &str) -> String {
     spaced
 }
 
+/// Whether a function follows the associated type that it returns: the two stay together.
+fn belongs_to(line: &str, before: &str) -> bool {
+    before.trim_start().starts_with("type ") && line.trim_start().starts_with("fn ")
+}
+
 /// Whether an item may end here. Fields, which end with a comma, stay together.
 fn ends_item(line: &str) -> bool {
-    (line.ends_with(';') && !line.trim_start().starts_with("//")) || line.trim_start() == "}"
+    line.trim_start().starts_with("#![")
+        || (line.ends_with(';') && !line.trim_start().starts_with("//"))
+        || line.trim_start() == "}"
 }
 
 fn indent(line: &str) -> usize {
@@ -40,6 +47,13 @@ mod tests {
         let code = "impl A {\n    fn a() {\n        if b {\n        }\n        c\n    }\n    fn d() {}\n}\nstruct A;\n";
         let spaced = "impl A {\n    fn a() {\n        if b {\n        }\n        c\n    }\n\n    fn d() {}\n}\nstruct A;\n";
         assert_eq!(space_out(code), spaced);
+    }
+
+    #[test]
+    fn a_function_stays_with_the_type_that_it_returns() {
+        let code = "mod a {\n    #![allow(dead_code)]\n\n    impl A for B {\n        type C = D;\n        fn e() {}\n    }\n}\n";
+        let unspaced = code.replace("\n\n", "\n");
+        assert_eq!(space_out(&unspaced), code);
     }
 
     #[test]

@@ -7,8 +7,8 @@
 /// ```
 /// use protoc_gen_gorums_rs::Parameters;
 ///
-/// let set = Parameters::new().server(false).btree_map(".storage");
-/// let parsed = Parameters::parse("server=false,btree_map=.storage")?;
+/// let set = Parameters::new().replica(false).btree_map(".storage");
+/// let parsed = Parameters::parse("replica=false,btree_map=.storage")?;
 /// assert_eq!(set, parsed);
 /// # Ok::<(), protoc_gen_gorums_rs::ParameterErrors>(())
 /// ```
@@ -17,6 +17,8 @@ pub struct Parameters {
     pub(crate) messages: bool,
     pub(crate) client: bool,
     pub(crate) server: bool,
+    pub(crate) replica: bool,
+    pub(crate) calls_trait: bool,
     pub(crate) btree_map: Vec<String>,
     pub(crate) bytes: Vec<String>,
     pub(crate) boxed: Vec<String>,
@@ -44,7 +46,9 @@ impl Default for Parameters {
         Self {
             messages: true,
             client: true,
-            server: true,
+            server: false,
+            replica: true,
+            calls_trait: false,
             btree_map: Vec::new(),
             bytes: Vec::new(),
             boxed: Vec::new(),
@@ -117,8 +121,13 @@ set! {
     messages: bool => |on| on;
     /// Whether to generate tonic's clients.
     client: bool => |on| on;
-    /// Whether to generate tonic's servers.
+    /// Whether to generate tonic's server traits. Replicas need none: they implement the traits of
+    /// [`replica`](Self::replica).
     server: bool => |on| on;
+    /// Whether to generate the traits that replicas implement, and their servers.
+    replica: bool => |on| on;
+    /// Whether to generate a trait of all calls of each service, which a mock can implement.
+    calls_trait: bool => |on| on;
     /// The name, without `.rs`, of the file for protos without a package.
     default_package_filename: impl Into<String> => |name| name.into();
     /// Adds a file of this name that includes all others as nested modules. It has those of one run of the generator: the
@@ -170,7 +179,7 @@ add_pair! {
 }
 
 impl Parameters {
-    /// The defaults: messages, clients and servers, nothing else.
+    /// The defaults: messages, tonic's clients and replica traits, nothing else.
     pub fn new() -> Self {
         Self::default()
     }

@@ -47,7 +47,17 @@ pub(super) const TABLE: &[Entry] = &[
     Entry {
         name: "server",
         kind: Kind::Flag(|p, on| p.server(on)),
-        help: "generate tonic's servers, and the traits of replicas [default: true]",
+        help: "generate tonic's server traits, which replicas do not need [default: false]",
+    },
+    Entry {
+        name: "replica",
+        kind: Kind::Flag(|p, on| p.replica(on)),
+        help: "generate the traits that replicas implement, and their servers [default: true]",
+    },
+    Entry {
+        name: "calls_trait",
+        kind: Kind::Flag(|p, on| p.calls_trait(on)),
+        help: "generate a trait of each service's calls, for mocks [default: false]",
     },
     Entry {
         name: "btree_map",

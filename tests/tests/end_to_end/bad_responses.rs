@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use gorums_runtime::calls::CorrectableCall;
+use gorums_runtime::calls::Tally;
 use gorums_runtime::codegen::{Caller, Correct};
 use gorums_runtime::errors::QuorumCallErrorKind;
 use gorums_runtime::server::ServiceName;
@@ -100,14 +101,15 @@ struct ReadCorrectable;
 impl Method for ReadCorrectable {
     type Request = ReadRequest;
     type Reply = State;
+    const PATH: &str = Read::PATH;
     const DESCRIPTOR: MethodDescriptor = Read::DESCRIPTOR;
 }
 
 impl Correct<()> for ReadCorrectable {
     type Output = State;
 
-    fn correct(_: &(), _: &ReadRequest, replies: &mut Replies<State>) -> Option<Correction<State>> {
-        Some(Correction::last(replies.take_latest()?, 1))
+    fn correct(tally: Tally<'_, Self, ()>) -> Option<Correction<State>> {
+        Some(Correction::last(tally.replies.take_latest()?, 1))
     }
 }
 

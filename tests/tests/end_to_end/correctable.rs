@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
 use gorums_runtime::calls::CorrectableCall;
+use gorums_runtime::calls::Tally;
 use gorums_runtime::codegen::{Caller, Correct};
 use gorums_runtime::errors::QuorumCallErrorKind;
 use gorums_runtime::{
-    AggregateCall, Context, Correctable, Correction, Method, MethodDescriptor, Replies, ReplySink,
-    Transport,
+    AggregateCall, Context, Correctable, Correction, Method, MethodDescriptor, ReplySink, Transport,
 };
 use tests::network::Network;
 use tests::register::register_gorums::methods::Read;
@@ -27,6 +27,7 @@ struct ReadCorrectable;
 impl Method for ReadCorrectable {
     type Request = ReadRequest;
     type Reply = State;
+    const PATH: &str = Read::PATH;
     const DESCRIPTOR: MethodDescriptor = Read::DESCRIPTOR;
 }
 
@@ -36,12 +37,8 @@ struct Levels(&'static [i32]);
 impl Correct<Levels> for ReadCorrectable {
     type Output = usize;
 
-    fn correct(
-        levels: &Levels,
-        _: &ReadRequest,
-        replies: &mut Replies<State>,
-    ) -> Option<Correction<usize>> {
-        let count = replies.len();
+    fn correct(tally: Tally<'_, Self, Levels>) -> Option<Correction<usize>> {
+        let (levels, count) = (tally.spec, tally.replies.len());
         let level = *levels.0.get(count - 1)?;
         assert!(level >= 0, "asked to panic");
         Some(match count == levels.0.len() {
@@ -218,11 +215,8 @@ const STRONG: i32 = 2;
 impl Correct<Newest> for ReadCorrectable {
     type Output = State;
 
-    fn correct(
-        _: &Newest,
-        _: &ReadRequest,
-        replies: &mut Replies<State>,
-    ) -> Option<Correction<State>> {
+    fn correct(tally: Tally<'_, Self, Newest>) -> Option<Correction<State>> {
+        let replies = tally.replies;
         let level = replies.len() as i32;
         let newest = replies.messages().max_by_key(|state| state.timestamp)?;
         Some(match level {
@@ -265,12 +259,8 @@ struct Download;
 impl Method for Download {
     type Request = Receipt;
     type Reply = Chunk;
-    const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(
-        "streaming.Transfer",
-        "Download",
-        "/streaming.Transfer/Download",
-    )
-    .with_reply_stream();
+    const PATH: &str = "/streaming.Transfer/Download";
+    const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(Self::PATH).with_reply_stream();
 }
 
 /// Streams a number of chunks.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gorums_runtime::calls::Decide;
+use gorums_runtime::calls::Tally;
 use gorums_runtime::codegen::Caller;
-use gorums_runtime::{Method, MethodDescriptor, QuorumCall, Replies};
+use gorums_runtime::{Method, QuorumCall};
 use prost::bytes::{Buf, BufMut};
 use prost::encoding::{DecodeContext, WireType, int64, skip_field};
 use prost::{DecodeError, Message};
@@ -49,15 +50,15 @@ struct Write;
 impl Method for Write {
     type Request = CountedState;
     type Reply = WriteResponse;
-    const DESCRIPTOR: MethodDescriptor =
-        MethodDescriptor::new("register.Register", "Write", "/register.Register/Write");
+    const PATH: &str = "/register.Register/Write";
 }
 
 impl Decide<()> for Write {
     type Output = usize;
 
     /// How many of nine replicas have accepted the write, once all have answered.
-    fn decide(_: &(), _: &CountedState, replies: &mut Replies<WriteResponse>) -> Option<usize> {
+    fn decide(tally: Tally<'_, Self, ()>) -> Option<usize> {
+        let replies = tally.replies;
         let accepted = replies.messages().filter(|reply| reply.new).count();
         (replies.len() == 9).then_some(accepted)
     }

@@ -1,12 +1,11 @@
 //! Nodes that are down, die, come back, or answer badly.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use gorums_runtime::codegen::{Handlers, Serve};
 use gorums_runtime::errors::{ManagerError, QuorumCallErrorKind};
 use gorums_runtime::server::{ReplicaServer, ServiceName};
-use gorums_runtime::{Backoff, Manager, Method, MethodDescriptor, Server};
+use gorums_runtime::{Backoff, Context, Manager, Method, MethodDescriptor, Server};
 use tests::network::Network;
 use tests::register::ReadRequest;
 use tests::register::register_gorums::RegisterConfiguration;
@@ -16,7 +15,7 @@ use tests::spec::{Count, state};
 use tests::{on_both, soon};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
-use tonic::Code;
+use tonic::{Code, Status};
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_is_down_from_the_start_does_not_stop_a_quorum() {
@@ -157,6 +156,7 @@ struct ReadNumber;
 impl Method for ReadNumber {
     type Request = ReadRequest;
     type Reply = u64;
+    const PATH: &str = Read::PATH;
     const DESCRIPTOR: MethodDescriptor = Read::DESCRIPTOR;
 }
 
@@ -165,9 +165,13 @@ impl ServiceName for Misunderstood {
 }
 
 impl Serve<()> for Misunderstood {
-    fn handlers(replica: Arc<()>) -> Handlers<()> {
-        Handlers::new(replica).unary(ReadNumber, |_, _, _| async { Ok(7) })
+    fn add_handlers(handlers: &mut Handlers<()>) {
+        handlers.unary(ReadNumber, seven);
     }
+}
+
+async fn seven(_: &(), _: &Context, _: ReadRequest) -> Result<u64, Status> {
+    Ok(7)
 }
 
 #[tokio::test(start_paused = true)]

@@ -128,7 +128,7 @@ async fn a_method_may_be_called_like_a_function_of_every_configuration_or_node()
 
         let node = names.nodes().nth(1).expect("three nodes");
         let replies = [
-            node.node_(request).await,
+            node.node(request).await,
             node.client_(request).await,
             node.clone_(request).await,
             node.into_(request).await,
@@ -136,7 +136,7 @@ async fn a_method_may_be_called_like_a_function_of_every_configuration_or_node()
         ];
         let replies = replies.map(|reply| reply.expect("a reply").r#fn);
         assert_eq!(replies, [13, 17, 18, 19, 20]);
-        assert_eq!(node.clone().id(), node.node().id());
+        assert_eq!(node.clone().id(), node.as_node().id());
 
         let mut client = node.client();
         let replies = [

@@ -123,7 +123,7 @@ async fn a_killed_node_is_named_and_gets_nothing_twice_when_it_is_back() {
          node 2 (10.0.0.2:4000): Unavailable: connection refused"
     );
     let node = service.node(Network::id(2)).expect("a node");
-    let last = node.node().last_error().expect("a failure");
+    let last = node.as_node().last_error().expect("a failure");
     assert_eq!(last.status.code(), Code::Unavailable);
 
     cluster.serve(2, Behaviour::Read);
@@ -257,7 +257,7 @@ async fn a_stream_that_its_replica_ends_is_an_error_of_the_node_and_the_next_cal
         service.append_in_order(entry("a")).await.expect("sent");
         settle().await;
         let node = service.node(Network::id(1)).expect("a node");
-        let last = node.node().last_error().expect("the end of the stream");
+        let last = node.as_node().last_error().expect("the end of the stream");
         assert_eq!((last.status.code(), last.status.message()), (code, message));
         service.append_in_order(entry("b")).await.expect("sent");
         settle().await;

@@ -191,7 +191,7 @@ async fn a_unicast_goes_to_its_node_alone() {
             (error.node_id(), error.code()),
             (Network::id(3), Code::Unavailable)
         );
-        let node = RegisterNode::new(to(2).node().clone());
+        let node = RegisterNode::new(to(2).as_node().clone());
         let read = node.read_no_qc(ReadRequest {}).await.expect("a reply");
         assert_eq!(read, state("new", 1));
     })

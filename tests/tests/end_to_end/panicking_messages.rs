@@ -1,18 +1,18 @@
 //! Messages whose own code panics cost their call, and nothing else.
 
-use std::sync::Arc;
-
 use futures::StreamExt;
 use gorums_runtime::codegen::{Caller, Handlers};
-use gorums_runtime::codegen::{NodeCaller, Serve, ServiceName};
-use gorums_runtime::server::ReplicaServer;
-use gorums_runtime::{AggregateCall, Method, MethodDescriptor, NodeCall, Transport, Unicast};
+use gorums_runtime::codegen::{NodeCaller, Serve};
+use gorums_runtime::server::{ReplicaServer, ServiceName};
+use gorums_runtime::{
+    AggregateCall, Context, Method, MethodDescriptor, NodeCall, ReplySink, Transport, Unicast,
+};
 use prost::bytes::{Buf, BufMut};
 use prost::encoding::{DecodeContext, WireType};
 use prost::{DecodeError, Message};
 use tests::network::Network;
 use tests::on_both;
-use tonic::Code;
+use tonic::{Code, Status};
 
 /// A message of one text, which panics when it reads the text `decode` or writes the text `encode`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -51,8 +51,7 @@ struct Echo;
 impl Method for Echo {
     type Request = Fuse;
     type Reply = Fuse;
-    const DESCRIPTOR: MethodDescriptor =
-        MethodDescriptor::new("fuse.Fuse", "Echo", "/fuse.Fuse/Echo");
+    const PATH: &str = "/fuse.Fuse/Echo";
 }
 
 /// Answers with the text of the request, from a task that outlives the handler.
@@ -61,8 +60,8 @@ struct Stream;
 impl Method for Stream {
     type Request = Fuse;
     type Reply = Fuse;
-    const DESCRIPTOR: MethodDescriptor =
-        MethodDescriptor::new("fuse.Fuse", "Stream", "/fuse.Fuse/Stream").with_reply_stream();
+    const PATH: &str = "/fuse.Fuse/Stream";
+    const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new(Self::PATH).with_reply_stream();
 }
 
 /// Answers nothing.
@@ -71,8 +70,7 @@ struct Tell;
 impl Method for Tell {
     type Request = Fuse;
     type Reply = ();
-    const DESCRIPTOR: MethodDescriptor =
-        MethodDescriptor::new("fuse.Fuse", "Tell", "/fuse.Fuse/Tell");
+    const PATH: &str = "/fuse.Fuse/Tell";
 }
 
 struct Service;
@@ -82,22 +80,33 @@ impl ServiceName for Service {
 }
 
 impl Serve<()> for Service {
-    fn handlers(replica: Arc<()>) -> Handlers<()> {
-        Handlers::new(replica)
-            .unary(Echo, |_, _, request| async move {
-                match request.0.as_str() {
-                    // The client could not have sent this.
-                    "answer with encode" => Ok(Fuse("encode".to_string())),
-                    _ => Ok(request),
-                }
-            })
-            .server_streaming(Stream, |_, _, _, replies| async move {
-                tokio::spawn(async move { replies.send(Fuse("encode".to_string())).await });
-                Ok(())
-            })
-            .one_way(Tell, |_, _, _| async {})
+    fn add_handlers(handlers: &mut Handlers<()>) {
+        handlers
+            .unary(Echo, handle_echo)
+            .server_streaming(Stream, handle_stream)
+            .one_way(Tell, handle_tell);
     }
 }
+
+async fn handle_echo(_: &(), _: &Context, request: Fuse) -> Result<Fuse, Status> {
+    match request.0.as_str() {
+        // The client could not have sent this.
+        "answer with encode" => Ok(Fuse("encode".to_string())),
+        _ => Ok(request),
+    }
+}
+
+async fn handle_stream(
+    _: &(),
+    _: &Context,
+    _: Fuse,
+    replies: ReplySink<Fuse>,
+) -> Result<(), Status> {
+    tokio::spawn(async move { replies.send(Fuse("encode".to_string())).await });
+    Ok(())
+}
+
+async fn handle_tell(_: &(), _: &Context, _: Fuse) {}
 
 async fn caller(transport: Transport) -> (Network, NodeCaller) {
     let network = Network::new(transport);

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use gorums_runtime::calls::CorrectableCall;
+use gorums_runtime::calls::Tally;
 use gorums_runtime::codegen::{Caller, Correct};
 use gorums_runtime::errors::{QuorumCallError, QuorumCallErrorKind};
 use gorums_runtime::{
     AggregateCall, CallOptions, Configuration, Correction, Manager, Method, MethodDescriptor,
-    Replies, Transport,
+    Transport,
 };
 use tests::golden::one_way::Entry;
 use tests::golden::one_way::one_way_gorums::OneWayConfiguration;
@@ -31,13 +32,14 @@ struct ReadCorrectable;
 impl Method for ReadCorrectable {
     type Request = ReadRequest;
     type Reply = State;
+    const PATH: &str = Read::PATH;
     const DESCRIPTOR: MethodDescriptor = Read::DESCRIPTOR;
 }
 
 impl Correct<()> for ReadCorrectable {
     type Output = ();
 
-    fn correct(_: &(), _: &ReadRequest, _: &mut Replies<State>) -> Option<Correction<()>> {
+    fn correct(_: Tally<'_, Self, ()>) -> Option<Correction<()>> {
         None
     }
 }

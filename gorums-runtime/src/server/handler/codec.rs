@@ -82,7 +82,7 @@ mod tests {
     impl Method for Nest {
         type Request = Nested;
         type Reply = ();
-        const DESCRIPTOR: MethodDescriptor = MethodDescriptor::new("a.B", "Nest", "/a.B/Nest");
+        const PATH: &str = "/a.B/Nest";
     }
 
     #[test]

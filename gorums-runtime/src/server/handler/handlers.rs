@@ -13,6 +13,7 @@ use super::answering::{Answering, with_many, with_nothing, with_one};
 use super::attended::{Attended, guarded};
 use super::codec::ServerCodec;
 use super::context::Context;
+use super::function::{Function, StreamingFunction};
 use super::pacing::Pacing;
 use super::reply_sink::{ReplySink, ReplyStream};
 use super::service_options::ServiceOptions;
@@ -47,28 +48,32 @@ impl<T: Send + Sync + 'static> Handlers<T> {
     }
 
     /// Handles a method with one request and one reply.
-    pub fn unary<M, F, Fut>(self, _: M, handler: F) -> Self
+    pub fn unary<M, F>(&mut self, _: M, function: F) -> &mut Self
     where
         M: Method,
-        F: Fn(Arc<T>, Context, M::Request) -> Fut + Clone + Send + Sync + 'static,
-        Fut: Future<Output = Result<M::Reply, Status>> + Send + 'static,
+        F: for<'a> Function<'a, T, M::Request, Output = Result<M::Reply, Status>>,
     {
-        let (replica, function) = (Arc::clone(&self.replica), handler.clone());
+        let handler = move |replica: Arc<T>, context: Context, request| async move {
+            function.call(&*replica, &context, request).await
+        };
+        let replica = Arc::clone(&self.replica);
         let answering = with_one::<M, _>(move |context, request| {
-            function(Arc::clone(&replica), context, request)
+            handler(Arc::clone(&replica), context, request)
         });
         self.streamed::<M>(answering)
             .one_request::<M, _, _>(handler)
     }
 
     /// Handles a method with one request, whose caller waits for no reply.
-    pub fn one_way<M, F, Fut>(self, _: M, handler: F) -> Self
+    pub fn one_way<M, F>(&mut self, _: M, function: F) -> &mut Self
     where
         M: Method,
-        F: Fn(Arc<T>, Context, M::Request) -> Fut + Clone + Send + Sync + 'static,
-        Fut: Future<Output = ()> + Send + 'static,
+        F: for<'a> Function<'a, T, M::Request, Output = ()>,
     {
-        self.one_way_on_stream::<M, _, _>(handler.clone())
+        let handler = move |replica: Arc<T>, context: Context, request| async move {
+            function.call(&*replica, &context, request).await
+        };
+        self.one_way_on_stream::<M, _, _>(handler)
             .one_request::<M, _, _>(move |replica, context, request| {
                 // gRPC wants a message in return: one that has nothing in it.
                 handler(replica, context, request).map(|()| Ok(M::Reply::default()))
@@ -77,45 +82,51 @@ impl<T: Send + Sync + 'static> Handlers<T> {
 
     /// Handles a method whose requests are a stream, each of them as a call of its own, one after the other, whose
     /// caller waits for no reply.
-    pub fn one_way_stream<M, F, Fut>(self, _: M, handler: F) -> Self
+    pub fn one_way_stream<M, F>(&mut self, _: M, function: F) -> &mut Self
     where
         M: Method,
-        F: Fn(Arc<T>, Context, M::Request) -> Fut + Clone + Send + Sync + 'static,
-        Fut: Future<Output = ()> + Send + 'static,
+        F: for<'a> Function<'a, T, M::Request, Output = ()>,
     {
-        self.one_way_on_stream::<M, _, _>(handler.clone())
-            .many_requests::<M, _, _>(move |replica, context, mut requests| {
-                let handler = handler.clone();
-                async move {
+        let handler = move |replica: Arc<T>, context: Context, request| async move {
+            function.call(&*replica, &context, request).await
+        };
+        self.one_way_on_stream::<M, _, _>(handler)
+            .many_requests::<M, _, _>(
+                move |replica, context, mut requests: Streaming<M::Request>| async move {
                     while let Some(request) = requests.message().await? {
                         let handling = handler(Arc::clone(&replica), context.clone(), request);
                         // A request that makes its handler panic does not lose those after it.
                         let _ = guarded(&M::DESCRIPTOR, handling.map(Ok)).await;
                     }
                     Ok(M::Reply::default())
-                }
-            })
+                },
+            )
     }
 
     /// Handles a method with one request and a stream of replies.
-    pub fn server_streaming<M, F, Fut>(self, _: M, handler: F) -> Self
+    pub fn server_streaming<M, F>(&mut self, _: M, function: F) -> &mut Self
     where
         M: Method,
-        F: Fn(Arc<T>, Context, M::Request, ReplySink<M::Reply>) -> Fut
-            + Clone
-            + Send
-            + Sync
-            + 'static,
-        Fut: Future<Output = Result<(), Status>> + Send + 'static,
+        F: for<'a> StreamingFunction<
+                'a,
+                T,
+                M::Request,
+                ReplySink<M::Reply>,
+                Output = Result<(), Status>,
+            >,
     {
-        let (replica, function) = (Arc::clone(&self.replica), handler.clone());
+        let handler = move |replica: Arc<T>, context: Context, request, replies| async move {
+            let replied = function.call(&*replica, &context, request, replies);
+            replied.await
+        };
+        let replica = Arc::clone(&self.replica);
         let answering = with_many::<M, _>(move |context, request, replies| {
-            function(Arc::clone(&replica), context, request, replies)
+            handler(Arc::clone(&replica), context, request, replies)
         });
         let replica = Arc::clone(&self.replica);
         self.streamed::<M>(answering)
             .answered_by::<M>(move |request, messages, pacing| {
-                let (replica, handler) = (Arc::clone(&replica), handler.clone());
+                let replica = Arc::clone(&replica);
                 let pacing = pacing.clone();
                 let service = tower::service_fn(move |request: Request<M::Request>| {
                     let (context, request) = Context::of(&M::DESCRIPTOR, request, messages.timeout);
@@ -130,29 +141,37 @@ impl<T: Send + Sync + 'static> Handlers<T> {
     }
 
     /// Handles a method with a stream of requests and one reply.
-    pub fn client_streaming<M, F, Fut>(self, _: M, handler: F) -> Self
+    pub fn client_streaming<M, F>(&mut self, _: M, function: F) -> &mut Self
     where
         M: Method,
-        F: Fn(Arc<T>, Context, Streaming<M::Request>) -> Fut + Clone + Send + Sync + 'static,
-        Fut: Future<Output = Result<M::Reply, Status>> + Send + 'static,
+        F: for<'a> Function<'a, T, Streaming<M::Request>, Output = Result<M::Reply, Status>>,
     {
-        self.many_requests::<M, _, _>(handler)
+        self.many_requests::<M, _, _>(
+            move |replica: Arc<T>, context: Context, requests| async move {
+                function.call(&*replica, &context, requests).await
+            },
+        )
     }
 
     /// Handles a method with streams of requests and replies.
-    pub fn bidirectional<M, F, Fut>(self, _: M, handler: F) -> Self
+    pub fn bidirectional<M, F>(&mut self, _: M, function: F) -> &mut Self
     where
         M: Method,
-        F: Fn(Arc<T>, Context, Streaming<M::Request>, ReplySink<M::Reply>) -> Fut
-            + Clone
-            + Send
-            + Sync
-            + 'static,
-        Fut: Future<Output = Result<(), Status>> + Send + 'static,
+        F: for<'a> StreamingFunction<
+                'a,
+                T,
+                Streaming<M::Request>,
+                ReplySink<M::Reply>,
+                Output = Result<(), Status>,
+            >,
     {
+        let handler = move |replica: Arc<T>, context: Context, request, replies| async move {
+            let replied = function.call(&*replica, &context, request, replies);
+            replied.await
+        };
         let replica = Arc::clone(&self.replica);
         self.answered_by::<M>(move |request, messages, pacing| {
-            let (replica, handler) = (Arc::clone(&replica), handler.clone());
+            let replica = Arc::clone(&replica);
             let pacing = pacing.clone();
             let service = tower::service_fn(move |request: Request<Streaming<M::Request>>| {
                 let (context, requests) = Context::of(&M::DESCRIPTOR, request, messages.timeout);
@@ -169,12 +188,12 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         (self.by_path, self.on_stream)
     }
 
-    fn streamed<M: Method>(mut self, answering: Arc<Answering>) -> Self {
+    fn streamed<M: Method>(&mut self, answering: Arc<Answering>) -> &mut Self {
         self.on_stream.push((&M::DESCRIPTOR, answering));
         self
     }
 
-    fn one_way_on_stream<M, F, Fut>(self, handler: F) -> Self
+    fn one_way_on_stream<M, F, Fut>(&mut self, handler: F) -> &mut Self
     where
         M: Method,
         F: Fn(Arc<T>, Context, M::Request) -> Fut + Send + Sync + 'static,
@@ -187,7 +206,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         self.streamed::<M>(answering)
     }
 
-    fn one_request<M, F, Fut>(self, handler: F) -> Self
+    fn one_request<M, F, Fut>(&mut self, handler: F) -> &mut Self
     where
         M: Method,
         F: Fn(Arc<T>, Context, M::Request) -> Fut + Clone + Send + Sync + 'static,
@@ -206,7 +225,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         })
     }
 
-    fn many_requests<M, F, Fut>(self, handler: F) -> Self
+    fn many_requests<M, F, Fut>(&mut self, handler: F) -> &mut Self
     where
         M: Method,
         F: Fn(Arc<T>, Context, Streaming<M::Request>) -> Fut + Clone + Send + Sync + 'static,
@@ -226,7 +245,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
     }
 
     fn answered_by<M: Method>(
-        mut self,
+        &mut self,
         answer: impl Fn(
             http::Request<Body>,
             ServiceOptions,
@@ -235,7 +254,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         + Send
         + Sync
         + 'static,
-    ) -> Self {
+    ) -> &mut Self {
         self.by_path.insert(M::DESCRIPTOR.path(), Arc::new(answer));
         self
     }

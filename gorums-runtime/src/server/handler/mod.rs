@@ -5,6 +5,7 @@ mod attended;
 mod call_limits;
 mod codec;
 mod context;
+mod function;
 mod handlers;
 mod handling;
 mod limits;

@@ -85,10 +85,10 @@ mod tests {
     use super::*;
 
     static METHODS: [MethodDescriptor; 4] = [
-        MethodDescriptor::new("p.S", "Read", "/p.S/Read"),
-        MethodDescriptor::new("p.S", "Write", "/p.S/Write"),
-        MethodDescriptor::new("p.S", "Abort", "/p.S/Abort"),
-        MethodDescriptor::new("p.Longer", "M", "/p.Longer/M"),
+        MethodDescriptor::new("/p.S/Read"),
+        MethodDescriptor::new("/p.S/Write"),
+        MethodDescriptor::new("/p.S/Abort"),
+        MethodDescriptor::new("/p.Longer/M"),
     ];
 
     #[test]

@@ -1,0 +1,61 @@
+//! The functions of a replica trait, as values.
+
+use super::context::Context;
+
+/// A function of a replica trait that takes one argument besides the context: `async fn(&self, ctx, input)`.
+///
+/// Implemented for every such function, so that generated code can name it: `T::read`.
+pub trait Function<'a, T: 'a, Input>: Copy + Send + Sync + 'static {
+    /// What its future ends with.
+    type Output;
+    /// What it returns.
+    type Future: Future<Output = Self::Output> + Send;
+
+    /// Calls it on `replica`.
+    fn call(self, replica: &'a T, context: &'a Context, input: Input) -> Self::Future;
+}
+
+impl<'a, T: 'a, Input, F, Fut> Function<'a, T, Input> for F
+where
+    F: Fn(&'a T, &'a Context, Input) -> Fut + Copy + Send + Sync + 'static,
+    Fut: Future + Send,
+{
+    type Output = Fut::Output;
+    type Future = Fut;
+
+    #[inline]
+    fn call(self, replica: &'a T, context: &'a Context, input: Input) -> Fut {
+        self(replica, context, input)
+    }
+}
+
+/// The same with a second argument, which takes the replies: `async fn(&self, ctx, input, replies)`.
+pub trait StreamingFunction<'a, T: 'a, Input, Sink>: Copy + Send + Sync + 'static {
+    /// What its future ends with.
+    type Output;
+    /// What it returns.
+    type Future: Future<Output = Self::Output> + Send;
+
+    /// Calls it on `replica`.
+    fn call(
+        self,
+        replica: &'a T,
+        context: &'a Context,
+        input: Input,
+        replies: Sink,
+    ) -> Self::Future;
+}
+
+impl<'a, T: 'a, Input, Sink, F, Fut> StreamingFunction<'a, T, Input, Sink> for F
+where
+    F: Fn(&'a T, &'a Context, Input, Sink) -> Fut + Copy + Send + Sync + 'static,
+    Fut: Future + Send,
+{
+    type Output = Fut::Output;
+    type Future = Fut;
+
+    #[inline]
+    fn call(self, replica: &'a T, context: &'a Context, input: Input, replies: Sink) -> Fut {
+        self(replica, context, input, replies)
+    }
+}
