@@ -5,13 +5,13 @@ use std::fmt::Write;
 use protoc_gen_gorums_rs::{GORUMS_PROTO, Parameters, generate, split_descriptor_set};
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 
-/// How many methods a service has.
+/// The number of methods of a service.
 const PER_SERVICE: usize = 10;
 
-/// What they are, by turns.
+/// The options of the methods, in turn.
 const OPTIONS: [&str; 5] = ["qc", "quorumcall", "correctable", "multicast", "rpc"];
 
-/// A proto of so many methods, compiled.
+/// A compiled proto with this many methods.
 pub(crate) fn descriptors(methods: usize) -> Vec<Vec<u8>> {
     let mut resolver = ChainFileResolver::new();
     resolver.add(InMemory(proto(methods)));
@@ -54,7 +54,7 @@ fn proto(methods: usize) -> String {
     text
 }
 
-/// The proto, and what it imports of ours.
+/// The proto, and `gorums.proto`, which it imports.
 struct InMemory(String);
 
 impl FileResolver for InMemory {

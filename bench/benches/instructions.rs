@@ -1,4 +1,4 @@
-//! The parts of a call in instructions: `cargo bench -p gorums-bench --bench instructions`.
+//! The instructions of the parts of a call: `cargo bench -p gorums-bench --bench instructions`.
 #![allow(
     missing_docs,
     unreachable_pub,
@@ -19,10 +19,10 @@ use subjects::quorum_function::State;
 use subjects::routing::Calls;
 use subjects::{envelope, quorum_function};
 
-/// How many calls are counted at once, so that what happens once in a while has its share.
+/// How many calls are counted at once, so that occasional work is included.
 const CALLS: usize = 100;
 
-/// A request of this many bytes, which is not the first that this thread encodes.
+/// A request of this many bytes. It is not the first that this thread encodes.
 fn request(bytes: usize) -> Payload {
     let request = envelope::request(bytes);
     drop(envelope::encoded(&request));
@@ -55,7 +55,7 @@ fn decide(states: Vec<(gorums_runtime::NodeId, State)>) -> Option<State> {
     black_box(quorum_function::decide(states))
 }
 
-// All that their servers do is counted, too.
+// The count includes everything that the servers do.
 #[library_benchmark]
 #[benches::nodes(args = [3, 9], setup = Cluster::start)]
 fn hundred_quorum_calls(cluster: Cluster) -> Cluster {

@@ -1,4 +1,4 @@
-//! How long the parts of a call take, and the generator: `cargo bench -p gorums-bench --bench time`.
+//! The time of the parts of a call, and of the generator: `cargo bench -p gorums-bench --bench time`.
 
 mod generator;
 mod subjects;

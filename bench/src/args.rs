@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::error::Error;
 
-/// Measures quorum calls: ours over node streams and over plain gRPC, those of a hand-written tonic client, and raw TCP
-/// frames as the floor, side by side on one machine.
+/// Measures quorum calls on one machine: over node streams, over plain gRPC, by a hand-written tonic client, and over
+/// raw TCP as the lower bound.
 #[derive(Debug, Parser)]
 #[command(name = "gorums-bench", version)]
 pub(crate) struct Args {
@@ -26,7 +26,7 @@ pub(crate) enum Mode {
     Run(Run),
     /// Measure the client's memory while many calls of one system wait for replies
     Memory(Memory),
-    /// Measure all systems by turns, and the ratios between them
+    /// Measure all systems in turn, and the ratios between them
     Compare(Compare),
 }
 
@@ -41,11 +41,11 @@ pub(crate) struct Server {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
     pub(crate) tcp_addr: String,
 
-    /// How long to take for each reply, in milliseconds
+    /// Delay of each reply, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 0)]
     pub(crate) delay: u64,
 
-    /// Replicas to serve, each with addresses of its own; with several, give port 0
+    /// Replicas to serve, each on its own addresses; several need port 0
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) replicas: u16,
 
@@ -57,7 +57,7 @@ pub(crate) struct Server {
 /// What every measurement needs.
 #[derive(Clone, Debug, PartialEq, Eq, ClapArgs)]
 pub(crate) struct Setup {
-    /// gRPC addresses of servers that run already; otherwise they are started as processes, and ended
+    /// gRPC addresses of running servers; by default, starts and ends servers as processes
     #[arg(long, value_name = "HOST:PORT,...", value_delimiter = ',')]
     pub(crate) remotes: Vec<String>,
 
@@ -65,12 +65,11 @@ pub(crate) struct Setup {
     #[arg(long, value_name = "HOST:PORT,...", value_delimiter = ',')]
     pub(crate) tcp_remotes: Vec<String>,
 
-    /// Processes of the same servers, if they run on this machine: their processor time is measured
+    /// Process ids of the same servers on this machine, to measure their CPU time
     #[arg(long, value_name = "PID,...", value_delimiter = ',')]
     pub(crate) pids: Vec<u32>,
 
-    /// Start one process for all replicas that are alike, in place of one for each: with more processes than cores, what
-    /// is measured is how they are scheduled
+    /// Serve all replicas with the same delay from one process; with more processes than cores, scheduling dominates
     #[arg(long, conflicts_with = "remotes")]
     pub(crate) one_process: bool,
 
@@ -78,11 +77,11 @@ pub(crate) struct Setup {
     #[arg(long, value_name = "MS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) duration: u64,
 
-    /// How long to warm up before, in milliseconds
+    /// How long to warm up before measuring, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 150)]
     pub(crate) warmup: u64,
 
-    /// Threads of the client; 0 is tokio's single-threaded runtime
+    /// Threads of the client; 0 uses tokio's single-threaded runtime
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub(crate) threads: u16,
 }
@@ -93,7 +92,7 @@ pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) setup: Setup,
 
-    /// What to measure
+    /// The system to measure
     #[arg(long, value_enum, default_value_t = System::Streams)]
     pub(crate) system: System,
 
@@ -113,15 +112,15 @@ pub(crate) struct Run {
     #[arg(short, long, value_name = "BYTES", default_value_t = 16)]
     pub(crate) payload: usize,
 
-    /// Calls in flight, each followed by the next
+    /// Calls in flight: when one ends, the next begins
     #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "rate")]
     pub(crate) concurrency: u32,
 
-    /// Calls per second, whether or not those before have ended
+    /// Calls per second, started whether or not earlier ones have ended
     #[arg(short, long, value_name = "PER_SECOND", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) rate: Option<u64>,
 
-    /// How long one of the servers takes for each reply, in milliseconds
+    /// Delay of each reply of one of the servers, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 0)]
     pub(crate) slow: u64,
 
@@ -131,7 +130,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// How many replies make a quorum of `n` servers.
+    /// The number of replies that make a quorum of `n` servers.
     pub(crate) fn quorum_of(&self, n: usize) -> Result<usize, Error> {
         match self.quorum {
             None => Ok(majority(n)),
@@ -141,7 +140,7 @@ impl Run {
     }
 }
 
-/// How many of `n` servers are more than half of them.
+/// The smallest number that is more than half of `n`.
 pub(crate) fn majority(n: usize) -> usize {
     n / 2 + 1
 }
@@ -152,7 +151,7 @@ pub(crate) struct Memory {
     #[command(flatten)]
     pub(crate) setup: Setup,
 
-    /// What to measure
+    /// The system to measure
     #[arg(long, value_enum, default_value_t = System::Streams)]
     pub(crate) system: System,
 
@@ -164,7 +163,7 @@ pub(crate) struct Memory {
     #[arg(short, long, value_name = "BYTES", default_value_t = 16)]
     pub(crate) payload: usize,
 
-    /// Calls that wait for replies
+    /// Calls in flight
     #[arg(short, long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) calls: u32,
 
@@ -191,15 +190,15 @@ pub(crate) struct Compare {
     #[arg(short, long, value_name = "N,...", value_delimiter = ',', default_values_t = [1, 64])]
     pub(crate) concurrency: Vec<u32>,
 
-    /// Rounds, of which the median is taken
+    /// Rounds; the results are their medians
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) rounds: u16,
 
-    /// Leave out the open loop, at half of the slowest system's rate
+    /// Skip the open loop, at half of the slowest system's rate
     #[arg(long)]
     pub(crate) no_open_loop: bool,
 
-    /// Leave out one slow replica of three, and calls that wait for replies
+    /// Skip the measurements of one slow replica of three, and of the memory of waiting calls
     #[arg(long)]
     pub(crate) no_extras: bool,
 
@@ -207,7 +206,7 @@ pub(crate) struct Compare {
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
 
-    /// Draw the plots into this file
+    /// Draw the plots in this file
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
 }
@@ -216,20 +215,20 @@ pub(crate) struct Compare {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum System {
-    /// Ours over node streams
+    /// gorums-rs over node streams
     Streams,
-    /// Ours over plain gRPC
+    /// gorums-rs over plain gRPC
     Grpc,
     /// A hand-written tonic client: `FuturesUnordered` over unary calls
     Tonic,
     /// Raw TCP frames
     Tcp,
-    /// Nothing: what the measuring itself costs
+    /// No calls: the cost of measuring itself
     Idle,
 }
 
 impl System {
-    /// All that call servers.
+    /// The systems that call servers.
     pub(crate) const ALL: [Self; 4] = [Self::Streams, Self::Grpc, Self::Tonic, Self::Tcp];
 
     pub(crate) fn name(self) -> &'static str {
@@ -248,9 +247,9 @@ impl System {
 pub(crate) enum Call {
     /// A quorum call
     Quorum,
-    /// A quorum call with a request for each node
+    /// A quorum call with a separate request for each node
     PerNode,
-    /// A quorum call that is sent before it is awaited
+    /// A quorum call that is sent at once, and awaited later
     Future,
     /// A correctable, to its last level
     Correctable,
@@ -260,9 +259,9 @@ pub(crate) enum Call {
     Multicast,
     /// A one-way call to the first node
     Unicast,
-    /// A quorum call that reads, of the service `proto.Storage`: that of the storage example of Gorums, also in Go
+    /// A quorum call that reads, on the service `proto.Storage` of the storage example of Gorums, also in Go
     StorageRead,
-    /// A quorum call of that service that writes a value of as many bytes as the payload has
+    /// A quorum call on the same service that writes a value of the payload's size
     StorageWrite,
 }
 

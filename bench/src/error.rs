@@ -1,17 +1,17 @@
-//! What ends the program.
+//! Why the program fails.
 
 use std::io;
 use std::path::PathBuf;
 
 use gorums_runtime::errors::{ManagerError, ServerError};
 
-/// Why the program cannot go on.
+/// Why the program fails.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// The async runtime does not start.
     #[error("cannot start the runtime: {0}")]
     Runtime(io::Error),
-    /// A server process cannot be started, or does not say where it is.
+    /// A server process cannot be started, or does not print its addresses.
     #[error("cannot start a server process: {0}")]
     Process(io::Error),
     /// The server cannot listen.
@@ -29,26 +29,24 @@ pub(crate) enum Error {
         address: String,
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The raw TCP addresses of servers that run elsewhere are not known.
-    #[error(
-        "raw TCP needs servers of this program: give their second addresses with --tcp-remotes"
-    )]
+    /// The raw TCP addresses of the remote servers are not given.
+    #[error("raw TCP needs servers of this program: give their TCP addresses with --tcp-remotes")]
     NoTcp,
-    /// There are fewer servers elsewhere than are to be called.
-    #[error("{asked} servers are to be called, and {option} names {given}; name all, or lower -n")]
+    /// There are fewer remote servers than the calls need.
+    #[error("the calls need {asked} servers, and {option} names {given}; name all, or lower -n")]
     TooFewRemotes {
         option: &'static str,
         asked: usize,
         given: usize,
     },
-    /// A quorum that there cannot be.
+    /// The quorum is not between 1 and the number of servers.
     #[error("{n} servers have no quorum of {quorum}; -q takes 1 to {n}")]
     Quorum { quorum: u16, n: usize },
-    /// A server elsewhere cannot be made slow.
+    /// A remote server cannot be slowed down.
     #[error("servers at --remotes cannot be slowed down; start one of them with --delay instead")]
     SlowRemote,
-    /// A call type that a system does not have.
-    #[error("{system} has no {call}; it has quorum calls only")]
+    /// The system does not have this type of call.
+    #[error("{system} has no {call}, only quorum calls")]
     NoSuchCall {
         system: &'static str,
         call: &'static str,
@@ -56,7 +54,7 @@ pub(crate) enum Error {
     /// No call succeeded.
     #[error("no call over {system} succeeded: {error}")]
     NoCall { system: &'static str, error: String },
-    /// Calls ended that were to wait.
+    /// Calls ended that should have waited.
     #[error("{ended} of {calls} calls over {system} did not wait: {error}")]
     Ended {
         system: &'static str,
@@ -64,13 +62,13 @@ pub(crate) enum Error {
         ended: u64,
         error: String,
     },
-    /// This process' memory is not told.
-    #[error("the memory of a process is told by /proc, which is not there")]
+    /// The memory of this process is not known.
+    #[error("the memory of a process is read from /proc, which does not exist here")]
     NoProc,
-    /// A client process cannot be started, or writes what is not understood.
+    /// A client process cannot be started, or its output cannot be parsed.
     #[error("cannot run a client process: {0}")]
     Client(io::Error),
-    /// A measurement failed in its own process.
+    /// A measurement failed in its client process.
     #[error("{0}")]
     Measurement(String),
     /// A file cannot be written.

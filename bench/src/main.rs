@@ -1,4 +1,4 @@
-//! Measures quorum calls: ours over both transports, a hand-written tonic client, and raw TCP, side by side.
+//! Measures quorum calls: over both transports, by a hand-written tonic client, and over raw TCP.
 
 mod args;
 mod client;

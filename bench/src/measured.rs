@@ -1,4 +1,4 @@
-//! What was measured.
+//! The results of a measurement.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::load::Calls;
 
-/// What was measured of one system.
+/// The results for one system.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Measured {
     /// Calls that succeeded, per second.
@@ -17,21 +17,21 @@ pub(crate) struct Measured {
     pub(crate) p99: f64,
     pub(crate) p999: f64,
     pub(crate) max: f64,
-    /// The client's processor time per call, in microseconds.
+    /// The client's CPU time per call, in microseconds.
     pub(crate) client_cpu: Option<f64>,
-    /// The processor time of all servers together per call, in microseconds.
+    /// The CPU time of all servers together per call, in microseconds.
     pub(crate) server_cpu: Option<f64>,
     /// The client's allocations per call.
     pub(crate) allocations: Option<f64>,
-    /// The most memory that the client has had, in bytes.
+    /// The client's peak memory, in bytes.
     pub(crate) peak_memory: Option<u64>,
     pub(crate) calls: u64,
     pub(crate) errors: u64,
-    /// What one of the errors was.
+    /// The text of one of the errors.
     pub(crate) error: Option<String>,
 }
 
-/// What a measurement has used, for all its calls.
+/// What all calls of a measurement used.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Used {
     pub(crate) elapsed: Duration,

@@ -13,32 +13,32 @@ use crate::proto::Payload;
 use crate::servers::Servers;
 use crate::{payload, report, usage};
 
-/// What servers take for a reply that is not to come, in milliseconds.
+/// The servers' delay for replies that must not arrive, in milliseconds.
 const NEVER: u64 = 3_600_000;
 
-/// How long the client is to do nothing until all calls are taken to be under way.
+/// How long the client must be idle before all calls count as in flight.
 const QUIET: Duration = Duration::from_millis(150);
 
-/// How long to wait for that.
+/// How long to wait for that to happen.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How many calls are started at once: of thousands, HTTP/2 servers think that they are an attack.
+/// How many calls are started at once: HTTP/2 servers take thousands for an attack.
 const BURST: u32 = 100;
 
-/// The memory that calls take while they wait.
+/// The memory of calls that wait for replies.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Waiting {
     pub(crate) calls: u32,
     pub(crate) n: usize,
-    /// By how much the client has grown, in bytes per call and node: what the kernel tells.
+    /// The growth of the client's resident memory, in bytes per call and node.
     pub(crate) resident: f64,
-    /// How much more the client has allocated, in bytes per call and node, if that is counted.
+    /// The growth of the client's allocations, in bytes per call and node, if they are counted.
     pub(crate) allocated: Option<f64>,
-    /// The most memory that the client has had, in bytes.
+    /// The client's peak memory, in bytes.
     pub(crate) peak_memory: Option<u64>,
 }
 
-/// Measures one system, and shows what was measured. A process can do so but once: it does not shrink again.
+/// Measures one system, and prints the results. A process can do so only once, because its memory does not shrink.
 pub(crate) fn run(args: &Memory) -> Result<(), Error> {
     let n = usize::from(args.n);
     let servers = Servers::start_with(&args.setup, n, |_| NEVER)?;
@@ -64,7 +64,7 @@ async fn measure(args: &Memory, servers: &Servers) -> Result<Waiting, Error> {
         usage::allocated().unwrap_or(0),
     );
     let started = client.put_under(many, Call::Quorum);
-    // It ends, unless it panics, which is seen by itself.
+    // It ends, unless it panics, which prints a message.
     let _ = started.await;
     quiet().await;
     let per_call = |after: u64, before: u64| {
@@ -85,14 +85,14 @@ async fn measure(args: &Memory, servers: &Servers) -> Result<Waiting, Error> {
             calls: args.calls,
             ended: count,
             error: ended.error.unwrap_or_else(|| {
-                "they were answered; the servers need a --delay that is long enough".to_string()
+                "they were answered; start the servers with a longer --delay".to_string()
             }),
         });
     }
     Ok(waiting)
 }
 
-/// Waits until this process has nothing to do.
+/// Waits until this process is idle.
 async fn quiet() {
     let start = Instant::now();
     let mut before = usage::cpu();
@@ -100,7 +100,7 @@ async fn quiet() {
         tokio::time::sleep(QUIET).await;
         let after = usage::cpu();
         let used = after.zip(before).map(|(after, before)| after - before);
-        // Looking takes a little itself.
+        // Checking takes some time itself.
         if used.is_none_or(|used| used < QUIET / 100) {
             return;
         }
@@ -108,7 +108,7 @@ async fn quiet() {
     }
 }
 
-/// Calls that end only if something is wrong.
+/// Calls that end only on an error.
 struct Many {
     calls: u32,
     payload: Payload,

@@ -1,4 +1,4 @@
-//! The servers: one program that all systems call, in processes of their own.
+//! The servers: one program that all systems call, in separate processes.
 
 use std::io::{self, BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -22,12 +22,12 @@ use crate::{tcp, usage};
 /// How many handlers of one client may wait at once.
 const MOST_HANDLERS: usize = 100_000;
 
-/// How many bytes a client may send on a connection to a slow server before they are read. The server's bound on small frames
-/// that it has not read follows from it: by default the hand-written client, which sends two for each call, exceeds that
-/// when `memory` has it make thousands at once.
+/// How many bytes a client may send on a connection to a slow server before they are read. The server's bound on unread
+/// small frames follows from it. With the default, the hand-written client, which sends two frames per call, exceeds
+/// that bound when `memory` makes thousands of calls at once.
 const WINDOW_OF_SLOW: u32 = 64 << 20;
 
-/// Echoes after a time.
+/// Echoes after a delay.
 #[derive(Clone, Copy)]
 struct Echo {
     delay: Duration,
@@ -45,7 +45,7 @@ impl Echo {
 impl BenchReplica for Echo {
     async fn echo(&self, ctx: &Context, request: Payload) -> Result<Payload, Status> {
         if !self.delay.is_zero() {
-            // Slow is not to mean one after the other.
+            // Slow calls still run concurrently.
             ctx.release();
         }
         self.echo(request).await
@@ -119,23 +119,23 @@ pub(crate) fn run(args: &Server) -> Result<(), Error> {
         }
         tokio::select! {
             Some(Ok(served)) = serving.join_next() => served,
-            // Without a handler for the signal the process ends by it, which is as good.
+            // Without a handler, the signal ends the process, which is fine.
             _ = tokio::signal::ctrl_c() => Ok(()),
         }
     })
 }
 
-/// Starts a replica, and tells where it is.
+/// Starts a replica, and prints its addresses.
 async fn start(args: &Server, serving: &mut JoinSet<Result<(), Error>>) -> Result<(), Error> {
     let delay = Duration::from_millis(args.delay);
     let echo = Echo { delay };
-    // The hand-written client calls what its users would run: the server that tonic generates.
+    // The hand-written client calls the server that its users would run: the one that tonic generates.
     let plain = PlainServer::new(echo).max_decoding_message_size(usize::MAX);
     let router = Router::new()
         .add_replica(BenchReplicaServer::new(echo).max_request_size(usize::MAX))
         .add_replica(StorageReplicaServer::new(Register::default()))
         .add_service(plain)
-        // Slow servers may have all handlers wait that `memory` starts.
+        // A slow server must run all handlers that `memory` starts.
         .stream_limits(StreamLimits::new().handlers(MOST_HANDLERS));
     let server = GrpcServer::new(router)
         .configure(|server| match args.delay {
@@ -153,7 +153,7 @@ async fn start(args: &Server, serving: &mut JoinSet<Result<(), Error>>) -> Resul
     Ok(())
 }
 
-/// Servers to call, which are ended when this is dropped if they were started here.
+/// Servers to call. Those that were started here end when this is dropped.
 pub(crate) struct Servers {
     processes: Vec<Child>,
     pub(crate) grpc: Vec<String>,
@@ -162,8 +162,7 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    /// The first `n` of those that run elsewhere, or as many new ones, the last of which is slow by `slow`
-    /// milliseconds.
+    /// The first `n` remote servers, or `n` new ones, the last of which has a delay of `slow` milliseconds.
     pub(crate) fn start(setup: &Setup, n: usize, slow: u64) -> Result<Self, Error> {
         if !setup.remotes.is_empty() && slow > 0 {
             return Err(Error::SlowRemote);
@@ -171,7 +170,7 @@ impl Servers {
         Self::start_with(setup, n, |number| if number == n { slow } else { 0 })
     }
 
-    /// The same, but `delay` tells how slow each of the servers 1 to `n` is if they are started here.
+    /// The same, where `delay` gives the delay of each new server, from 1 to `n`.
     pub(crate) fn start_with(
         setup: &Setup,
         n: usize,
@@ -195,7 +194,7 @@ impl Servers {
         Ok(servers)
     }
 
-    /// What makes another process call these servers.
+    /// The arguments with which another process calls these servers.
     pub(crate) fn setup(&self, setup: &Setup) -> Setup {
         Setup {
             remotes: self.grpc.clone(),
@@ -219,7 +218,7 @@ impl Servers {
         for _ in 0..replicas {
             let line = lines.next().unwrap_or_else(|| Ok(String::new()))?;
             let Some((grpc, tcp)) = line.split_once(' ') else {
-                return Err(io::Error::other("it does not say where it listens"));
+                return Err(io::Error::other("it does not print where it listens"));
             };
             self.grpc.push(grpc.to_string());
             self.tcp.push(tcp.to_string());
@@ -227,7 +226,7 @@ impl Servers {
         Ok(())
     }
 
-    /// The processor time that the servers have used, where that can be told.
+    /// The servers' CPU time, where it is known.
     pub(crate) fn cpu(&self) -> Option<Duration> {
         if self.pids.is_empty() {
             return None;
@@ -251,7 +250,7 @@ fn first(addresses: &[String], n: usize, option: &'static str) -> Result<Vec<Str
 impl Drop for Servers {
     fn drop(&mut self) {
         for process in &mut self.processes {
-            // One that has ended cannot be ended again.
+            // A server that has already ended cannot be killed.
             let _ = process.kill();
             let _ = process.wait();
         }

@@ -1,4 +1,4 @@
-//! How fast this is to be, against others in the same run.
+//! The performance targets, relative to other systems in the same run.
 
 use serde::Serialize;
 
@@ -6,7 +6,7 @@ use crate::args::System::{self, Grpc, Streams, Tcp, Tonic};
 use crate::compare::Figure::{self, Allocations, ClientCpu, P50, PerSecond};
 use crate::compare::{Cell, Comparison, Load, SLOW, WAITING};
 
-/// A figure that is to be reached.
+/// A bound on a figure.
 #[derive(Clone, Copy, Debug)]
 struct Target {
     system: System,
@@ -16,13 +16,13 @@ struct Target {
 
 #[derive(Clone, Copy, Debug)]
 enum What {
-    /// A figure in a setting, to that of another system.
+    /// A figure in a setting, relative to that of another system.
     Ratio(Figure, System, Setting),
-    /// The client's allocations per call in a setting, but those of the payload and of the replies that are decoded.
+    /// The client's allocations per call in a setting, without those for the payload and for decoded replies.
     OwnAllocations(Setting),
-    /// The same in one setting, less those in another.
+    /// The same in one setting, minus that in another.
     MoreAllocations(Setting, Setting),
-    /// The 99th percentile with one slow replica, to that with none, at a fixed rate.
+    /// The 99th percentile with one slow replica, relative to that with none, at a fixed rate.
     SlowReplica,
     /// Bytes per call and node while many calls wait.
     Memory,
@@ -100,7 +100,7 @@ const RESOURCES: [Target; 6] = {
     ]
 };
 
-/// A target, and what was measured.
+/// A target and the measured figure.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Checked {
     pub(crate) target: String,
@@ -109,7 +109,7 @@ pub(crate) struct Checked {
     pub(crate) met: bool,
 }
 
-/// The targets that `comparison` has measured.
+/// The targets whose figures `comparison` has.
 pub(crate) fn check(comparison: &Comparison) -> Vec<Checked> {
     let all = ONE_CALL
         .iter()
@@ -159,7 +159,7 @@ impl Target {
     }
 
     fn checked(&self, measured: f64) -> Checked {
-        // As it is shown: the calls that are under way when counting begins and ends cost a little.
+        // Rounded as printed: calls in flight at the start and the end of the count cost a little.
         let measured = (measured * 100.0).round() / 100.0;
         let (bound, met) = match self.bound {
             Bound::AtMost(bound) => (format!("at most {bound}"), measured <= bound),

@@ -1,4 +1,4 @@
-//! Raw TCP frames: the floor. A frame is its length, the number of its call, and the payload.
+//! Raw TCP frames: the lower bound. A frame is its length, the number of its call, and the payload.
 
 use std::collections::HashMap;
 use std::io;
@@ -20,7 +20,7 @@ pub(crate) async fn serve(listener: TcpListener, delay: Duration) -> io::Result<
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        // A connection that breaks is its client's concern.
+        // The client handles a broken connection.
         tokio::spawn(async move { drop(echo(stream, delay).await) });
     }
 }
@@ -42,7 +42,7 @@ async fn echo(stream: TcpStream, delay: Duration) -> io::Result<()> {
     Ok(())
 }
 
-/// The length of the frame that the bytes begin with, if all of it is there.
+/// The length of the first frame, if it is complete.
 fn frame_len(mut bytes: &[u8]) -> Option<usize> {
     let available = bytes.len();
     let len = HEAD + bytes.try_get_u32().ok()? as usize;
@@ -132,7 +132,7 @@ impl TcpClient {
 async fn write(mut to: OwnedWriteHalf, outgoing: Arc<Outgoing>) {
     loop {
         outgoing.more.notified().await;
-        // What is sent at the same time goes into one packet.
+        // Frames that are sent at the same time share a packet.
         tokio::task::yield_now().await;
         let frames = {
             let mut frames = outgoing
@@ -173,7 +173,7 @@ impl Calls {
         if call.missing == 0
             && let Some(call) = waiting.remove(&number)
         {
-            // Whoever has stopped waiting does not want it.
+            // The caller may have given up.
             let _ = call.decided.send(payload);
         }
     }

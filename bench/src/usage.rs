@@ -1,15 +1,15 @@
-//! What a measurement costs the machine.
+//! The resources that a measurement uses.
 
 use std::time::Duration;
 
-/// The processor time that this process has used.
+/// The CPU time of this process.
 pub(crate) fn cpu() -> Option<Duration> {
     cpu_time::ProcessTime::try_now()
         .ok()
         .map(|time| time.as_duration())
 }
 
-/// The processor time that another process has used; none if there is no such process, or elsewhere than on Linux.
+/// The CPU time of another process; none if there is no such process, or the system is not Linux.
 pub(crate) fn cpu_of(process: u32) -> Option<Duration> {
     #[cfg(target_os = "linux")]
     {
@@ -24,19 +24,19 @@ pub(crate) fn cpu_of(process: u32) -> Option<Duration> {
     }
 }
 
-/// Has the calling thread's sleeps end when they are due: Linux takes the liberty to add 50 microseconds.
+/// Makes the calling thread's sleeps end on time: by default, Linux may add 50 microseconds.
 pub(crate) fn wake_on_time() {
-    // Where it cannot be set, open loops are later by this.
+    // Where this fails, open loops are late by that much.
     #[cfg(target_os = "linux")]
     let _ = nix::sys::prctl::set_timerslack(1);
 }
 
-/// The memory that this process has now, in bytes; none where there is no `/proc`.
+/// The resident memory of this process, in bytes; none where there is no `/proc`.
 pub(crate) fn memory() -> Option<u64> {
     status("VmRSS:")
 }
 
-/// The most memory that this process has had, in bytes; none where there is no `/proc`.
+/// The peak memory of this process, in bytes; none where there is no `/proc`.
 pub(crate) fn peak_memory() -> Option<u64> {
     status("VmHWM:")
 }
@@ -48,7 +48,7 @@ fn status(name: &str) -> Option<u64> {
     Some(kibibytes * 1024)
 }
 
-/// How many times memory was allocated, if that is counted.
+/// The number of allocations, if they are counted.
 pub(crate) fn allocations() -> Option<usize> {
     #[cfg(feature = "allocations")]
     return Some(crate::ALLOCATOR.stats().allocations);
@@ -56,7 +56,7 @@ pub(crate) fn allocations() -> Option<usize> {
     None
 }
 
-/// How many bytes are allocated now, if that is counted.
+/// The bytes that are allocated now, if they are counted.
 pub(crate) fn allocated() -> Option<u64> {
     #[cfg(feature = "allocations")]
     {
@@ -70,7 +70,7 @@ pub(crate) fn allocated() -> Option<u64> {
     None
 }
 
-/// The machine, as far as it tells.
+/// A description of the machine.
 pub(crate) fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

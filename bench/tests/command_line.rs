@@ -1,4 +1,4 @@
-//! The program, from the outside. What is measured is not looked at: only that it is.
+//! The program, from the outside. The tests do not check the figures, only that there are some.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
@@ -12,7 +12,7 @@ fn bench(arguments: &[&str]) -> Output {
         .expect("the program starts")
 }
 
-/// What the program says when it succeeds.
+/// The output of the program, which must succeed.
 fn succeed(arguments: &[&str]) -> String {
     let output = bench(arguments);
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -20,7 +20,7 @@ fn succeed(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("it is text")
 }
 
-/// What the program says when it fails.
+/// The errors of the program, which must fail.
 fn fail(arguments: &[&str]) -> String {
     let output = bench(arguments);
     assert!(!output.status.success(), "{arguments:?}");
@@ -35,7 +35,7 @@ fn run(arguments: &[&str]) -> Value {
     serde_json::from_str(&succeed(&arguments)).expect("it is JSON")
 }
 
-/// A server that is ended with the test.
+/// A server that ends with the test.
 struct Server(Child, String, String);
 
 impl Server {
@@ -157,7 +157,7 @@ fn a_comparison_is_shown_and_written() {
         "n = 3, q = 2, 16 B, 1 call in flight",
         "node streams / tonic by hand",
         "one replica of 3 slow by 10 ms",
-        "10000 calls that wait",
+        "10000 calls in flight to 3",
         "node streams: p50 / tonic by hand, n=3, 16 B, c=1",
     ] {
         assert!(table.contains(line), "no {line:?} in {table}");
@@ -218,11 +218,11 @@ fn what_cannot_be_measured_is_told() {
     let cases: [(&[&str], &str); 8] = [
         (
             &["run", "--remotes", one],
-            "3 servers are to be called, and --remotes names 1; name all, or lower -n",
+            "the calls need 3 servers, and --remotes names 1; name all, or lower -n",
         ),
         (
             &["run", "--remotes", one, "-n", "1", "--system", "tcp"],
-            "raw TCP needs servers of this program: give their second addresses with --tcp-remotes",
+            "raw TCP needs servers of this program: give their TCP addresses with --tcp-remotes",
         ),
         (
             &["run", "--remotes", one, "-n", "1", "--slow", "5"],
@@ -234,7 +234,7 @@ fn what_cannot_be_measured_is_told() {
         ),
         (
             &["run", "--system", "tonic", "--call", "multicast"],
-            "tonic by hand has no multicast; it has quorum calls only",
+            "tonic by hand has no multicast, only quorum calls",
         ),
         (
             &["run", "--remotes", "nowhere", "-n", "1"],
@@ -254,7 +254,7 @@ fn what_cannot_be_measured_is_told() {
         ),
         (
             &["compare", "--rounds", "1", "--no-extras", "--remotes", one],
-            "3 servers are to be called, and --remotes names 1",
+            "the calls need 3 servers, and --remotes names 1",
         ),
     ];
     for (arguments, expected) in cases {

@@ -24,7 +24,7 @@ pub(crate) fn received(bytes: usize) -> Bytes {
     Bytes::copy_from_slice(encoded(&request(bytes)).as_ref())
 }
 
-/// The payload of what was received.
+/// The payload of a received message.
 pub(crate) fn decoded(message: Bytes) -> Bytes {
     decode(&message).expect("it is a message")
 }

@@ -1,4 +1,4 @@
-//! What is measured.
+//! The code that is measured.
 
 pub(crate) mod envelope;
 pub(crate) mod quorum_call;

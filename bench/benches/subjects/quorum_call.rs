@@ -1,4 +1,4 @@
-//! Whole quorum calls, and all that their servers do, in one thread and without a network.
+//! Whole quorum calls, with the work of their servers, in one thread and without a network.
 
 use gorums_runtime::testing::{self, Replicas};
 use gorums_runtime::{Context, Correction, Replies};
@@ -11,7 +11,7 @@ use super::proto::bench_gorums::{
     BenchConfiguration, BenchQuorumSpec, BenchReplica, BenchReplicaServer,
 };
 
-/// Calls before those that are measured, after which nothing is allocated for the first time.
+/// Calls before the measured ones, so that all first allocations have been made.
 const WARMUP: usize = 200;
 
 struct Echo;
@@ -42,7 +42,7 @@ impl BenchReplica for Echo {
     async fn unicast(&self, _: &Context, _: Payload) {}
 }
 
-/// Decides when all have replied, so that each call does the same.
+/// Decides when all nodes have replied, so that each call does the same work.
 struct All(usize);
 
 impl All {
@@ -71,7 +71,7 @@ impl BenchQuorumSpec for All {
     }
 }
 
-/// Replicas, and a client of theirs.
+/// Replicas and their client.
 pub(crate) struct Cluster {
     runtime: Runtime,
     bench: BenchConfiguration<All>,
@@ -95,7 +95,7 @@ impl Cluster {
         cluster
     }
 
-    /// So many calls, one after the other.
+    /// This many calls, one after the other.
     pub(crate) fn call(&self, calls: usize) {
         self.runtime.block_on(async {
             for _ in 0..calls {

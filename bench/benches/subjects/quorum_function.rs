@@ -1,4 +1,4 @@
-//! A quorum function, over one reply after the other.
+//! A quorum function, called after each reply.
 
 use gorums_runtime::{NodeId, Replies};
 
@@ -19,7 +19,7 @@ pub(crate) fn states(n: u32) -> Vec<(NodeId, State)> {
         .collect()
 }
 
-/// What the newest state of a majority is.
+/// The newest state of a majority.
 pub(crate) fn decide(states: Vec<(NodeId, State)>) -> Option<State> {
     let quorum = states.len() / 2 + 1;
     let mut replies = Replies::default();

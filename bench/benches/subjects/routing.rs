@@ -1,11 +1,11 @@
-//! Replies on their way to the call that they are for.
+//! The routing of replies to their calls.
 
 use gorums_runtime::bench::Routing;
 use prost::bytes::Bytes;
 
 use super::envelope::METHOD;
 
-/// A table of calls, to which calls are added one after the other.
+/// A table of calls, to which calls are added one at a time.
 pub(crate) struct Calls {
     routing: Routing,
     n: u32,
@@ -20,7 +20,7 @@ impl Calls {
             n,
             reply: Bytes::from_static(&[0x5a; 16]),
         };
-        // The table has its size afterwards.
+        // Afterwards, the table has its final size.
         calls.route();
         calls
     }

@@ -1,4 +1,4 @@
-//! A quorum call by hand, as somebody who knows tonic well writes it.
+//! A hand-written quorum call, as an experienced user of tonic would write it.
 
 use std::sync::Arc;
 
@@ -20,8 +20,8 @@ pub(crate) struct ByHand {
 }
 
 impl ByHand {
-    /// HTTP/2's limits on resets are raised: a call that has its quorum drops the others, and without that it breaks
-    /// at a few thousand calls per second.
+    /// HTTP/2's limits on resets are raised: a call that has its quorum drops the remaining requests, and with the
+    /// default limits the connection breaks at a few thousand calls per second.
     pub(crate) async fn connect(servers: &Servers, quorum: usize) -> Result<Self, Error> {
         let mut clients = Vec::new();
         for address in &servers.grpc {
@@ -46,7 +46,7 @@ impl ByHand {
         })
     }
 
-    /// One call: to all servers, until a quorum of them has replied.
+    /// One call to all servers, until a quorum has replied.
     pub(crate) fn call(
         &self,
         payload: &Payload,

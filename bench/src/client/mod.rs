@@ -12,13 +12,13 @@ use crate::tcp::TcpClient;
 use by_hand::ByHand;
 use ours::Ours;
 
-/// What is done with the calls of a client.
+/// A way to make calls of a client.
 pub(crate) trait Load {
-    /// What comes of it.
+    /// The result.
     type Output;
 
-    /// Makes calls, by a function that is of one system and one type of call. So the compiler sees each on its own, and
-    /// none pays for what another's calls hold.
+    /// Makes calls with a function for one system and one type of call. The compiler then specialises each, and none
+    /// pays for the state of another's calls.
     fn of<C, F>(self, call: C) -> Self::Output
     where
         C: Fn(&Payload) -> F + Clone + Send + Sync + 'static,
@@ -57,7 +57,7 @@ impl Client {
         }
     }
 
-    /// Puts the calls of one type under a load.
+    /// Makes calls of one type under a load.
     pub(crate) fn put_under<L: Load>(self, load: L, call: Call) -> L::Output {
         match self {
             Self::Ours(ours) => ours.put_under(load, call),
@@ -82,7 +82,7 @@ impl Client {
     }
 }
 
-/// What an error says. It is looked at only if there is one.
+/// The text of an error, computed only when there is one.
 fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }

@@ -1,4 +1,4 @@
-//! Calls by the code that is generated.
+//! Calls by the generated code.
 
 use std::future::IntoFuture;
 use std::time::SystemTime;
@@ -75,7 +75,7 @@ pub(crate) struct Ours {
     storage: StorageConfiguration<Count>,
 }
 
-/// The key that is read and written.
+/// The key of all reads and writes.
 const KEY: &str = "gorums-bench";
 
 impl Ours {

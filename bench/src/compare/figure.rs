@@ -1,11 +1,11 @@
-//! What is compared.
+//! The figures that are compared.
 
 use serde::Serialize;
 
 use super::Summary;
 use crate::measured::Measured;
 
-/// A figure of which systems have ratios.
+/// A figure for which ratios between systems are computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Figure {
     PerSecond,
@@ -17,7 +17,7 @@ pub(crate) enum Figure {
 }
 
 impl Figure {
-    /// Those that are shown.
+    /// The figures that are printed.
     pub(crate) const SHOWN: [Self; 5] = [
         Self::PerSecond,
         Self::P50,
@@ -49,7 +49,7 @@ impl Figure {
     }
 }
 
-/// The median of some figures, and how far apart they are.
+/// The median, the minimum and the maximum of some figures.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Spread {
     pub(crate) median: f64,
@@ -58,7 +58,7 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// None of no figures.
+    /// None if there are no figures.
     pub(crate) fn of(figures: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut figures: Vec<_> = figures.into_iter().collect();
         figures.sort_by(f64::total_cmp);
@@ -69,8 +69,8 @@ impl Spread {
         })
     }
 
-    /// Of the ratio between two systems, or of one system with something and without. Each round's ratio is of two
-    /// measurements that followed each other, so that what else the machine did weighs on both.
+    /// Of the ratio between two systems, or of one system in two settings. Each ratio is of two consecutive
+    /// measurements, so that other load on the machine affects both.
     pub(crate) fn of_ratio(of: &Summary, to: &Summary, figure: Figure) -> Option<Self> {
         let rounds = of.rounds.iter().zip(&to.rounds);
         let ratios = rounds.filter_map(|(of, to)| {
@@ -81,7 +81,7 @@ impl Spread {
     }
 }
 
-/// The middle of sorted figures, or what is between the two that are.
+/// The median of sorted figures.
 pub(super) fn median(sorted: &[f64]) -> Option<f64> {
     let upper = sorted.get(sorted.len() / 2)?;
     let lower = sorted.get((sorted.len() - 1) / 2)?;

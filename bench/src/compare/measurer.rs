@@ -1,4 +1,4 @@
-//! One measurement after the other.
+//! Runs measurements one after the other.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,29 +13,29 @@ use crate::measured::Measured;
 use crate::memory::Waiting;
 use crate::servers::Servers;
 
-/// What a process takes to start, to connect and to end.
+/// How long a process takes to start, to connect and to end.
 const START: Duration = Duration::from_millis(60);
 
-/// What a measurement of memory takes.
+/// How long a measurement of memory takes.
 const WAITING: Duration = Duration::from_millis(1_500);
 
-/// How many times as long a measurement takes whose 99th percentile is compared, which takes many calls.
+/// How many times longer a measurement takes whose 99th percentile is compared, since that needs many calls.
 pub(super) const LONG: u64 = 6;
 
-/// What is going to be measured.
+/// The measurements to make.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Planned {
     pub(super) calls: usize,
-    /// Of calls, too, but [`LONG`].
+    /// Of calls as well, but [`LONG`].
     pub(super) long_calls: usize,
     pub(super) memory: usize,
 }
 
-/// Measures, and shows how far it is.
+/// Measures, and shows its progress.
 pub(super) struct Measurer<'a> {
     pub(super) args: &'a Compare,
     progress: ProgressBar,
-    /// The systems that servers elsewhere do not speak, and why that is thought.
+    /// The systems that the remote servers do not support, and the reasons.
     left_out: BTreeMap<System, String>,
 }
 
@@ -77,8 +77,8 @@ impl<'a> Measurer<'a> {
         }
     }
 
-    /// Measures quorum calls of all systems by turns, as often as there are rounds, on each of `variants`: servers, and
-    /// what they are called. The systems have a summary for each variant.
+    /// Measures quorum calls of all systems in turn, in each round, on each of `variants`: servers with a name. Each
+    /// system gets a summary for each variant.
     pub(super) fn by_turns<const N: usize>(
         &mut self,
         variants: [(&str, &Servers); N],
@@ -144,7 +144,7 @@ impl<'a> Measurer<'a> {
         Ok(measured)
     }
 
-    /// Why systems were left out.
+    /// The reasons why systems were left out.
     pub(super) fn finish(self) -> Vec<String> {
         self.progress.finish_and_clear();
         let left_out = self.left_out.into_iter();

@@ -1,4 +1,4 @@
-//! All systems by turns.
+//! Compares all systems.
 
 mod figure;
 mod measurer;
@@ -20,20 +20,20 @@ pub(crate) use measurer::Load;
 use measurer::{LONG, Measurer, Planned, quorum_calls};
 pub(crate) use summary::Summary;
 
-/// How slow the slow one of three servers is, in milliseconds.
+/// The delay of the slow one of three servers, in milliseconds.
 pub(crate) const SLOW: u64 = 10;
 
-/// The rate at which a slow server is called: one that all systems keep up with, and not in step with the milliseconds of
-/// timers, by which either all late replies of a round would come just when a call begins, or none.
+/// The rate at which a slow server is called. All systems keep up with it, and it is out of step with timers of
+/// milliseconds: in step, either all late replies of a round or none would arrive just when a call begins.
 const RATE_TO_SLOW: u64 = 970;
 
-/// The payload of those calls, and of those that wait for replies.
+/// The payload of those calls, and of the calls whose memory is measured.
 const PAYLOAD: usize = 16;
 
-/// How many calls wait for replies when their memory is measured.
+/// How many calls are in flight when their memory is measured.
 pub(crate) const WAITING: u32 = 10_000;
 
-/// Of which systems to which ratios are shown.
+/// The pairs of systems whose ratios are printed.
 pub(crate) const RATIOS: [(System, System); 4] = [
     (System::Streams, System::Tonic),
     (System::Grpc, System::Tonic),
@@ -41,7 +41,7 @@ pub(crate) const RATIOS: [(System, System); 4] = [
     (System::Streams, System::Grpc),
 ];
 
-/// What was measured of all systems, and on what.
+/// The results for all systems, and the machine.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Comparison {
     pub(crate) machine: String,
@@ -49,8 +49,8 @@ pub(crate) struct Comparison {
     pub(crate) rounds: u16,
     /// How long each measurement took, in milliseconds.
     pub(crate) duration: u64,
-    /// What the measuring itself takes of the client's processor time per call, in microseconds, at the most calls in
-    /// flight. It is in the figures of all systems.
+    /// The client's CPU time per call for measuring alone, in microseconds, at the highest concurrency. The figures of
+    /// all systems include it.
     pub(crate) own_cpu: Option<f64>,
     pub(crate) cells: Vec<Cell>,
     pub(crate) slow: Vec<SlowCell>,
@@ -59,7 +59,7 @@ pub(crate) struct Comparison {
     pub(crate) notes: Vec<String>,
 }
 
-/// One setting, and what was measured in it.
+/// One setting and its results.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Cell {
     pub(crate) n: usize,
@@ -70,7 +70,7 @@ pub(crate) struct Cell {
     pub(crate) ratios: Vec<Ratios>,
 }
 
-/// The ratios of one system's figures to another's.
+/// One system's figures divided by another's.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Ratios {
     pub(crate) of: System,
@@ -82,24 +82,24 @@ pub(crate) struct Ratios {
     pub(crate) server_cpu: Option<Spread>,
 }
 
-/// One slow server of three, against none.
+/// One slow server of three, compared with none.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct SlowCell {
     pub(crate) load: Load,
     pub(crate) systems: Vec<(System, Slow)>,
 }
 
-/// What one system makes of a slow server.
+/// How one system copes with a slow server.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Slow {
     pub(crate) without: Summary,
     pub(crate) with: Summary,
-    /// Of the 99th percentile, with the slow server to without.
+    /// The 99th percentile with the slow server, divided by that without.
     pub(crate) p99: Option<Spread>,
 }
 
 impl Cell {
-    /// What was measured of a system, if it was.
+    /// The results for a system, if it was measured.
     pub(crate) fn system(&self, system: System) -> Option<&Summary> {
         let mut systems = self.systems.iter();
         systems
@@ -107,7 +107,7 @@ impl Cell {
             .map(|(_, summary)| summary)
     }
 
-    /// The ratio of one system's figure to another's.
+    /// One system's figure divided by another's.
     pub(crate) fn ratio(&self, of: System, to: System, figure: Figure) -> Option<Spread> {
         Spread::of_ratio(self.system(of)?, self.system(to)?, figure)
     }
@@ -130,7 +130,7 @@ impl Cell {
     }
 }
 
-/// Measures all systems, and shows what was measured.
+/// Measures all systems, and prints the results.
 pub(crate) fn run(args: &Compare) -> Result<(), Error> {
     let remote = !args.setup.remotes.is_empty();
     let extras = !args.no_extras && !remote;
@@ -163,19 +163,20 @@ pub(crate) fn run(args: &Compare) -> Result<(), Error> {
     }
     comparison.notes = measurer.finish();
     if remote && !args.no_extras {
-        let note = "servers elsewhere can be neither slowed down nor silenced: that is left out";
+        let note =
+            "remote servers cannot be slowed down or silenced: these measurements are left out";
         comparison.notes.push(note.to_string());
     }
     comparison.targets = targets::check(&comparison);
     report::all(&comparison, args)
 }
 
-/// What the measuring itself costs.
+/// The cost of measuring itself.
 fn own_cpu(args: &Compare) -> Result<Option<f64>, Error> {
     let most = args.concurrency.iter().copied().max().unwrap_or(1);
     let load = Load::Concurrency(most);
     let mut setup = args.setup.clone();
-    // It calls nobody, but a client has servers.
+    // It makes no calls, but a client needs servers.
     setup.remotes = vec!["127.0.0.1:1".to_string()];
     setup.tcp_remotes.clear();
     let run = quorum_calls(setup, System::Idle, 1, PAYLOAD, load);
@@ -232,8 +233,8 @@ fn cell(
     Ok(cell)
 }
 
-/// One slow server of three, against none: in an open loop, where it is called as often as the others whatever the
-/// system, and with one call in flight.
+/// One slow server of three, compared with none: in an open loop, in which all systems make the same number of calls,
+/// and with one call in flight.
 fn one_slow(measurer: &mut Measurer<'_>) -> Result<Vec<SlowCell>, Error> {
     let setup = &measurer.args.setup;
     let (without, with) = (
@@ -279,7 +280,7 @@ pub(crate) mod tests {
     use super::summary::tests::summary;
     use super::*;
 
-    /// A cell in which each system makes so many calls per second in its rounds.
+    /// A cell in which each system makes this many calls per second in its rounds.
     pub(crate) fn cell_of(
         n: usize,
         payload: usize,
@@ -299,7 +300,7 @@ pub(crate) mod tests {
         cell
     }
 
-    /// A comparison of two settings, with all that there is besides.
+    /// A comparison of two settings, with all other results.
     pub(crate) fn comparison() -> Comparison {
         let rates: [(System, &[f64]); 4] = [
             (System::Streams, &[40.0, 50.0, 60.0]),

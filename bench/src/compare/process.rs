@@ -1,4 +1,4 @@
-//! Measurements in processes of their own.
+//! Measurements in separate processes.
 
 use std::process::{Command, Stdio};
 
@@ -8,14 +8,14 @@ use serde::de::DeserializeOwned;
 use crate::args::{Memory, Run, Setup};
 use crate::error::Error;
 
-/// What a client that is started here does. A process of its own starts with fresh memory, and has no connections and
-/// no tasks that another system left.
+/// The measurement of a client process. A new process has fresh memory, and no connections or tasks left by another
+/// system.
 pub(super) trait Job {
     /// Its command line, without the program.
     fn arguments(&self) -> Vec<String>;
 }
 
-/// Runs a client to its end, and takes what it writes.
+/// Runs a client to its end, and parses its output.
 pub(super) fn run<T: DeserializeOwned>(job: &impl Job) -> Result<T, Error> {
     let program = std::env::current_exe().map_err(Error::Client)?;
     let output = Command::new(program)
@@ -87,7 +87,7 @@ fn add(arguments: &mut Vec<String>, option: &str, value: impl ToString) {
     arguments.extend([option.to_string(), value.to_string()]);
 }
 
-/// What an option's value is called on the command line.
+/// An option's value as written on the command line.
 fn name(value: impl ValueEnum) -> String {
     let value = value.to_possible_value();
     value.map_or_else(String::new, |value| value.get_name().to_string())

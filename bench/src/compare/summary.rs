@@ -1,11 +1,11 @@
-//! Several measurements of the same.
+//! The summary of several rounds.
 
 use serde::Serialize;
 
 use super::figure::median;
 use crate::measured::Measured;
 
-/// What several rounds have measured.
+/// The results of several rounds.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Summary {
     /// Of each figure.
@@ -16,7 +16,7 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    /// None of no rounds.
+    /// None if there are no rounds.
     pub(crate) fn of(rounds: Vec<Measured>) -> Option<Self> {
         if rounds.is_empty() {
             return None;
@@ -30,7 +30,7 @@ impl Summary {
     }
 }
 
-/// What `pick` picks of each figure, sorted, of several rounds; the calls and errors of all.
+/// For each figure, what `pick` picks from the sorted rounds. Calls and errors are sums.
 fn each(rounds: &[Measured], pick: impl Fn(&[f64]) -> Option<f64>) -> Measured {
     let of_some = |figure: &dyn Fn(&Measured) -> Option<f64>| {
         let mut figures: Vec<f64> = rounds.iter().filter_map(figure).collect();
@@ -62,7 +62,7 @@ fn each(rounds: &[Measured], pick: impl Fn(&[f64]) -> Option<f64>) -> Measured {
 pub(crate) mod tests {
     use super::*;
 
-    /// A measurement of so many calls per second.
+    /// A measurement of this many calls per second.
     pub(crate) fn measured(per_second: f64) -> Measured {
         Measured {
             per_second,
@@ -81,7 +81,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// Rounds of so many calls per second.
+    /// Rounds of these many calls per second.
     pub(crate) fn summary(per_second: &[f64]) -> Summary {
         let rounds = per_second.iter().copied().map(measured).collect();
         Summary::of(rounds).expect("there are rounds")

@@ -1,4 +1,4 @@
-//! Calls of which each is followed by the next.
+//! A closed loop: when a call ends, the next begins.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,11 +8,11 @@ use super::Tally;
 use crate::client::Load;
 use crate::proto::Payload;
 
-/// As many calls at once, each followed by the next.
+/// This many calls in flight: when one ends, the next begins.
 pub(crate) struct Closed {
     pub(crate) concurrency: u32,
     pub(crate) payload: Arc<Payload>,
-    /// Whether calls that end count.
+    /// Whether calls that end are counted.
     pub(crate) counts: Arc<AtomicBool>,
 }
 
@@ -43,13 +43,13 @@ async fn repeat<F: Future<Output = Result<(), String>>>(
     let mut start = Instant::now();
     loop {
         let outcome = call(&payload).await;
-        // One look at the clock per call: the end of one is the start of the next.
+        // The clock is read once per call: the end of one call is the start of the next.
         let end = Instant::now();
         if counts.load(Ordering::Relaxed) {
             tally.take(end - start, outcome);
         }
         start = end;
-        // Calls that end without waiting for anything leave the processor to others, too.
+        // Calls that never wait must yield as well.
         tokio::task::coop::consume_budget().await;
     }
 }

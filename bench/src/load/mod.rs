@@ -21,7 +21,7 @@ use closed::Closed;
 use open::Open;
 pub(crate) use tally::{Calls, Tally};
 
-/// How long a measurement lasts, if it must, until a call has ended.
+/// How long a measurement may last until a call has ended.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The runtime of the client.
@@ -37,7 +37,7 @@ pub(crate) fn runtime(setup: &Setup) -> Result<Runtime, Error> {
     builder.enable_all().build().map_err(Error::Runtime)
 }
 
-/// Measures one system, and shows what was measured.
+/// Measures one system, and prints the results.
 pub(crate) fn run(args: &Run) -> Result<(), Error> {
     Client::check(args.system, args.call)?;
     let servers = Servers::start(&args.setup, args.n.into(), args.slow)?;
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Run) -> Result<(), Error> {
     Ok(())
 }
 
-/// Measures one system on servers that run.
+/// Measures one system on running servers.
 fn measure(args: &Run, servers: &Servers, quorum: usize) -> Result<Measured, Error> {
     let payload = Arc::new(payload::of(args.payload));
     let counts = Arc::new(AtomicBool::new(false));
@@ -91,7 +91,7 @@ fn measure(args: &Run, servers: &Servers, quorum: usize) -> Result<Measured, Err
     Ok(Measured::new(calls, used))
 }
 
-/// Has calls count while they are measured, and tells what that took.
+/// Counts calls for the time of the measurement, and returns what they used.
 async fn using(args: &Run, servers: &Servers, counts: &AtomicBool, tallies: &[Tally]) -> Used {
     let (cpu, server_cpu) = (usage::cpu(), servers.cpu());
     let allocations = usage::allocations();

@@ -1,4 +1,4 @@
-//! Calls at a fixed rate.
+//! An open loop: calls at a fixed rate.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,20 +12,20 @@ use crate::client::Load;
 use crate::proto::Payload;
 use crate::usage;
 
-/// How many calls may be under way. Beyond it the system is overloaded, and its calls are errors.
+/// How many calls may be in flight. Beyond that, the system is overloaded and further calls are errors.
 const MOST_IN_FLIGHT: usize = 20_000;
 
-/// Among how many tallies calls take turns.
+/// The number of tallies among which calls are distributed.
 const TALLIES: usize = 64;
 
-/// As many calls per second, whether or not those before have ended.
+/// This many calls per second, whether or not earlier ones have ended.
 ///
-/// A call's latency counts from when it should have started, so that a system that falls behind is not spared the calls
-/// that it delays.
+/// A call's latency counts from the time at which it should have started, so that a system that falls behind shows the
+/// delay.
 pub(crate) struct Open {
     pub(crate) rate: u64,
     pub(crate) payload: Arc<Payload>,
-    /// Whether calls that end count.
+    /// Whether calls that end are counted.
     pub(crate) counts: Arc<AtomicBool>,
 }
 
@@ -40,8 +40,8 @@ impl Load for Open {
         let tallies: Vec<_> = (0..TALLIES).map(|_| Tally::new()).collect();
         let runtime = Handle::current();
         let own = tallies.clone();
-        // A thread of its own wakes up to the microsecond; the runtime's timers do to the millisecond, which is more
-        // than most calls take. It lasts as long as the process.
+        // A separate thread wakes up with a precision of microseconds. The runtime's timers have milliseconds, which is
+        // longer than most calls take. The thread lives as long as the process.
         thread::spawn(move || self.start_calls(&call, &own, &runtime));
         tallies
     }
@@ -62,7 +62,7 @@ impl Open {
             let (tally, counts) = (tally.clone(), Arc::clone(&self.counts));
             if in_flight.load(Ordering::Relaxed) >= MOST_IN_FLIGHT {
                 if counts.load(Ordering::Relaxed) {
-                    let error = format!("{MOST_IN_FLIGHT} calls are under way");
+                    let error = format!("{MOST_IN_FLIGHT} calls are in flight");
                     tally.take(Duration::ZERO, Err(error));
                 }
             } else {

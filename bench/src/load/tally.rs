@@ -1,36 +1,36 @@
-//! What became of calls.
+//! The outcomes of calls.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// How many latencies are noted before they are counted. A histogram is large, and to look for a place in one that is in
-/// no cache takes longer than all else that is done to measure a call.
+/// How many latencies are buffered before they go to the histogram. A histogram is large, and a write to one that is
+/// not in the cache takes longer than everything else that measuring a call takes.
 const NOTED: usize = 128;
 
 /// The latencies of calls, in nanoseconds, to three digits.
 pub(crate) fn histogram() -> Histogram<u64> {
-    // A minute is beyond what any call takes here; what takes longer is counted as such.
+    // No call takes more than a minute here; a longer one is counted as a minute.
     Histogram::new_with_bounds(1, 60_000_000_000, 3)
         .unwrap_or_else(|error| unreachable!("the bounds are valid: {error}"))
 }
 
-/// The calls that one task, or a few of them, made.
+/// The calls of one task, or of a few tasks.
 ///
-/// Each task has its own, since one for all would be what is measured at several hundred thousand calls per second. The
-/// lock is contended only once, at the end, when it is read beside tasks that may never come to their own end.
+/// Each task has its own: at several hundred thousand calls per second, a shared one would dominate the measurement.
+/// The lock is contended only at the end, when the tally is read while tasks may still run.
 #[derive(Clone)]
 pub(crate) struct Tally(Arc<Mutex<Calls>>);
 
 /// Calls that have ended.
 pub(crate) struct Calls {
-    /// Of those that succeeded.
+    /// The latencies of those that succeeded.
     pub(crate) latencies: Histogram<u64>,
-    /// Those that are not among them yet.
+    /// Latencies that are not in the histogram yet.
     noted: Vec<u64>,
     pub(crate) errors: u64,
-    /// What the first of the errors was.
+    /// The text of the first error.
     pub(crate) error: Option<String>,
 }
 
@@ -87,7 +87,7 @@ impl Calls {
         }
     }
 
-    /// Counts the latencies that are noted.
+    /// Moves the buffered latencies to the histogram.
     fn count(&mut self) {
         for nanoseconds in self.noted.drain(..) {
             self.latencies.saturating_record(nanoseconds);

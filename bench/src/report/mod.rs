@@ -1,4 +1,4 @@
-//! What was measured, for people and for programs.
+//! The results, for people and for programs.
 
 mod svg;
 mod table;
@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::measured::Measured;
 use crate::memory::Waiting;
 
-/// Shows what was measured of one system.
+/// Prints the results for one system.
 pub(crate) fn one(system: System, measured: &Measured, json: bool) {
     match json {
         true => println!("{}", text_of(measured)),
@@ -19,7 +19,7 @@ pub(crate) fn one(system: System, measured: &Measured, json: bool) {
     }
 }
 
-/// Shows what was measured of calls that wait.
+/// Prints the results for calls that wait.
 pub(crate) fn waiting(system: System, waiting: &Waiting, json: bool) {
     match json {
         true => println!("{}", text_of(waiting)),
@@ -27,12 +27,12 @@ pub(crate) fn waiting(system: System, waiting: &Waiting, json: bool) {
     }
 }
 
-/// Numbers and text only: there is nothing in it that JSON cannot have.
+/// The results are numbers and text, which JSON can always represent.
 fn text_of(measured: &impl Serialize) -> String {
     serde_json::to_string_pretty(measured).unwrap_or_default()
 }
 
-/// Shows a comparison, and writes it where it is asked for.
+/// Prints a comparison, and writes it to the files that the arguments name.
 pub(crate) fn all(comparison: &Comparison, args: &Compare) -> Result<(), Error> {
     print!("{}", table::of_all(comparison));
     if let Some(path) = &args.json {

@@ -38,7 +38,7 @@ fn draw(area: &Area<'_>, comparison: &Comparison) -> Drawn {
     Ok(())
 }
 
-/// A bar for each system, with the least and the most of its rounds.
+/// A bar for each system, with the minimum and the maximum of its rounds.
 fn draw_throughput(area: &Area<'_>, cell: &Cell) -> Drawn {
     let most = cell
         .systems
@@ -130,7 +130,7 @@ fn percentiles(measured: &Measured) -> Vec<(f64, f64)> {
     latencies.map(|(at, us)| (at as f64, us.max(1.0))).collect()
 }
 
-/// Colours that are told apart without red and green.
+/// Colours that differ without red and green.
 fn color(system: System) -> RGBColor {
     match system {
         System::Streams => RGBColor(0, 114, 178),

@@ -8,7 +8,7 @@ use crate::measured::Measured;
 use crate::memory::Waiting;
 use crate::targets::Checked;
 
-/// What was measured of one system.
+/// The results for one system.
 pub(crate) fn of_one(system: System, measured: &Measured) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
@@ -51,7 +51,7 @@ pub(super) fn of_waiting(system: System, waiting: &Waiting) -> String {
     text
 }
 
-/// What was measured of all systems.
+/// The results for all systems.
 pub(crate) fn of_all(comparison: &Comparison) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
@@ -131,7 +131,7 @@ fn add_cell(text: &mut String, cell: &Cell) {
         Some(format!("{}: {error}", system.name()))
     });
     for error in errors {
-        let _ = writeln!(text, "an error of {error}");
+        let _ = writeln!(text, "first error of {error}");
     }
 }
 
@@ -190,7 +190,7 @@ fn add_slow(text: &mut String, cell: &SlowCell) {
 fn add_waiting(text: &mut String, waiting: &[(System, Waiting)]) {
     let _ = writeln!(
         text,
-        "\n{WAITING} calls that wait for replies of 3: the client's bytes per call and node"
+        "\n{WAITING} calls in flight to 3 nodes: the client's bytes per call and node"
     );
     let _ = writeln!(
         text,
@@ -223,7 +223,7 @@ fn add_targets(text: &mut String, targets: &[Checked]) {
     }
 }
 
-/// What a setting is.
+/// The description of a setting.
 pub(super) fn title(cell: &Cell) -> String {
     format!(
         "n = {}, q = {}, {} B, {}",
@@ -292,7 +292,9 @@ mod tests {
         let text = shown();
         assert!(text.contains("one replica of 3 slow by 10 ms, q = 2, 970 calls per second"));
         assert!(text.contains("2.00 (2.00 - 2.00)"));
-        let (_, waiting) = text.split_once("10000 calls that wait").expect("shown");
+        let (_, waiting) = text
+            .split_once("10000 calls in flight to 3")
+            .expect("shown");
         assert_eq!(
             line(waiting, "tonic by hand"),
             "tonic by hand 6000 5990 30.0"

@@ -1,4 +1,4 @@
-//! The replicas, in this process.
+//! Replicas in this process.
 
 use gorums_runtime::server::RunningServer;
 use gorums_runtime::{Configuration, Manager, NodeId, Server};

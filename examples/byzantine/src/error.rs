@@ -1,4 +1,4 @@
-//! What ends the program.
+//! Why the program fails.
 
 use std::io;
 
@@ -6,16 +6,16 @@ use gorums_runtime::errors::{ManagerError, QuorumCallError, ServerError};
 
 use crate::quorum::TooFewReplicas;
 
-/// Why the program cannot go on.
+/// Why the program fails.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// The async runtime does not start.
     #[error("cannot start the runtime: {0}")]
     Runtime(io::Error),
-    /// There is no randomness to make keys of.
+    /// There is no randomness for a key.
     #[error("cannot make a key: {0}")]
     Key(#[from] getrandom::Error),
-    /// No replica may lie.
+    /// There are too few replicas to tolerate a lying one.
     #[error(transparent)]
     TooFewReplicas(#[from] TooFewReplicas),
     /// A replica cannot listen.
@@ -33,7 +33,7 @@ pub(crate) enum Error {
     /// The register was not read.
     #[error("cannot read: {0}")]
     Read(QuorumCallError),
-    /// Standard output cannot be written.
+    /// Writing to standard output failed.
     #[error("cannot print: {0}")]
     Print(io::Error),
 }

@@ -1,4 +1,4 @@
-//! A register that a third of its replicas may lie about: the writer signs what is read.
+//! A register that stays correct while fewer than a third of its replicas lie, because the writer signs each state.
 
 mod args;
 mod cluster;
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Writes each value and reads it back, and tells `out`.
+/// Writes each value and reads it back, and prints both to `out`.
 async fn run(args: &Args, out: &mut impl Write) -> Result<(), Error> {
     let Args {
         replicas, liars, ..
@@ -55,7 +55,7 @@ async fn run(args: &Args, out: &mut impl Write) -> Result<(), Error> {
     let quorums = Byzantine::new(replicas as usize, writer.verifier())?;
     writeln!(
         out,
-        "{replicas} replicas, {} of them a quorum; {} may lie, {liars} do",
+        "{replicas} replicas, quorums of {}; tolerates {} liars, has {liars}",
         quorums.quorum(),
         quorums.liars(),
     )

@@ -1,4 +1,4 @@
-//! How reads and writes are decided, while some replicas lie.
+//! The quorum functions, which tolerate lying replicas.
 
 use gorums_runtime::Replies;
 use prost::Message;
@@ -9,15 +9,15 @@ use crate::signing::Verifier;
 
 /// Quorums of `n` replicas of which `f` may lie, with `n > 3f`.
 ///
-/// Any two quorums of more than `(n + f) / 2` replicas have more than `f` in common, so that one of these is honest.
-/// The `n - f` honest replicas are a quorum themselves.
+/// Any two quorums of more than `(n + f) / 2` replicas have more than `f` in common, at least one of which is honest.
+/// The `n - f` honest replicas form a quorum.
 #[derive(Debug)]
 pub(crate) struct Byzantine {
     verifier: Verifier,
     replicas: usize,
 }
 
-/// There are so few replicas that none may lie.
+/// There are too few replicas to tolerate a lying one.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a Byzantine quorum needs n > 3f replicas with f at least 1; n={0} yields f=0, so give at least 4"
@@ -25,7 +25,7 @@ pub(crate) struct Byzantine {
 pub(crate) struct TooFewReplicas(usize);
 
 impl Byzantine {
-    /// The quorums of so many replicas, which keep what `verifier`'s writer signed.
+    /// Quorums of `replicas` replicas, which store what the writer of `verifier` signed.
     ///
     /// # Errors
     ///
@@ -38,12 +38,12 @@ impl Byzantine {
         }
     }
 
-    /// How many replicas may lie.
+    /// The number of replicas that may lie.
     pub(crate) fn liars(&self) -> usize {
         self.replicas.saturating_sub(1) / 3
     }
 
-    /// How many replicas are a quorum.
+    /// The number of replicas in a quorum.
     pub(crate) fn quorum(&self) -> usize {
         (self.replicas + self.liars()) / 2 + 1
     }
@@ -52,7 +52,7 @@ impl Byzantine {
 impl RegisterQuorumSpec for Byzantine {
     /// The newest state of a quorum whose states are all verified.
     fn read_qf(&self, replies: &mut Replies<SignedState>) -> Option<State> {
-        // Those before were looked at when they arrived.
+        // Earlier replies were verified when they arrived.
         let (_, latest) = replies.latest()?;
         if self.verifier.verified(latest).is_none() {
             replies.take_latest();
@@ -65,7 +65,7 @@ impl RegisterQuorumSpec for Byzantine {
         states.max_by_key(|state| state.timestamp)
     }
 
-    /// An acknowledgement of a quorum that acknowledged this very write.
+    /// An acknowledgement, once a quorum has acknowledged this write.
     fn write_qf(
         &self,
         request: &SignedState,
@@ -90,15 +90,15 @@ mod tests {
     /// How a replica answers a read.
     #[derive(Clone, Copy, Debug)]
     enum Reply {
-        /// With the state of this timestamp.
+        /// With the state that has this timestamp.
         Honest(i64),
-        /// As nothing was written.
+        /// With the initial state.
         Unwritten,
-        /// With a state of this timestamp that somebody else signed.
+        /// With a state of this timestamp that another writer signed.
         Forged(i64),
         /// With a state of this timestamp under the signature of another one.
         Altered(i64),
-        /// With what is no state.
+        /// With bytes that are not a state.
         Nonsense,
     }
     use Reply::{Altered, Forged, Honest, Nonsense, Unwritten};
@@ -110,7 +110,7 @@ mod tests {
         }
     }
 
-    /// What a read decides when replicas answer one after the other, and after how many.
+    /// The result of a read when replicas give these answers in turn, and the number of answers that it took.
     fn read(replicas: usize, answers: &[Reply]) -> Option<(usize, State)> {
         let writer = Writer::new().expect("a key");
         let other = Writer::new().expect("a key");
@@ -136,7 +136,7 @@ mod tests {
         })
     }
 
-    /// Whether a write of timestamp 3 is decided when replicas acknowledge these.
+    /// Whether a write of timestamp 3 is decided when replicas acknowledge these timestamps.
     fn write(replicas: usize, acknowledged: &[i64]) -> bool {
         let writer = Writer::new().expect("a key");
         let quorums = Byzantine::new(replicas, writer.verifier()).expect("enough replicas");

@@ -28,7 +28,7 @@ impl Replica {
 
 impl RegisterReplica for Replica {
     async fn read(&self, _: &Context, _: ReadRequest) -> Result<SignedState, Status> {
-        // Each change is one assignment, so a panic elsewhere leaves nothing half done.
+        // A change is a single assignment, so a panic cannot leave it half done.
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(kept.1.clone())
     }
@@ -45,7 +45,7 @@ impl RegisterReplica for Replica {
     }
 }
 
-/// Keeps nothing, and reads as a state that it signed itself.
+/// Stores nothing, and answers reads with a state that it signed itself.
 #[derive(Debug)]
 pub(crate) struct Liar(pub(crate) Writer);
 

@@ -1,20 +1,20 @@
-//! Who may write, and how others know.
+//! The signatures that prove who wrote a state.
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use prost::Message;
 
 use crate::proto::{SignedState, State};
 
-/// The one who writes.
+/// The only process that may write.
 #[derive(Debug)]
 pub(crate) struct Writer(SigningKey);
 
-/// Tells what the writer signed from what others made up.
+/// Verifies the writer's signatures.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Verifier(VerifyingKey);
 
 impl Writer {
-    /// A writer with a key of its own.
+    /// A writer with a new key.
     pub(crate) fn new() -> Result<Self, getrandom::Error> {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret)?;
@@ -33,7 +33,7 @@ impl Writer {
 }
 
 impl Verifier {
-    /// The state that the writer signed, or the initial one, which nobody signs; none if it is anything else.
+    /// The state, if the writer signed it or it is the initial one, which is unsigned.
     pub(crate) fn verified(self, signed: &SignedState) -> Option<State> {
         if *signed == SignedState::default() {
             return Some(State::default());

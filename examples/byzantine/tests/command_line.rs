@@ -19,12 +19,12 @@ fn what_was_written_is_read_while_a_third_of_the_replicas_lie() {
         (
             "4",
             "1",
-            "4 replicas, 3 of them a quorum; 1 may lie, 1 do\n",
+            "4 replicas, quorums of 3; tolerates 1 liars, has 1\n",
         ),
         (
             "7",
             "2",
-            "7 replicas, 5 of them a quorum; 2 may lie, 2 do\n",
+            "7 replicas, quorums of 5; tolerates 2 liars, has 2\n",
         ),
     ] {
         let output = run(&["--replicas", replicas, "--liars", liars, "a", "b"]);

@@ -7,28 +7,28 @@ use crate::grid::{Grid, Position};
 
 /// A register on a grid of replicas: reads take a row, writes take a column.
 ///
-/// Starts the replicas in this process, on free ports, writes each value and reads it back, and draws the grid
+/// Starts the replicas in this process, on free ports. Then writes each value and reads it back, and draws the grid
 /// after each call. The exit code is 1 when a call fails, and 2 when the arguments are wrong.
 #[derive(Debug, Parser)]
 #[command(name = "grid", version)]
 pub(crate) struct Args {
-    /// How many rows the grid has
+    /// Number of rows
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=16))]
     rows: u32,
 
-    /// How many columns the grid has
+    /// Number of columns
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=16))]
     columns: u32,
 
-    /// A replica that is down; may be given several times
+    /// A replica that is down, as row,column; may be repeated
     #[arg(long, value_name = "ROW,COLUMN")]
     pub(crate) down: Vec<Position>,
 
-    /// How long a read or a write may take, in milliseconds
+    /// Deadline of a read or a write, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) timeout: u64,
 
-    /// What to write, one value after the other
+    /// The values to write, in this order
     #[arg(value_name = "VALUE", default_values = ["one", "two", "three"])]
     pub(crate) values: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! The replicas, in this process.
+//! Replicas in this process.
 
 use gorums_runtime::server::RunningServer;
 use gorums_runtime::{Configuration, Manager, Server};
@@ -11,13 +11,13 @@ use crate::replica::Replica;
 /// Replicas that run until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Cluster {
-    /// The nodes of the replicas, connected to as they are called.
+    /// The nodes of the replicas, which are connected at the first call.
     pub(crate) configuration: Configuration,
     _replicas: Vec<RunningServer>,
 }
 
 impl Cluster {
-    /// Starts the replicas of `grid` on free ports, those that are `down` aside.
+    /// Starts the replicas of `grid` on free ports, except those that are `down`.
     pub(crate) async fn start(grid: Grid, down: &[Position]) -> Result<Self, Error> {
         let mut bound = Vec::new();
         let mut nodes = Manager::builder();
@@ -27,7 +27,7 @@ impl Cluster {
             nodes = nodes.node(grid.node(position), server.address().to_string());
             bound.push((position, server));
         }
-        // The ports are all taken before one is given back, so that no replica gets that of one that is down.
+        // All ports are taken before any is released, so that no replica gets the port of one that is down.
         let up = bound
             .into_iter()
             .filter(|(position, _)| !down.contains(position));

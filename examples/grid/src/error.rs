@@ -1,10 +1,10 @@
-//! What ends the program.
+//! Why the program fails.
 
 use std::io;
 
 use gorums_runtime::errors::{ManagerError, QuorumCallError, ServerError};
 
-/// Why the program cannot go on.
+/// Why the program fails.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// The async runtime does not start.
@@ -25,7 +25,7 @@ pub(crate) enum Error {
     /// The register was not read.
     #[error("cannot read: {0}")]
     Read(QuorumCallError),
-    /// Standard output cannot be written.
+    /// Writing to standard output failed.
     #[error("cannot print: {0}")]
     Print(io::Error),
 }

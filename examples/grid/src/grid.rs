@@ -1,4 +1,4 @@
-//! Where the replicas are, and which of them are a quorum.
+//! The positions of the replicas, and which of them form a quorum.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -8,14 +8,14 @@ use gorums_runtime::NodeId;
 
 /// Replicas in rows and columns.
 ///
-/// A read quorum is a whole row and a write quorum a whole column, so that each has a replica in common with each.
+/// A read quorum is a whole row, and a write quorum a whole column. Every row crosses every column.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Grid {
     rows: u32,
     columns: u32,
 }
 
-/// A replica's place; rows and columns are counted from 1 on.
+/// A replica's position; rows and columns count from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Position {
     pub(crate) row: u32,
@@ -81,7 +81,7 @@ impl fmt::Display for Position {
     }
 }
 
-/// The text is no position.
+/// The text is not a position.
 #[derive(Debug, thiserror::Error)]
 #[error("give a row and a column, as in 1,2")]
 pub(crate) struct NoPosition;

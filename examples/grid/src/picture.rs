@@ -6,10 +6,10 @@ use gorums_runtime::NodeId;
 
 use crate::grid::{Grid, Position};
 
-/// What the marks of a [`Picture`] mean.
-pub(crate) const LEGEND: &str = "Q: in the quorum   +: replied, too   x: down";
+/// The legend of a [`Picture`].
+pub(crate) const LEGEND: &str = "Q: in the quorum   +: replied as well   x: down";
 
-/// A grid with the replicas marked that were a call's quorum.
+/// A grid that shows the quorum of a call.
 #[derive(Debug)]
 pub(crate) struct Picture<'a> {
     pub(crate) grid: Grid,

@@ -1,4 +1,4 @@
-//! How reads and writes are decided.
+//! The quorum functions.
 
 use gorums_runtime::Replies;
 
@@ -7,7 +7,7 @@ use crate::proto::register_gorums::RegisterQuorumSpec;
 use crate::proto::{ReadResponse, WriteResponse};
 
 impl RegisterQuorumSpec for Grid {
-    /// The newest state of a row that has replied as a whole.
+    /// The newest state of the first row that has replied completely.
     fn read_qf(&self, replies: &mut Replies<ReadResponse>) -> Option<ReadResponse> {
         let replied = replies.messages().map(|reply| Position {
             row: reply.row,
@@ -18,7 +18,7 @@ impl RegisterQuorumSpec for Grid {
         replies.take_max_by_key(|reply| (reply.row == row, timestamp(reply)))
     }
 
-    /// A reply of a column that has replied as a whole: one that did not take the write, if there is one.
+    /// A reply of the first column that has replied completely: one that rejected the write, if there is one.
     fn write_qf(&self, replies: &mut Replies<WriteResponse>) -> Option<WriteResponse> {
         let replied = replies.messages().map(|reply| Position {
             row: reply.row,
@@ -38,7 +38,7 @@ mod tests {
     const WIDE: (u32, u32) = (2, 3);
     const TALL: (u32, u32) = (3, 2);
 
-    /// What a read decides when replicas (row, column, timestamp) have replied: row, timestamp and value.
+    /// The row, timestamp and value that a read returns after these replies (row, column, timestamp).
     fn read(
         (rows, columns): (u32, u32),
         replies: &[(u32, u32, i64)],
@@ -61,7 +61,7 @@ mod tests {
         Some((decided.row, state.timestamp, state.value))
     }
 
-    /// What a write decides when replicas (row, column, new) have replied: column and new.
+    /// The column and `new` that a write returns after these replies (row, column, new).
     fn write((rows, columns): (u32, u32), replies: &[(u32, u32, bool)]) -> Option<(u32, bool)> {
         let grid = Grid::new(rows, columns);
         let replies = replies.iter().map(|&(row, column, new)| {
@@ -92,9 +92,9 @@ mod tests {
                 (3, 1, 1),
                 (3, 2, 1),
             ],
-            // A column is no row.
+            // A column is not a row.
             &[(1, 2, 1), (2, 2, 1), (3, 2, 1)],
-            // Neither are three replies of one replica, nor of one that is not in the grid.
+            // Three replies of one replica are not a row, nor is a reply from outside the grid.
             &[(1, 1, 1), (1, 1, 1), (1, 2, 1), (1, 4, 1)],
         ];
         for replies in undecided {
@@ -134,7 +134,7 @@ mod tests {
                 (1, 3, true),
                 (2, 3, true),
             ],
-            // A row is no column.
+            // A row is not a column.
             &[(2, 1, true), (2, 2, true), (2, 3, true)],
             &[(1, 1, true), (1, 1, true), (2, 1, true), (4, 1, true)],
         ];
@@ -202,7 +202,7 @@ mod tests {
                     .iter()
                     .map(|(_, at)| (at.row, at.column, true))
                     .collect();
-                // A write quorum that has nothing in common with these replicas would be among the others.
+                // A write quorum that is disjoint from these replicas would consist of the others.
                 if read((rows, columns), &reads).is_some() {
                     assert_eq!(write((rows, columns), &writes), None, "{grid}: {reads:?}");
                 }

@@ -9,7 +9,7 @@ use crate::grid::Position;
 use crate::proto::register_gorums::RegisterReplica;
 use crate::proto::{ReadRequest, ReadResponse, State, WriteResponse};
 
-/// What one replica keeps, and where it is.
+/// The state and the position of one replica.
 #[derive(Debug)]
 pub(crate) struct Replica {
     position: Position,
@@ -28,7 +28,7 @@ impl Replica {
 impl RegisterReplica for Replica {
     async fn read(&self, _: &Context, _: ReadRequest) -> Result<ReadResponse, Status> {
         let Position { row, column } = self.position;
-        // Each change is one assignment, so a panic elsewhere leaves nothing half done.
+        // A change is a single assignment, so a panic cannot leave it half done.
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = Some(state.clone());
         Ok(ReadResponse { row, column, state })

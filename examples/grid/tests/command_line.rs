@@ -13,7 +13,7 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("UTF-8")
 }
 
-/// The calls that the program tells of, each with the marks of its grid, row by row.
+/// The calls in the output, each with the marks of its grid, row by row.
 fn calls(output: &Output) -> Vec<(&str, Vec<Vec<&str>>)> {
     assert_eq!(text(&output.stderr), "");
     assert!(output.status.success());
@@ -29,13 +29,13 @@ fn calls(output: &Output) -> Vec<(&str, Vec<Vec<&str>>)> {
         .collect()
 }
 
-/// How many rows of a grid are all in the quorum.
+/// The number of rows that are completely in the quorum.
 fn whole_rows(marks: &[Vec<&str>]) -> usize {
     let whole = |row: &&Vec<&str>| row.iter().all(|mark| *mark == "Q");
     marks.iter().filter(whole).count()
 }
 
-/// How many columns of a grid are all in the quorum.
+/// The number of columns that are completely in the quorum.
 fn whole_columns(marks: &[Vec<&str>]) -> usize {
     let whole = |column: &usize| marks.iter().all(|row| row[*column] == "Q");
     (0..marks[0].len()).filter(whole).count()

@@ -1,4 +1,4 @@
-//! What the commands do and say.
+//! Runs commands, and prints their answers.
 
 use std::io::{self, Write};
 
@@ -12,7 +12,7 @@ use crate::command::{COMMANDS, Command, Entry, Quorum, Rpc};
 use crate::proto::{ReadRequest, ReadResponse, WriteRequest};
 use crate::selection::SelectionError;
 
-/// Why a command has no answer.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
@@ -23,14 +23,14 @@ pub(crate) enum Failure {
     Node(#[from] NodeError),
     #[error(transparent)]
     Multicast(#[from] MulticastError),
-    #[error("not written: {key} = {value}: a newer value is there")]
+    #[error("not written: {key} = {value}: the replicas have a newer value")]
     TooOld { key: String, value: String },
-    /// The answer cannot be shown.
+    /// The answer cannot be printed.
     #[error(transparent)]
     Output(#[from] io::Error),
 }
 
-/// Does what `command` says, and writes the answer to `out`.
+/// Runs `command`, and writes the answer to `out`.
 pub(crate) async fn answer(
     client: &Client,
     command: Command,
@@ -107,7 +107,7 @@ async fn rpc(
     Ok(())
 }
 
-/// What a read found.
+/// The result of a read, as text.
 fn said(key: &str, read: &ReadResponse) -> String {
     if read.ok {
         format!("{key} = {}", read.value)
@@ -117,7 +117,7 @@ fn said(key: &str, read: &ReadResponse) -> String {
 }
 
 impl Entry {
-    /// The request that writes it, with the time that it is.
+    /// The request that writes it, with the current time.
     fn as_of_now(&self) -> WriteRequest {
         WriteRequest {
             key: self.key.clone(),
@@ -126,7 +126,7 @@ impl Entry {
         }
     }
 
-    /// A failure unless it was `new` where it was written.
+    /// An error unless the replicas accepted it as `new`.
     fn check(&self, new: bool) -> Result<(), Failure> {
         if new {
             return Ok(());

@@ -4,21 +4,21 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 /// A replicated set of registers, read and written with quorum calls.
 ///
-/// Without a command it starts replicas in this process, on free ports, and a client of them. The client takes
-/// its commands from the terminal, or from standard input as a script; `help` lists them. The exit code of a
-/// script is 1 when one of its commands failed.
+/// Without a subcommand, starts replicas in this process, on free ports, and a client of them. The client reads
+/// commands from the terminal, or a script from standard input; `help` lists the commands. After a script, the exit
+/// code is 1 if one of its commands failed.
 #[derive(Debug, Parser)]
 #[command(name = "storage", version)]
 pub(crate) struct Args {
-    /// How many replicas to start when no command is given
+    /// Number of replicas to start without a subcommand
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) replicas: u16,
 
-    /// How long a read or a write may take, in milliseconds
+    /// Deadline of a read or a write, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 2000, global = true, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) timeout: u64,
 
-    /// How the client's calls travel
+    /// Transport of the client's calls
     #[arg(long, value_enum, default_value_t = Transport::NodeStream, global = true)]
     pub(crate) transport: Transport,
 
@@ -36,7 +36,7 @@ pub(crate) enum Mode {
         #[arg(long, value_name = "HOST:PORT")]
         addr: String,
     },
-    /// Run a client of replicas that are running already
+    /// Run a client of running replicas
     Client {
         /// The replicas' addresses, separated by commas
         #[arg(
@@ -49,12 +49,12 @@ pub(crate) enum Mode {
     },
 }
 
-/// How calls travel.
+/// The transport of calls.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Transport {
-    /// On one stream per replica, in order: also to replicas of Gorums in Go
+    /// One ordered stream per replica; also works with replicas of Gorums in Go
     NodeStream,
-    /// Each as a gRPC call of its own: to any gRPC server
+    /// A separate gRPC call each; works with any gRPC server
     Grpc,
 }
 

@@ -1,4 +1,4 @@
-//! The replicas that commands go to.
+//! The client of the replicas.
 
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// A client of the replicas at `addresses`, whose calls take `timeout` at most. They are connected to as they are
-    /// called.
+    /// A client of the replicas at `addresses`, whose calls take at most `timeout`. It connects to each replica at the
+    /// first call.
     pub(crate) async fn connect(
         addresses: Vec<String>,
         transport: Transport,

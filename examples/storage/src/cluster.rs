@@ -21,7 +21,7 @@ impl Cluster {
         Ok(Self { replicas: running })
     }
 
-    /// Where the replicas are.
+    /// The addresses of the replicas.
     pub(crate) fn addresses(&self) -> Vec<String> {
         let addresses = self.replicas.iter().map(RunningServer::address);
         addresses.map(|address| address.to_string()).collect()

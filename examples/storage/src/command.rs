@@ -1,19 +1,19 @@
-//! What the user can say to the client.
+//! The commands of the client, and their syntax.
 
 use crate::selection::{Selection, SelectionError};
 
-/// What a line says.
+/// A parsed line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Line {
-    /// Nothing: it is empty or a comment.
+    /// An empty line or a comment.
     Nothing,
-    /// That there is no more to come.
+    /// The end of the session.
     Exit,
     /// A command.
     Command(Command),
 }
 
-/// A command that has an answer.
+/// A command with an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// A call to one replica.
@@ -39,14 +39,14 @@ pub(crate) struct Entry {
     pub(crate) value: String,
 }
 
-/// What one replica can be asked for.
+/// A call to one replica.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Rpc {
     Read { key: String },
     Write(Entry),
 }
 
-/// What a quorum can be asked for.
+/// A quorum call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Quorum {
     Read { key: String },
@@ -57,9 +57,9 @@ pub(crate) enum Quorum {
 /// Why a line is not a command.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CommandError {
-    #[error("a quotation is not closed")]
+    #[error("a quote is not closed")]
     Quotation,
-    #[error("there is no command {0:?}; say help to see them all")]
+    #[error("there is no command {0:?}; help lists the commands")]
     Unknown(String),
     #[error("usage: {0}")]
     Usage(&'static str),
@@ -71,21 +71,21 @@ pub(crate) enum CommandError {
 pub(crate) const COMMANDS: [(&str, &str); 8] = [
     (
         QC,
-        "a quorum call on all replicas; cread shows the value get better as replies arrive",
+        "a quorum call on all replicas; cread prints better values as replies arrive",
     ),
     (
         CFG,
         "a quorum call on some replicas, such as 0,2 or 0:2 (0 and 1)",
     ),
     (RPC, "a call to one replica"),
-    (UCAST, "a write to one replica that waits for no reply"),
-    (MCAST, "a write to all replicas that waits for no reply"),
+    (UCAST, "a one-way write to one replica"),
+    (MCAST, "a one-way write to all replicas"),
     (
         NODES,
         "the replicas' numbers, ids, addresses, latencies and last errors",
     ),
-    (HELP, "this list; quote an argument that has spaces in it"),
-    (EXIT, "end the client, as quit does"),
+    (HELP, "this list; quote arguments that contain spaces"),
+    (EXIT, "end the client; quit does the same"),
 ];
 
 const QC: &str = "qc read KEY | qc cread KEY | qc write KEY VALUE";
@@ -98,7 +98,7 @@ const HELP: &str = "help";
 const EXIT: &str = "exit";
 
 impl Line {
-    /// Takes a line apart as a shell would.
+    /// Parses a line, with the quoting of a shell.
     pub(crate) fn parse(line: &str) -> Result<Self, CommandError> {
         let words = shell_words::split(line).map_err(|_| CommandError::Quotation)?;
         let words: Vec<&str> = words.iter().map(String::as_str).collect();

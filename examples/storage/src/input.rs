@@ -1,4 +1,4 @@
-//! Where the lines come from: a terminal, or a script.
+//! The source of commands: a terminal or a script.
 
 use std::io::{self, BufRead, IsTerminal};
 
@@ -9,9 +9,9 @@ use crate::error::Error;
 
 /// The lines on standard input.
 pub(crate) enum Input {
-    /// Of a person, who can edit them and recall earlier ones.
+    /// From a person, with editing and history.
     Terminal(Box<DefaultEditor>),
-    /// Of a script.
+    /// From a script.
     Script(io::Lines<io::StdinLock<'static>>),
 }
 

@@ -11,15 +11,15 @@ use crate::command::Line;
 use crate::error::Error;
 use crate::input::Input;
 
-/// Runs the commands on standard input. Answers go to standard output, errors to standard error. Without a terminal
-/// the exit code tells whether a command failed.
+/// Runs the commands on standard input. Answers go to standard output, errors to standard error. Without a terminal,
+/// the exit code says whether a command failed.
 pub(crate) fn run(runtime: &Runtime, client: &Client) -> Result<ExitCode, Error> {
     let mut input = Input::new()?;
     let mut out = io::stdout().lock();
     let mut failed = false;
     if input.is_terminal() {
         let replicas = client.replicas().size();
-        writeln!(out, "{replicas} replicas; say help to see the commands")?;
+        writeln!(out, "{replicas} replicas; help lists the commands")?;
     }
     while let Some(line) = input.next()? {
         let outcome = match Line::parse(&line) {

@@ -1,4 +1,4 @@
-//! How reads and writes are decided: by majorities, any two of which have a replica in common.
+//! The quorum functions, which decide by majorities: any two of them have a replica in common.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use gorums_runtime::{Correction, Replies};
 use crate::proto::storage_gorums::StorageQuorumSpec;
 use crate::proto::{ReadResponse, WriteResponse};
 
-/// The quorum functions of a storage with a number of replicas.
+/// The quorum functions of a storage with this number of replicas.
 #[derive(Debug)]
 pub(crate) struct Majority {
     quorum: usize,
@@ -57,7 +57,7 @@ impl StorageQuorumSpec for Majority {
     }
 }
 
-/// A key that is the greater the newer the time is.
+/// A sort key, greater for newer times.
 pub(crate) fn written_at(time: &Option<Timestamp>) -> Option<(i64, i32)> {
     time.as_ref().map(|time| (time.seconds, time.nanos))
 }

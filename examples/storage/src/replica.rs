@@ -14,7 +14,7 @@ use crate::proto::storage_gorums::{StorageReplica, StorageReplicaServer};
 use crate::proto::{ReadRequest, ReadResponse, WriteRequest, WriteResponse};
 use crate::quorum::written_at;
 
-/// The registers that one replica keeps.
+/// The registers that one replica stores.
 #[derive(Debug, Default)]
 pub(crate) struct Replica {
     registers: Mutex<HashMap<String, Register>>,
@@ -58,7 +58,7 @@ impl Replica {
     }
 
     fn registers(&self) -> MutexGuard<'_, HashMap<String, Register>> {
-        // Each change is one insertion, so a panic elsewhere leaves nothing half done.
+        // A change is a single insertion, so a panic cannot leave it half done.
         self.registers
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -110,7 +110,7 @@ pub(crate) async fn bind(address: &str) -> Result<BoundServer, ServerError> {
 pub(crate) async fn serve(address: &str) -> Result<(), ServerError> {
     let server = bind(address).await?;
     println!("serving on {}", server.address());
-    // Without a handler for the signal the process ends by it, which is as good.
+    // Without a handler, the signal ends the process, which is fine.
     let interrupted = async { drop(tokio::signal::ctrl_c().await) };
     server.serve_until(interrupted).await
 }

@@ -1,29 +1,29 @@
-//! Which replicas a command is for.
+//! The replicas that a command selects.
 
 use std::str::FromStr;
 
 use gorums_runtime::errors::ConfigurationError;
 
-/// Some of the replicas, by their places in the list of all: `0,2` or `0:2`, where the end does not belong to it.
+/// Some of the replicas, by their indices: `0,2`, or the half-open range `0:2`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Selection {
-    /// These.
+    /// These indices.
     List(Vec<usize>),
-    /// From the start on, up to the end.
+    /// A half-open range.
     Range {
-        /// The first.
+        /// The first index.
         start: usize,
-        /// The one after the last; none is the end of the list.
+        /// The index after the last; none means the end of the list.
         end: Option<usize>,
     },
 }
 
-/// Why a text does not select replicas.
+/// Why a text selects no replicas.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SelectionError {
     #[error("{0:?} selects no replicas; give their numbers, as in 0,2, or a range, as in 0:2")]
     Malformed(String),
-    #[error("there is no replica {index}; there are {size}, from 0 on")]
+    #[error("there is no replica {index}; the {size} replicas count from 0")]
     TooLarge { index: usize, size: usize },
     #[error("the range {start}:{end} is empty")]
     Empty { start: usize, end: usize },
@@ -32,7 +32,7 @@ pub(crate) enum SelectionError {
 }
 
 impl Selection {
-    /// What is selected of `all`.
+    /// The selected ones of `all`.
     pub(crate) fn of<T: Copy>(&self, all: &[T]) -> Result<Vec<T>, SelectionError> {
         let size = all.len();
         match self {

@@ -22,7 +22,7 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("UTF-8")
 }
 
-/// A replica in a process of its own, which ends with the test.
+/// A replica in its own process, which ends with the test.
 struct Replica {
     process: Child,
     address: String,
@@ -53,7 +53,7 @@ impl Replica {
 
 impl Drop for Replica {
     fn drop(&mut self) {
-        // A replica that the test has killed cannot be killed again.
+        // The test may have killed the replica already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -110,7 +110,7 @@ fn make_every_call(transport: &str) {
             "k = 4 (2 of 2 replicas)",
         ]
     );
-    // Levels that rise at once may be shown as the last of them only.
+    // Of levels that rise together, only the last may be printed.
     let last: Vec<_> = lines
         .iter()
         .filter(|line| line.starts_with("level 2"))
@@ -138,9 +138,9 @@ fn a_script_goes_on_after_a_bad_command_and_fails_in_the_end() {
     let output = run(&[], "reed k\nmcast k\nrpc 4 read k\nqc write k v\n");
     assert_eq!(
         text(&output.stderr),
-        "there is no command \"reed\"; say help to see them all\n\
+        "there is no command \"reed\"; help lists the commands\n\
          usage: mcast KEY VALUE\n\
-         there is no replica 4; there are 4, from 0 on\n"
+         there is no replica 4; the 4 replicas count from 0\n"
     );
     assert_eq!(text(&output.stdout), "k = v (3 of 4 replicas)\n");
     assert_eq!(output.status.code(), Some(1));
