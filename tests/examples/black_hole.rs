@@ -1,5 +1,5 @@
-//! What a node that accepts connections and never reads from them costs the others: quorum calls at a steady rate on two
-//! replicas and one such node, over TCP, with their latency and the memory that the process takes.
+//! The cost of a node that accepts connections and never reads from them: quorum calls at a steady rate on two replicas
+//! and one such node, over TCP, with their latency and the memory of the process.
 //!
 //! ```sh
 //! cargo run --release -p tests --example black_hole -- [CALLS PER SECOND] [SECONDS]
@@ -108,7 +108,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Calls for a second, and gives the latencies of the calls in order.
+/// Makes calls for a second, and returns their sorted latencies.
 async fn one_second(
     storage: &StorageConfiguration<Two>,
     rate: u32,
@@ -123,7 +123,7 @@ async fn one_second(
             tokio::spawn(async move {
                 let start = Instant::now();
                 let outcome = call.await;
-                // The receiver goes with the first error.
+                // The receiver is dropped at the first error.
                 let _ = send.send(outcome.map(|_| start.elapsed()));
             });
         }
@@ -150,7 +150,7 @@ async fn start() -> Result<gorums_runtime::server::RunningServer, Box<dyn Error>
     Ok(server.bind("127.0.0.1:0").await?.start())
 }
 
-/// How many calls failed on a node, which grows.
+/// The growing number of calls that failed on a node.
 fn count_errors(manager: &Manager) -> Arc<AtomicUsize> {
     let mut errors = manager.node_errors();
     let count = Arc::new(AtomicUsize::new(0));
@@ -166,7 +166,7 @@ fn count_errors(manager: &Manager) -> Arc<AtomicUsize> {
     count
 }
 
-/// How much memory the process takes, in MiB; 0 where that is not known.
+/// The memory of the process in MiB; 0 if it is not known.
 fn memory() -> f64 {
     let bytes = memory_stats::memory_stats().map_or(0, |stats| stats.physical_mem);
     bytes as f64 / f64::from(1 << 20)

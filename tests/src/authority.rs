@@ -9,7 +9,7 @@ use tonic::transport::{Certificate, Identity};
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    /// An authority that nobody trusts yet.
+    /// A new authority.
     #[expect(clippy::new_without_default, reason = "each one is another")]
     pub fn new() -> Self {
         let mut params = CertificateParams::default();
@@ -18,7 +18,7 @@ impl Authority {
         Self(CertifiedIssuer::self_signed(params, key).expect("a certificate"))
     }
 
-    /// What those who trust the authority need.
+    /// The certificate of the authority, for those who trust it.
     pub fn certificate(&self) -> Certificate {
         Certificate::from_pem(self.0.pem())
     }

@@ -1,4 +1,4 @@
-//! What the end-to-end tests share: the code generated from the golden protos, and replicas to call with it.
+//! Shared by the end-to-end tests: the code generated from the golden protos, and replicas to call with it.
 
 use std::thread;
 use std::time::Duration;
@@ -22,12 +22,12 @@ pub mod waiting;
 pub use golden::{numbered, register, streaming};
 pub use waiting::soon;
 
-/// Lets everything run until all of it waits for something: a paused clock advances only then.
+/// Runs all other tasks until they wait: a paused clock advances only then.
 pub async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
-/// Runs a test with calls that travel on node streams, and then with plain gRPC calls.
+/// Runs a test over node streams, and then over plain gRPC.
 pub async fn on_both(test: impl AsyncFn(Transport)) {
     for transport in [Transport::NodeStream, Transport::Grpc] {
         let _named = Named(transport);
@@ -35,7 +35,7 @@ pub async fn on_both(test: impl AsyncFn(Transport)) {
     }
 }
 
-/// Names the transport of a test that fails.
+/// Prints the transport when a test fails.
 struct Named(Transport);
 
 impl Drop for Named {

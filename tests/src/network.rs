@@ -15,7 +15,7 @@ use tokio::task::AbortHandle;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::transport::Server;
 
-/// How many bytes a connection holds that its receiver has not read.
+/// How many unread bytes a connection holds.
 const CONNECTION_BUFFER: usize = 64 * 1024;
 
 /// Replicas 1, 2, 3, ... with connections between them and their clients.
@@ -26,12 +26,12 @@ pub struct Network {
     connections: Arc<AtomicUsize>,
 }
 
-/// A replica that is not there refuses connections.
+/// An absent replica refuses connections.
 #[derive(Debug)]
 enum Host {
     /// Serves connections.
     Up(Replica),
-    /// Lets connection attempts wait for ever.
+    /// Neither accepts nor refuses connections.
     Silent,
     /// Accepts connections, and neither reads from them nor writes to them.
     Stuck(Vec<DuplexStream>),
@@ -45,7 +45,7 @@ struct Replica {
 }
 
 impl Network {
-    /// A network without replicas, which are called by `transport`.
+    /// A network without replicas, whose clients use `transport`.
     pub fn new(transport: Transport) -> Self {
         Self {
             transport,
@@ -89,20 +89,20 @@ impl Network {
         }
     }
 
-    /// Breaks the connections of replica `number`, which goes on.
+    /// Breaks the connections of replica `number`, which keeps running.
     pub fn cut(&self, number: u8) {
         if let Some(Host::Up(replica)) = self.hosts().get_mut(&number) {
             replica.connections = watch::Sender::new(());
         }
     }
 
-    /// Makes replica `number` one that neither accepts nor refuses connections.
+    /// Makes replica `number` neither accept nor refuse connections.
     pub fn silence(&self, number: u8) {
         self.kill(number);
         self.hosts().insert(number, Host::Silent);
     }
 
-    /// Makes replica `number` one that accepts connections, and then does nothing.
+    /// Makes replica `number` accept connections, and then do nothing.
     pub fn stick(&self, number: u8) {
         self.kill(number);
         self.hosts().insert(number, Host::Stuck(Vec::new()));
@@ -144,7 +144,7 @@ impl Network {
                     let (mut client, mut server) = (client_link, server_link);
                     tokio::select! {
                         _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
-                        // The sender goes with its replica.
+                        // The sender is dropped with its replica.
                         _ = killed.changed() => {}
                     }
                 });

@@ -1,4 +1,4 @@
-//! Replicas of the numbered service: they do as each request wishes, and tell what they handle.
+//! Replicas of the numbered service. They do what each request wishes, and report what they handle.
 
 use gorums_runtime::server::{ReplicaServer, Router, StreamLimits};
 use gorums_runtime::{Context, ManagerBuilder, ReplySink, Transport};
@@ -14,7 +14,7 @@ use crate::replica::Gate;
 use crate::spec::Count;
 use crate::waiting::Events;
 
-/// The number of a request for a stream of one reply, of the size that it says.
+/// The number of a request for a stream of one reply, of the size in the request.
 pub const ONE_LARGE_REPLY: u64 = u64::MAX;
 
 /// What happened at a replica.
@@ -22,14 +22,14 @@ pub const ONE_LARGE_REPLY: u64 = u64::MAX;
 pub enum Event {
     /// A handler was started for a request.
     Began {
-        /// Where.
+        /// The replica.
         replica: u8,
         /// The request's number.
         number: u64,
     },
     /// A handler has done what the request wished.
     Ended {
-        /// Where.
+        /// The replica.
         replica: u8,
         /// The request's number.
         number: u64,
@@ -44,12 +44,12 @@ pub struct Replica {
     events: mpsc::UnboundedSender<Event>,
 }
 
-/// Replicas that tell what they handle.
+/// Replicas that report what they handle.
 #[derive(Debug)]
 pub struct Cluster {
-    /// What connects them.
+    /// Their network.
     pub network: Network,
-    /// What requests wait for that wish to wait.
+    /// Opens for the requests that wish to wait.
     pub gate: Gate,
     events: Events<Event>,
     send_events: mpsc::UnboundedSender<Event>,
@@ -73,12 +73,12 @@ pub fn wish(number: u64, wish: Wish) -> Request {
 }
 
 impl Cluster {
-    /// Replicas 1, 2, ..., which are called on node streams.
+    /// Replicas 1, 2, ..., called over node streams.
     pub fn start(replicas: u8) -> Self {
         Self::start_on(Transport::NodeStream, replicas)
     }
 
-    /// Replicas 1, 2, ..., which are called by `transport`.
+    /// Replicas 1, 2, ..., called over `transport`.
     pub fn start_on(transport: Transport, replicas: u8) -> Self {
         let (send_events, events) = Events::channel();
         let cluster = Self {
@@ -93,7 +93,7 @@ impl Cluster {
         cluster
     }
 
-    /// Starts replica `number`, anew if it was running.
+    /// Starts replica `number`, or restarts it.
     pub fn serve(&self, number: u8, limits: StreamLimits) {
         let router = self.router(number).stream_limits(limits);
         self.network.serve(number, router);
@@ -124,13 +124,12 @@ impl Cluster {
         self.events.next().await
     }
 
-    /// The events that have happened and were not looked at.
+    /// The events that the test has not read yet.
     pub fn past_events(&mut self) -> Vec<Event> {
         self.events.past()
     }
 
-    /// The numbers of the requests whose handlers were started at `replica` since the last time that events were
-    /// looked at, of any replica.
+    /// The numbers of the requests whose handlers were started at `replica` since the test last read events.
     pub fn began_at(&mut self, replica: u8) -> Vec<u64> {
         began_at(replica, &self.past_events())
     }
@@ -148,7 +147,7 @@ pub fn began_at(replica: u8, events: &[Event]) -> Vec<u64> {
     events.iter().filter_map(began).collect()
 }
 
-/// The service on all nodes, which are connected to as they are called.
+/// The service on all nodes, which are connected at the first call.
 pub async fn connect(builder: ManagerBuilder, spec: Count) -> NumberedConfiguration<Count> {
     let manager = builder.connect_lazy().await.expect("a manager");
     NumberedConfiguration::new(manager.configuration(), spec)
@@ -189,7 +188,7 @@ impl Replica {
     }
 
     fn tell(&self, event: Event) {
-        // A test that has ended does not listen any more.
+        // The test may have ended.
         let _ = self.events.send(event);
     }
 }
@@ -228,7 +227,7 @@ impl NumberedReplica for Replica {
         self.handle(ctx, request).await
     }
 
-    /// As many replies as asked for, or [one of that size](ONE_LARGE_REPLY), and then what is wished.
+    /// Sends the requested number of replies, or [one of that size](ONE_LARGE_REPLY), and then fulfils the wish.
     async fn watch(
         &self,
         ctx: &Context,

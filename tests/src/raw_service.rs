@@ -1,4 +1,4 @@
-//! A service that answers each call with the same response, whatever that is.
+//! A service that answers each call with the same arbitrary response.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -16,7 +16,7 @@ use tonic::codegen::Service;
 use tonic::codegen::http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use tonic::server::NamedService;
 
-/// A response of gRPC, or what passes for one.
+/// A gRPC response, which may be malformed.
 #[derive(Clone, Debug, Default)]
 pub struct RawResponse {
     headers: HeaderMap,
@@ -25,7 +25,7 @@ pub struct RawResponse {
 }
 
 impl RawResponse {
-    /// A response without headers of its own, messages and trailers.
+    /// A response without extra headers, messages or trailers.
     pub fn new() -> Self {
         Self::default()
     }
@@ -37,7 +37,7 @@ impl RawResponse {
         self
     }
 
-    /// The same with this message, behind the others.
+    /// The same with one more message, after the others.
     pub fn message(mut self, message: &[u8]) -> Self {
         let length = u32::try_from(message.len()).expect("a short message");
         let frame = [&[0], &length.to_be_bytes()[..], message].concat();
@@ -78,7 +78,7 @@ impl http_body::Body for Frames {
     }
 }
 
-/// The service `S` whose every method answers with one response.
+/// The service `S`, all of whose methods give one response.
 #[derive(Debug)]
 pub struct RawService<S> {
     response: RawResponse,

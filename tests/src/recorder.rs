@@ -1,4 +1,4 @@
-//! A register replica, of plain gRPC, that remembers how requests came.
+//! A plain gRPC replica of the register that records its requests.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -21,10 +21,10 @@ use tonic::{Request, Response, Status};
 
 use crate::register::{State, WriteResponse};
 
-/// A request as it came.
+/// A recorded request.
 #[derive(Clone, Debug)]
 pub struct Recorded {
-    /// Where it went.
+    /// Its target.
     pub uri: http::Uri,
     /// Its headers.
     pub headers: http::HeaderMap,
@@ -42,7 +42,7 @@ impl Recorded {
     }
 }
 
-/// A replica whose `Write` records its requests, and whose other methods answer with the state that was written last.
+/// A replica whose `Write` records its requests, and whose other methods return the last state written.
 #[derive(Clone, Debug, Default)]
 pub struct Recorder {
     recorded: Arc<Mutex<Vec<Recorded>>>,
@@ -50,23 +50,23 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// The same, which takes and sends messages that are compressed so.
+    /// The same, with this compression of requests and replies.
     pub fn compressing(mut self, encoding: CompressionEncoding) -> Self {
         self.encodings.enable(encoding);
         self
     }
 
-    /// It as a service.
+    /// A router with this service.
     pub fn router(&self) -> Router {
         Router::new().add_service(self.clone())
     }
 
-    /// The requests that came, in order of arrival.
+    /// The recorded requests, in order of arrival.
     pub fn recorded(&self) -> Vec<Recorded> {
         self.recorded.lock().expect("not poisoned").clone()
     }
 
-    /// The request that came last.
+    /// The last request.
     pub fn last(&self) -> Recorded {
         self.recorded().pop().expect("a request came")
     }
@@ -113,7 +113,7 @@ impl Service<http::Request<Body>> for Recorder {
     }
 }
 
-/// One request to a recorder.
+/// A request that is being recorded.
 struct Recording {
     recorder: Recorder,
     uri: http::Uri,

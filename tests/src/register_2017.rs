@@ -14,17 +14,17 @@ pub const LEVEL_WEAK: i32 = 1;
 /// The level of a quorum.
 pub const LEVEL_STRONG: i32 = 2;
 
-/// Keeps a state, and answers after a time.
+/// Stores a state, and answers after a delay.
 #[derive(Debug, Default)]
 pub struct Replica {
     state: Mutex<State>,
-    /// What it answers in place of doing as it is told.
+    /// The status that it returns instead of handling requests.
     fails: Option<Status>,
     delay: Duration,
 }
 
 impl Replica {
-    /// One that answers with `status`.
+    /// A replica that answers with `status`.
     pub fn failing(status: Status) -> Self {
         Self {
             fails: Some(status),
@@ -32,7 +32,7 @@ impl Replica {
         }
     }
 
-    /// One that takes this long to answer.
+    /// A replica that takes this long to answer.
     pub fn slow(milliseconds: u64) -> Self {
         Self {
             delay: Duration::from_millis(milliseconds),
@@ -48,7 +48,7 @@ impl Replica {
         }
     }
 
-    /// Keeps `state` if it is newer.
+    /// Stores `state` if it is newer.
     pub fn write(&self, state: State) -> WriteResponse {
         let mut current = self.state.lock().expect("not poisoned");
         let new = state.timestamp > current.timestamp;
@@ -80,7 +80,7 @@ impl RegisterReplica for Replica {
         self.read().await
     }
 
-    /// Streams its state and one that is newer, each after its delay.
+    /// Streams its state and a newer one, each after its delay.
     async fn read_prelim(
         &self,
         _: &Context,
@@ -118,9 +118,9 @@ impl RegisterReplica for Replica {
 /// Reads and writes with quorums of a size.
 #[derive(Clone, Copy, Debug)]
 pub struct Quorums {
-    /// How many replies a read wants.
+    /// How many replies a read needs.
     pub read: usize,
-    /// How many replies a write wants.
+    /// How many replies a write needs.
     pub write: usize,
 }
 
@@ -157,7 +157,7 @@ impl RegisterQuorumSpec for Quorums {
         })
     }
 
-    /// The level is the number of replies, of which there are twice as many as nodes.
+    /// The level is the number of replies: each node sends two.
     fn read_prelim_qf(&self, replies: &mut Replies<State>) -> Option<Correction<State>> {
         let state = newest(replies)?.clone();
         let level = replies.len() as i32;

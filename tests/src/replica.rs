@@ -1,4 +1,4 @@
-//! Replicas of the register service, which do as they are told, and tell what happens.
+//! Replicas of the register service, which behave as the test sets, and report events.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::register::{ReadRequest, State, WriteResponse};
 use crate::spec::state;
 use crate::waiting::Events;
 
-/// What a replica does with each request. One that waits lets other requests pass.
+/// What a replica does with each request. While one waits, others can be handled.
 #[derive(Clone, Debug)]
 pub enum Behaviour {
     /// Handles it.
@@ -29,11 +29,11 @@ pub enum Behaviour {
     FailAfter(Duration, Status),
     /// Answers with a value of this many bytes.
     AnswerLarge(usize),
-    /// Answers with the values of the call's metadata of these keys: those of one key with commas in between.
+    /// Answers with the values of these metadata keys, with commas between the values of one key.
     AnswerMetadata(&'static [&'static str]),
 }
 
-/// Holds requests back until it is opened.
+/// Blocks requests until it is opened.
 #[derive(Clone, Debug)]
 pub struct Gate(Arc<watch::Sender<bool>>);
 
@@ -43,7 +43,7 @@ impl Gate {
         Self(Arc::new(watch::Sender::new(false)))
     }
 
-    /// Lets everything pass from now on.
+    /// Opens it for good.
     pub fn open(&self) {
         self.0.send_replace(true);
     }
@@ -60,34 +60,34 @@ impl Gate {
 pub enum Event {
     /// A request arrived, with this `grpc-timeout`, if any.
     Arrived {
-        /// Where.
+        /// The replica.
         replica: u8,
-        /// The deadline, as it came.
+        /// The value of `grpc-timeout`.
         timeout: Option<String>,
     },
     /// A request was handled.
     Handled {
-        /// Where.
+        /// The replica.
         replica: u8,
     },
-    /// The client lost interest in a request before it was handled.
+    /// The client cancelled a request before it was handled.
     Cancelled {
-        /// Where.
+        /// The replica.
         replica: u8,
     },
 }
 
-/// A number of replicas on one network.
+/// Replicas on one network.
 #[derive(Debug)]
 pub struct Cluster {
-    /// What connects them.
+    /// Their network.
     pub network: Network,
     events: Events<Event>,
     send_events: mpsc::UnboundedSender<Event>,
 }
 
 impl Cluster {
-    /// Replicas 1, 2, ..., one for each behaviour, which are called by `transport`.
+    /// Replicas 1, 2, ..., one for each behaviour, called over `transport`.
     pub fn start(transport: Transport, behaviours: impl IntoIterator<Item = Behaviour>) -> Self {
         let (send_events, events) = Events::channel();
         let cluster = Self {
@@ -101,12 +101,12 @@ impl Cluster {
         cluster
     }
 
-    /// As many replicas that answer.
+    /// This many replicas that answer.
     pub fn answering(transport: Transport, replicas: u8) -> Self {
         Self::start(transport, (0..replicas).map(|_| Behaviour::Answer))
     }
 
-    /// Starts replica `number`, anew if it was running.
+    /// Starts replica `number`, or restarts it.
     pub fn start_replica(&self, number: u8, behaviour: Behaviour) {
         self.network.serve(number, self.services(number, behaviour));
     }
@@ -121,7 +121,7 @@ impl Cluster {
         }))
     }
 
-    /// The service on the first `replicas` replicas, which are connected to as they are called.
+    /// The service on the first `replicas` replicas, which are connected at the first call.
     pub async fn register<Q>(&self, replicas: u8, spec: Q) -> RegisterConfiguration<Q> {
         let manager = self.network.manager(replicas).connect_lazy().await;
         RegisterConfiguration::new(manager.expect("a manager").configuration(), spec)
@@ -132,7 +132,7 @@ impl Cluster {
         self.events.next().await
     }
 
-    /// Waits until as many events as there are `replicas` satisfy `wanted`, each from another of them.
+    /// Waits until each of `replicas` has had an event that is `wanted`.
     pub async fn wait_for(&mut self, replicas: &[u8], wanted: fn(&Event) -> Option<u8>) {
         let mut missing = replicas.to_vec();
         while !missing.is_empty() {
@@ -143,7 +143,7 @@ impl Cluster {
         }
     }
 
-    /// The events that have happened and were not looked at.
+    /// The events that the test has not read yet.
     pub fn past_events(&mut self) -> Vec<Event> {
         self.events.past()
     }
@@ -220,7 +220,7 @@ impl Replica {
     }
 
     fn tell(&self, event: Event) {
-        // A test that has ended does not listen any more.
+        // The test may have ended.
         let _ = self.events.send(event);
     }
 

@@ -1,4 +1,4 @@
-//! Any service, on a few replicas that are called together.
+//! Any service, on three replicas that are called together.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,7 @@ use crate::network::Network;
 /// How many replicas there are.
 pub const REPLICAS: u8 = 3;
 
-/// Serves on each replica what `services` makes for its number, and connects to all of them.
+/// Starts replicas with the services that `services` makes for their numbers, and connects to all of them.
 pub async fn serve<R: Into<Router>>(network: Network, services: impl Fn(u8) -> R) -> Configuration {
     for number in 1..=REPLICAS {
         network.serve(number, services(number));
@@ -39,7 +39,7 @@ impl<T> Received<T> {
         self.0.lock().expect("not poisoned").push(request);
     }
 
-    /// The requests since the last time, in order of arrival.
+    /// The requests since the last look, in order of arrival.
     pub fn take(&self) -> Vec<T> {
         std::mem::take(&mut self.0.lock().expect("not poisoned"))
     }

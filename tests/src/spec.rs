@@ -1,4 +1,4 @@
-//! Quorum functions, and what they decide on.
+//! Quorum functions, and the states that they decide on.
 
 use gorums_runtime::Replies;
 
@@ -7,7 +7,7 @@ use crate::numbered::numbered_gorums::NumberedQuorumSpec;
 use crate::register::register_gorums::RegisterQuorumSpec;
 use crate::register::{AgreedState, ReadRequest, State, WriteResponse};
 
-/// Decides by a number of replies: reads take the newest state.
+/// Decides after a number of replies; reads return the newest state.
 #[derive(Clone, Copy, Debug)]
 pub struct Count(pub usize);
 

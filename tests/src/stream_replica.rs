@@ -1,4 +1,4 @@
-//! Replicas that are sent streams of messages, by plain gRPC: they do as they are told, and tell what arrives.
+//! Replicas that receive streams of messages over plain gRPC, behave as the test sets, and report what arrives.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,10 +25,10 @@ pub enum Behaviour {
     End(Result<(), Status>),
 }
 
-/// Replicas that tell what arrives.
+/// Replicas that report what arrives.
 #[derive(Debug)]
 pub struct Cluster {
-    /// What connects them.
+    /// Their network.
     pub network: Network,
     arrivals: Events<(u8, String)>,
     replica: Replica,
@@ -41,7 +41,7 @@ struct Replica {
     arrived: mpsc::UnboundedSender<(u8, String)>,
     /// How many streams were opened, at all replicas.
     streams: Arc<AtomicUsize>,
-    /// How many streams ended as their clients wished.
+    /// How many streams their clients ended.
     finished: Arc<AtomicUsize>,
 }
 
@@ -66,7 +66,7 @@ impl Cluster {
         cluster
     }
 
-    /// Starts replica `number`, anew if it was running.
+    /// Starts replica `number`, or restarts it.
     pub fn serve(&self, number: u8, behaviour: Behaviour) {
         let replica = Replica {
             number,
@@ -82,7 +82,7 @@ impl Cluster {
         self.arrivals.awaited("a message at a replica").await
     }
 
-    /// What has arrived and was not looked at, by replica.
+    /// The messages that the test has not read yet, by replica.
     pub fn arrived(&mut self) -> Vec<(u8, String)> {
         let mut arrived = self.arrivals.past();
         arrived.sort();
@@ -94,7 +94,7 @@ impl Cluster {
         self.replica.streams.load(Ordering::SeqCst)
     }
 
-    /// How many streams ended as their clients wished, at all replicas.
+    /// How many streams their clients ended, at all replicas.
     pub fn finished(&self) -> usize {
         self.replica.finished.load(Ordering::SeqCst)
     }
@@ -122,7 +122,7 @@ impl Replica {
     }
 
     fn tell(&self, text: String) {
-        // A test that has ended does not listen any more.
+        // The test may have ended.
         let _ = self.arrived.send((self.number, text));
     }
 }

@@ -1,4 +1,4 @@
-//! A replica whose handlers do as they are told, called in all the ways there are.
+//! A replica whose handlers do what their requests say, with methods of all shapes.
 
 use std::sync::Arc;
 
@@ -18,16 +18,16 @@ use crate::golden::streaming::{Chunk, Receipt};
 use crate::network::Network;
 use crate::waiting::Events;
 
-/// Does as the content of a chunk says, and tells of it.
+/// Does what the content of a chunk says, and reports it.
 #[derive(Clone, Debug)]
 pub struct Replica {
     events: mpsc::UnboundedSender<String>,
-    /// Lets a handler that waits go on.
+    /// Releases a handler that waits.
     pub go_on: Arc<Notify>,
 }
 
 impl Replica {
-    /// A replica, and what it tells.
+    /// A replica and its events.
     pub fn new() -> (Self, Events<String>) {
         let (events, told) = Events::channel();
         let go_on = Arc::default();
@@ -35,7 +35,7 @@ impl Replica {
     }
 
     fn tell(&self, event: impl Into<String>) {
-        // A test that has ended does not listen any more.
+        // The test may have ended.
         let _ = self.events.send(event.into());
     }
 }
@@ -79,7 +79,7 @@ impl TransferReplica for Replica {
         Ok(Receipt { length })
     }
 
-    /// As many chunks as asked for, and then an error.
+    /// Sends the requested number of chunks, and then an error.
     async fn download(
         &self,
         ctx: &Context,
@@ -160,12 +160,12 @@ pub struct Fixture {
     pub node: TransferNode,
     /// The replica.
     pub replica: Replica,
-    /// What it tells.
+    /// Its events.
     pub events: Events<String>,
 }
 
 impl Fixture {
-    /// Starts it, to be called by `transport`.
+    /// Starts it, called over `transport`.
     pub async fn start(transport: Transport) -> Self {
         let (replica, events) = Replica::new();
         let services = Router::new()
@@ -193,7 +193,7 @@ impl Fixture {
         TransferClient::new(self.channel())
     }
 
-    /// What the replica tells next.
+    /// The next event of the replica.
     pub async fn event(&mut self) -> String {
         self.events.next().await
     }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 /// How long a test waits, by its own clock and by the wall clock: a paused clock stands still in a busy loop.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The output of `future`, which brings `what`.
+/// The output of `future`, with which the test waits for `what`.
 ///
 /// # Panics
 ///
@@ -53,13 +53,13 @@ impl<T> Events<T> {
         self.awaited("an event at a replica").await
     }
 
-    /// The next event, for which the test waits because it wants `what`.
+    /// The next event, with which the test waits for `what`.
     pub async fn awaited(&mut self, what: impl Display) -> T {
         let event = soon(&what, self.0.recv()).await;
         event.unwrap_or_else(|| panic!("the replicas ended before {what}"))
     }
 
-    /// The events that have happened, and that the test has not looked at.
+    /// The events that the test has not read yet.
     pub fn past(&mut self) -> Vec<T> {
         std::iter::from_fn(|| self.0.try_recv().ok()).collect()
     }

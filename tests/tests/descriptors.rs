@@ -1,4 +1,4 @@
-//! A server whose process has no descriptors left. In a process of its own, for they are the process's.
+//! A server whose process has run out of descriptors: a separate process, since the limit is for the process.
 
 #![cfg(unix)]
 
@@ -11,7 +11,7 @@ use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
 use tests::numbered_replica::{Cluster, connect, request};
 use tests::spec::Count;
 
-/// How much processor time the process has used.
+/// The CPU time of the process.
 fn used() -> Duration {
     let usage = getrusage(UsageWho::RUSAGE_SELF).expect("usage");
     let [user, system] = [usage.user_time(), usage.system_time()].map(|time| {
@@ -39,10 +39,7 @@ async fn a_server_without_descriptors_waits_for_them_and_then_serves() {
     let _running = server.start();
     tokio::time::sleep(OBSERVED).await;
     let (passed, used) = (before.0.elapsed(), used() - before.1);
-    assert!(
-        used < passed / 4,
-        "{used:?} of processor time in {passed:?}"
-    );
+    assert!(used < passed / 4, "{used:?} of CPU time in {passed:?}");
 
     drop((all_others, waiting));
     let manager = Manager::builder().address(address.to_string());

@@ -1,4 +1,4 @@
-//! What clients that read nothing cost a server, in memory. In a process of its own, whose memory is measured.
+//! The memory that clients cost a server when they read nothing: a separate process, whose memory is measured.
 
 use std::time::Duration;
 
@@ -20,13 +20,13 @@ static MEMORY: PeakAlloc = PeakAlloc;
 
 const MIB: usize = 1024 * 1024;
 
-/// How much a peer may leave unread.
+/// How many bytes a peer may leave unread.
 const UNREAD: usize = 64 * MIB;
 
-/// One test at a time: the memory is everybody's.
+/// One test at a time, because they share the memory.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
-/// A message of a node stream, as far as it matters here.
+/// A message of a node stream, with the fields that these tests need.
 #[derive(Clone, PartialEq, Message)]
 struct StreamMessage {
     #[prost(uint64, tag = "1")]
@@ -117,7 +117,7 @@ async fn unread_streams_whose_requests_have_ended_cost_what_a_peer_may_leave_unr
         "they count for as long as they are there"
     );
     ended(&mut cluster, 64).await;
-    // Twice as much: what the streams that have nothing else to read may have is as much again.
+    // Twice as much: the shares of streams with nothing else to read add up to the same amount.
     assert!(
         MEMORY.peak_usage() < before + 3 * UNREAD,
         "{} bytes",

@@ -1,6 +1,6 @@
-//! How long nodes stay connected, and what is left of managers that are dropped.
+//! How long nodes stay connected, and what remains of dropped managers.
 //!
-//! One test counts the descriptors of the process. The others have a few only while they run.
+//! One test counts the descriptors of the process; the others release theirs.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 
 const MANAGERS: usize = 25;
 
-/// What may be left behind.
+/// The resources that may leak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Left {
     tasks: usize,
@@ -56,7 +56,7 @@ async fn wait_until_gone(before: Left) {
     );
 }
 
-/// A node that reads what it is sent, and says nothing.
+/// A node that reads everything and never answers.
 async fn silent() -> (String, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound").to_string();
@@ -107,7 +107,7 @@ async fn of_managers_that_are_dropped_nothing_is_left_whatever_their_nodes_do() 
                 .node(NodeId::new(3), &stuck);
             let manager = builder.connect().await.expect("all accept connections");
             let one = RegisterConfiguration::new(manager.configuration(), Count(1));
-            // Decided, and under way at the others without a deadline.
+            // Decided, and still in flight at the others, without a deadline.
             one.read(ReadRequest {}).await.expect("the honest one");
             one.write(state("new", 1)).await.expect("the honest one");
             // One-way, and detached.
@@ -186,7 +186,7 @@ async fn the_errors_of_nodes_end_with_the_last_handle() {
         let all = manager.node_errors();
         let of_configuration = register.configuration().node_errors();
         drop((register, manager));
-        // The one that goes on at the stuck node is nobody's error.
+        // The straggler at the stuck node is not reported.
         assert_eq!(all.count().await, 0);
         assert_eq!(of_configuration.count().await, 0);
     })

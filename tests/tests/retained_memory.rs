@@ -1,4 +1,4 @@
-//! What waits at a server keeps no more memory than is counted.
+//! Requests that wait at a server keep no more memory than the server counts.
 
 use futures::StreamExt;
 use gorums_runtime::codegen::ProstCodec;
@@ -12,7 +12,7 @@ use tonic::codegen::http::uri::PathAndQuery;
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-/// A message of a node stream, as far as it matters here.
+/// A message of a node stream, with the fields that these tests need.
 #[derive(Clone, PartialEq, Message)]
 struct StreamMessage {
     #[prost(uint64, tag = "1")]
@@ -40,7 +40,7 @@ fn call(request: &Request) -> StreamMessage {
     }
 }
 
-/// A large message that the server does not keep: it withdraws a call that there is not.
+/// A large message that the server does not keep: the withdrawal of an unknown call.
 fn filler() -> StreamMessage {
     let key = "gorums-cancel".to_string();
     StreamMessage {

@@ -17,7 +17,7 @@ static MEMORY: PeakAlloc = PeakAlloc;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// Two nodes that answer, and one each that is silent, dead, and black-holed.
+/// Two nodes that answer, and three that are silent, dead and black-holed.
 struct Calls {
     manager: Manager,
     numbered: NumberedConfiguration<Count>,
@@ -30,7 +30,7 @@ impl Calls {
         cluster.network.kill(4);
         cluster.network.stick(5);
         let builder = cluster.network.manager(5).queue_limit(256, 1024 * 1024);
-        // Those of the nodes that never answer are remembered: there are soon as many as there may be.
+        // Stragglers of the nodes that never answer are kept, and soon reach the limit.
         let manager = builder
             .straggler_limit(256)
             .connect_lazy()
@@ -45,11 +45,11 @@ impl Calls {
         }
     }
 
-    /// Makes a call, and drops it in one of all states.
+    /// Makes a call, and drops it in one of its states.
     async fn make(&self, number: u64) {
         let numbered = &self.numbered;
         let pending = wish(number, Wish::Cancelled);
-        // Calls that nobody waits for are cheap: most are of these.
+        // Most calls are never awaited, because those are cheap.
         let state = match number % 8 {
             0 => number / 8 % 12,
             _ => number % 3,
@@ -140,7 +140,7 @@ async fn a_hundred_thousand_calls_that_are_dropped_in_all_states_leave_nothing()
             assert_eq!(calls.manager.calls_in_flight(), 0, "after {number} calls");
             cluster.past_events();
         }
-        // By then whatever is kept for later has been allocated, and what goes on at the bad nodes fills their bounds.
+        // By then, reusable memory has been allocated, and the work at the bad nodes has reached its limits.
         if number == CALLS / 2 {
             memory = MEMORY.current_usage();
         }

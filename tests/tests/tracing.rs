@@ -1,4 +1,4 @@
-//! What calls tell tracing's subscribers.
+//! The spans and events of calls.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,7 +27,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 type Fields = BTreeMap<String, String>;
 
-/// What is told, in the order in which it starts.
+/// The spans and events, in the order in which they start.
 #[derive(Clone, Debug, Default)]
 struct Told(Arc<Mutex<Vec<Entry>>>);
 
@@ -43,7 +43,7 @@ struct Entry {
 }
 
 impl Told {
-    /// What is told on this thread until the guard is dropped.
+    /// Records spans and events on this thread until the guard is dropped.
     fn listen() -> (Self, DefaultGuard) {
         let told = Self::default();
         let subscriber = tracing_subscriber::registry().with(told.clone());
@@ -96,7 +96,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Told {
         let mut fields = Collect::default();
         values.record(&mut fields);
         let mut entries = self.0.lock().expect("not poisoned");
-        // Ids are used again: the last span that had this one is meant.
+        // Ids are reused: the last span with this one is meant.
         let mut spans = entries.iter_mut().rev();
         if let Some(span) = spans.find(|entry| entry.span.as_ref() == Some(id)) {
             span.fields.extend(fields.0);

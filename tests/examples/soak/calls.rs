@@ -1,4 +1,4 @@
-//! Calls of all types, and what must hold of each.
+//! Calls of all types, and the checks on each.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use crate::record::Failure;
 use crate::suspects::MOST;
 use crate::world::World;
 
-/// How many nodes are a majority.
+/// The size of a majority.
 const MAJORITY: usize = MOST + 1;
 
-/// With this much time a call that has a majority of good nodes must succeed.
+/// A call with this timeout and a majority of good nodes must succeed.
 const AMPLE: Duration = Duration::from_secs(5);
 
 /// Whether calls have deadlines.
@@ -50,7 +50,7 @@ fn agreed(replies: &mut Replies<Reply>) -> Option<Reply> {
     })
 }
 
-/// Calls with one of the managers, one after the other.
+/// Makes calls with one of the managers, one after the other.
 pub(crate) async fn run(world: Arc<World>, manager: usize, deadlines: Deadlines, mut rng: Rng) {
     loop {
         world.resumed().await;
@@ -162,7 +162,7 @@ impl Call<'_> {
     ) -> Result<(), Failure> {
         let configuration = manager.configuration();
         let nodes: Vec<NodeId> = configuration.node_ids().collect();
-        // Without the nodes that are removed it may be less than of all nodes.
+        // With nodes removed, it may be fewer than all nodes.
         let majority = nodes.len() / 2 + 1;
         let numbered = NumberedConfiguration::new(configuration, Agreement).with_options(options);
         let chosen = nodes[rng.usize(..nodes.len())];
@@ -253,7 +253,7 @@ impl Call<'_> {
         }
     }
 
-    /// Mostly little, seldom a lot.
+    /// Usually small, rarely large.
     fn size(&self) -> u32 {
         match self.number % 100 {
             0 => 100_000,
@@ -286,7 +286,7 @@ impl Call<'_> {
         }
     }
 
-    /// A quorum function has decided by a number.
+    /// Checks the number that a quorum function decided on.
     fn agreement(&self, outcome: Result<Reply, QuorumCallError>) -> Result<(), Failure> {
         match outcome {
             Ok(reply) => {
@@ -299,7 +299,7 @@ impl Call<'_> {
         }
     }
 
-    /// So many nodes have replied.
+    /// Checks that this many nodes have replied.
     fn replied(
         &self,
         wanted: usize,
@@ -325,7 +325,7 @@ impl Call<'_> {
         Ok(())
     }
 
-    /// A call failed for which a majority suffices.
+    /// Checks the failure of a call for which a majority suffices.
     fn failed(&self, error: &QuorumCallError) -> Result<(), Failure> {
         let suspects = self.suspects();
         if self.judged && suspects.len() <= MOST {
@@ -342,7 +342,7 @@ impl Call<'_> {
         }
     }
 
-    /// A node that is not suspected answers with the number of the request.
+    /// Checks that a node that is not suspected answers with the number of the request.
     fn check(&self, node: NodeId, reply: &Reply) {
         if reply.number != self.number && !self.suspects().contains(&node) {
             self.violation(&format!("node {node} has replied with {}", reply.number));

@@ -10,7 +10,7 @@ use gorums_runtime::Transport;
 use crate::calls::{Deadlines, one};
 use crate::world::{World, builder};
 
-/// Makes a manager now and then, calls with it, closes it or not, and drops it.
+/// From time to time makes a manager, makes calls with it, perhaps closes it, and drops it.
 pub(crate) async fn run(world: Arc<World>, mut rng: Rng) {
     loop {
         world.resumed().await;
@@ -40,7 +40,7 @@ pub(crate) async fn run(world: Arc<World>, mut rng: Rng) {
         };
         match rng.bool() {
             true => drop(futures::join!(join_all(calls), closing)),
-            // The manager goes while its calls are under way.
+            // The manager is dropped while its calls are in flight.
             false => drop(tokio::time::timeout(Duration::from_millis(20), join_all(calls)).await),
         }
     }

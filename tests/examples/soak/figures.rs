@@ -1,4 +1,4 @@
-//! What the processes take.
+//! The resources of the processes.
 
 use std::fmt;
 use std::fs;
@@ -9,13 +9,13 @@ use tokio::runtime::Handle;
 use crate::record::FAILURES;
 use crate::world::World;
 
-/// By how much figures may grow: tasks and descriptors.
+/// How many more tasks and descriptors there may be.
 const FEW: usize = 8;
 
-/// By how much memory may grow, besides a third.
+/// How much memory may grow, besides a third.
 const MEMORY: usize = 32 << 20;
 
-/// What the processes take: resident memory in bytes, tasks and descriptors.
+/// The resources of the processes: resident memory in bytes, tasks and descriptors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Figures {
     pub(crate) client_memory: usize,
@@ -26,7 +26,7 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    /// Those of now, with these processes as servers.
+    /// The current figures, with these processes as servers.
     pub(crate) fn of(servers: &[u32]) -> Self {
         let client = std::process::id();
         Self {
@@ -38,12 +38,12 @@ impl Figures {
         }
     }
 
-    /// What is the same in quiet states if nothing leaks.
+    /// The figures that are equal in quiet states if nothing leaks.
     pub(crate) fn counts(&self) -> [usize; 3] {
         [self.tasks, self.client_descriptors, self.server_descriptors]
     }
 
-    /// What is more than in the quiet state `first` by more than is tolerated.
+    /// The figures that exceed those of the quiet state `first` by more than the tolerance.
     pub(crate) fn grown_since(&self, first: &Self) -> Vec<String> {
         let memory = |first: usize| first + first / 3 + MEMORY;
         let count = |first: usize| first + FEW;

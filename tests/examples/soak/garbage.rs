@@ -1,4 +1,4 @@
-//! A node that answers with garbage: on node streams, whose requests it reads so that it can answer them wrongly.
+//! A node that answers with garbage. It reads the requests on node streams, so that it can answer them wrongly.
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -16,7 +16,7 @@ use tonic::codegen::http::{Request, Response};
 
 use crate::garbage_grpc;
 
-/// How many numbers of requests are remembered.
+/// How many request numbers are remembered.
 const NUMBERS: usize = 1024;
 
 /// Serves until the process is killed.
@@ -46,7 +46,7 @@ async fn connected(connection: TcpStream, mut rng: Rng) {
 }
 
 async fn answer(request: Request<RecvStream>, respond: SendResponse<Bytes>, rng: Rng) {
-    // What the client ends is over.
+    // The client has ended it.
     let _ = match request.uri().path() {
         "/stream.Gorums/NodeStream" => stream(request.into_body(), respond, rng).await,
         _ => garbage_grpc::answer(request.into_body(), respond, rng).await,
@@ -146,7 +146,7 @@ async fn stream(
     }
 }
 
-/// The numbers of the requests that came last.
+/// The numbers of the latest requests.
 #[derive(Default)]
 struct Numbers {
     unread: Vec<u8>,
@@ -189,7 +189,7 @@ pub(crate) fn random(rng: &mut Rng, most: usize) -> Vec<u8> {
     std::iter::repeat_with(|| rng.u8(..)).take(length).collect()
 }
 
-/// Something that is a reply, or nearly.
+/// A reply, or something similar.
 pub(crate) fn payload(rng: &mut Rng) -> Vec<u8> {
     match rng.u8(..3) {
         0 => Vec::new(),
@@ -202,7 +202,7 @@ pub(crate) fn payload(rng: &mut Rng) -> Vec<u8> {
     }
 }
 
-/// A message behind its length.
+/// A message with its length before it.
 pub(crate) fn frame(message: &[u8]) -> Vec<u8> {
     let mut frame = vec![0];
     frame.extend((message.len() as u32).to_be_bytes());
@@ -240,7 +240,7 @@ fn field(tag: u8, content: &[u8], message: &mut Vec<u8>) {
     message.extend_from_slice(content);
 }
 
-/// Sends as the client makes room.
+/// Sends as the client's window allows.
 pub(crate) async fn send(stream: &mut SendStream<Bytes>, mut data: Bytes) -> Result<(), h2::Error> {
     while !data.is_empty() {
         stream.reserve_capacity(data.len());

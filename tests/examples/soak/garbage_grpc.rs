@@ -10,7 +10,7 @@ use tonic::codegen::http::{HeaderMap, HeaderName, HeaderValue, Response};
 
 use crate::garbage::{frame, payload, random, send};
 
-/// Headers and trailers that a client may trip over.
+/// Headers and trailers that may confuse a client.
 const HEADERS: [(&str, &str); 12] = [
     ("grpc-status", "0"),
     ("grpc-status", "14"),
@@ -69,7 +69,7 @@ pub(crate) async fn answer(
     end(&mut replies, &mut rng)
 }
 
-/// Ends a response with trailers that are wrong, or without any.
+/// Ends a response with wrong trailers, or without any.
 pub(crate) fn end(replies: &mut SendStream<Bytes>, rng: &mut Rng) -> Result<(), h2::Error> {
     match rng.u8(..4) {
         0 => replies.send_data(Bytes::new(), true),

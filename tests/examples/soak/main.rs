@@ -1,5 +1,5 @@
-//! All call types on five replicas for as long as it is told, while replicas are killed, stopped, slow, removed or answer
-//! garbage. Figures that ought to be flat are compared between the first quiet state and the last.
+//! Makes calls of all types to five replicas for a given time, while replicas are killed, stopped, slow, removed or
+//! answer with garbage. Then compares the resources of the last quiet state with those of the first.
 //!
 //! ```sh
 //! cargo run --release -p tests --example soak -- --seconds 1200
@@ -31,37 +31,39 @@ use nemesis::Fault;
 use record::Record;
 use world::World;
 
-/// How many replicas there are.
+/// The number of replicas.
 const REPLICAS: usize = 5;
 
-/// How many quiet states there are in a long run.
+/// The number of quiet states in a long run.
 const QUIET_STATES: u32 = 10;
 
-/// How long the calls and faults go on at least before a quiet state.
+/// How long the calls and faults last, at least, before a quiet state.
 const PART: Duration = Duration::from_secs(30);
 
-/// Calls five replicas, which are child processes, in all ways there are, with random faults at no more than two of them
+/// Makes calls of all types to five replicas, which are child processes, with random faults at no more than two of them
 /// at a time. Prints a line of figures every 10 seconds.
 ///
-/// Ten times in a run, or every 30 seconds of a short one, the faults are lifted and the calls end; the resident memory, tasks and descriptors of these quiet
-/// states are printed. Those of the last must not exceed those of the first by more than: 8 tasks, 8 descriptors, and of
-/// resident memory a third and 32 MiB, for the client and for all servers together.
+/// Ten times in a run, or every 30 seconds of a short one, the faults are lifted and the calls end. The program then
+/// prints the resident memory, tasks and descriptors of this quiet state. The last quiet state must not exceed the
+/// first by more than 8 tasks, 8 descriptors, and a third and 32 MiB of resident memory, for the client and for all
+/// servers together.
 ///
-/// Checked all the time: a call decided by three nodes succeeds, by distinct nodes and with the request's number, as long
-/// as no more than two are bad; a call with a deadline ends no more than a second after it, and the time that the machine
-/// did not run this process; nothing panics; no replica exits by itself; every call ends once the faults are lifted.
+/// The program checks all the time that a call decided by three nodes succeeds, by distinct nodes and with the
+/// request's number, as long as no more than two are bad; that a call with a deadline ends no more than a second after
+/// it, apart from the time for which the machine did not run this process; that nothing panics; that no replica exits
+/// by itself; and that every call ends once the faults are lifted.
 #[derive(Debug, Parser)]
 #[command(name = "soak", after_help = EXIT_CODES)]
 struct Arguments {
-    /// How long calls are made, in seconds, quiet states included; from 60 on
+    /// Duration of the run in seconds, at least 60
     #[arg(long, default_value_t = 1200, value_parser = clap::value_parser!(u64).range(60..))]
     seconds: u64,
 
-    /// What the random faults and calls are derived from; random by default, and printed
+    /// Seed of the random faults and calls; random by default, and printed
     #[arg(long)]
     seed: Option<u64>,
 
-    /// Which faults there are; all by default
+    /// The faults to inject; all by default
     #[arg(long, value_enum, value_delimiter = ',')]
     faults: Vec<Fault>,
 
@@ -74,18 +76,18 @@ const EXIT_CODES: &str = "Exit codes:
   1  a figure grew, or something was violated: the last lines say what
   2  the arguments are wrong, or the replicas could not be started";
 
-/// What a child process is.
+/// The role of a child process.
 #[derive(Debug, Subcommand)]
 enum Replica {
-    /// Serves the calls at an address
+    /// Serve calls at an address
     #[command(hide = true)]
     Replica {
         address: SocketAddr,
-        /// The longest time that a handler waits, in milliseconds
+        /// Longest delay of a handler, in milliseconds
         #[arg(long, default_value_t = 0)]
         delay: u64,
     },
-    /// Answers the calls at an address with garbage
+    /// Answer calls at an address with garbage
     #[command(hide = true)]
     Garbage { address: SocketAddr, seed: u64 },
 }
@@ -132,7 +134,7 @@ async fn serve(replica: Replica) -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Whether all is well in the end.
+/// Whether the run passed.
 async fn soak(duration: Duration, seed: u64, faults: Vec<Fault>) -> Result<bool, Box<dyn Error>> {
     println!("{} s, seed {seed}", duration.as_secs());
     let record = Arc::new(Record::new());

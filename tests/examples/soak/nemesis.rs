@@ -10,18 +10,18 @@ use fastrand::Rng;
 use crate::replicas::{Role, id};
 use crate::world::World;
 
-/// How long a node is suspected at least after its fault is lifted.
+/// How long, at least, a node remains suspected after its fault is lifted.
 const AFTERWARDS: Duration = Duration::from_secs(3);
 
 /// How long a node may take to answer after its fault is lifted.
 const RECOVERY: Duration = Duration::from_secs(60);
 
-/// What is wrong with a node.
+/// The fault of a node.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Fault {
     /// Its process is killed.
     Killed,
-    /// Its process gets no processor time.
+    /// Its process is stopped.
     Stopped,
     /// Its handlers are slow.
     Slow,
@@ -42,7 +42,7 @@ impl Fault {
         }
     }
 
-    /// How long it lasts at most, in milliseconds.
+    /// Its longest duration, in milliseconds.
     fn longest(self) -> u64 {
         match self {
             Self::Stopped => 30_000,
@@ -82,7 +82,7 @@ impl Fault {
     }
 }
 
-/// Has one node in trouble, most of the time, and then another.
+/// Injects one fault after the other, each at one node.
 pub(crate) async fn run(world: Arc<World>, faults: Vec<Fault>, mut rng: Rng) {
     loop {
         world.resumed().await;

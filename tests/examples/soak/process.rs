@@ -1,4 +1,4 @@
-//! What is asked of the operating system. Only Linux has it all.
+//! Calls to the operating system, which must be Linux.
 
 use std::io;
 

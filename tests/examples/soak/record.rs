@@ -1,4 +1,4 @@
-//! What became of the calls.
+//! The outcomes of the calls.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use tonic::Code;
 /// How a call failed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Failure {
-    /// It was dropped before its end, as this program does now and then.
+    /// The program dropped it before its end.
     Dropped,
     /// Its deadline passed.
     Late,
@@ -18,7 +18,7 @@ pub(crate) enum Failure {
     Incomplete,
     /// Its node could not be reached.
     Unavailable,
-    /// There was no room for it.
+    /// A queue was full.
     Exhausted,
     /// Its manager was closed.
     Closed,
@@ -26,7 +26,7 @@ pub(crate) enum Failure {
     Other,
 }
 
-/// As many as there are failures.
+/// The number of failures.
 pub(crate) const FAILURES: usize = 7;
 
 /// How many violations are printed.
@@ -35,10 +35,10 @@ const PRINTED: u64 = 50;
 /// How long after its deadline a call may end.
 const SLACK: Duration = Duration::from_secs(1);
 
-/// How long the thread sleeps that finds out when the machine does not run this process.
+/// How long the thread sleeps that detects when the machine does not run this process.
 const NAP: Duration = Duration::from_millis(50);
 
-/// Counts calls, and whatever should not have been.
+/// Counts calls and violations.
 #[derive(Debug)]
 pub(crate) struct Record {
     calls: AtomicU64,
@@ -48,11 +48,11 @@ pub(crate) struct Record {
     violations: AtomicU64,
     /// For how many milliseconds this process did not run although it should have.
     stalled: AtomicU64,
-    /// By how many milliseconds a call ended after its deadline, at most.
+    /// The longest time by which a call ended after its deadline, in milliseconds.
     latest: AtomicU64,
 }
 
-/// A call under way.
+/// A call in flight.
 pub(crate) struct Attempt<'a> {
     record: &'a Record,
     pub(crate) start: Instant,
@@ -86,7 +86,7 @@ impl Record {
                 let start = Instant::now();
                 std::thread::sleep(NAP);
                 let late = start.elapsed().saturating_sub(NAP);
-                // Threads that take turns are a little late each time.
+                // A shared core makes the thread slightly late each time.
                 if late > NAP {
                     let late = late.as_millis() as u64;
                     record.stalled.fetch_add(late, Ordering::Relaxed);
@@ -150,7 +150,7 @@ impl Record {
 }
 
 impl Attempt<'_> {
-    /// Looks at the time of a call that has ended.
+    /// Checks the time of a call that has ended.
     pub(crate) async fn end(&self, what: &str, timeout: Option<Duration>) {
         let Some(timeout) = timeout else {
             return;
@@ -162,7 +162,7 @@ impl Attempt<'_> {
                 .fetch_max(late.as_millis() as u64, Ordering::Relaxed);
             return;
         }
-        // A nap that lasted as long as the call was late may end after it.
+        // The sleep that detects the delay may end after the call.
         tokio::time::sleep(2 * NAP).await;
         let stalled = self.record.stalled.load(Ordering::Relaxed) - self.stalled;
         let late = late.saturating_sub(Duration::from_millis(stalled));

@@ -1,4 +1,4 @@
-//! A replica that answers as it should, if slowly.
+//! A replica that answers correctly, if slowly.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ pub(crate) async fn serve(address: SocketAddr, delay: Duration) -> Result<(), Bo
         report(panic);
         std::process::abort();
     }));
-    // The address may be in use still by the process that is replaced.
+    // The process that this one replaces may still use the address.
     for _ in 0..50 {
         let server = Server::new(NumberedReplicaServer::new(Replica { delay }));
         match server.bind(address.to_string()).await {
@@ -39,7 +39,7 @@ impl Replica {
         if self.delay.is_zero() {
             return;
         }
-        // Half of the handlers hold up what comes after them.
+        // Half of the handlers block those after them.
         if fastrand::bool() {
             ctx.release();
         }

@@ -10,12 +10,12 @@ use gorums_runtime::NodeId;
 use crate::REPLICAS;
 use crate::process::{Order, tell};
 
-/// What a child process does.
+/// The role of a child process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Role {
-    /// Answers as it should.
+    /// Answers correctly.
     Honest,
-    /// Takes up to this many milliseconds for each request.
+    /// Delays each reply by up to this many milliseconds.
     Slow(u64),
     /// Answers with garbage that is derived from this number.
     Garbage(u64),
@@ -25,7 +25,7 @@ pub(crate) enum Role {
 #[derive(Debug)]
 pub(crate) struct Replicas {
     addresses: Vec<SocketAddr>,
-    /// None where one was killed.
+    /// None after it was killed.
     children: Vec<Mutex<Option<Child>>>,
 }
 
@@ -35,8 +35,8 @@ pub(crate) fn id(index: usize) -> NodeId {
 }
 
 impl Replicas {
-    /// Starts all, as honest ones. Their addresses are not those that outgoing connections take, so that they stay free
-    /// while no replica listens there.
+    /// Starts all of them as honest replicas. Their ports are outside the range of outgoing connections, so that they
+    /// stay free while no replica listens there.
     pub(crate) fn start() -> io::Result<Self> {
         let mut addresses = Vec::new();
         for index in 0..REPLICAS {
@@ -58,7 +58,7 @@ impl Replicas {
         self.addresses[index].to_string()
     }
 
-    /// Starts the replica in this role, in place of the one that runs.
+    /// Replaces the replica by one in this role.
     pub(crate) fn serve(&self, index: usize, role: Role) -> io::Result<()> {
         let mut command = Command::new(std::env::current_exe()?);
         let address = self.address(index);
@@ -94,7 +94,7 @@ impl Replicas {
         Some(status.to_string())
     }
 
-    /// The ids of the processes that run.
+    /// The ids of the running processes.
     pub(crate) fn processes(&self) -> Vec<u32> {
         let running = (0..REPLICAS).filter_map(|index| self.child(index).as_ref().map(Child::id));
         running.collect()

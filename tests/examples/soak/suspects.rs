@@ -8,10 +8,10 @@ use gorums_runtime::NodeId;
 use crate::REPLICAS;
 use crate::replicas::id;
 
-/// How many nodes may be bad for the others to make a majority.
+/// How many nodes may be bad while the others are a majority.
 pub(crate) const MOST: usize = (REPLICAS - 1) / 2;
 
-/// Which nodes are bad, why, and until when others were.
+/// The nodes that are bad, and the times at which others became good again.
 #[derive(Debug, Default)]
 pub(crate) struct Suspects(Mutex<[Suspect; REPLICAS]>);
 
@@ -19,12 +19,12 @@ pub(crate) struct Suspects(Mutex<[Suspect; REPLICAS]>);
 struct Suspect {
     /// The fault of a node that is bad.
     fault: Option<&'static str>,
-    /// When it was last known to be good again.
+    /// The time at which it was last known to be good again.
     cleared: Option<Instant>,
 }
 
 impl Suspects {
-    /// Marks any good node as bad, chosen by `choose` of as many as it is given.
+    /// Marks a good node as bad: the one that `choose` picks from this many.
     pub(crate) fn accuse(&self, fault: &'static str, choose: impl FnOnce(usize) -> usize) -> usize {
         let mut suspects = self.0.lock().expect("not poisoned");
         let good: Vec<usize> = (0..REPLICAS)
@@ -53,7 +53,7 @@ impl Suspects {
         indices.map(id).collect()
     }
 
-    /// The faults of now: `2:stopped 5:garbage`.
+    /// The current faults: `2:stopped 5:garbage`.
     pub(crate) fn faults(&self) -> String {
         let suspects = self.0.lock().expect("not poisoned");
         let faults = (0..REPLICAS).filter_map(|index| {

@@ -1,4 +1,4 @@
-//! All there is: replicas, managers, and what goes on between them.
+//! The whole system: replicas, managers, calls and faults.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -22,16 +22,16 @@ use crate::record::Record;
 use crate::replicas::{Replicas, Role, id};
 use crate::suspects::{MOST, Suspects};
 
-/// How many calls with deadlines are under way at a time per manager, and how many without.
+/// How many calls with deadlines are in flight per manager, and how many without.
 const CALLERS: [(Deadlines, u64); 2] = [(Deadlines::Always, 8), (Deadlines::Never, 4)];
 
-/// How long the callers and faults may take to come to rest.
+/// How long the callers and faults may take to stop.
 const REST: Duration = Duration::from_secs(120);
 
-/// How often figures are looked at until they are steady.
+/// How often figures are sampled until they are steady.
 const SAMPLE: Duration = Duration::from_millis(500);
 
-/// All there is.
+/// The whole system.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) record: Arc<Record>,
@@ -41,7 +41,7 @@ pub(crate) struct World {
     pub(crate) managers: [Manager; 2],
     /// Whether calls are made and faults injected.
     running: watch::Sender<bool>,
-    /// How many faults and managers besides the two there are.
+    /// The number of faults and of managers besides the two.
     busy: AtomicUsize,
     numbers: AtomicU64,
 }
@@ -50,7 +50,7 @@ pub(crate) struct World {
 pub(crate) struct Busy<'a>(&'a World);
 
 impl World {
-    /// Starts the replicas, and what calls and troubles them once it is resumed.
+    /// Starts the replicas, and the callers and faults, which are paused at first.
     pub(crate) async fn start(
         seed: u64,
         faults: Vec<Fault>,
@@ -99,13 +99,13 @@ impl World {
         self.running.send_replace(false);
     }
 
-    /// Waits while all is paused.
+    /// Waits while the callers and faults are paused.
     pub(crate) async fn resumed(&self) {
         // The sender is held here.
         let _ = self.running.subscribe().wait_for(|running| *running).await;
     }
 
-    /// Waits for this time, or until all is paused.
+    /// Waits for this time, or until the callers and faults are paused.
     pub(crate) async fn wait(&self, time: Duration) {
         let mut running = self.running.subscribe();
         let _ = tokio::time::timeout(time, running.wait_for(|running| !*running)).await;
@@ -116,7 +116,7 @@ impl World {
         Busy(self)
     }
 
-    /// A number that no request has had.
+    /// A number that no earlier request has used.
     pub(crate) fn number(&self) -> u64 {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
@@ -131,7 +131,7 @@ impl World {
         node.call(request).timeout(Duration::from_secs(2)).await
     }
 
-    /// The figures once nothing goes on any more.
+    /// The figures of a quiet state.
     pub(crate) async fn quiet(&self) -> Figures {
         let start = Instant::now();
         while self.under_way() > 0 || self.busy.load(Ordering::Relaxed) > 0 {
@@ -191,8 +191,8 @@ impl Drop for Busy<'_> {
     }
 }
 
-/// Runs what starts and ends processes, and blocks on that, on a thread of its own. The thread never ends: with it would
-/// end the processes that it started. Nor does its runtime, while the program's own ends.
+/// Runs the code that starts and ends processes, which blocks, on its own thread. The thread never ends, because the
+/// processes that it started would end with it. Nor does its runtime, while the program's own runtime ends.
 fn on_a_thread(work: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     std::thread::spawn(move || runtime.block_on(work));

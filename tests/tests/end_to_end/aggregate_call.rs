@@ -1,4 +1,4 @@
-//! Quorum calls whose caller says how the replies are aggregated.
+//! Quorum calls whose caller chooses how to aggregate the replies.
 
 use std::time::Duration;
 

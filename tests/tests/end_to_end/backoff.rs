@@ -1,4 +1,4 @@
-//! Nodes that cannot be connected to are left alone for a while.
+//! The backoff after failed attempts to connect.
 
 use std::io;
 use std::pin::Pin;
@@ -28,7 +28,7 @@ async fn node(builder: ManagerBuilder) -> RegisterNode {
     register.node(id).expect("a node")
 }
 
-/// A manager of a node to which connections are made by `connect`, and their number.
+/// A manager of a node to which `connect` connects, and the number of connections.
 fn counting<Fut>(connect: fn() -> Fut) -> (ManagerBuilder, Arc<AtomicUsize>)
 where
     Fut: Future<Output = io::Result<tokio::io::DuplexStream>> + Send + 'static,
@@ -57,7 +57,7 @@ async fn after_a_failed_attempt_calls_fail_with_its_cause_until_it_is_time_for_t
         assert_eq!(start.elapsed(), Duration::ZERO);
         attempts.load(Ordering::SeqCst)
     };
-    // Each wait is between the half and the whole of twice the one before, at most four seconds.
+    // Each wait is between half and all of twice the previous one, at most four seconds.
     for (made, wait) in [
         (1, SECOND),
         (2, 2 * SECOND),

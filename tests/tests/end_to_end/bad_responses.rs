@@ -47,7 +47,7 @@ fn in_trailers() -> RawResponse {
         .trailer("grpc-status-details-bin", MALFORMED)
 }
 
-/// The same, which tonic reads in place of this crate.
+/// The same, which tonic reads instead of this crate.
 fn compressed(response: RawResponse) -> RawResponse {
     response.header("grpc-encoding", "gzip")
 }
@@ -171,7 +171,7 @@ async fn malformed_details_of_a_status_end_a_stream_of_messages_with_that_status
         let manager = builder.connect().await.expect("it is up");
         let mut errors = manager.node_errors();
         let one_way = OneWayConfiguration::new(manager.configuration());
-        // Handed over or refused, as the node is faster or slower.
+        // Handed over or refused, depending on how fast the node is.
         let _ = one_way.append_in_order(Entry::default()).await;
         let error = errors.next().await.expect("the stream has failed");
         assert_eq!(error.code(), Code::NotFound, "{error}");
@@ -233,7 +233,7 @@ async fn of_a_nodes_long_status_a_bounded_part_is_kept() {
     on_both(async |transport| {
         let size = match transport {
             Transport::NodeStream => 1 << 20,
-            // As much as HTTP/2 lets through.
+            // As much as HTTP/2 allows.
             _ => 12 * 1024,
         };
         let status = Status::aborted("x".repeat(size));

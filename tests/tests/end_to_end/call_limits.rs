@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
-/// The node that serves what `set` makes of the service.
+/// The node that serves the service that `set` has adjusted.
 async fn served(
     cluster: &Cluster,
     set: impl FnOnce(ReplicaServer<NumberedService>) -> ReplicaServer<NumberedService>,
@@ -40,7 +40,7 @@ fn sized(number: u64, size: u32) -> Request {
     }
 }
 
-/// What a stream of replies ends with.
+/// How a stream of replies ends.
 async fn end(numbered: &NumberedConfiguration<Count>, request: Request) -> Result<usize, Status> {
     let replies: Vec<_> = numbered.watch(request).responses().collect().await;
     let mut sizes = 0;
@@ -121,7 +121,7 @@ async fn a_handler_that_takes_too_long_is_answered_deadline_exceeded() {
         let error = error.expect_err("too late");
         assert_eq!(error.errors()[0].code(), Code::DeadlineExceeded, "{error}");
         node.call(request(4)).await.expect("the stream goes on");
-        // They run to their ends all the same.
+        // The handlers still run to their ends.
         cluster.gate.open();
         let mut ended = Vec::new();
         while ended.len() < 4 {
@@ -140,11 +140,11 @@ async fn a_handlers_context_is_cancelled_when_it_takes_too_long() {
     on_both(async |transport| {
         let mut cluster = Cluster::start_on(transport, 0);
         let (_, node) = served(&cluster, |it| it.timeout(Duration::from_secs(1))).await;
-        // It returns as soon as it is told, which may be before its caller is.
+        // It returns as soon as it is cancelled, perhaps before its caller gets the error.
         let _ = node.call(wish(1, Wish::Cancelled)).await;
         let events = [cluster.event().await, cluster.event().await];
         assert!(matches!(events[1], Event::Ended { number: 1, .. }));
-        // One-way calls are not answered, but their handlers are told, too.
+        // One-way calls have no reply, but their handlers are cancelled as well.
         node.unicast(wish(2, Wish::Cancelled)).await.expect("sent");
         let events = [cluster.event().await, cluster.event().await];
         assert!(matches!(events[1], Event::Ended { number: 2, .. }));

@@ -1,4 +1,4 @@
-//! What becomes of a call that nobody waits for any more: undecided or decided.
+//! Calls that are no longer awaited, undecided or decided.
 
 use std::time::Duration;
 
@@ -221,7 +221,7 @@ async fn ten_thousand_dropped_undecided_calls_leave_the_connections_as_they_were
         for _ in 0..3 * CALLS {
             while cancelled(&cluster.event().await).is_none() {}
         }
-        // A call on a connection that was closed fails, and the next one connects anew.
+        // A call on a closed connection would fail, and the next one would reconnect.
         gate.open();
         let read = register.read(ReadRequest {}).await.expect("a quorum");
         assert_eq!(read, State::default());

@@ -1,4 +1,4 @@
-//! Sets of nodes: their algebra, and their orders.
+//! Sets of nodes: set operations and orders.
 
 use std::time::Duration;
 

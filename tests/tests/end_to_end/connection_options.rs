@@ -1,4 +1,4 @@
-//! What can be set for the connections of a manager, and for what is sent over them.
+//! The options of a manager's connections, and of the messages on them.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ async fn register(builder: ManagerBuilder) -> RegisterConfiguration<Count> {
     RegisterConfiguration::new(configuration, all)
 }
 
-/// A recorder that is replica 1, and a service on it by plain gRPC.
+/// A recorder as replica 1, and the service on it over plain gRPC.
 async fn recorded(
     recorder: Recorder,
     options: impl FnOnce(ManagerBuilder) -> ManagerBuilder,
@@ -121,7 +121,7 @@ async fn the_limit_of_replies_can_be_raised_and_lowered() {
         for size in [10_000, 5 * 1024 * 1024] {
             let cluster = Cluster::start(transport, [Behaviour::AnswerLarge(size)]);
             let builder = cluster.network.manager(1);
-            // Of a message's field, all but its content is a key and a length.
+            // A field has a key and a length besides its content.
             let high = register(builder.clone().max_reply_size(size + 16)).await;
             let reply = high.read(ReadRequest {}).await.expect("it fits");
             assert_eq!(reply.value.len(), size);

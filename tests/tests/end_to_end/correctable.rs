@@ -1,4 +1,4 @@
-//! Calls whose result gets better as replies arrive.
+//! Calls whose result improves as replies arrive.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +31,7 @@ impl Method for ReadCorrectable {
     const DESCRIPTOR: MethodDescriptor = Read::DESCRIPTOR;
 }
 
-/// Gives these levels, one after each reply; the last is final if there are as many replies.
+/// Returns these levels, one after each reply; the last one is final.
 struct Levels(&'static [i32]);
 
 impl Correct<Levels> for ReadCorrectable {
@@ -48,7 +48,7 @@ impl Correct<Levels> for ReadCorrectable {
     }
 }
 
-/// A correctable on replicas that each have a gate of their own.
+/// A correctable on replicas that each have their own gate.
 async fn gated(
     transport: Transport,
     replicas: u8,

@@ -21,9 +21,9 @@ use tonic::{Code, Status};
 /// How a replica answers a call whose replies are a stream.
 #[derive(Clone)]
 enum Streaming {
-    /// With each text that is published.
+    /// With each published text.
     Published(watch::Sender<String>),
-    /// With one value after the other, for ever.
+    /// With values without end.
     Endless,
     /// With a value and then an error.
     Broken,
@@ -77,7 +77,7 @@ impl CorrectablesReplica for Streaming {
     }
 }
 
-/// The latest reply, whose text is its level, is the last at this level.
+/// Returns the latest reply, whose text is its level; it is final at this level.
 struct LastAt(i32);
 
 impl CorrectablesQuorumSpec for LastAt {

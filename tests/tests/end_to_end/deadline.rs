@@ -1,4 +1,4 @@
-//! Deadlines: they end calls, travel to the servers, and hold while connecting, too.
+//! Deadlines end calls, travel to the servers, and hold while connecting.
 
 use std::time::Duration;
 

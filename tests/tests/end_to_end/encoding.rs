@@ -14,7 +14,7 @@ use tests::on_both;
 use tests::register::WriteResponse;
 use tests::replica::Cluster;
 
-/// `register.State`, with a count of how often it was encoded.
+/// `register.State`, which counts how often it is encoded.
 #[derive(Debug, Default)]
 struct CountedState {
     timestamp: i64,

@@ -147,7 +147,7 @@ async fn a_reply_beyond_the_limit_is_its_nodes_error() {
     .await;
 }
 
-/// `register.Register`, as a replica has it whose `Read` is of another type.
+/// `register.Register` of a replica whose `Read` has another type.
 struct Misunderstood;
 
 /// Its `Read`.
@@ -181,7 +181,7 @@ async fn a_reply_that_does_not_decode_is_its_nodes_error() {
         let number = ReplicaServer::<Misunderstood>::new(());
         cluster.network.serve(2, number);
         let register = cluster.register(2, Count(2)).await;
-        // The first error does not end the stream that the replies come on.
+        // The first error does not end the stream of replies.
         for _ in 0..2 {
             let error = register.read(ReadRequest {}).await.expect_err("one reply");
             assert_eq!(error.kind(), QuorumCallErrorKind::Incomplete);
@@ -288,7 +288,7 @@ async fn a_server_that_is_started_again_on_its_port_is_called_again() {
         assert_eq!(error.errors()[0].code(), Code::Unavailable);
 
         let _running = serve(&address).await;
-        // Calls fail until it is time for an attempt to connect.
+        // Calls fail until the next attempt to connect is due.
         let again = async { while register.read(ReadRequest {}).await.is_err() {} };
         soon("a reply of the restarted server", again).await;
     })

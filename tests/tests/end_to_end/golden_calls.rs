@@ -24,7 +24,7 @@ use tests::on_both;
 use tests::service::{REPLICAS, serve};
 use tonic::Status;
 
-/// Answers each request with itself, from a replica with this number.
+/// Answers each request with the request and this replica number.
 struct Echo(u8);
 
 type Handled<T> = Result<T, Status>;
@@ -34,7 +34,7 @@ async fn twice<T: prost::Message + Clone>(request: T, replies: ReplySink<T>) -> 
     replies.send(request).await
 }
 
-/// Decides, or gives its last level, once all replicas have answered.
+/// Decides, or returns its last level, once all replicas have answered.
 struct All;
 
 fn all<T>(replies: &Replies<T>) -> bool {
@@ -358,7 +358,7 @@ async fn correctables_get_better_with_each_reply_of_each_node() {
             .expect("all");
         assert_eq!(level, 6);
 
-        // Its function never gives a last value, so the call ends with its streams.
+        // Its quorum function never returns a last value, so the call ends with its streams.
         let stream = service.read_stream(value.clone());
         let error = stream.done().await.expect_err("undecided");
         assert_eq!(error.replies(), 6);

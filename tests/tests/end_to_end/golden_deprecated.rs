@@ -1,4 +1,4 @@
-//! Messages, enums and services that are deprecated work, and their users are warned.
+//! Deprecated messages, enums and services work, and their users get a warning.
 
 use prost::Message;
 

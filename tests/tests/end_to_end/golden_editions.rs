@@ -1,4 +1,4 @@
-//! Services of proto2 and of the editions: which fields have presence, and which defaults, at both ends.
+//! Services in proto2 and editions: the presence and the defaults of fields, at both ends.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ struct Replica<T> {
     received: Received<T>,
 }
 
-/// Decides by the replies of all replicas, with one after the other.
+/// Decides by the replies of all replicas, and lists them in order.
 struct InOrder;
 
 mod serves_edition_2023 {
@@ -140,7 +140,7 @@ mod serves_proto2 {
     };
     use proto2::{Mode, Reply, Request as Get};
 
-    /// Answers with the limit and the mode as it sees them.
+    /// Answers with the limit and the mode that it received.
     impl Proto2Replica for Replica<Get> {
         async fn get(&self, _: &Context, request: Get) -> Result<Reply, Status> {
             let packed = vec![request.limit(), request.mode().into()];

@@ -1,4 +1,4 @@
-//! Messages, fields, methods and a service whose names are keywords or in an odd letter case.
+//! Messages, fields, methods and a service whose names are keywords or have an unusual letter case.
 
 use futures::StreamExt;
 use gorums_runtime::{Context, Method, Replies, ReplySink};

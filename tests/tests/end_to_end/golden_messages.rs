@@ -16,7 +16,7 @@ use tests::on_both;
 use tests::service::{Received, all, serve};
 use tonic::Status;
 
-/// Remembers what it takes.
+/// Remembers its requests.
 struct Replica {
     number: u8,
     received: Received<Everything>,
@@ -108,7 +108,7 @@ fn structure() -> Struct {
     }
 }
 
-/// Has a value in every field, and, in the field `recursive`, the other cases of the oneofs.
+/// A value in every field, with the other cases of the oneofs in the field `recursive`.
 #[allow(deprecated, reason = "deprecated fields are sent like others")]
 fn everything() -> Everything {
     Everything {
@@ -152,7 +152,7 @@ fn everything() -> Everything {
     }
 }
 
-/// Has the default in every field that can tell it from no value.
+/// The default value in every field with presence.
 fn defaults() -> Everything {
     Everything {
         maybe: Some(0),
@@ -175,7 +175,7 @@ async fn every_kind_of_field_arrives_at_every_replica_as_it_was_sent() {
     on_both(async |transport| {
         let received = Received::default();
         let sink = sink(transport, &received).await;
-        // A number that is none of the enum's values.
+        // A number that is not a value of the enum.
         let unknown_color = Everything {
             choice: Some(Choice::Color(77)),
             ..Everything::default()

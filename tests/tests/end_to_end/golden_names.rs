@@ -1,4 +1,4 @@
-//! Methods and services that are called like what generated types, tonic or the runtime have already.
+//! Methods and services whose names generated types, tonic or the runtime already use.
 
 use gorums_runtime::{Context, NodeId, Replies};
 use tests::golden::keywords::Type;
@@ -22,12 +22,12 @@ fn typed(number: i32) -> Type {
     Type { r#fn: number }
 }
 
-/// A reply that tells by which handler it was made.
+/// A reply that names the handler that made it.
 fn add(handler: i32, request: Type) -> Handled {
     Ok(typed(request.r#fn + handler))
 }
 
-/// The sum of all replies, and by which quorum function it was made.
+/// The sum of all replies, and the quorum function that made it.
 fn sum(quorum_function: i32, replies: &mut Replies<Type>) -> Option<Type> {
     let sum: i32 = all(replies)?.iter().map(|reply| reply.r#fn).sum();
     Some(typed(sum + quorum_function))

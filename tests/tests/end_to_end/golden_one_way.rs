@@ -9,7 +9,7 @@ use tests::network::Network;
 use tests::service::{Received, serve};
 use tests::{on_both, settle};
 
-/// Keeps what arrives: the replica, the method and the entry.
+/// Records what arrives: the replica, the method and the entry.
 struct Log {
     number: u8,
     received: Received<(u8, &'static str, String)>,

@@ -1,4 +1,4 @@
-//! Services whose types are from other packages, from well-known files, or from no package at all.
+//! Services whose types come from other packages, from well-known files, or from no package.
 
 use gorums_runtime::{Context, Method, Replies};
 use tests::golden::{imports, no_package, relab_import};

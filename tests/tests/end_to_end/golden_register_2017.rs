@@ -185,7 +185,7 @@ async fn after_its_manager_is_closed_no_call_is_answered() {
     node.read_no_qc(ReadRequest {}).await.expect_err("closed");
 }
 
-/// Makes all calls of the service that give a state, through the trait of its calls.
+/// Makes all calls that return a state, through the trait of the calls.
 async fn read_all(register: &impl RegisterCalls) -> Vec<State> {
     let custom = register.read_custom_return(ReadRequest {}).await;
     let custom = custom.expect("a quorum");
@@ -215,7 +215,7 @@ async fn read_all(register: &impl RegisterCalls) -> Vec<State> {
     ]
 }
 
-/// Writes a state by all calls of the service that do, through the trait of its calls.
+/// Makes all calls that write a state, through the trait of the calls.
 async fn write_all(register: &impl RegisterCalls, timestamp: i64) {
     let write = state("42", timestamp);
     assert!(register.write(write).await.expect("a quorum").new);

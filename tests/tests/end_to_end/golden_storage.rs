@@ -62,8 +62,7 @@ impl StorageReplica for Replica {
     }
 }
 
-/// Reads the newest value of all replicas. Writes are decided as new if they are for the majority, and if they
-/// write something.
+/// Reads return the newest value of all replicas. A write is new if it is new at a majority, and not empty.
 struct All;
 
 impl StorageQuorumSpec for All {
@@ -104,7 +103,7 @@ fn read() -> ReadRequest {
     }
 }
 
-/// What is read after `write`.
+/// The value that is read after `write`.
 fn written(write: &WriteRequest) -> ReadResponse {
     ReadResponse {
         ok: true,

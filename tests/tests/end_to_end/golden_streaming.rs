@@ -12,7 +12,7 @@ use tests::on_both;
 use tests::service::{all, serve};
 use tonic::{Code, Status, Streaming};
 
-/// Its downloads consist of its number.
+/// A replica whose downloads consist of its number.
 struct Replica(u8);
 
 fn chunk(content: &[u8]) -> Chunk {
@@ -36,7 +36,7 @@ impl TransferReplica for Replica {
         Ok(receipt(length))
     }
 
-    /// As many bytes as asked for, one in each chunk, and then an error.
+    /// Sends the requested number of bytes, one in each chunk, and then an error.
     async fn download(
         &self,
         _: &Context,
@@ -49,7 +49,7 @@ impl TransferReplica for Replica {
         Err(Status::out_of_range("no more"))
     }
 
-    /// Each chunk, turned around.
+    /// Sends back each chunk reversed.
     async fn exchange(
         &self,
         _: &Context,
@@ -69,7 +69,7 @@ impl TransferReplica for Replica {
     }
 }
 
-/// Adds the lengths of all replicas up.
+/// Adds up the lengths of all replicas.
 struct Sum;
 
 impl TransferQuorumSpec for Sum {
@@ -122,7 +122,7 @@ async fn a_nodes_client_receives_while_it_sends() {
         let (sender, chunks) = mpsc::unbounded();
         let stream = client.exchange(chunks).await.expect("a stream");
         let mut stream = stream.into_inner();
-        // The next is sent once the one before has come back.
+        // Each chunk is sent after the previous one has come back.
         for (content, reverse) in [(b"abc", b"cba"), (b"def", b"fed")] {
             sender.unbounded_send(chunk(content)).expect("listens");
             let received = stream.message().await.expect("no error");
@@ -152,7 +152,7 @@ async fn quorum_calls_and_node_calls_go_on_while_a_stream_is_open() {
         sender.unbounded_send(chunk(b"abc")).expect("listens");
         let received = stream.message().await.expect("no error");
         assert_eq!(received, Some(chunk(b"cba")));
-        // Over plain gRPC calls do without the node's channel, which then has a connection of its own.
+        // Over plain gRPC, calls do not use the node's channel, which then has its own connection.
         let channels = usize::from(transport == Transport::Grpc);
         assert_eq!(network.connections(), 3 + channels);
     })

@@ -19,7 +19,7 @@ use tests::on_both;
 use tests::service::{all, serve};
 use tonic::Status;
 
-/// What the journal adds to its indices, so that no index of the log looks like one of its own.
+/// The journal adds this to its indices, so that they differ from those of the log.
 const JOURNAL: u64 = 100;
 
 /// The entries of the log or of the journal of one replica.
@@ -71,7 +71,7 @@ impl JournalReplica for Entries {
 
 impl NothingReplica for Entries {}
 
-/// Adds the indices of all replicas up.
+/// Adds up the indices of all replicas.
 struct Sum;
 
 fn sum(replies: &mut Replies<Index>) -> Option<Index> {

@@ -1,4 +1,4 @@
-//! Requests and replies that are values in Rust.
+//! Requests and replies that are wrapper types, which are values in Rust.
 
 use gorums_runtime::{Context, Correction, Replies};
 use tests::golden::wrappers::wrappers_gorums::{

@@ -1,4 +1,4 @@
-//! Replicas that are made with tonic alone, and called by plain gRPC: no gorums code, no generated code, messages of their own.
+//! Replicas made with tonic alone, called over plain gRPC: no gorums code, no generated code, and their own messages.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -18,7 +18,7 @@ use tonic::codegen::{Service, http};
 use tonic::server::{Grpc, NamedService, UnaryService};
 use tonic::{Code, Request, Response, Status};
 
-/// `register.State`, as somebody else declares it.
+/// `register.State`, declared independently.
 #[derive(Clone, PartialEq, prost::Message)]
 struct TheirState {
     #[prost(bytes = "vec", tag = "1")]
@@ -65,7 +65,7 @@ impl Service<http::Request<Body>> for Answering {
     }
 }
 
-/// What answers with a state.
+/// A service that answers with a state.
 fn answering(value: &str, timestamp: i64) -> Router {
     let state = TheirState {
         value: value.into(),

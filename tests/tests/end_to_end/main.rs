@@ -1,6 +1,6 @@
 //! The runtime and generated code as their users see them. All are modules of one binary, which is linked once.
 //!
-//! What looks at the whole process, such as its memory, its descriptors or its spans, has a binary of its own beside this one.
+//! Tests that look at the whole process (its memory, its descriptors, its spans) have their own binaries.
 
 mod aggregate_call;
 mod architecture;

@@ -16,7 +16,7 @@ use tests::golden::register_2017::register_gorums::{RegisterCalls, methods};
 use tests::golden::register_2017::{MyState, ReadRequest, State, WriteResponse};
 use tonic::Status;
 
-/// Writes what comes after the newest state; announces it if that fails.
+/// Writes the successor of the newest state, and announces it if that fails.
 async fn increment(register: &impl RegisterCalls) -> Result<i64, QuorumCallError> {
     let newest = register.read(ReadRequest {}).await?;
     let next = State {
@@ -25,21 +25,21 @@ async fn increment(register: &impl RegisterCalls) -> Result<i64, QuorumCallError
     };
     let timestamp = next.timestamp;
     if let Err(error) = register.write(next.clone()).await {
-        // The quorum's error is the one to tell.
+        // The error of the quorum call is the one to report.
         let _ = register.write_async(next).await;
         return Err(error);
     }
     Ok(timestamp)
 }
 
-/// The first state that is as good as `level`.
+/// The first state that reaches `level`.
 async fn read_at(register: &impl RegisterCalls, level: i32) -> Option<String> {
     let read = register.read_correctable(ReadRequest {});
     read.reached(level).await;
     read.latest().map(|(state, _)| state.value.clone())
 }
 
-/// Whether a node is there.
+/// Whether a node answers.
 async fn is_up(register: &impl RegisterCalls, node: NodeId) -> bool {
     let read = register.read_no_qc(node, ReadRequest {}).await;
     read.is_ok_and(|state| state.timestamp > 0)
@@ -57,7 +57,7 @@ fn value(text: &str) -> Value {
     Value { text }
 }
 
-/// A register of one state, to which a number of writes succeed.
+/// A register of one state that accepts a number of writes.
 struct Mock {
     state: Mutex<State>,
     writes: Mutex<usize>,
@@ -246,7 +246,7 @@ async fn a_mock_gives_the_replies_of_an_aggregation() {
     assert_eq!(longest.as_deref(), Some("longest"));
 }
 
-/// A replica with a value of its own; one with none fails.
+/// A replica with its own value; one without a value fails.
 struct Replica(&'static str);
 
 impl Replica {
@@ -276,7 +276,7 @@ impl AggregatesReplica for Replica {
     }
 
     async fn watch(&self, _: &Context, _: Value, replies: ReplySink<Value>) -> Result<(), Status> {
-        // A caller that has enough does not wait for more.
+        // A caller that has enough replies does not wait for more.
         let _ = replies.send(self.answer()?).await;
         Ok(())
     }
@@ -294,7 +294,7 @@ async fn the_same_code_makes_its_calls_on_replicas() {
     assert_eq!(longest.as_deref(), Some("longest"));
 }
 
-/// How many replies each call has for what is wanted, which is none for an error.
+/// How many replies each call has for an aggregation; none for an error.
 async fn counts(values: &impl AggregatesCalls, wanted: Aggregation) -> [usize; 5] {
     let own = |_: &Value, node: NodeId| (node != NodeId::new(2)).then(|| value("own"));
     [

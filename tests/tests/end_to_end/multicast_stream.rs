@@ -1,4 +1,4 @@
-//! Multicasts of a method that takes a stream: those of 2017.
+//! Multicasts of a method that takes a stream, as in 2017.
 
 use std::time::Duration;
 
@@ -151,7 +151,7 @@ async fn a_silent_node_costs_the_others_nothing_and_is_named_at_the_deadline() {
     assert_eq!(error.errors()[0].node_id(), Network::id(3));
     assert_eq!(error.errors()[0].code(), Code::DeadlineExceeded);
 
-    // Late messages are not sent, whether somebody waits for them or not.
+    // Late messages are not sent, awaited or not.
     service.append_in_order(entry("detached")).detach();
     tokio::time::sleep(Duration::from_millis(50)).await;
     cluster.serve(3, Behaviour::Read);

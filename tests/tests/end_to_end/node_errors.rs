@@ -30,9 +30,9 @@ fn silent() -> Behaviour {
     Behaviour::AnswerAfter(Gate::closed())
 }
 
-/// The errors that are there already.
+/// The errors that have arrived.
 fn past(errors: &mut NodeErrors) -> Vec<(u32, Code)> {
-    // Reading more than tokio's budget at once must not look like having read all.
+    // tokio's budget must not make it look as if all had been read.
     std::iter::from_fn(|| unconstrained(errors.next()).now_or_never().flatten())
         .map(|error| (error.node_id().get(), error.code()))
         .collect()
@@ -142,7 +142,7 @@ async fn a_one_way_call_that_cannot_be_sent_or_is_refused_is_reported() {
     .await;
 }
 
-/// Plain gRPC alone: a node stream has no calls under way without replies, but a queue of what is to be sent.
+/// Plain gRPC only: a node stream has a queue of outgoing messages instead of calls in flight without replies.
 #[tokio::test(start_paused = true)]
 async fn a_detached_call_that_is_dropped_for_lack_of_room_is_told_of() {
     let mut cluster = Cluster::start(Transport::Grpc, [silent()]);

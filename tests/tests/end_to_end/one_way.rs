@@ -1,4 +1,4 @@
-//! Calls that nobody waits for replies of.
+//! One-way calls.
 
 use std::time::Duration;
 
@@ -100,7 +100,7 @@ async fn dropping_a_multicast_withdraws_what_is_not_sent_and_detaching_does_not(
         let mut cluster = Cluster::answering(transport, 3);
         let manager = cluster.network.manager(3).connect_lazy().await;
         let caller = Caller::new(manager.expect("a manager").configuration(), ());
-        // No connection is made, and takes a request, before the test waits.
+        // No connection is made before the test waits.
         drop(multicast(&caller, state("dropped", 1)));
         settle().await;
         assert_eq!(cluster.past_events(), []);
@@ -110,7 +110,7 @@ async fn dropping_a_multicast_withdraws_what_is_not_sent_and_detaching_does_not(
     .await;
 }
 
-/// Plain gRPC alone: a node stream has no calls under way without replies, but a queue of what is to be sent.
+/// Plain gRPC only: a node stream has a queue of outgoing messages instead of calls in flight without replies.
 #[tokio::test(start_paused = true)]
 async fn a_node_without_room_makes_a_multicast_wait_and_a_detached_one_is_dropped() {
     let gate = Gate::closed();

@@ -1,4 +1,4 @@
-//! What becomes of many calls that nobody waits for replies of.
+//! The delivery of many one-way calls.
 
 use std::time::Duration;
 

@@ -38,7 +38,7 @@ impl Replica {
 
     async fn take(&self, ctx: &Context, entry: Entry) {
         let wait = entry.text == "wait";
-        // A test that has ended does not listen any more.
+        // The test may have ended.
         let _ = self.events.send((entry.text, ctx.peer_address()));
         if wait {
             self.permits.acquire().await.expect("never closed").forget();

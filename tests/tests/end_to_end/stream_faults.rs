@@ -255,7 +255,7 @@ async fn a_node_that_refuses_streams_is_left_alone_for_longer_and_longer() {
         assert_eq!(start.elapsed(), Duration::ZERO);
         refusing.0.load(Ordering::SeqCst)
     };
-    // Each wait is between the half and the whole of twice the one before, at most four seconds.
+    // Each wait is between half and all of twice the previous one, at most four seconds.
     for (made, wait) in [
         (1, SECOND),
         (2, 2 * SECOND),

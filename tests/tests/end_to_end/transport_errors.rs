@@ -56,7 +56,7 @@ async fn serve(connection: DuplexStream, ends: Ends) -> Result<(), h2::Error> {
     Ok(())
 }
 
-/// A manager of one node, whose calls end so.
+/// A manager of one node, which ends calls in this way.
 async fn manager(transport: Transport, ends: Ends) -> Manager {
     let pause = Duration::from_millis(1);
     let builder = Manager::builder()

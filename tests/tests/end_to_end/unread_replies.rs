@@ -1,4 +1,4 @@
-//! Clients that do not read their replies, and those that have many to read.
+//! Clients that do not read their replies, and clients with many replies to read.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use tonic::{Code, Status, Streaming};
 
 const MIB: usize = 1024 * 1024;
 
-/// A message of a node stream, as far as it matters here.
+/// A message of a node stream, with the fields that these tests need.
 #[derive(Clone, PartialEq, Message)]
 struct StreamMessage {
     #[prost(uint64, tag = "1")]
@@ -46,8 +46,8 @@ fn sized(number: u64, size: usize) -> Request {
     }
 }
 
-/// A stream whose replies are read when the test does so, with these requests for replies of `size` bytes, which are
-/// its last if it is `half_closed`.
+/// A stream with these requests for replies of `size` bytes. Nothing reads the replies but the test. If `half_closed`,
+/// no further requests follow.
 async fn unread(
     channel: NodeChannel,
     requests: impl IntoIterator<Item = u64, IntoIter: Send + 'static>,
@@ -78,7 +78,7 @@ async fn unread(
     })
 }
 
-/// What is left to read of a stream: its replies, and its end.
+/// The unread replies of a stream, and its end.
 async fn read(replies: &mut Streaming<StreamMessage>) -> (Vec<StreamMessage>, Status) {
     let mut read = Vec::new();
     loop {
@@ -139,7 +139,7 @@ async fn no_further_handler_begins_while_a_client_has_much_to_read_and_it_loses_
 async fn small_replies_that_nobody_reads_are_bounded_by_their_number() {
     let mut cluster = Cluster::start(0);
     cluster.serve(1, StreamLimits::new().replies(16, usize::MAX));
-    // They fill the client's window first, which is of 2 MiB.
+    // They first fill the client's window of 2 MiB.
     let _replies = unread(channel(&cluster).await, 1..=10_000, 1024, false)
         .await
         .expect("a stream");
@@ -225,7 +225,7 @@ async fn what_a_peer_has_not_read_on_all_its_streams_is_bounded() {
         .peer_reply_bytes(12 * MIB)
         .streams_per_peer(12);
     let server = serve(&cluster, limits).await;
-    // The second stream of several may have what is left, and the others one reply each.
+    // The second stream may use the room that is left, and the others have one reply each.
     let (mut streams, mut kept) = (Vec::new(), 0);
     for _ in 0..4 {
         let replies = unread(connect(&server).await, 1..=20, MIB, true).await;
@@ -293,7 +293,7 @@ async fn a_plain_grpc_response_that_its_client_does_not_take_is_dropped_after_th
     let cluster = Cluster::start(0);
     cluster.serve(1, StreamLimits::new().stall_timeout(timeout));
     let mut client = NumberedClient::new(channel(&cluster).await);
-    // Not many small replies: those in the window would be too many frames for the client's own HTTP/2.
+    // One large reply, because many small ones in the window would be too many frames for the client's HTTP/2.
     let streamed = sized(ONE_LARGE_REPLY, 2 * MIB);
     let replies = client.watch(streamed).await.expect("a response");
     let mut replies = replies.into_inner();
@@ -306,7 +306,7 @@ async fn a_plain_grpc_response_that_its_client_does_not_take_is_dropped_after_th
         }
     };
     assert_eq!(end.code(), Code::ResourceExhausted, "{end}");
-    // Who reads gets all of it.
+    // A client that reads gets the whole response.
     let replies = client.watch(streamed).await.expect("a response");
     let mut replies = replies.into_inner();
     while soon("a reply", replies.message())
@@ -333,7 +333,7 @@ async fn what_a_peer_has_not_read_of_plain_grpc_responses_is_bounded() {
             }
         }
     }
-    // A stream that has begun without a reply waits, or fails later.
+    // A stream may begin without a reply, and fail later.
     let mut large = 0;
     for mut replies in unread {
         match soon("a reply", replies.message()).await {

@@ -1,4 +1,4 @@
-//! Configurations that follow what calls show of their nodes.
+//! Configurations that follow the state of their nodes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,7 +26,7 @@ fn ids(derived: Option<Result<Configuration, ConfigurationError>>) -> Vec<u32> {
     configuration.node_ids().map(NodeId::get).collect()
 }
 
-/// The first nodes of a configuration, as many as `wanted` says.
+/// The first `wanted` nodes of a configuration.
 fn first(
     wanted: &Arc<AtomicUsize>,
 ) -> impl FnMut(&Configuration) -> Result<Configuration, ConfigurationError> + use<> {

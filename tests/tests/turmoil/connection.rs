@@ -1,4 +1,4 @@
-//! Connections of the simulated network, as a server takes them.
+//! Connections of the simulated network, for a tonic server.
 
 use std::io;
 use std::pin::Pin;

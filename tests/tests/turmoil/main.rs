@@ -1,6 +1,6 @@
 //! Calls on node streams in a simulated network that fails at random.
 //!
-//! Each seed is a run of its own. `GORUMS_SEEDS=1000` has as many run, and `GORUMS_SEED=42` the one with that seed.
+//! Each seed is one run. `GORUMS_SEEDS=1000` makes that many runs, and `GORUMS_SEED=42` the one with that seed.
 
 mod connection;
 mod faults;
@@ -26,13 +26,13 @@ use turmoil::net::TcpStream;
 use faults::Faults;
 use replica::{History, serve};
 
-/// How many seeds run unless `GORUMS_SEEDS` says otherwise.
+/// The number of runs without `GORUMS_SEEDS`.
 const SEEDS: u64 = 20;
 const REPLICAS: u32 = 3;
 const CALLS: u64 = 400;
 const PORT: u16 = 4000;
 
-/// How long after its deadline a call has ended at the latest.
+/// How long after its deadline a call may end.
 const GRACE: Duration = Duration::from_millis(10);
 
 #[test]
@@ -51,14 +51,14 @@ fn calls_end_in_time_and_in_order_whatever_fails() {
 /// One run.
 fn run(seed: u64) {
     println!("GORUMS_SEED={seed}");
-    // What the runtime itself leaves to chance.
+    // The random choices of the runtime itself.
     fastrand::seed(seed);
     let mut sim = turmoil::Builder::new()
         .rng_seed(seed)
         .simulation_duration(Duration::from_secs(120))
         .tick_duration(Duration::from_millis(1))
         .max_message_latency(Duration::from_millis(20))
-        // The network loses what it cannot hold, for good.
+        // The network drops what exceeds its capacity.
         .tcp_capacity(1 << 20)
         .build();
     let history = History::default();
@@ -78,12 +78,12 @@ fn host(number: u32) -> String {
     format!("replica-{number}")
 }
 
-/// Makes calls of all types, and looks at what becomes of each.
+/// Makes calls of all types, and checks their outcomes.
 async fn call_at_random(mut rng: Rng) -> Result<(), Box<dyn Error>> {
     let mut builder = Manager::builder()
         .connector(TcpStream::connect::<SocketAddr>)
         .connect_timeout(Duration::from_millis(300))
-        // The network sends nothing again: what a partition has lost stalls its connection.
+        // The network does not retransmit: a partition that drops data stalls its connection.
         .keep_alive(Duration::from_millis(200), Duration::from_millis(200));
     for number in 1..=REPLICAS {
         let address = SocketAddr::new(turmoil::lookup(host(number)), PORT);
@@ -110,7 +110,7 @@ async fn call_at_random(mut rng: Rng) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Whether a call succeeds, which ends in time.
+/// Whether a call succeeds. It must end in time.
 fn in_time(
     number: u64,
     timeout: Duration,
@@ -120,7 +120,7 @@ fn in_time(
     ended.map(move |ended| ended.unwrap_or_else(|_| panic!("call {number} does not end")))
 }
 
-/// A call of the type that `kind` says, which is started when it is polled at the latest. Gives whether it succeeds.
+/// A call of the type `kind`, which starts at the latest when it is polled. Returns whether it succeeds.
 fn make(
     numbered: NumberedConfiguration<Count>,
     kind: u32,
@@ -188,7 +188,7 @@ fn make(
     }
 }
 
-/// The result of a quorum call, if it has one. Its error is one of those that were to be expected.
+/// The result of a quorum call, if it has one. Its error must be an expected one.
 fn decided<T>(outcome: Result<T, QuorumCallError>) -> Option<T> {
     outcome
         .inspect_err(|error| {
@@ -202,7 +202,7 @@ fn decided<T>(outcome: Result<T, QuorumCallError>) -> Option<T> {
         .ok()
 }
 
-/// What a node answered, if it has. Its error is one of those that were to be expected.
+/// The reply of a node, if it has one. Its error must be an expected one.
 fn answered<T>(outcome: Result<T, NodeError>) -> Option<T> {
     outcome.inspect_err(check).ok()
 }
@@ -214,7 +214,7 @@ fn check(error: &NodeError) {
     );
 }
 
-/// Whether this is the reply to the call with this number: no call has another's.
+/// Always true: panics when the reply belongs to another call.
 fn is_of(number: u64, reply: &Reply) -> bool {
     assert_eq!(reply.number, number);
     true

@@ -1,4 +1,4 @@
-//! Replicas that note what they handle.
+//! Replicas that record what they handle.
 
 use std::collections::{HashMap, HashSet};
 use std::error::Error;
@@ -15,7 +15,7 @@ use turmoil::net::TcpListener;
 use super::PORT;
 use super::connection::Connection;
 
-/// Serves a replica until it is crashed.
+/// Serves a replica until it crashes.
 pub(super) async fn serve(number: u32, replica: Replica) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(("0.0.0.0", PORT)).await?;
     let incoming = unfold(listener, |listener| async move {
@@ -30,18 +30,18 @@ pub(super) async fn serve(number: u32, replica: Replica) -> Result<(), Box<dyn E
     Ok(())
 }
 
-/// What each life of each replica has handled on each connection, in order.
+/// The requests that each incarnation of each replica has handled on each connection, in order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct History {
     handled: Arc<Mutex<HashMap<Place, Vec<u64>>>>,
     lives: Arc<Mutex<u32>>,
 }
 
-/// A replica, its life, and the client's end of a connection.
+/// A replica, its incarnation, and the client's end of a connection.
 type Place = (u32, u32, Option<SocketAddr>);
 
 impl History {
-    /// A replica that begins to live.
+    /// A new incarnation of a replica.
     pub(super) fn start(&self) -> Replica {
         let mut lives = self.lives.lock().expect("not poisoned");
         *lives += 1;
@@ -67,7 +67,7 @@ impl History {
     }
 }
 
-/// A replica that notes what it handles.
+/// A replica that records what it handles.
 #[derive(Clone, Debug)]
 pub(super) struct Replica {
     number: u32,

@@ -1,4 +1,4 @@
-//! Messages as they are.
+//! Undecoded messages.
 
 use prost::bytes::{Buf, BufMut, Bytes};
 use tonic::Status;
@@ -13,7 +13,7 @@ pub(crate) fn hex(text: &str) -> Bytes {
         .collect()
 }
 
-/// Takes and gives messages as they are.
+/// A codec that leaves messages undecoded.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BytesCodec;
 

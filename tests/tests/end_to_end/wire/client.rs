@@ -1,4 +1,4 @@
-//! Our client sends what Go's sent.
+//! Our client sends the same messages as Go's.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ fn write(value: &str, seconds: i64, nanos: i32) -> WriteRequest {
     }
 }
 
-/// The number of a message, which must be its first field, and what comes after it.
+/// The number of a message, which must be its first field, and the remaining bytes.
 fn numbered(message: &Bytes) -> (u64, Bytes) {
     assert_eq!(message.first(), Some(&0x08), "the number comes first");
     let end = 2 + message[1..]
@@ -35,7 +35,8 @@ fn numbered(message: &Bytes) -> (u64, Bytes) {
     (Message::of(message).message_seq_no, message.slice(end..))
 }
 
-/// What the streams are sent next: the same number everywhere, which is returned, and what Go sent after its own.
+/// Checks the next message on each stream: after its number, it must equal what Go sent. Returns the number, which must
+/// be the same on all streams.
 async fn expect<const N: usize>(streams: [&mut RawStream; N], recorded: &str) -> u64 {
     let (_, expected) = numbered(&hex(recorded));
     let mut numbers = Vec::new();
@@ -183,7 +184,7 @@ async fn the_stream_is_half_closed_once_nobody_has_its_node_any_more() {
     assert_eq!(stream.request_now(), None);
     drop((manager, storage));
     assert!(stream.is_half_closed().await);
-    // What Go says then.
+    // The error that Go returns here.
     stream.fail(Status::unknown("EOF"));
 }
 

@@ -16,7 +16,7 @@ use crate::wire::message::Message;
 use crate::wire::raw_server::{Kind, RawNode, RawStream};
 use crate::wire::{key, storage, value};
 
-/// A node that has answered a call, so that it has said what it is.
+/// A node that has answered a call, and so announced what it supports.
 async fn acquainted(kind: Kind) -> (Network, RawNode, RawStream, Manager, StorageConfiguration) {
     let network = Network::new(Transport::NodeStream);
     let mut node = RawNode::serve(&network, 1, kind);
@@ -106,7 +106,7 @@ async fn nothing_is_sent_to_a_node_of_go_that_follows_one_with_the_extensions() 
     let mut new = RawNode::serve(&network, 1, Kind::Go);
     settle().await;
 
-    // It is withdrawn before the node has said anything.
+    // It is withdrawn before the node has sent anything.
     let call = storage.read_qc(key("k"));
     let reading = tokio::spawn(async { call.first().await });
     let mut stream = new.stream().await;

@@ -1,4 +1,4 @@
-//! What our client makes of replies: of good ones in any form, and of those that should not be there.
+//! How our client handles replies: good ones in any form, and unexpected ones.
 
 use gorums_runtime::errors::NodeError;
 use gorums_runtime::{Manager, NodeId, Transport};
@@ -14,7 +14,7 @@ use crate::wire::message::Message;
 use crate::wire::raw_server::{Kind, RawNode, RawStream};
 use crate::wire::{key, storage, value};
 
-/// A node that answers what it is told, and its client.
+/// A node that answers as the test says, and its client.
 struct Pair {
     node: RawNode,
     manager: Manager,
@@ -57,7 +57,7 @@ impl Pair {
         (call, self.stream.request().await)
     }
 
-    /// Answers the call that was not answered: the stream has gone on. Returns how many messages were ignored.
+    /// Answers the open call, which shows that the stream still works. Returns the number of ignored messages.
     async fn finish(mut self) -> u64 {
         let reply = Message::reply_to(&self.request).with(&value("last"));
         self.stream.reply(&reply);
@@ -108,7 +108,7 @@ async fn the_status_of_a_failed_reply_is_the_nodes_error() {
         (-1, "negative", Code::Unknown),
     ] {
         let (call, request) = pair.call().await;
-        // A payload beside a failure counts for nothing.
+        // The payload of a failure is ignored.
         let reply = Message::reply_to(&request).with(&value("v"));
         pair.stream.reply(&reply.failed(code, text));
         let error = call.await.expect("no panic").expect_err("it failed");
@@ -174,7 +174,7 @@ async fn messages_that_no_call_waits_for_are_counted_and_ignored() {
         .reply(&Message::reply_to(&request).with(&value("late")));
     ignored += 2;
 
-    // One-way calls are not answered, unless there is something wrong with them.
+    // One-way calls are answered only when they are invalid.
     let write = WriteRequest::default();
     pair.storage.write_multicast(write).detach();
     let request = pair.stream.request().await;

@@ -1,4 +1,4 @@
-//! Our client and a node that sends what it should not: it counts as one node, and nothing of it is left.
+//! Our client and a node that misbehaves: it counts as one node, and leaves nothing behind.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::wire::message::Message;
 use crate::wire::raw_server::{Kind, RawNode, RawStream};
 use crate::wire::{key, storage, value};
 
-/// Nodes that answer what they are told, and their client.
+/// Nodes that answer as the test says, and their client.
 async fn nodes(kind: Kind, count: u8) -> (Vec<RawNode>, Manager, StorageConfiguration) {
     let network = Network::new(Transport::NodeStream);
     let serve = |number| RawNode::serve(&network, number, kind);
@@ -26,7 +26,7 @@ async fn nodes(kind: Kind, count: u8) -> (Vec<RawNode>, Manager, StorageConfigur
     (nodes, manager, storage)
 }
 
-/// The streams to the nodes, each with the request that came on it.
+/// The streams to the nodes, each with its request.
 async fn asked(nodes: &mut [RawNode]) -> Vec<(RawStream, Bytes)> {
     let mut asked = Vec::new();
     for node in nodes {
@@ -37,7 +37,7 @@ async fn asked(nodes: &mut [RawNode]) -> Vec<(RawStream, Bytes)> {
     asked
 }
 
-/// A reply that is none.
+/// A reply that does not decode.
 fn garbage(request: &Bytes) -> Message {
     Message {
         payload: Bytes::from_static(&[0xff]),
@@ -52,7 +52,7 @@ async fn a_node_that_sends_garbage_again_and_again_is_one_failed_node() {
     let reading = tokio::spawn(async { call.threshold(3).await });
     let mut asked = asked(&mut nodes).await;
     let (bad, request) = &mut asked[0];
-    // What comes after the first counts for nothing, be it garbage, a reply or the end.
+    // Everything after the first reply is ignored: garbage, a reply and the end.
     for _ in 0..4 {
         bad.reply(&garbage(request));
     }
@@ -82,7 +82,7 @@ async fn a_refusal_of_a_one_way_message_is_reported_once() {
     for _ in 0..3 {
         stream.reply(&refusal);
     }
-    // Nor can a node refuse what it was not sent.
+    // A node cannot refuse a message that it was not sent.
     let mut invented = refusal.clone();
     invented.message_seq_no += 1;
     stream.reply(&invented);
@@ -106,7 +106,7 @@ async fn streams_that_a_node_ends_leave_nothing() {
     let manager = builder.connect_lazy().await.expect("a manager");
     let storage = StorageConfiguration::new(manager.configuration());
     let mut tasks = Vec::new();
-    // It ends its side, and does not say that it reads no more.
+    // It ends its side, but does not reset the stream.
     let mut ended = Vec::new();
     for _ in 0..100 {
         let call = storage.read_qc(key("k"));
@@ -143,7 +143,7 @@ async fn a_client_names_itself_and_numbers_its_streams() {
         settle().await;
     }
     assert!(names[0].len() == 32 && names[0].bytes().all(|digit| digit.is_ascii_hexdigit()));
-    // Another towards each node, which cannot take the client's place at the other.
+    // The names differ by node, so that no node can impersonate the client at another.
     let [to_first, to_second, again_to_first, again_to_second] = &names[..] else {
         panic!("there are four streams");
     };
@@ -168,7 +168,7 @@ async fn a_node_that_agreed_to_keep_its_stream_alive_and_does_not_is_given_up() 
     let call = node.read_rpc(key("k"));
     let reading = tokio::spawn(async { call.await });
     let (mut stream, _request) = asked(&mut nodes).await.remove(0);
-    // It is patient while there are signs of life.
+    // It waits while the node sends something.
     let alive = Message::default().entry("gorums-keep-alive", "");
     for _ in 0..10 {
         tokio::time::sleep(Duration::from_secs(5)).await;
@@ -182,7 +182,7 @@ async fn a_node_that_agreed_to_keep_its_stream_alive_and_does_not_is_given_up() 
     assert_eq!(start.elapsed().as_secs(), 50 + 15);
     assert_eq!(manager.ignored_replies(), 0);
 
-    // Nothing would come on another stream of the same connection.
+    // Another stream on the same connection would be silent as well.
     assert_eq!(network.connections(), 1);
     let call = node.read_rpc(key("k"));
     let reading = tokio::spawn(async { call.await });
@@ -194,7 +194,7 @@ async fn a_node_that_agreed_to_keep_its_stream_alive_and_does_not_is_given_up() 
     drop(stream);
     settle().await;
 
-    // Now it takes connections, as a process that is stopped, and says nothing.
+    // Like a stopped process, it now accepts connections and sends nothing.
     network.stick(1);
     settle().await;
     let start = Instant::now();
@@ -225,7 +225,7 @@ async fn a_client_that_was_stopped_reads_what_came_meanwhile_before_it_gives_a_n
     let call = node.read_rpc(key("k"));
     let reading = tokio::spawn(async { call.await });
     let (mut stream, request) = asked(&mut nodes).await.remove(0);
-    // All timers go off before anything is read.
+    // All timers fire before anything is read.
     tokio::time::advance(Duration::from_secs(3600)).await;
     settle().await;
     stream.reply(&Message::reply_to(&request).with(&value("meanwhile")));

@@ -1,4 +1,4 @@
-//! The messages of node streams, declared as the protocol has them.
+//! The messages of node streams, as the protocol declares them.
 
 use prost::Message as _;
 use prost::bytes::Bytes;
@@ -37,12 +37,12 @@ pub(crate) struct MetadataEntry {
 }
 
 impl Message {
-    /// What these bytes encode.
+    /// Decodes these bytes.
     pub(crate) fn of(bytes: &Bytes) -> Self {
         Self::decode(bytes.clone()).expect("a message")
     }
 
-    /// A reply to the request in these bytes, with nothing in it.
+    /// An empty reply to the request in these bytes.
     pub(crate) fn reply_to(request: &Bytes) -> Self {
         let request = Self::of(request);
         Self {
@@ -78,13 +78,13 @@ impl Message {
         self
     }
 
-    /// How the message is encoded.
+    /// The encoded message.
     pub(crate) fn bytes(&self) -> Bytes {
         self.encode_to_vec().into()
     }
 }
 
-/// A request of the storage service's `method`, with nothing in it.
+/// An empty request of the storage service's `method`.
 pub(crate) fn request(number: u64, method: &str) -> Message {
     Message {
         message_seq_no: number,

@@ -1,7 +1,7 @@
-//! What travels on node streams, byte by byte.
+//! The bytes on node streams.
 //!
-//! The messages that Go's Gorums is said to send were recorded from it (relab/gorums 3241d25b, service
-//! `proto.Storage`); they are given as hex, without gRPC's prefix of 5 bytes.
+//! The messages of Gorums in Go were recorded from it (relab/gorums 3241d25b, service `proto.Storage`). They are in
+//! hex, without gRPC's prefix of 5 bytes.
 
 mod bytes;
 mod client;

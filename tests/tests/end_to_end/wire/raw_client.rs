@@ -1,4 +1,4 @@
-//! A client that sends what it is told, and takes replies as they are.
+//! A client that sends arbitrary messages, and leaves replies undecoded.
 
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ impl RawClient {
         requests.send(message.into()).expect("the stream is open");
     }
 
-    /// Sends the message that `text` is in hex.
+    /// Sends the message that is in hex in `text`.
     pub(crate) fn send_hex(&self, text: &str) {
         self.send(hex(text));
     }

@@ -1,4 +1,4 @@
-//! Nodes that tell which messages come as they are, and answer what they are told.
+//! Nodes that leave requests undecoded, and send arbitrary replies.
 
 use std::convert::Infallible;
 use std::task::{Context, Poll};
@@ -20,10 +20,10 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::wire::bytes::BytesCodec;
 use crate::wire::message::Message;
 
-/// What a node is.
+/// The kind of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// As one in Go: it announces nothing, and sends the headers with its first message.
+    /// Like one in Go: it announces nothing, and sends the headers with its first message.
     Go,
     /// One that announces the extensions at once.
     Extended,
@@ -31,11 +31,11 @@ pub(crate) enum Kind {
     KeepsAlive,
 }
 
-/// A node, as its test sees it.
+/// A node that a test controls.
 #[derive(Debug)]
 pub(crate) struct RawNode(mpsc::UnboundedReceiver<RawStream>);
 
-/// A node stream, as it comes.
+/// A node stream that a client has opened.
 #[derive(Debug)]
 pub(crate) struct RawStream {
     /// The headers that the client sent.
@@ -47,7 +47,7 @@ pub(crate) struct RawStream {
 }
 
 impl RawNode {
-    /// Serves node `number`, anew if it was served.
+    /// Starts node `number`, or restarts it.
     pub(crate) fn serve(network: &Network, number: u8, kind: Kind) -> Self {
         let (opened, streams) = mpsc::unbounded_channel();
         let service = RawService { kind, opened };
@@ -72,7 +72,7 @@ impl RawStream {
             .expect("the stream goes on")
     }
 
-    /// The next message, if it is there.
+    /// The next message, if it has arrived.
     pub(crate) fn request_now(&mut self) -> Option<Bytes> {
         let request = self.requests.next().now_or_never()?;
         Some(
@@ -82,7 +82,7 @@ impl RawStream {
         )
     }
 
-    /// Whether the client ends its messages, without a further one.
+    /// Whether the client ends its side without a further message.
     pub(crate) async fn is_half_closed(&mut self) -> bool {
         soon("the end of the client's messages", self.requests.next())
             .await

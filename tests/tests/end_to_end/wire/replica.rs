@@ -12,14 +12,14 @@ use tests::replica::Gate;
 use tokio::sync::mpsc;
 use tonic::Status;
 
-/// A storage that does as some of its keys say:
+/// A storage. Some keys make a read special:
 ///
-/// * `hold`: it goes on once the gate is open,
-/// * `wait`: it goes on, beside the requests that come later, when nobody waits for it any more,
-/// * `release and hold`: it goes on once the gate is open, beside the requests that come later,
-/// * `stay`: it goes on when nobody waits for it any more, and until then holds up the requests that come later,
-/// * `fail`: it fails,
-/// * `context` and `metadata`: it tells what it knows of its call.
+/// * `hold` waits for the gate,
+/// * `wait` is released, and waits until it is cancelled,
+/// * `release and hold` is released, and waits for the gate,
+/// * `stay` waits until it is cancelled, without being released,
+/// * `fail` fails,
+/// * `context` and `metadata` report what the handler knows of its call.
 #[derive(Clone, Debug)]
 pub(crate) struct Replica {
     values: Arc<Mutex<HashMap<String, WriteRequest>>>,
@@ -27,11 +27,11 @@ pub(crate) struct Replica {
     events: mpsc::UnboundedSender<String>,
 }
 
-/// What happens at a replica.
+/// The events of a replica.
 pub(crate) type Events = tests::waiting::Events<String>;
 
 impl Replica {
-    /// A replica that has nothing stored, and what it tells of.
+    /// A replica with nothing stored, and its events.
     pub(crate) fn new() -> (Self, Events) {
         let (events, told) = Events::channel();
         let replica = Self {
@@ -49,7 +49,7 @@ impl Replica {
     }
 
     fn tell(&self, event: impl Into<String>) {
-        // A test that has ended does not listen any more.
+        // The test may have ended.
         let _ = self.events.send(event.into());
     }
 

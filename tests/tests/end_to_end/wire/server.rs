@@ -1,4 +1,4 @@
-//! Our server answers what Go's answered, except where it is said to differ.
+//! Our server gives the same answers as Go's, except where a test says otherwise.
 
 use prost::bytes::Bytes;
 use tests::settle;
@@ -10,18 +10,18 @@ use crate::wire::raw_client::RawClient;
 use crate::wire::replica::Replica;
 use crate::wire::{key, value};
 
-/// How a recorded request was answered.
+/// The answer to a recorded request.
 enum Answer {
     /// With exactly this.
     Reply(&'static str),
-    /// With the request's number and method, this code, and a text of the server's own.
+    /// With the request's number and method, this code, and any text.
     Failure(Code),
     /// Not at all.
     Nothing,
 }
 use Answer::{Failure, Nothing, Reply};
 
-/// What Go's server was sent on one stream, and what it answered.
+/// The requests to Go's server on one stream, and its answers.
 const RECORDED: [(&str, &str, Answer); 16] = [
     (
         "a read of a key that is absent: no payload",
@@ -111,7 +111,7 @@ const RECORDED: [(&str, &str, Answer); 16] = [
     ),
 ];
 
-/// Checks what was answered to `request`.
+/// Checks the answer to `request`.
 fn check(case: &str, request: &Bytes, reply: &Bytes, answer: &Answer) {
     match answer {
         Reply(expected) => assert_eq!(*reply, hex(expected), "{case}"),
@@ -133,7 +133,7 @@ async fn requests_are_answered_as_go_answers_them() {
     for (case, request, answer) in &RECORDED {
         let request = hex(request);
         client.send(request.clone());
-        // An answer that should not be there would be taken for that of the next request.
+        // An unexpected answer would be mistaken for that of the next request.
         if !matches!(answer, Nothing) {
             check(case, &request, &client.reply().await, answer);
         }

@@ -1,4 +1,4 @@
-//! What the headers of a stream say of its client.
+//! The headers with which a client opens a stream.
 
 use tonic::Code;
 
@@ -6,7 +6,7 @@ use crate::wire::bytes::hex;
 use crate::wire::raw_client::RawClient;
 use crate::wire::replica::Replica;
 
-/// The header by which a client says which node it is.
+/// The header in which a client names its node id.
 const NODE_ID: &str = "gorums-node-id";
 
 /// A read of a key that is absent, with number 1, and its reply.

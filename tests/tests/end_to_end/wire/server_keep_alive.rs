@@ -1,4 +1,4 @@
-//! Our server sends something on a stream at least as often as its client asks for.
+//! The keep-alive messages of our server, at the interval that the client asks for.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ async fn open(replicas: &Replicas) -> RawClient {
     RawClient::open(replicas, &headers).await.expect("a stream")
 }
 
-/// The next message comes after this time, and shows that the stream is alive.
+/// Checks that the next message is a keep-alive, after this time.
 async fn is_alive_after(client: &mut RawClient, time: Duration) {
     let begin = Instant::now();
     assert_eq!(client.reply().await, alive());

@@ -8,7 +8,7 @@ use crate::wire::message::{Message, request};
 use crate::wire::raw_client::{EXTENDED, RawClient};
 use crate::wire::replica::Replica;
 
-/// A request with `entries` entries, whose handler looks at its metadata.
+/// A request with `entries` entries, whose handler reports its metadata.
 fn with_entries(number: u64, method: &str, entries: usize) -> Message {
     let message = request(number, method).with(&key("context"));
     (0..entries).fold(message, |message, index| {
@@ -47,7 +47,7 @@ async fn a_request_with_entries_of_too_many_bytes_is_refused_and_its_stream_goes
     let replicas = replica.start().await;
     let client = RawClient::open(&replicas, &EXTENDED).await;
     let mut client = client.expect("a stream");
-    // A key and a value take a byte each for the field, and one and three for the lengths.
+    // The key and the value take one byte each for the field, and one and three for the lengths.
     let most = StreamLimits::METADATA_BYTES - "trace".len() - 2 - 4;
     for (number, bytes) in [(1, most + 1), (2, most)] {
         let read = request(number, "ReadQC").with(&key("k"));

@@ -1,4 +1,4 @@
-//! Our server and clients that use one number for several calls at once.
+//! Our server and clients that use one number for several concurrent calls.
 
 use tests::settle;
 

@@ -1,4 +1,4 @@
-//! Our server and clients that open one stream after the other: their requests are handled in order all the same.
+//! Our server handles the requests of a client in order, even when the client opens several streams.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,12 +21,12 @@ use crate::wire::replica::{Events, Replica};
 const ALICE: &str = "0123456789abcdef0123456789abcdef";
 const BOB: &str = "ffffffffffffffffffffffffffffffff";
 
-/// A replica, and the managers by which it is connected to.
+/// A replica, and the managers that are connected to it.
 struct Server {
     replica: Replica,
     events: Events,
     network: Network,
-    /// The node on the connections that were made.
+    /// The node, once for each connection.
     nodes: Vec<Node>,
 }
 
@@ -43,7 +43,7 @@ impl Server {
         }
     }
 
-    /// A stream on a connection of its own.
+    /// A stream on its own connection.
     async fn open(&mut self, client: &str, stream: &str) -> Result<RawClient, Status> {
         let node = node(self.network.manager(1)).await;
         let opened = RawClient::open_to(&node, &named(client, stream)).await;
@@ -55,7 +55,7 @@ impl Server {
         self.events.next().await
     }
 
-    /// What has happened, once nothing more happens.
+    /// The events so far, once the replica is idle.
     async fn past_events(&mut self) -> Vec<String> {
         settle().await;
         self.events.past()
