@@ -1,4 +1,4 @@
-//! Bodies whose frames are given one by one.
+//! Bodies whose frames are sent one by one.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,12 +9,12 @@ use tokio::sync::mpsc;
 use tonic::Status;
 use tonic::body::Body;
 
-/// Gives the frames of a body, which ends when this is dropped.
+/// Sends the frames of a body, which ends when this is dropped.
 pub(crate) type Frames = mpsc::UnboundedSender<Result<Frame<Bytes>, Status>>;
 
 struct Given(mpsc::UnboundedReceiver<Result<Frame<Bytes>, Status>>);
 
-/// A body, and what gives its frames.
+/// A body, and the sender of its frames.
 pub(crate) fn body() -> (Frames, Body) {
     let (frames, given) = mpsc::unbounded_channel();
     (frames, Body::new(Given(given)))

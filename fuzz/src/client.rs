@@ -20,16 +20,16 @@ use crate::input::Input;
 use crate::panics;
 use crate::replica::Replica;
 
-/// How large inputs may be.
+/// The largest input.
 const MOST: usize = 4 * 1024;
-/// How many calls are made.
+/// The largest number of calls.
 const MOST_CALLS: usize = 12;
 /// How long after its deadline a call may end: timers are exact to a millisecond.
 const LATE: Duration = Duration::from_millis(5);
 const HOSTILE: u32 = 1;
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// The first bytes say how the nodes are called and which calls are made; the rest is the program of the hostile node.
+/// The first bytes choose the transport and the calls; the rest is the program of the hostile node.
 pub fn run(data: &[u8]) {
     if data.len() > MOST {
         return;
@@ -91,7 +91,7 @@ async fn session(input: &mut Input<'_>) {
     end(manager, &network).await;
 }
 
-/// Nothing is left once the manager is dropped.
+/// Checks that nothing is left once the manager is dropped.
 async fn end(manager: Manager, network: &Network) {
     drop(manager);
     sleep(HOUR).await;
@@ -222,7 +222,7 @@ impl Client {
         }
     }
 
-    /// The replies are to the request with this number, of at least as many nodes.
+    /// Checks that the replies are to the request with this number, from at least this many nodes.
     fn check(&self, replies: &Replies<Reply>, number: u64, nodes: usize) {
         let distinct: HashSet<_> = replies.node_ids().collect();
         assert_eq!(distinct.len(), replies.distinct_nodes());

@@ -1,9 +1,9 @@
-//! The messages of node streams as prost has them.
+//! The messages of node streams, for prost.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use prost::Message as _;
 
-/// `stream.Message`. A method's name may be any bytes: it is compared with those that there are.
+/// `stream.Message`. The method may be any bytes: it is only compared with known names.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Envelope {
     #[prost(uint64, tag = "1")]
@@ -70,7 +70,7 @@ pub(crate) fn framed(message: &[u8]) -> Bytes {
     frame.freeze()
 }
 
-/// The messages whose frames are whole, and what comes behind them.
+/// The messages of complete frames, and the bytes after them.
 pub(crate) fn unframed(mut bytes: &[u8]) -> (Vec<&[u8]>, &[u8]) {
     let mut messages = Vec::new();
     while let [0, a, b, c, d, rest @ ..] = bytes {

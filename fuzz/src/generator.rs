@@ -1,4 +1,4 @@
-//! The generator, given what protoc is said to have sent.
+//! The generator, with arbitrary requests in place of those of protoc.
 
 use prost::Message;
 use prost_types::compiler::CodeGeneratorResponse;
@@ -6,14 +6,14 @@ use protoc_gen_gorums_rs::respond;
 
 use crate::panics;
 
-/// How large inputs may be: a generator is slower for larger ones, and not otherwise.
+/// The largest input: larger ones only make the generator slower.
 const MOST: usize = 64 * 1024;
 
-/// What files of services import: a request with the descriptors of `google/protobuf/descriptor.proto` and
-/// `gorums.proto`, and nothing else.
+/// The imports of all files with services: a request with only the descriptors of `google/protobuf/descriptor.proto`
+/// and `gorums.proto`.
 const IMPORTS: &[u8] = include_bytes!("imports.bin");
 
-/// The input is the rest of a `google.protobuf.compiler.CodeGeneratorRequest`, whose imports of all services are there.
+/// The input is the rest of a `google.protobuf.compiler.CodeGeneratorRequest`, to which those imports are added.
 pub fn run(data: &[u8]) {
     if data.len() > MOST {
         return;
@@ -21,13 +21,13 @@ pub fn run(data: &[u8]) {
     panics::none_but(is_reported, || check(data));
 }
 
-/// Whether the generator makes an error of this panic: those of prost-build, and of what it calls.
+/// Whether the generator turns this panic into an error: it does so for those of prost-build and of its dependencies.
 fn is_reported(_: &str, file: &str) -> bool {
     file.contains("/prost-build-") || file.contains("/prost-types-")
 }
 
 fn check(data: &[u8]) {
-    // Messages that are strung together are one.
+    // Concatenated messages are one message.
     let Ok(response) = respond(&[IMPORTS, data].concat()) else {
         return;
     };

@@ -1,4 +1,4 @@
-//! A node that answers as a program says.
+//! A node that answers according to a program.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -22,10 +22,10 @@ use tower::Service;
 use crate::body::{Frames, body};
 use crate::envelope::{Envelope, RpcStatus, framed, unframed};
 
-/// What the padding of a reply begins with that tells which number it answers.
+/// The start of the padding of a reply that contains the number that it answers.
 const MARK: [u8; 8] = *b"\xffnumber\xff";
 
-/// Names and values of headers and trailers, some of them not what gRPC has.
+/// Names and values of headers and trailers, some of which are invalid in gRPC.
 const HEADERS: [(&str, &str); 12] = [
     ("grpc-status", "0"),
     ("grpc-status", "14"),
@@ -41,13 +41,13 @@ const HEADERS: [(&str, &str); 12] = [
     ("x-bin", "!"),
 ];
 
-/// A node that answers as a program says, on node streams and to plain gRPC calls.
+/// A node that answers according to a program, on node streams and to plain gRPC calls.
 #[derive(Clone, Debug)]
 pub(crate) struct Hostile(Arc<Mutex<Node>>);
 
 #[derive(Debug)]
 struct Node {
-    /// What is left of its program.
+    /// The rest of its program.
     program: Vec<u8>,
     /// How it begins its responses.
     beginning: u8,
@@ -66,14 +66,14 @@ impl Hostile {
         })))
     }
 
-    /// What serves it.
+    /// The router that serves it.
     pub(crate) fn router(&self) -> Router {
         Router::new()
             .add_service(Streams(self.clone()))
             .add_service(Calls(self.clone()))
     }
 
-    /// Checks that a reply of the node is none to another call than that with this number in its request.
+    /// Checks that a reply of the node answers no call but the one with this number.
     pub(crate) fn check(&self, reply: &Reply, number: u64) {
         if let Some(answered) = reply.padding.strip_prefix(&MARK)
             && let Ok(answered) = answered.try_into()
@@ -127,7 +127,7 @@ impl Hostile {
         }
     }
 
-    /// Notes a request, and returns its number.
+    /// Records a request, and returns its number.
     fn see(&self, message: &[u8], on_stream: bool) -> Option<u64> {
         let mut node = self.lock();
         node.calls += 1;
@@ -146,7 +146,7 @@ impl Hostile {
         Some(number)
     }
 
-    /// Does what the program says until it says that the next request is to come. False if the response has ended.
+    /// Runs the program up to the point where it waits for the next request. Returns false if the response has ended.
     async fn act(&self, number: u64, frames: &Frames, on_stream: bool) -> bool {
         loop {
             let step = {
@@ -159,7 +159,7 @@ impl Hostile {
             let frame = match step & 0x1f {
                 0..=5 => self.reply(number, number, on_stream),
                 6 if on_stream => {
-                    // Anything up to a few away, or another that it was sent.
+                    // A number close to it, or that of another request.
                     let other = number.wrapping_add(u64::from(step >> 5)).wrapping_sub(3);
                     self.reply(other, other, on_stream)
                 }
@@ -222,7 +222,7 @@ impl Hostile {
         }
     }
 
-    /// A reply by this number, which tells that it answers `answered`.
+    /// A reply with this number, which says that it answers `answered`.
     fn reply(&self, number: u64, answered: u64, on_stream: bool) -> Bytes {
         let reply = Reply {
             number: self.lock().seen.get(&answered).copied().unwrap_or(u64::MAX),
@@ -261,7 +261,7 @@ fn framed_envelope(number: u64, on_stream: bool, set: impl FnOnce(&mut Envelope)
     }
 }
 
-/// Adds a header of those that there are.
+/// Adds one of the headers.
 fn put_header(headers: &mut HeaderMap, choice: u8) {
     let (name, value) = HEADERS[usize::from(choice) % HEADERS.len()];
     headers.append(

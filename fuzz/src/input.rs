@@ -1,6 +1,6 @@
-//! Choices out of bytes.
+//! Choices from the bytes of an input.
 
-/// The bytes that a target is given, from which it makes its choices. Once they are used up all choices are 0.
+/// The bytes from which a target makes its choices. When they are used up, all choices are 0.
 #[derive(Clone, Debug)]
 pub(crate) struct Input<'a>(&'a [u8]);
 
@@ -37,7 +37,7 @@ impl<'a> Input<'a> {
         taken
     }
 
-    /// All that is left.
+    /// The remaining bytes.
     pub(crate) fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.0)
     }

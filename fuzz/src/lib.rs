@@ -12,7 +12,7 @@ mod panics;
 mod replica;
 pub mod server;
 
-/// A target by its name, which is also that of its corpus.
+/// A target, whose name is also that of its corpus.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
     /// Its name.

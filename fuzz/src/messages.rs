@@ -1,4 +1,4 @@
-//! The messages of node streams, out of the bytes that they come in.
+//! The decoding of messages of node streams.
 
 use bytes::Bytes;
 use gorums_runtime::fuzz::{Deframing, Event, Message};
@@ -15,10 +15,10 @@ const MOST_ENTRIES: usize = 256;
 const MOST_ENTRY_BYTES: usize = 64 * 1024;
 /// How many details of a status are kept.
 const MOST_DETAILS: usize = 256;
-/// How much longer than what has come the memory of a deframer may be.
+/// How much more memory than it has received a deframer may use.
 const AHEAD: usize = 2 * 1024 * 1024;
 
-/// The first byte says how large messages may be, the next four how the others are cut.
+/// The first byte chooses the largest message, the next four how the rest is cut into pieces.
 pub fn run(data: &[u8]) {
     panics::none_but(|_, _| false, || check(data));
 }
@@ -47,7 +47,7 @@ fn pieces(mut bytes: &[u8], cuts: [usize; 4]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// What comes out of bytes that come in pieces: messages, and how they end.
+/// The messages in bytes that arrive in pieces, and how they end.
 fn outcome<'a>(
     most: usize,
     pieces: impl IntoIterator<Item = &'a [u8]>,
@@ -83,10 +83,10 @@ fn check_decoded(bytes: &[u8]) {
     }
     let theirs = match Envelope::decode(bytes) {
         Ok(message) => message,
-        // How deep fields that are not known may be nested in ours is counted from the field.
+        // Our decoder counts the nesting of unknown fields from the field.
         Err(error) if error.to_string().contains("recursion limit") => return,
         Err(error) => {
-            // Details and entries beyond those that are kept are not looked at.
+            // Details and entries beyond the limits are ignored.
             let kept = ours.is_none_or(|message| message.has_excess);
             assert!(
                 kept || bytes.len() > MOST_DETAILS,
@@ -126,7 +126,7 @@ fn check_decoded(bytes: &[u8]) {
     }
 }
 
-/// A message comes out as it was put in.
+/// Checks that a message decodes to what was encoded.
 fn check_encoded(message: &Message) {
     let mut expected = message.clone();
     if message.has_excess {

@@ -1,8 +1,8 @@
-//! Changes of inputs, for want of a fuzzer that knows which code an input reaches.
+//! Mutations of inputs, without knowledge of the code that they reach.
 
 use fastrand::Rng;
 
-/// What bytes are overwritten with.
+/// The values with which bytes are overwritten.
 const INTERESTING: [u8; 12] = [0, 1, 2, 5, 8, 0x0a, 0x12, 0x2a, 0x7f, 0x80, 0xfe, 0xff];
 
 /// The bytes with a few changes.
@@ -35,7 +35,7 @@ fn change(bytes: &mut Vec<u8>, random: &mut Rng) {
     }
 }
 
-/// Names that are keywords, that are the same in Rust, that generated code uses, or that are no names.
+/// Names that are keywords, that clash in Rust, that generated code uses, or that are invalid.
 const NAMES: [&str; 34] = [
     "",
     "_",
@@ -75,7 +75,7 @@ const NAMES: [&str; 34] = [
 
 /// An encoded message of protobuf with a few changes to fields, some of them deep inside.
 pub fn message(input: &[u8], random: &mut Rng) -> Vec<u8> {
-    // Changes of bytes mostly give what cannot be decoded.
+    // Changed bytes usually do not decode.
     if random.u8(..16) == 0 {
         return bytes(input, random);
     }
@@ -132,7 +132,7 @@ fn change_field(message: &[u8], random: &mut Rng) -> Vec<u8> {
     bytes
 }
 
-/// The fields of an encoded message; none if the bytes are no message.
+/// The fields of an encoded message; none if the bytes do not decode.
 fn fields(mut bytes: &[u8]) -> Option<Vec<Field>> {
     let mut fields = Vec::new();
     while !bytes.is_empty() {

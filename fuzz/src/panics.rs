@@ -1,4 +1,4 @@
-//! Panics that are caught before a target could see them.
+//! Panics that other code catches before a target sees them.
 
 use std::backtrace::Backtrace;
 use std::cell::RefCell;
@@ -10,12 +10,12 @@ thread_local! {
     static EXPECTED: RefCell<Option<Expected>> = const { RefCell::new(None) };
 }
 
-/// Tells by a panic's text and file whether it is one that the code under test has to deal with.
+/// Decides by a panic's text and file whether the code under test must handle it.
 type Expected = fn(&str, &str) -> bool;
 
-/// Runs `function`, and panics if anything panicked in it on this thread, caught or not, that is not expected.
+/// Runs `function`, and panics if an unexpected panic happened in it on this thread, caught or not.
 ///
-/// What is expected is not reported, and does not end the process, as it would with libFuzzer's own hook.
+/// Expected panics are not reported, and do not end the process, as they would with libFuzzer's hook.
 pub(crate) fn none_but(expected: Expected, function: impl FnOnce()) {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

@@ -14,19 +14,19 @@ use tonic::Status;
 /// The text of a panic that a request wishes for.
 pub(crate) const WISHED: &str = "as wished";
 
-/// How many bytes of padding a reply may have.
+/// The longest padding of a reply.
 pub(crate) const MOST_PADDING: u32 = 100_000;
 
-/// How many replies a stream of them may have.
+/// The largest number of replies in a stream.
 pub(crate) const MOST_REPLIES: u32 = 1000;
 
 /// How long a request waits for its cancellation.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A replica that does as each request wishes.
+/// A replica that does what each request wishes.
 #[derive(Clone, Debug)]
 pub(crate) struct Replica {
-    /// What requests wait for that wish to wait.
+    /// Opens for the requests that wish to wait.
     pub(crate) gate: Gate,
     live: Arc<AtomicUsize>,
 }
@@ -48,7 +48,7 @@ impl Replica {
         }
     }
 
-    /// What serves it.
+    /// The router that serves it.
     pub(crate) fn router(&self, limits: StreamLimits) -> Router {
         Router::new()
             .stream_limits(limits)
@@ -75,7 +75,7 @@ impl Replica {
     }
 
     async fn fulfil(&self, ctx: &Context, request: &Request) {
-        // What is read on demand is read.
+        // The metadata is parsed when it is first read.
         let _ = ctx.metadata();
         match request.wish() {
             Wish::Answer => {}

@@ -1,4 +1,4 @@
-//! Node streams of a server, fed anything by a client.
+//! Node streams of a server, with arbitrary input from a client.
 
 use std::collections::{HashMap, HashSet};
 use std::future::poll_fn;
@@ -38,7 +38,7 @@ const METHODS: [&str; 9] = [
     "Watch",
 ];
 
-/// How large inputs may be, so that all handlers have ended after an hour.
+/// The largest input, with which all handlers end within an hour.
 const MOST: usize = 16 * 1024;
 const MESSAGE_SIZE: usize = 2000;
 const REPLY_BYTES: usize = 64 * 1024;
@@ -48,8 +48,8 @@ const FROM_SERVER: u64 = 1 << 63;
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const MOMENT: Duration = Duration::from_millis(1);
 
-/// The first byte says how the client opens streams, the second how it goes; the rest is a program of what it does, or
-/// what it sends.
+/// The first byte chooses how the client opens streams, the second how it disconnects. The rest is its program, or the
+/// bytes that it sends.
 pub fn run(data: &[u8]) {
     if data.len() > MOST {
         return;
@@ -93,7 +93,7 @@ async fn session(input: &mut Input<'_>) {
         }
     }
     tokio::time::sleep(MOMENT).await;
-    // Those of the streams that have ended go on until they are told, which they are.
+    // Handlers of ended streams run until they are cancelled, which they are.
     assert!(
         replica.live() <= HANDLERS * client.streams.len(),
         "{} handlers run",
@@ -129,9 +129,9 @@ async fn session(input: &mut Input<'_>) {
 /// A client, with all its streams.
 struct Client {
     routes: Routes,
-    /// What it says when it opens a stream.
+    /// Its headers when it opens a stream.
     opening: u8,
-    /// Whether it reads the replies as they come.
+    /// Whether it reads the replies as they arrive.
     reads: bool,
     streams: Vec<Stream>,
 }
@@ -139,7 +139,7 @@ struct Client {
 struct Stream {
     /// None once they have ended.
     requests: Option<Frames>,
-    /// None once the client does not listen any more.
+    /// None once the client has stopped reading.
     replies: Option<Body>,
     sent: Vec<u8>,
     received: Vec<u8>,
@@ -150,14 +150,14 @@ struct Stream {
 }
 
 impl Client {
-    /// Does one thing.
+    /// Runs one step of the program.
     async fn step(&mut self, input: &mut Input<'_>, replica: &Replica) {
         let step = input.byte();
         let stream = usize::from(step >> 4) % self.streams.len();
         match step & 0xf {
             0..=6 => {
                 let request = request(input).framed();
-                // In two pieces, mostly.
+                // Usually in two pieces.
                 let cut = input.below(64).min(request.len());
                 self.send(stream, request.slice(..cut)).await;
                 self.send(stream, request.slice(cut..)).await;
@@ -230,7 +230,7 @@ impl Client {
         let stream = &mut self.streams[stream];
         if let Some(requests) = &stream.requests {
             stream.sent.extend(&bytes);
-            // The server may have given the stream up.
+            // The server may have ended the stream.
             let _ = requests.send(Ok(Frame::data(bytes)));
         }
         match self.reads {
@@ -261,7 +261,7 @@ fn request(input: &mut Input<'_>) -> Envelope {
 }
 
 impl Stream {
-    /// Reads until nothing comes for `time`, or to the end.
+    /// Reads until nothing arrives for `time`, or to the end.
     async fn read(&mut self, time: Duration) {
         while let Some(replies) = &mut self.replies
             && let Ok(frame) = timeout(time, next(replies)).await
@@ -286,16 +286,16 @@ impl Stream {
         }
     }
 
-    /// The client is gone.
+    /// Disconnects the client.
     fn go(&mut self) {
         self.replies = None;
         if let Some(requests) = self.requests.take() {
-            // The server may have given the stream up.
+            // The server may have ended the stream.
             let _ = requests.send(Err(Status::cancelled("reset")));
         }
     }
 
-    /// The replies that nobody reads are no more than may be.
+    /// Checks that the unread replies are within their limits.
     fn check_unread(&mut self) {
         let read = self.received.len();
         while let Some(replies) = &mut self.replies
@@ -310,10 +310,10 @@ impl Stream {
         );
     }
 
-    /// Each request has its replies, or the stream has failed.
+    /// Checks that each request has its replies, or the stream has failed.
     fn check_replies(&self) {
         if self.replies.is_none() && self.end.is_none() {
-            // The client did not listen.
+            // The client did not read.
             return;
         }
         let end = self.end.expect("the stream ends");
@@ -323,7 +323,7 @@ impl Stream {
             let message = Bytes::copy_from_slice(message);
             expected.add(&message, self.extended, self.accepts_calls);
         }
-        // One that is too large is answered before all of it has come.
+        // A request that is too large is answered before it has arrived completely.
         expected.too_large += u64::from(rest.len() > 5);
         if end == Code::Ok {
             assert!(!expected.malformed, "it ends well with a malformed message");
@@ -366,15 +366,15 @@ async fn next(body: &mut Body) -> Option<Frame<Bytes>> {
     frame.map(|frame| frame.expect("a response does not fail"))
 }
 
-/// What is to come back for requests.
+/// The replies that requests must have.
 #[derive(Default)]
 struct Expected {
-    /// The least and the most for each number.
+    /// The minimum and the maximum for each number.
     replies: HashMap<u64, (u64, u64)>,
     cancelled: HashSet<u64>,
-    /// How many messages are too large to say which number they have.
+    /// The number of messages that are too large to reveal their numbers.
     too_large: u64,
-    /// Whether there is a message that does not decode. What comes behind it is not looked at.
+    /// Whether a message does not decode. Everything after it is ignored.
     malformed: bool,
 }
 

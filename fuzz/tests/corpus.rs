@@ -7,7 +7,7 @@ use std::{env, fs, thread};
 use fastrand::Rng;
 use fuzz::{TARGETS, Target};
 
-/// For how long each target runs, unless the variable `FUZZ_SECONDS` says it.
+/// How long each target runs without the variable `FUZZ_SECONDS`.
 const SECONDS: u64 = 3;
 
 #[test]
@@ -30,7 +30,7 @@ fn generator_holds_on_mutations_of_the_corpus() {
     try_target("generator");
 }
 
-/// Shows how an input came about that does not hold.
+/// Prints how to reproduce an input that fails.
 struct Shown<'a> {
     target: &'a Target,
     from: &'a str,
@@ -66,7 +66,7 @@ fn try_target(name: &str) {
     let begin = Instant::now();
     let mut runs: u64 = 0;
     while begin.elapsed() < seconds {
-        // A seed gives the same first input whichever run it was.
+        // A seed gives the same first input in every run.
         let seed = seed.wrapping_add(runs);
         let mut random = Rng::with_seed(seed);
         let (file, input) = &corpus[random.usize(..corpus.len())];
