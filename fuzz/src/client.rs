@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use futures::{FutureExt, StreamExt};
-use gorums_runtime::errors::QuorumCallError;
+use gorums_runtime::errors::{QuorumCallError, QuorumCallErrorKind};
 use gorums_runtime::server::StreamLimits;
 use gorums_runtime::{CallOptions, Manager, NodeId, Replies, Transport};
 use tests::network::Network;
@@ -217,7 +217,9 @@ impl Client {
                     assert_eq!(error.node_id().get(), HOSTILE, "{error}");
                     assert!(failed.insert(error.node_id()), "a node fails twice");
                 }
-                assert_eq!(failed.len(), 1, "{error}");
+                // The hostile node may end a stream of replies without a reply and without an error.
+                let is_ended = error.kind() == QuorumCallErrorKind::Incomplete;
+                assert!(!failed.is_empty() || is_ended, "{error}");
             }
         }
     }
