@@ -17,7 +17,7 @@ use crate::source::{self, Compiler, Descriptors};
 ///
 /// fn main() -> Result<(), gorums_build::Error> {
 ///     gorums_build::configure()
-///         .parameters(Parameters::new().server(false).type_attribute(".", "#[derive(Eq)]"))
+///         .parameters(Parameters::new().replica(false).type_attribute(".", "#[derive(Eq)]"))
 ///         .compile_protos(&["proto/storage.proto"], &["proto"])
 /// }
 /// ```

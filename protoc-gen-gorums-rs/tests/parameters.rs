@@ -39,12 +39,24 @@ fn without_messages_the_file_has_a_name_that_leaves_room_for_those_of_prost() {
 }
 
 #[test]
-fn client_and_server_can_be_left_out() {
-    let files = register("client=false,server=false");
-    let code = &files["register.rs"];
-    assert!(!code.contains("register_client"));
-    assert!(!code.contains("register_server"));
-    assert!(code.contains("pub mod register_gorums"));
+fn the_parts_of_the_code_are_chosen_one_by_one() {
+    let parts = [
+        ("client", "pub mod register_client", true),
+        ("server", "pub mod register_server", false),
+        ("replica", "pub trait RegisterReplica", true),
+        ("calls_trait", "pub trait RegisterCalls", false),
+    ];
+    for (parameter, _, _) in parts {
+        for on in [false, true] {
+            let files = register(&format!("{parameter}={on}"));
+            let code = &files["register.rs"];
+            assert!(code.contains("pub mod register_gorums"));
+            for (name, part, by_default) in parts {
+                let expected = if name == parameter { on } else { by_default };
+                assert_eq!(code.contains(part), expected, "{parameter}={on}: {part}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -89,7 +101,7 @@ fn an_include_file_has_the_modules_of_all_packages() {
 fn an_include_file_without_a_package_that_others_need_is_refused() {
     let error = generate(&golden(), &["imports.proto"], "include_file=mod.rs").expect_err("half");
     assert!(
-        error.contains("imports.proto:8: package `imports.types` is not among those to generate"),
+        error.contains("imports.proto:9: package `imports.types` is not among those to generate"),
         "{error}"
     );
     let elsewhere = "include_file=mod.rs,extern_path=.imports.types=::types_crate";
@@ -117,5 +129,5 @@ fn services_may_have_their_messages_in_another_crate() {
     let code = &files["register.rs"];
     assert!(!code.contains("pub struct State"));
     assert!(code.contains("Option<::messages::AgreedState>"));
-    assert!(code.contains("pub mod register_server"));
+    assert!(code.contains("pub trait RegisterReplica"));
 }
