@@ -1,10 +1,9 @@
-//! Quorum calls over [tonic]: what the code that `protoc-gen-rust-gorums` and `gorums-build` generate calls, and
-//! what is used along with it.
+//! Quorum calls over [tonic]: the runtime of the code that `protoc-gen-rust-gorums` and `gorums-build` generate.
 //!
-//! A quorum protocol sends one request to n replicas and acts on a *quorum* of the replies. Here that is one typed
-//! call. A [`Manager`] holds the connections to the replicas, the [`Node`]s. A [`Configuration`] is a set of them.
-//! Generated code puts a service's methods on it: such a call fans out to the nodes, hands the [`Replies`] to the
-//! quorum function that you wrote, and returns what that function decides.
+//! A quorum protocol sends one request to n replicas and acts on a *quorum* of the replies. This crate makes that one
+//! typed call. A [`Manager`] holds the connections to the replicas, the [`Node`]s. A [`Configuration`] is a set of
+//! nodes. Generated code adds a service's methods to it. Such a call sends its request to all nodes, passes the
+//! [`Replies`] to your quorum function, and returns what that function decides.
 //!
 //! ```no_run
 //! # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
@@ -20,7 +19,7 @@
 //! }
 //!
 //! impl RegisterQuorumSpec for Majority {
-//!     /// Called after each reply to a read, until it decides.
+//!     /// Runs after each reply to a read, until it decides.
 //!     fn read_qf(&self, replies: &mut Replies<State>) -> Option<State> {
 //!         if replies.len() < self.quorum {
 //!             return None;
@@ -28,7 +27,7 @@
 //!         replies.take_max_by_key(|state| state.timestamp)
 //!     }
 //!
-//!     /// Called after each reply to a write, with the request (`qf_with_req`).
+//!     /// Runs after each reply to a write; also sees the request (`qf_with_req`).
 //!     fn write_qf(&self, _: &State, replies: &mut Replies<WriteResponse>) -> Option<WriteResponse> {
 //!         (replies.len() >= self.quorum).then(|| replies.take_latest())?
 //!     }
@@ -54,33 +53,32 @@
 //!
 //! # Both sides
 //!
-//! A [`Transport`] carries the calls: either one ordered stream per node, or plain gRPC, with which a replica can be any
-//! gRPC server in any language. In Rust, a replica implements the trait that is generated for its service. It learns
-//! about each call from a [`Context`] and sends streams of replies to a [`ReplySink`]. A [`Server`] serves it over both
-//! transports; a [`server::Router`] does so inside a tonic server of your own.
+//! A [`Transport`] carries the calls: one ordered stream per node, or plain gRPC, with which a replica can be any gRPC
+//! server in any language. In Rust, a replica implements the trait that is generated for its service. Its handlers
+//! learn about their call from a [`Context`], and send streams of replies to a [`ReplySink`]. A [`Server`] serves the
+//! replica over both transports; a [`server::Router`] adds it to a tonic server of your own.
 //!
 //! # Where to look
 //!
 //! | | |
 //! |---|---|
-//! | [`ManagerBuilder`] | options of a manager's connections, TLS included |
+//! | [`ManagerBuilder`] | options of a manager and its connections, including TLS |
 //! | [`CallOptions`] | options of calls |
-//! | [`calls`] | the types that calls pass through: futures, handles, aggregations |
+//! | [`calls`] | the types behind a call: futures, handles, aggregations |
 //! | [`errors`] | why a call, a node, a configuration, a manager or a server failed |
-//! | [`server`] | routers, limits, and servers that are bound or running |
-//! | [`telemetry`] | spans and events of calls |
-//! | [`testing`] | replicas in memory, and what mocks of a service's calls return |
+//! | [`server`] | routers, limits, bound and running servers |
+//! | [`telemetry`] | the spans and events of calls |
+//! | [`testing`] | in-memory replicas, and results for mocks to return |
 //!
 //! # Features
 //!
-//! None is on by default.
+//! No feature is on by default.
 //!
-//! * `tls-ring`, `tls-aws-lc`: TLS at managers and servers, by either implementation of its cryptography; with both it
-//!   is ring's.
-//! * `tls-native-roots`, `tls-webpki-roots`: the authorities that the platform or Mozilla trusts, for
+//! * `tls-ring`, `tls-aws-lc`: TLS at managers and servers, with that cryptography. If both are on, ring is used.
+//! * `tls-native-roots`, `tls-webpki-roots`: the certificate authorities that the platform or Mozilla trusts, for
 //!   `ClientTlsConfig::with_enabled_roots`.
 //! * `gzip`, `zstd`: compression of requests and replies.
-//! * `health`, `reflection`: gRPC's standard services of these names at a [`Server`].
+//! * `health`, `reflection`: gRPC's standard health and reflection services at a [`Server`].
 
 mod aggregate_call;
 #[cfg(feature = "_bench")]
@@ -131,10 +129,10 @@ pub use quorum_call::QuorumCall;
 pub use server::handler::{Context, ReplySink};
 pub use server::server::Server;
 
-/// What calls are before they start, while they run and when they are decided.
+/// The types behind a call: before it starts, while it runs, and once it is decided.
 ///
-/// The types that a generated method returns are at the crate's root: [`QuorumCall`], [`AggregateCall`],
-/// [`Correctable`], [`NodeCall`], [`Unicast`] and [`Multicast`]. Their methods return the types of this module.
+/// Generated methods return the types at the crate's root: [`QuorumCall`], [`AggregateCall`], [`Correctable`],
+/// [`NodeCall`], [`Unicast`] and [`Multicast`]. The methods of those return the types of this module.
 pub mod calls {
     pub use crate::aggregate_call::{
         Aggregated, Aggregation, AllReplies, Decision, FirstReply, Responses, SuccessfulResponses,
@@ -159,9 +157,9 @@ pub mod errors {
     pub use crate::server::error::ServerError;
 }
 
-/// Includes the code that `gorums-build` generated for a proto package, into a module of its own:
-/// `mod storage { gorums_runtime::include_proto!("storage"); }` for `package storage;`, and
-/// `include_proto!("_")` for files without a package.
+/// Includes the code that `gorums-build` generated for a proto package. Call it in a module of its own: `mod storage {
+/// gorums_runtime::include_proto!("storage"); }` for `package storage;`, and `include_proto!("_")` for files without a
+/// package.
 #[macro_export]
 macro_rules! include_proto {
     ($package:literal) => {

@@ -1,4 +1,4 @@
-//! Accepting connections.
+//! Accepts connections, up to a limit.
 
 use std::io;
 use std::pin::Pin;
@@ -12,15 +12,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Sleep;
 use tonic::transport::server::TcpIncoming;
 
-/// How long the server waits after the first failure to accept a connection. The wait doubles with each failure.
+/// Wait after the first failure to accept a connection. It doubles with each further failure.
 const FIRST_DELAY: Duration = Duration::from_millis(5);
 
-/// How long the server waits after many failures.
+/// Upper bound of that wait.
 const LONGEST_DELAY: Duration = Duration::from_secs(1);
 
-/// The connections that `incoming` accepts, at most as many at once as there are `places`: further ones are closed.
+/// Accepts the connections of `incoming`, up to a number at once. Closes further ones.
 ///
-/// After a failure that would repeat at once, such as too few descriptors, it waits.
+/// Waits after a failure that would recur at once, such as a lack of file descriptors.
 pub(super) struct Accepting<I> {
     incoming: Pin<Box<I>>,
     places: Arc<Semaphore>,
@@ -29,7 +29,7 @@ pub(super) struct Accepting<I> {
 }
 
 impl<I> Accepting<I> {
-    /// The connections of `incoming`, `most` at once.
+    /// Accepts the connections of `incoming`, at most `most` at once.
     pub(super) fn new(incoming: I, most: usize) -> Self {
         Self {
             incoming: Box::pin(incoming),
@@ -73,7 +73,7 @@ where
     }
 }
 
-/// Whether only the connection that was to be accepted failed, and the next one may well be accepted.
+/// Returns whether `error` concerns one connection only, so that the next one may well succeed.
 fn is_of_one_connection(error: &(dyn std::error::Error + 'static)) -> bool {
     let error = error.downcast_ref::<io::Error>();
     error.is_some_and(|error| {
@@ -87,9 +87,9 @@ fn is_of_one_connection(error: &(dyn std::error::Error + 'static)) -> bool {
     })
 }
 
-/// The connections that `listener` accepts.
+/// Returns the connections that `listener` accepts.
 pub(super) fn incoming(listener: TcpListener) -> TcpIncoming {
-    // Small messages that wait for an acknowledgement would add its round trip to each call.
+    // Nagle's algorithm would delay small messages by a round trip.
     TcpIncoming::from(listener).with_nodelay(Some(true))
 }
 

@@ -1,4 +1,4 @@
-//! A server with an address.
+//! Servers that have an address: bound, and running in the background.
 
 use std::net::SocketAddr;
 
@@ -10,7 +10,7 @@ use super::accepting::incoming;
 use super::error::ServerError;
 use super::server::Server;
 
-/// A server that has an address, and does not serve yet. Made by [`Server::bind`].
+/// A server that listens on an address but does not serve yet. [`Server::bind`] creates it.
 #[derive(Debug)]
 #[must_use = "a server does nothing until it serves"]
 pub struct BoundServer {
@@ -33,7 +33,7 @@ impl BoundServer {
         self.address
     }
 
-    /// Serves for as long as the future is polled.
+    /// Serves while the returned future is polled.
     ///
     /// # Errors
     ///
@@ -46,8 +46,8 @@ impl BoundServer {
         self.serve_until(std::future::pending()).await
     }
 
-    /// Serves until `stop` completes. Then no more connections and calls are accepted, and the future ends when the
-    /// calls that are under way have: those that take longer than the server's [`grace`](Server::grace) lose their
+    /// Serves until `stop` completes. Then the server accepts no more connections and calls, and the future ends once
+    /// the calls in flight have ended. Calls that take longer than the server's [`grace`](Server::grace) lose their
     /// connections.
     ///
     /// # Errors
@@ -69,7 +69,7 @@ impl BoundServer {
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime.
+    /// Outside a tokio runtime.
     pub fn start(self) -> RunningServer {
         let address = self.address;
         let stop = CancellationToken::new();
@@ -82,9 +82,9 @@ impl BoundServer {
     }
 }
 
-/// A server in the background. Made by [`BoundServer::start`].
+/// A server that runs in the background. [`BoundServer::start`] starts it.
 ///
-/// Dropping it shuts the server down as [`shutdown`](Self::shutdown) does, without waiting for that.
+/// Dropping it shuts the server down like [`shutdown`](Self::shutdown), but does not wait.
 #[derive(Debug)]
 #[must_use = "dropping a running server shuts it down"]
 pub struct RunningServer {
@@ -99,15 +99,15 @@ impl RunningServer {
         self.address
     }
 
-    /// Shuts the server down, and waits until it is: see [`BoundServer::serve_until`].
+    /// Shuts the server down and waits until it has ended: see [`BoundServer::serve_until`].
     ///
     /// # Errors
     ///
-    /// When the server broke.
+    /// If the server failed.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future leaves the server to shut down by itself.
+    /// If the future is dropped, the server still shuts down.
     pub async fn shutdown(self) -> Result<(), ServerError> {
         let Self { task, stop, .. } = self;
         drop(stop);

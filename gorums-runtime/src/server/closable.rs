@@ -1,4 +1,4 @@
-//! Connections that a server can close.
+//! Connections that the server can close.
 
 use std::io;
 use std::pin::Pin;
@@ -12,46 +12,45 @@ use tokio::time::Sleep;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 
-/// How many bytes of a client's preface HTTP/2 has at least. Once it has come, the server's pings notice a client that
-/// says nothing more.
+/// Length of the HTTP/2 client preface. Once it has arrived, pings detect a client that goes silent.
 const PREFACE: usize = 24;
 
-/// A connection that breaks when its server has had enough: tonic's connections otherwise go on for as long as their
-/// calls do.
+/// A connection that fails once the server closes it. Otherwise tonic keeps a connection open as long as its calls
+/// last.
 #[derive(Debug)]
 pub(super) struct Closable<C> {
     connection: C,
     closed: Pin<Box<WaitForCancellationFutureOwned>>,
-    /// None once the client has shaken hands.
+    /// `None` once the client has completed the handshakes.
     handshake: Option<Box<Handshake>>,
-    /// The connection's place among those that the server may have.
+    /// The connection's share of the server's connection limit.
     _place: OwnedSemaphorePermit,
 }
 
-/// The handshakes of TLS, if there is one, and HTTP/2.
+/// The handshakes of TLS, if the server uses it, and of HTTP/2.
 #[derive(Debug)]
 struct Handshake {
-    /// Set when tonic asks for the connection's properties, which it does after the handshake of TLS.
+    /// Set when tonic asks for the connection's properties, which it does after the TLS handshake.
     is_past_tls: AtomicBool,
-    /// How many bytes were read.
+    /// The bytes that were read.
     read: usize,
     late: Pin<Box<Sleep>>,
     stopping: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
-/// What closes connections.
+/// Tells connections when to close.
 #[derive(Clone, Debug)]
 pub(super) struct Closing {
-    /// Cancelled when all are to be closed.
+    /// Cancelled when all connections have to close.
     pub(super) close: CancellationToken,
-    /// Cancelled when the server shuts down: nobody has to wait for a client that has not shaken hands.
+    /// Cancelled when the server shuts down, which closes connections whose handshakes are incomplete.
     pub(super) stopping: CancellationToken,
     /// How long the handshakes may take.
     pub(super) handshake_timeout: Duration,
 }
 
 impl<C> Closable<C> {
-    /// `connection`, until `closing` says otherwise.
+    /// Wraps `connection`, which fails once `closing` tells it to close.
     pub(super) fn new(connection: C, place: OwnedSemaphorePermit, closing: Closing) -> Self {
         let handshake = Handshake {
             is_past_tls: AtomicBool::new(false),

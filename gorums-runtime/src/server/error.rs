@@ -1,34 +1,34 @@
-//! Why a server does not serve.
+//! Why a server cannot serve.
 
 use std::io;
 
 use crate::status::root_cause;
 
-/// Why a server does not serve.
+/// Why a server cannot serve.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
-    /// The address cannot be listened on.
+    /// The server cannot listen on the address.
     #[error(
-        "cannot listen on {address:?}: {source}; give host:port, of this machine and not in use"
+        "cannot listen on {address:?}: {source}; give a host:port of this machine that is not in use"
     )]
     Bind {
-        /// The address as it was given.
+        /// The address that the server was given.
         address: String,
-        /// Why it cannot be listened on.
+        /// Why the server cannot listen on it.
         source: io::Error,
     },
-    /// The server broke, or what it was set up with is not valid.
+    /// The server failed, or one of its options is not valid.
     #[error("the server failed: {}", root_cause(.0))]
     Transport(#[from] tonic::transport::Error),
-    /// What the server was given for TLS is not valid.
+    /// The TLS settings are not valid.
     #[cfg(feature = "_tls-any")]
     #[error(
         "the TLS settings are not valid: {}; give a certificate and its key in PEM",
         root_cause(.0)
     )]
     Tls(#[source] tonic::transport::Error),
-    /// A descriptor set for the reflection service is none.
+    /// The reflection service cannot read a descriptor set.
     #[cfg(feature = "reflection")]
     #[error(
         "the reflection service cannot read its descriptor set: {0}; give an encoded FileDescriptorSet with all imports"

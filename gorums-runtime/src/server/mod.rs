@@ -1,4 +1,8 @@
-//! The server side: replicas, and what serves them.
+//! Servers, the routers that they serve, and the limits on their clients.
+
+// Owns binding, accepting, serving and shutting down, and how a replica becomes a gRPC service. Imports `call`,
+// `status`, `support` and `wire`; its subfolders `handler` and `node_stream` handle the calls. Does not know the
+// client: managers, nodes, configurations and calls in flight there.
 
 mod accepting;
 mod bound;

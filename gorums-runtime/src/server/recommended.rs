@@ -1,4 +1,4 @@
-//! What a tonic server needs in order to serve replicas well.
+//! The options that a tonic server needs in order to serve replicas well.
 
 use std::time::Duration;
 
@@ -6,35 +6,35 @@ use tonic::transport::Server;
 
 use crate::wire::MAX_FRAME;
 
-/// How many calls a connection remembers that were withdrawn before their handler was started.
+/// How many calls of one connection may have been cancelled before hyper has accepted their streams.
 ///
-/// A server that has more of them closes the connection, as it would that of an attacker. HTTP/2's default is 20, which
-/// a burst of withdrawn calls exceeds at once.
+/// Beyond that, the server closes the connection, because it looks like an attack. The default of 20 is too low: one
+/// burst of cancelled calls exceeds it.
 const REMEMBERED_RESETS: usize = 16_384;
 
-/// How many plain gRPC calls and streams of one connection may be under way. Further ones wait at the client.
+/// How many plain gRPC calls and node streams of one connection may be in flight. Further ones wait at the client.
 ///
-/// hyper's default is 200, so that as many calls whose handlers wait would keep all others from being started. Replies
-/// of up to 16 KiB are bounded by this number only: 64 MiB per connection.
+/// With hyper's default of 200, that many waiting handlers would block all other calls. No other limit holds for the
+/// replies of up to 16 KiB: they may take 64 MiB per connection.
 pub(super) const CONCURRENT_CALLS: u32 = 4096;
 
-/// How long nothing may arrive on a connection before the server sends a ping.
+/// How long a connection may be silent before the server sends a ping.
 pub(super) const PING_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How long the answer to a ping may take.
 pub(super) const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Applies what [`Server`](crate::Server) sets to a tonic server of your own.
+/// Applies the options of [`Server`](crate::Server) to a tonic server of your own.
 ///
-/// tonic's defaults do not fit quorum calls, which are withdrawn in large numbers: a connection on which 20 calls were
-/// withdrawn before their handlers began is closed, and all other calls on it fail. This sets:
+/// tonic's defaults do not suit quorum calls, because clients cancel many of those. tonic closes a connection once 20
+/// of its calls were cancelled before their handlers began, and all its other calls fail. This function sets:
 ///
-/// * 16,384 withdrawn calls per connection, instead of 20;
-/// * 4096 calls under way per connection, instead of 200;
+/// * 16,384 such cancelled calls per connection, instead of 20;
+/// * 4096 calls in flight per connection, instead of 200;
 /// * frames of up to 128 KiB, instead of 16 KiB;
-/// * a ping when nothing has arrived for 10 s, whose answer may take 5 s, so that dead clients are noticed.
+/// * a ping after 10 s of silence, whose answer may take 5 s, to detect dead clients.
 ///
-/// Set what should differ afterwards.
+/// Change single options afterwards.
 ///
 /// ```no_run
 /// # async fn example(router: gorums_runtime::server::Router) -> Result<(), Box<dyn std::error::Error>> {

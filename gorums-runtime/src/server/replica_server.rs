@@ -1,4 +1,4 @@
-//! Replicas as services of a server.
+//! Turns a replica into a gRPC service.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -18,23 +18,23 @@ use crate::server::handler::{
     Answer, Answering, CallLimits, Handlers, Pacing, ServiceOptions, address,
 };
 
-/// A service as a type. Implemented by generated code.
+/// A service, as a type. Generated code implements it.
 pub trait ServiceName: 'static {
     /// The service's full name, such as `register.Register`.
     const NAME: &'static str;
 }
 
-/// The functions by which a replica `T` handles a service. Implemented by generated code for every `T` that implements
-/// the service's replica trait.
+/// How a replica `T` handles a service. Generated code implements it for every `T` that implements the service's
+/// replica trait.
 pub trait Serve<T>: ServiceName {
     /// Adds the functions of the replica trait to `handlers`.
     fn add_handlers(handlers: &mut Handlers<T>);
 }
 
-/// A replica as a service: to be added to a [`Router`](crate::server::Router), which serves it on node streams, too, or to a tonic
-/// server of your own, which then serves plain gRPC only.
+/// A replica as a gRPC service. A [`Router`](crate::server::Router) serves it over both transports; a tonic server of
+/// your own serves it over plain gRPC only.
 ///
-/// Generated code has a name for it per service, such as `RegisterReplicaServer`.
+/// Generated code defines an alias of it for each service, such as `RegisterReplicaServer`.
 ///
 /// ```no_run
 /// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
@@ -57,7 +57,7 @@ pub struct ReplicaServer<S> {
 }
 
 impl<S> ReplicaServer<S> {
-    /// The service `S`, whose calls `replica` handles.
+    /// Creates the service `S`, whose calls `replica` handles.
     pub fn new<T>(replica: T) -> Self
     where
         S: Serve<T>,
@@ -66,7 +66,7 @@ impl<S> ReplicaServer<S> {
         Self::shared(Arc::new(replica))
     }
 
-    /// The same for a replica that is used elsewhere, too.
+    /// Like [`new`](Self::new), for a replica that is used elsewhere, too.
     pub fn shared<T>(replica: Arc<T>) -> Self
     where
         S: Serve<T>,
@@ -84,12 +84,12 @@ impl<S> ReplicaServer<S> {
         }
     }
 
-    /// The methods that node streams have.
+    /// The methods that clients can call on node streams.
     pub(super) fn on_stream(&self) -> &[(&'static MethodDescriptor, Arc<Answering>)] {
         &self.on_stream
     }
 
-    /// The limits of the calls on node streams.
+    /// The limits of calls on node streams.
     pub(super) fn limits(&self) -> CallLimits {
         CallLimits {
             max_request_size: self.messages.max_request_size,
@@ -98,29 +98,28 @@ impl<S> ReplicaServer<S> {
         }
     }
 
-    /// Has what the clients of plain gRPC calls do not read limited as that on node streams.
+    /// Limits the unread replies of plain gRPC calls like those of node streams.
     pub(super) fn pace(&mut self, pacing: Arc<Pacing>) {
         self.pacing = pacing;
     }
 
-    /// How many bytes a request may have, over both transports: unless this says otherwise 4 MiB over plain gRPC, and on
-    /// node streams as many as [`StreamLimits::message_size`](crate::server::StreamLimits::message_size) says. A larger one fails
-    /// with `OutOfRange`.
+    /// Limits the size of a request on both transports; a larger one fails with `OutOfRange`. The default is 4 MiB over
+    /// plain gRPC, and [`StreamLimits::message_size`](crate::server::StreamLimits::message_size) on node streams.
     pub fn max_request_size(mut self, bytes: usize) -> Self {
         self.messages.max_request_size = Some(bytes);
         self
     }
 
-    /// How many bytes a reply may have, over both transports: any number unless this says otherwise. A larger one fails
-    /// its call with `OutOfRange`.
+    /// Limits the size of a reply on both transports; a larger one fails its call with `OutOfRange`. There is no limit
+    /// by default.
     pub fn max_reply_size(mut self, bytes: usize) -> Self {
         self.messages.max_reply_size = Some(bytes);
         self
     }
 
-    /// How long a handler may take, over both transports: for ever unless this says otherwise. Its caller is then answered
-    /// `DeadlineExceeded`, if it waits for a reply, and its [`Context`](crate::Context) is cancelled. The handler runs to its end
-    /// all the same, and on a node stream keeps its turn until then.
+    /// Limits how long a handler may take, on both transports; there is no limit by default. When the time is up, the
+    /// caller gets `DeadlineExceeded`, if it waits for a reply, and the handler's [`Context`](crate::Context) is
+    /// cancelled. The handler still runs to its end. On a node stream, the client's next request waits for it.
     ///
     /// ```
     /// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
@@ -137,16 +136,17 @@ impl<S> ReplicaServer<S> {
         self
     }
 
-    /// Lets clients compress their requests with `encoding`, and with those of earlier calls of this method; by default
-    /// with none, so that one which does is answered `Unimplemented`. Needs the crate's feature `gzip` or `zstd`.
+    /// Accepts requests that are compressed with `encoding`, and with the encodings of earlier calls of this method.
+    /// Other compressed requests get `Unimplemented`; by default all of them do. Needs the crate's feature `gzip` or
+    /// `zstd`.
     #[cfg(any(feature = "gzip", feature = "zstd"))]
     pub fn accept_compressed(mut self, encoding: tonic::codec::CompressionEncoding) -> Self {
         self.messages.accept_compressed.enable(encoding);
         self
     }
 
-    /// Compresses replies with `encoding` for the clients that accept it; by default they are sent as they are. Needs
-    /// the crate's feature `gzip` or `zstd`.
+    /// Compresses replies with `encoding` for clients that accept it. By default replies are not compressed. Needs the
+    /// crate's feature `gzip` or `zstd`.
     #[cfg(any(feature = "gzip", feature = "zstd"))]
     pub fn send_compressed(mut self, encoding: tonic::codec::CompressionEncoding) -> Self {
         self.messages.send_compressed.enable(encoding);

@@ -1,4 +1,4 @@
-//! What a server serves.
+//! The services of one server.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use super::replica_server::{ReplicaServer, ServiceName};
 use crate::server::handler::{Pacing, StreamLimits};
 use crate::server::node_stream::NodeStreams;
 
-/// The services of a server: replicas of any number of services, and other gRPC services beside them.
+/// The services of a server: any number of replicas, and other gRPC services beside them.
 ///
-/// A [`Server`](crate::Server) serves them. So does a tonic server of your own:
+/// A [`Server`](crate::Server) serves a router. So does a tonic server of your own:
 ///
 /// ```no_run
 /// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
@@ -34,17 +34,17 @@ use crate::server::node_stream::NodeStreams;
 #[must_use = "a router does nothing until it is served"]
 pub struct Router {
     routes: Routes,
-    /// Each adds a replica to the routes.
+    /// Each adds one replica to the routes.
     replicas: Vec<Arc<AddReplica>>,
     names: Vec<&'static str>,
     streams: NodeStreams,
 }
 
-/// Adds a replica to routes, whose limits are known by then.
+/// Adds a replica to routes, once its limits are known.
 type AddReplica = dyn Fn(Routes, Arc<Pacing>) -> Routes + Send + Sync;
 
 impl Router {
-    /// No services.
+    /// Creates a router without services.
     pub fn new() -> Self {
         Self::default()
     }
@@ -68,14 +68,14 @@ impl Router {
         self
     }
 
-    /// How much the node streams of one client may ask of the replicas; see [`StreamLimits`] for what holds otherwise. What
-    /// they say of unread replies holds for plain gRPC calls of replicas, too.
+    /// Limits what the node streams of one client may ask of the replicas; the default is [`StreamLimits::new`]. The
+    /// limits on unread replies apply to the replicas' plain gRPC calls, too.
     pub fn stream_limits(mut self, limits: StreamLimits) -> Self {
         self.streams.limit(limits);
         self
     }
 
-    /// Adds any gRPC service, such as the server that tonic generates.
+    /// Adds any gRPC service, such as a server that tonic generated.
     ///
     /// # Panics
     ///
@@ -106,16 +106,17 @@ impl Router {
         self.names.push(name);
     }
 
-    /// The services' names, such as `register.Register`, in the order in which they were added.
+    /// Returns the services' names, such as `register.Register`, in the order of their addition.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &'static str> + '_ {
         self.names.iter().copied()
     }
 
-    /// The services in the form that a tonic server takes. Set that up by [`recommended_server`](crate::server::recommended_server):
-    /// with tonic's defaults, callers that withdraw calls make those of others fail.
+    /// Returns the services in the form that a tonic server takes. Create that server with
+    /// [`recommended_server`](crate::server::recommended_server): with tonic's defaults, clients that cancel calls can
+    /// make the calls of others fail.
     ///
-    /// Node streams last for as long as their clients want them to. A tonic server that shuts down waits for that; a
-    /// [`Server`](crate::Server) ends them.
+    /// A node stream lasts until its client ends it. A tonic server that shuts down waits for that; a
+    /// [`Server`](crate::Server) ends the streams itself.
     pub fn into_routes(self) -> Routes {
         let pacing = Arc::new(self.streams.pacing());
         let add = |routes, add: &Arc<AddReplica>| add(routes, Arc::clone(&pacing));
@@ -126,7 +127,7 @@ impl Router {
         }
     }
 
-    /// What ends the node streams: requests that have begun are finished, and no others are taken.
+    /// Cancelling this token ends the node streams. They finish the requests that have begun and take no others.
     pub(super) fn stop(&self) -> &CancellationToken {
         self.streams.stop()
     }

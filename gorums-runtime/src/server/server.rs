@@ -1,4 +1,4 @@
-//! A server of replicas.
+//! The [`Server`], and how it is set up.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::recommended::recommended_server;
 use super::router::Router;
 use super::services::{Services, Standard};
 use super::serving::Serving;
-/// Serves replicas, on node streams and over plain gRPC, and other gRPC services beside them.
+/// Serves replicas over node streams and plain gRPC, with other gRPC services beside them.
 ///
 /// ```no_run
 /// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
@@ -38,15 +38,15 @@ pub struct Server {
 }
 
 impl Server {
-    /// How long calls that are under way may go on when the server shuts down, unless [`grace`](Self::grace) says
-    /// otherwise.
+    /// How long a server that shuts down lets calls in flight go on, unless [`grace`](Self::grace) sets another time.
     pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 
-    /// How long a client may take for the handshakes of TLS and HTTP/2, unless
-    /// [`handshake_timeout`](Self::handshake_timeout) says otherwise.
+    /// How long a client may take for the TLS and HTTP/2 handshakes, unless
+    /// [`handshake_timeout`](Self::handshake_timeout) sets another time.
     pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-    /// A server of `services`: one [`ReplicaServer`](crate::server::ReplicaServer), or a [`Router`] of several services.
+    /// Creates a server of `services`: one [`ReplicaServer`](crate::server::ReplicaServer), or a [`Router`] of several
+    /// services.
     pub fn new(services: impl Into<Router>) -> Self {
         Self {
             router: services.into(),
@@ -58,12 +58,13 @@ impl Server {
         }
     }
 
-    /// Serves by TLS alone, as `identity`; without this in the clear. With a
-    /// [`client_ca_root`](tonic::transport::ServerTlsConfig::client_ca_root) in `tls`, clients have to present a
-    /// certificate that this authority signed, which handlers find in their [`Context`](crate::Context). Needs one of
-    /// the crate's features `tls-ring` and `tls-aws-lc`. Unless the process has chosen a
-    /// [provider of cryptography](https://docs.rs/rustls/0.23/rustls/crypto/struct.CryptoProvider.html) by then, this
-    /// chooses ring's, if that feature is on, or else that of AWS.
+    /// Accepts TLS connections only, and presents `identity`. Without this call, connections are not encrypted. If
+    /// `tls` has a [`client_ca_root`](tonic::transport::ServerTlsConfig::client_ca_root), clients have to present a
+    /// certificate that this authority signed; handlers find it in their [`Context`](crate::Context).
+    ///
+    /// Needs the crate's feature `tls-ring` or `tls-aws-lc`. If the process has not installed a [cryptography
+    /// provider](https://docs.rs/rustls/0.23/rustls/crypto/struct.CryptoProvider.html), this installs one: ring's if
+    /// `tls-ring` is on, otherwise that of AWS.
     ///
     /// ```no_run
     /// # fn example(router: gorums_runtime::server::Router) -> Result<(), Box<dyn std::error::Error>> {
@@ -80,7 +81,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When a certificate or the key is not valid.
+    /// If a certificate or the key is not valid.
     #[cfg(feature = "_tls-any")]
     pub fn tls(
         mut self,
@@ -93,10 +94,11 @@ impl Server {
         Ok(self)
     }
 
-    /// Sets what else tonic's server offers, on top of what [`recommended_server`](crate::server::recommended_server) sets.
+    /// Sets any other option of tonic's server, on top of those that
+    /// [`recommended_server`](crate::server::recommended_server) sets.
     ///
-    /// tonic's `timeout` bounds plain gRPC calls only: a node stream is one call to tonic, which answers it at once.
-    /// Use [`ReplicaServer::timeout`](crate::server::ReplicaServer::timeout), which bounds the handlers of both.
+    /// tonic's `timeout` bounds plain gRPC calls only, because tonic sees a node stream as one call that is answered at
+    /// once. [`ReplicaServer::timeout`](crate::server::ReplicaServer::timeout) bounds the handlers of both transports.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -113,8 +115,8 @@ impl Server {
         self
     }
 
-    /// Sends a ping on each connection on which nothing has arrived for `interval`, and closes those on which the answer
-    /// takes longer than `timeout`, so that clients that have died are noticed: 10 s and 5 s unless this says otherwise.
+    /// Pings each connection that has been silent for `interval`, and closes it if the answer takes longer than
+    /// `timeout`. The server thus notices clients that have died. The defaults are 10 s and 5 s.
     pub fn keep_alive(self, interval: Duration, timeout: Duration) -> Self {
         self.configure(|server| {
             server
@@ -123,55 +125,56 @@ impl Server {
         })
     }
 
-    /// Sends no pings. A client that dies without closing its connection keeps it, and its node stream, for ever.
+    /// Turns pings off. If a client dies without closing its connection, the server keeps that connection and its node
+    /// stream for ever.
     pub fn without_keep_alive(self) -> Self {
         self.configure(|server| server.http2_keepalive_interval(None))
     }
 
-    /// How long a client may take for the handshakes of TLS and HTTP/2, from when its connection is accepted: 10 s unless
-    /// this says otherwise. Then the connection is closed.
+    /// Sets how long a client may take for the TLS and HTTP/2 handshakes after the server has accepted its connection.
+    /// A connection that takes longer is closed. The default is 10 s.
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.handshake_timeout = timeout;
         self
     }
 
-    /// How many connections the server may have at once: any number unless this says otherwise. Further ones are closed
-    /// as soon as they are accepted. Choose fewer than the process may have descriptors.
+    /// Limits the connections that the server has open at once. It accepts and immediately closes further ones. There
+    /// is no limit by default; choose one below the process's limit on file descriptors.
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = connections;
         self
     }
 
-    /// How long calls that are under way may go on when the server shuts down. The connections of those that take
-    /// longer are closed.
+    /// Sets how long a server that shuts down lets calls in flight go on. Then it closes their connections. The default
+    /// is 10 s.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
     }
 
-    /// Also serves the standard health service: every service of the server is reported as serving, and as not
-    /// serving once the server shuts down.
+    /// Also serves gRPC's health service. It reports every service of this server as serving, and as not serving once
+    /// the server shuts down.
     #[cfg(feature = "health")]
     pub fn health(mut self) -> Self {
         self.standard.health = true;
         self
     }
 
-    /// Also serves the standard reflection service, which tells clients such as grpcurl of the services in
-    /// `descriptor_set`: an encoded `FileDescriptorSet` with all imports, as `protoc --include_imports
-    /// --descriptor_set_out=FILE` and `gorums_build` write it.
+    /// Also serves gRPC's reflection service, which describes the services in `descriptor_set` to clients such as
+    /// grpcurl. The set is an encoded `FileDescriptorSet` with all imports. `gorums_build` writes one, and so does
+    /// `protoc --include_imports --descriptor_set_out=FILE`.
     #[cfg(feature = "reflection")]
     pub fn reflection(mut self, descriptor_set: impl Into<Vec<u8>>) -> Self {
         self.standard.descriptor_sets.push(descriptor_set.into());
         self
     }
 
-    /// Listens on `address` (`host:port`; port 0 takes a free one). Clients can connect from then on; they are served
-    /// when the returned server is.
+    /// Listens on `address` (`host:port`; port 0 takes a free one). Clients can connect from then on. Their calls wait
+    /// until the returned server serves.
     ///
     /// # Errors
     ///
-    /// When the address is not valid or in use.
+    /// If the address is not valid or already in use.
     pub async fn bind(self, address: impl Into<String>) -> Result<BoundServer, ServerError> {
         let address = address.into();
         let bound = async {
@@ -185,21 +188,21 @@ impl Server {
         }
     }
 
-    /// Serves on `address` (`host:port`) for as long as the future is polled.
+    /// Serves on `address` (`host:port`) while the returned future is polled.
     ///
     /// # Errors
     ///
-    /// When the address is not valid or in use, or when the server breaks.
+    /// If the address is not valid or already in use, or if the server fails.
     pub async fn serve(self, address: impl Into<String>) -> Result<(), ServerError> {
         self.bind(address).await?.serve().await
     }
 
-    /// Serves the connections of `incoming`, which need not be TCP, until `stop` completes or there are no more of
-    /// them; then shuts down as [`BoundServer::serve_until`] does.
+    /// Serves the connections of `incoming`, which need not be TCP, until `stop` completes or `incoming` ends. Then
+    /// shuts down as [`BoundServer::serve_until`] does.
     ///
     /// # Errors
     ///
-    /// When the server breaks.
+    /// If the server fails.
     pub async fn serve_connections<C, E>(
         self,
         incoming: impl Stream<Item = Result<C, E>> + Send,
@@ -224,8 +227,8 @@ impl Server {
     }
 }
 
-/// Chooses the cryptography of the process, unless that is done: rustls panics if it is built with two kinds and nobody
-/// has chosen, and a dependency may well have enabled the other.
+/// Installs the process's cryptography provider, if there is none yet. rustls panics if two are compiled in and none is
+/// installed, and a dependency may well have enabled the other one.
 #[cfg(feature = "_tls-any")]
 fn choose_cryptography() {
     use rustls::crypto::CryptoProvider;
@@ -235,7 +238,7 @@ fn choose_cryptography() {
     use rustls::crypto::ring::default_provider;
 
     if CryptoProvider::get_default().is_none() {
-        // Another thread may have been faster.
+        // Fails only if another thread has just installed one.
         let _ = default_provider().install_default();
     }
 }

@@ -1,4 +1,4 @@
-//! The standard services that a server may have beside its replicas.
+//! gRPC's health and reflection services, which a server may offer beside its replicas.
 
 use super::error::ServerError;
 use super::router::Router;
@@ -8,12 +8,12 @@ use super::router::Router;
 pub(super) struct Standard {
     #[cfg(feature = "health")]
     pub(super) health: bool,
-    /// What the reflection service tells about.
+    /// The services that the reflection service describes.
     #[cfg(feature = "reflection")]
     pub(super) descriptor_sets: Vec<Vec<u8>>,
 }
 
-/// The services of a server, those that it was asked to add included.
+/// All services of a server, including the standard ones.
 pub(super) struct Services {
     router: Router,
     #[cfg(feature = "health")]
@@ -21,7 +21,7 @@ pub(super) struct Services {
 }
 
 impl Services {
-    /// Those of `router`, and the standard ones that `standard` asks for.
+    /// The services of `router`, and the standard ones that `standard` asks for.
     pub(super) async fn new(router: Router, standard: Standard) -> Result<Self, ServerError> {
         #[cfg(feature = "health")]
         let (router, health) = match standard.health {
@@ -33,7 +33,7 @@ impl Services {
         };
         #[cfg(feature = "reflection")]
         let router = with_reflection(router, &standard.descriptor_sets)?;
-        // Without features there is nothing to ask for.
+        // Without either feature, `standard` has no fields.
         let Standard { .. } = standard;
         Ok(Self {
             router,
@@ -46,7 +46,7 @@ impl Services {
         self.router
     }
 
-    /// What tells the health service's clients that the server shuts down.
+    /// Returns a future that makes the health service report every service as not serving.
     pub(super) fn farewell(&mut self) -> impl Future<Output = ()> + Send + use<> {
         #[cfg(feature = "health")]
         let health = self.health.take();
@@ -72,7 +72,7 @@ async fn with_health(
     use tonic_health::ServingStatus::Serving;
 
     let (reporter, service) = tonic_health::server::health_reporter();
-    // The empty name stands for the server as a whole.
+    // The empty name stands for the whole server.
     let names: Vec<_> = std::iter::once("").chain(router.names()).collect();
     for name in &names {
         reporter.set_service_status(*name, Serving).await;
@@ -91,7 +91,7 @@ fn with_reflection(router: Router, descriptor_sets: &[Vec<u8>]) -> Result<Router
             builder.register_encoded_file_descriptor_set(set)
         })
     };
-    // Clients of either version are in use.
+    // Clients of both versions are in use.
     Ok(router
         .add_service(builder().build_v1()?)
         .add_service(builder().build_v1alpha()?))

@@ -1,4 +1,4 @@
-//! Serving, and its end.
+//! Serving connections, and shutting down.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::closable::{Closable, Closing};
 use super::error::ServerError;
 use super::services::Services;
 
-/// What is served, and how.
+/// A server that is ready to serve.
 pub(super) struct Serving {
     pub(super) transport: tonic::transport::Server,
     pub(super) services: Services,
@@ -22,8 +22,8 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    /// Serves the connections of `incoming` until `stop` completes, then lets the calls that are under way end, within
-    /// the server's grace.
+    /// Serves the connections of `incoming` until `stop` completes. Then lets the calls in flight end, for at most
+    /// `grace`.
     pub(super) async fn serve<C, E>(
         mut self,
         incoming: impl Stream<Item = Result<C, E>> + Send,
@@ -39,7 +39,7 @@ impl Serving {
             stopping: CancellationToken::new(),
             handshake_timeout: self.handshake_timeout,
         };
-        // However this ends, no connection outlives it.
+        // No connection outlives this future, however it ends.
         let close = closing.close.clone().drop_guard();
         let stopping = closing.stopping.clone();
         let incoming = Accepting::new(incoming, self.max_connections).map(move |accepted| {

@@ -1,4 +1,4 @@
-//! How the calls of a method are answered on a stream.
+//! Answers calls on a node stream, by kind of method.
 
 use std::future::ready;
 use std::pin::pin;
@@ -19,7 +19,7 @@ use super::reply_to::ReplyTo;
 use crate::call::Method;
 use crate::wire::Payload;
 
-/// What answers the calls of one method, given a call and its request: it begins to handle it.
+/// Begins to handle one call of a method, given its context and request.
 pub(crate) type Answering = dyn Fn(Context, Payload<'_>, ReplyTo, &mut Handling) + Send + Sync;
 
 /// Answers calls with one reply.
@@ -40,7 +40,7 @@ where
     )
 }
 
-/// Answers calls with nothing, unless their request is malformed.
+/// Answers calls with nothing, unless the request is malformed.
 pub(crate) fn with_nothing<M: Method, Fut>(
     handler: impl Fn(Context, M::Request) -> Fut + Send + Sync + 'static,
 ) -> Arc<Answering>
@@ -51,7 +51,7 @@ where
         move |context, payload, to, begun| match decode::<M>(payload.share()) {
             Ok(request) => {
                 let handling = handler(context, request).map(Ok);
-                // There is nobody to tell of a panic.
+                // No caller waits to hear of a panic.
                 begun.set(attended::guarded(to.framing.method, handling).map(|_| Ok(())));
             }
             Err(status) => begun.set(ready(to.fail(&status))),
@@ -76,7 +76,7 @@ where
             match handling {
                 Ok(handling) => {
                     attended::guarded(method, handling).await?;
-                    // What the sink says has failed is the call's outcome, whatever its handler made of it.
+                    // A failure of the sink is the call's outcome, whatever the handler returned.
                     emptied.await
                 }
                 Err(status) => Err(status),
@@ -93,7 +93,7 @@ where
     })
 }
 
-/// A handler whose caller is told after `limit` that it takes too long. It runs to its end all the same.
+/// Runs a handler to its end, but answers its caller after `limit` if it takes longer.
 async fn within(
     limit: Duration,
     handling: impl Future<Output = Result<(), Status>> + Send,
@@ -104,7 +104,7 @@ async fn within(
         Ok(outcome) => answer(outcome),
         Err(_) => {
             answer(Err(too_late(limit)))?;
-            // Nobody waits for what comes of it.
+            // The caller already has its answer.
             let _ = handling.await;
             Ok(())
         }

@@ -16,13 +16,15 @@ use super::context::Context;
 use crate::call::MethodDescriptor;
 use crate::support::Panicked;
 
-/// A handler whose caller waits for it, or is told that it takes too long. When the caller gives up, the handler is told by its context, and goes on
-/// without being waited for: a replica must not be left with half of an update.
+/// A handler whose caller waits for its outcome, for at most `limit`.
+///
+/// If the caller gives up, this cancels the handler's context and lets the handler go on in the background. A handler
+/// that is dropped midway could leave its replica with half an update.
 pub(super) struct Attended<T: Send + 'static> {
     context: Context,
-    /// None once it has ended.
+    /// `None` once it has ended.
     handler: Option<BoxFuture<'static, Result<T, Status>>>,
-    /// How long it may take, and what goes off then.
+    /// How long the handler may take, and the timer of that.
     limit: Option<(Duration, Pin<Box<Sleep>>)>,
 }
 
@@ -40,7 +42,7 @@ impl<T: Send + 'static> Attended<T> {
     }
 }
 
-/// A handler whose panic is its status.
+/// Runs `handler` and turns a panic into a status.
 pub(super) fn guarded<T, F>(
     method: &'static MethodDescriptor,
     handler: F,
@@ -48,13 +50,13 @@ pub(super) fn guarded<T, F>(
 where
     F: Future<Output = Result<T, Status>>,
 {
-    // What a panic leaves behind in the replica is guarded by the replica's own locks.
+    // The replica's own locks guard the state that a panic leaves behind.
     AssertUnwindSafe(handler).catch_unwind().map(|outcome| {
         outcome.unwrap_or_else(|payload| Err(panicked(method, &Panicked::with(&*payload))))
     })
 }
 
-/// The status of a handler of `method` that panicked.
+/// The status of a call whose handler panicked.
 #[cold]
 pub(super) fn panicked(method: &MethodDescriptor, panicked: &Panicked) -> Status {
     let (method, message) = (method.full_name(), &panicked.0);
@@ -86,7 +88,7 @@ impl<T: Send + 'static> Drop for Attended<T> {
             return;
         };
         self.context.abandon();
-        // Outside of a runtime the server is gone, and nothing can go on.
+        // Outside a runtime the server has ended, and the handler cannot go on.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(handler);
         }

@@ -1,21 +1,21 @@
-//! What the calls of a method may ask for, and get.
+//! Limits on the calls of a method.
 
 use std::time::Duration;
 
 use tonic::Status;
 
-/// What the calls of a method may ask for, and get.
+/// Limits on the calls of a method.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct CallLimits {
-    /// How many bytes a request may have. None is as many as a message of the stream.
+    /// The largest size of a request in bytes. `None`: that of the stream's messages.
     pub(crate) max_request_size: Option<usize>,
-    /// How many bytes a reply may have. None is any number.
+    /// The largest size of a reply in bytes. `None`: no limit.
     pub(crate) max_reply_size: Option<usize>,
-    /// How long a handler may take. None is for ever.
+    /// How long a handler may take. `None`: no limit.
     pub(crate) timeout: Option<Duration>,
 }
 
-/// Checks the size of a request or a reply, whichever `what` says.
+/// Checks the size of `what`, a request or a reply.
 #[inline]
 pub(crate) fn check_size(what: &str, bytes: usize, most: Option<usize>) -> Result<(), Status> {
     match most {
@@ -26,7 +26,7 @@ pub(crate) fn check_size(what: &str, bytes: usize, most: Option<usize>) -> Resul
     }
 }
 
-/// The status of a call whose handler takes longer than its replica lets it.
+/// The status of a call whose handler takes longer than the replica allows.
 pub(crate) fn too_late(timeout: Duration) -> Status {
     Status::deadline_exceeded(format!(
         "the handler takes longer than {timeout:?}, the replica's limit"

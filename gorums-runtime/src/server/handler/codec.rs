@@ -1,4 +1,4 @@
-//! The bytes of requests and replies at the server.
+//! Decodes requests and encodes replies at the server.
 
 use std::marker::PhantomData;
 
@@ -11,7 +11,7 @@ use tonic_prost::ProstEncoder;
 use crate::call::{Method, MethodDescriptor};
 use crate::support::{Panicked, decode_error, guard};
 
-/// Reads the requests of `M` and writes its replies.
+/// Decodes the requests of `M` and encodes its replies.
 pub(super) struct ServerCodec<M>(PhantomData<fn() -> M>);
 
 impl<M> ServerCodec<M> {
@@ -35,7 +35,7 @@ impl<M: Method> Codec for ServerCodec<M> {
     }
 }
 
-/// Reads the requests of `M`.
+/// Decodes the requests of `M`.
 pub(super) struct RequestDecoder<M>(PhantomData<fn() -> M>);
 
 impl<M: Method> Decoder for RequestDecoder<M> {
@@ -49,7 +49,7 @@ impl<M: Method> Decoder for RequestDecoder<M> {
     }
 }
 
-/// Reads a request of `M`. One that does not decode is the caller's fault. A message's own code may panic.
+/// Decodes a request of `M`, or blames the caller if that fails. A message's own code may panic.
 pub(crate) fn decode<M: Method>(request: impl Buf) -> Result<M::Request, Status> {
     M::Request::decode(request).map_err(|error| {
         let error = decode_error(&error);
@@ -57,7 +57,7 @@ pub(crate) fn decode<M: Method>(request: impl Buf) -> Result<M::Request, Status>
     })
 }
 
-/// The status of a call that panicked before its handler could begin.
+/// The status of a call that panicked before its handler began.
 pub(crate) fn panicked_at_once(method: &MethodDescriptor, panicked: &Panicked) -> Status {
     let (method, message) = (method.full_name(), &panicked.0);
     Status::internal(format!(

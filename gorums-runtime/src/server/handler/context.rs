@@ -1,4 +1,4 @@
-//! What a handler knows of its call.
+//! A handler's view of its call.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,16 +18,16 @@ use super::peer::Peer;
 use crate::call::{Deadline, MethodDescriptor};
 use crate::wire::{MetadataEntry, replace_entries};
 
-/// The header that carries the time left.
+/// The header that carries the time until the caller's deadline.
 const GRPC_TIMEOUT: &str = "grpc-timeout";
 
-/// What a handler knows of its call besides the request: who calls, what came along, how much time is left, and
-/// whether anybody still waits.
+/// What a handler knows about its call besides the request: who calls, the caller's metadata, how much time is left,
+/// and whether the caller still waits.
 ///
-/// A cheap handle: clones are of the same call, and may outlive its handler.
+/// A cheap handle. Clones refer to the same call and may outlive the handler.
 ///
-/// A handler always runs to its end, also when its caller gives up, so that it is never left half done. One that works
-/// for long should look at [`cancelled`](Self::cancelled):
+/// A handler always runs to its end, even if its caller gives up, so that it never leaves an update half done. A
+/// handler that works for long should watch [`cancelled`](Self::cancelled):
 ///
 /// ```
 /// use gorums_runtime::Context;
@@ -47,19 +47,19 @@ pub struct Context(Arc<ContextState>);
 struct ContextState {
     method: &'static MethodDescriptor,
     peer: Arc<Peer>,
-    /// What the request of a call on a node stream says besides the headers of its stream.
+    /// The metadata of this call alone, if it came on a node stream.
     entries: Vec<MetadataEntry>,
-    /// Both together, once they are looked at.
+    /// The metadata of the stream and the call together; merged when a handler first asks for it.
     metadata: OnceLock<MetadataMap>,
     deadline: Deadline,
     abandoned: Abandoned,
-    /// On a node stream only.
+    /// Calls on node streams have one.
     turn: Option<Turn>,
 }
 
 impl Context {
-    /// The context of a call of `method` by `request`, which may take as long as `limit` says, and the message that the
-    /// request carries.
+    /// Splits the plain gRPC `request` of `method` into its context and its message. `limit` bounds the time of the
+    /// handler.
     pub(super) fn of<T>(
         method: &'static MethodDescriptor,
         request: Request<T>,
@@ -83,8 +83,8 @@ impl Context {
         (context, message)
     }
 
-    /// The context of a call of `method` on a node stream of `peer`, whose request has these `entries`, in the memory
-    /// of one that was recycled on the same stream.
+    /// Creates the context of a call of `method` on a node stream of `peer`, whose request has these `entries`. Reuses
+    /// the memory of `recycled`, a context of the same stream.
     #[inline]
     pub(crate) fn on_stream(
         method: &'static MethodDescriptor,
@@ -113,15 +113,16 @@ impl Context {
         }))
     }
 
-    /// Has the call end after `timeout` at the latest. Only before its handler has begun.
+    /// Moves the deadline to `timeout` from now, if that is earlier. Has no effect once the handler has begun.
     pub(crate) fn limit(&mut self, timeout: Duration) {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
             inner.deadline = inner.deadline.within(timeout);
         }
     }
 
-    /// What is left of the context of a call on a node stream that has been answered; none if somebody has kept it. To
-    /// allocate another for each call takes 200 instructions more, of a server's 3,400.
+    /// Empties the context of an answered call so that the stream's next call can reuse its memory. Returns `None` if
+    /// the handler has kept a clone. Saves an allocation per call: `bench/benches/instructions.rs` counts what a call
+    /// costs.
     #[inline]
     pub(crate) fn recycle(mut self) -> Option<Self> {
         let inner = Arc::get_mut(&mut self.0)?;
@@ -132,10 +133,10 @@ impl Context {
         Some(self)
     }
 
-    /// Lets the next request of the same client be handled while this one is.
+    /// Lets the server handle the client's next request while this handler still runs.
     ///
-    /// The requests of a client that come on a node stream are handled one by one, in the order in which they were
-    /// sent, unless a handler has this said. Over plain gRPC they are not, and this does nothing.
+    /// A node stream delivers one request at a time, in the order in which the client sent them, unless the handler
+    /// calls `release`. Over plain gRPC, requests run concurrently, and `release` does nothing.
     pub fn release(&self) {
         if let Some(turn) = &self.0.turn {
             turn.end();
@@ -150,12 +151,12 @@ impl Context {
         }
     }
 
-    /// The method that is called.
+    /// Returns the method that the caller called.
     pub fn method(&self) -> &'static MethodDescriptor {
         self.0.method
     }
 
-    /// The metadata that the caller sent along.
+    /// Returns the metadata that the caller sent.
     pub fn metadata(&self) -> &MetadataMap {
         let ContextState { peer, entries, .. } = &*self.0;
         if entries.is_empty() {
@@ -163,50 +164,51 @@ impl Context {
         }
         self.0.metadata.get_or_init(|| {
             let mut metadata = peer.metadata.clone();
-            // What a call says for itself counts, not what its stream says for all calls.
+            // A call's own metadata overrides that of its stream.
             replace_entries(&mut metadata, entries);
             metadata
         })
     }
 
-    /// The address that the call came from; none when the connection has none, such as one in memory.
+    /// Returns the address that the call came from; `None` if the connection has none, such as one in memory.
     pub fn peer_address(&self) -> Option<SocketAddr> {
         self.0.peer.address
     }
 
-    /// The certificates that the caller presented by TLS, in DER, its own first; none when it presented none, or does
-    /// not call by TLS over TCP.
+    /// Returns the certificates that the caller presented, in DER, its own first. `None` if it presented none or does
+    /// not use TLS over TCP.
     ///
-    /// A server that has a `client_ca_root` has verified that an authority of its own signed them. What they say of who
-    /// calls is for an X.509 parser to read. Needs one of the crate's features `tls-ring` and `tls-aws-lc`.
+    /// If the server has a `client_ca_root`, it has verified that this authority signed them. Find out who calls with
+    /// an X.509 parser. Needs the crate's feature `tls-ring` or `tls-aws-lc`.
     #[cfg(feature = "_tls-any")]
     pub fn peer_certificates(&self) -> Option<&[CertificateDer<'static>]> {
         let certificates = self.0.peer.certificates.as_ref()?;
         Some(certificates.as_slice())
     }
 
-    /// What the server's layers and interceptors attached to the request.
+    /// Returns what the server's layers and interceptors attached to the request.
     pub fn extensions(&self) -> &Extensions {
         &self.0.peer.extensions
     }
 
-    /// How much time is left until the caller's deadline, or until the end of the
-    /// [replica's timeout](crate::server::ReplicaServer::timeout): zero once it has passed, none without either.
+    /// Returns the time until the caller's deadline or the end of the [replica's
+    /// timeout](crate::server::ReplicaServer::timeout), whichever comes first. Zero once it has passed; `None` if there
+    /// is neither.
     pub fn remaining(&self) -> Option<Duration> {
         self.0.deadline.remaining()
     }
 
-    /// Whether nobody waits for the call any more: the caller withdrew it, its connection broke, or its deadline
-    /// passed.
+    /// Returns whether the caller no longer waits: it cancelled the call, its connection broke, or the deadline passed.
     pub fn is_cancelled(&self) -> bool {
         self.is_abandoned() || self.0.deadline.has_passed()
     }
 
-    /// Waits until nobody waits for the call any more. Pending for ever if it is answered before.
+    /// Waits until the call is cancelled, as [`is_cancelled`](Self::is_cancelled) defines. Never completes if the call
+    /// is answered before that.
     ///
     /// # Cancel safety
     ///
-    /// May be left and called again.
+    /// The future may be dropped, and the method called again.
     pub async fn cancelled(&self) {
         tokio::select! {
             () = self.0.abandoned.wait() => {}
@@ -214,18 +216,18 @@ impl Context {
         }
     }
 
-    /// Notes that nobody waits for the call any more.
+    /// Records that the caller no longer waits.
     pub(crate) fn abandon(&self) {
         self.0.abandoned.set();
     }
 
-    /// Whether that was noted.
+    /// Returns whether [`abandon`](Self::abandon) was called.
     pub(super) fn is_abandoned(&self) -> bool {
         self.0.abandoned.is_set()
     }
 }
 
-/// Whether anybody waits for a call. Most calls end before anybody wants to know.
+/// Whether the caller has given up. Cheap to create, because most calls end before a handler asks.
 #[derive(Debug, Default)]
 struct Abandoned {
     is_set: AtomicBool,
@@ -243,7 +245,7 @@ impl Abandoned {
     }
 
     async fn wait(&self) {
-        // It hears of what is set from here on.
+        // Created before the check, so that a `set` between the two is not missed.
         let set = self.set.notified();
         if !self.is_set() {
             set.await;
@@ -251,7 +253,7 @@ impl Abandoned {
     }
 }
 
-/// The turn of a handler on a node stream: while it lasts, the next request waits.
+/// A handler's turn on a node stream. While it lasts, the next request waits.
 #[derive(Debug, Default)]
 struct Turn {
     is_over: AtomicBool,

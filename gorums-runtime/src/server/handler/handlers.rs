@@ -19,18 +19,18 @@ use super::reply_sink::{ReplySink, ReplyStream};
 use super::service_options::ServiceOptions;
 use crate::call::{Method, MethodDescriptor};
 
-/// What answers the plain gRPC calls of one method.
+/// Answers the plain gRPC calls of one method.
 pub(crate) type Answer = dyn Fn(http::Request<Body>, ServiceOptions, &Pacing) -> BoxFuture<'static, http::Response<Body>>
     + Send
     + Sync;
 
-/// What the handlers of a service are taken apart into.
+/// The handlers of plain gRPC calls, by path, and those of calls on node streams.
 type Parts = (
     HashMap<&'static str, Arc<Answer>>,
     Vec<(&'static MethodDescriptor, Arc<Answering>)>,
 );
 
-/// The functions of a replica `T` that handle the methods of a service. Made by generated code.
+/// The functions of a replica `T` that handle the methods of a service. Generated code builds it.
 pub struct Handlers<T> {
     replica: Arc<T>,
     by_path: HashMap<&'static str, Arc<Answer>>,
@@ -38,7 +38,7 @@ pub struct Handlers<T> {
 }
 
 impl<T: Send + Sync + 'static> Handlers<T> {
-    /// No function of `replica` yet.
+    /// Creates it without handlers.
     pub fn new(replica: Arc<T>) -> Self {
         Self {
             replica,
@@ -64,7 +64,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
             .one_request::<M, _, _>(handler)
     }
 
-    /// Handles a method with one request, whose caller waits for no reply.
+    /// Handles a one-way method with one request.
     pub fn one_way<M, F>(&mut self, _: M, function: F) -> &mut Self
     where
         M: Method,
@@ -75,13 +75,13 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         };
         self.one_way_on_stream::<M, _, _>(handler)
             .one_request::<M, _, _>(move |replica, context, request| {
-                // gRPC wants a message in return: one that has nothing in it.
+                // gRPC requires a reply: an empty message.
                 handler(replica, context, request).map(|()| Ok(M::Reply::default()))
             })
     }
 
-    /// Handles a method whose requests are a stream, each of them as a call of its own, one after the other, whose
-    /// caller waits for no reply.
+    /// Handles a one-way method with a stream of requests: each is a call of its own, and one is handled after the
+    /// other.
     pub fn one_way_stream<M, F>(&mut self, _: M, function: F) -> &mut Self
     where
         M: Method,
@@ -95,7 +95,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
                 move |replica, context, mut requests: Streaming<M::Request>| async move {
                     while let Some(request) = requests.message().await? {
                         let handling = handler(Arc::clone(&replica), context.clone(), request);
-                        // A request that makes its handler panic does not lose those after it.
+                        // A panicking handler must not lose the requests after its own.
                         let _ = guarded(&M::DESCRIPTOR, handling.map(Ok)).await;
                     }
                     Ok(M::Reply::default())
@@ -183,7 +183,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         })
     }
 
-    /// The functions, by the gRPC paths of their methods, and those of the methods that node streams have.
+    /// Returns the handlers by their methods' gRPC paths, and those of the methods that node streams carry.
     pub(crate) fn into_parts(self) -> Parts {
         (self.by_path, self.on_stream)
     }
@@ -260,7 +260,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
     }
 }
 
-/// The server's end of a call of `M`.
+/// The server's end of a plain gRPC call of `M`.
 fn grpc<M: Method>(messages: ServiceOptions) -> tonic::server::Grpc<ServerCodec<M>> {
     messages.apply(ServerCodec::new())
 }

@@ -1,4 +1,4 @@
-//! A handler under way.
+//! A running handler.
 
 use std::fmt;
 use std::pin::Pin;
@@ -7,14 +7,15 @@ use std::task::{Context, Poll};
 use tokio_util::sync::ReusableBoxFuture;
 use tonic::Status;
 
-/// A handler under way, which sends its own replies. An error ends the stream.
+/// A running handler, which sends its own replies. An error ends the stream.
 ///
-/// The next handler uses its memory again: to allocate it for each takes fifty instructions more, of a server's 3,400.
+/// The next handler reuses its memory, which saves an allocation per call. The benchmark `instructions` counts what a
+/// call costs.
 #[derive(Default)]
 pub(crate) struct Handling(Option<ReusableBoxFuture<'static, Result<(), Status>>>);
 
 impl Handling {
-    /// Begins with another handler.
+    /// Replaces the handler with the next one.
     pub(super) fn set(
         &mut self,
         handler: impl Future<Output = Result<(), Status>> + Send + 'static,

@@ -1,24 +1,29 @@
-//! How much one client may ask of a server.
+//! Limits on what one client may ask of a server.
 
 use std::time::Duration;
 
 use crate::wire::{MOST_ENTRIES, MOST_ENTRY_BYTES};
 
-/// How much the node streams of one client may ask of a server.
+/// Limits on what the node streams of one client may ask of a server.
 ///
 /// # Memory
 ///
-/// The requests of a stream take up the bytes of its [backlog](Self::backlog), and those that its handlers work on.
+/// Requests of a stream take the bytes of its [backlog](Self::backlog), plus those that its handlers work on.
 ///
-/// Replies that the client has not read are kept. While a stream has as many as [`replies`](Self::replies) says, no
-/// further handler begins, and handlers that stream their replies wait; those that have begun (at most
-/// [`handlers`](Self::handlers)) still answer. All replies that a peer has not read, on its streams and to its plain gRPC
-/// calls, have at most [`peer_reply_bytes`](Self::peer_reply_bytes), and one for each stream of
-/// that divided by [`streams_per_peer`](Self::streams_per_peer) (4 MiB by default): a larger reply beyond that fails its
-/// call with `ResourceExhausted`. Replies of up to 4 KiB are bounded by their number only, which is that of `replies` and
-/// `handlers` together, and those of up to 16 KiB to plain gRPC calls by the number of calls that a connection may have
-/// under way, for each of which HTTP/2 may keep 32 KiB more. A client that has taken nothing for the [`stall_timeout`](Self::stall_timeout) loses its stream,
-/// and what was kept for it is dropped.
+/// The server buffers replies until the client reads them:
+///
+/// * While a stream has as many unread replies as [`replies`](Self::replies) allows, no further handler begins, and
+///   handlers that stream their replies wait. Handlers that have begun, at most [`handlers`](Self::handlers), still
+///   answer.
+/// * The unread replies of a peer, on its streams and to its plain gRPC calls, may take
+///   [`peer_reply_bytes`](Self::peer_reply_bytes). Each stream may have one more reply of up to `peer_reply_bytes`
+///   divided by [`streams_per_peer`](Self::streams_per_peer) (4 MiB by default). A reply beyond that fails its call
+///   with `ResourceExhausted`.
+/// * A reply of up to 4 KiB on a node stream is never refused for its bytes; `replies` plus `handlers` bound the
+///   number of those. A reply of up to 16 KiB to a plain gRPC call is not counted; the number of calls in flight per
+///   connection bounds those. HTTP/2 may buffer 32 KiB more for each plain gRPC call.
+/// * If a client takes nothing for the [`stall_timeout`](Self::stall_timeout), the server ends its stream and drops
+///   its replies.
 ///
 /// ```
 /// use gorums_runtime::server::{Router, StreamLimits};
@@ -41,15 +46,15 @@ pub struct StreamLimits {
 }
 
 impl StreamLimits {
-    /// How many entries of metadata a request may have. One with more is answered with `ResourceExhausted`.
+    /// How many metadata entries a request may have. A request with more gets `ResourceExhausted`.
     pub const METADATA_ENTRIES: usize = MOST_ENTRIES;
 
-    /// How many bytes the entries of a request's metadata may have together, in their encoding, which adds a few bytes to
-    /// those of each key and value. A request with more is answered with `ResourceExhausted`.
+    /// How many bytes the metadata entries of a request may have together. Their encoding, which counts, adds a few
+    /// bytes to each key and value. A request with more gets `ResourceExhausted`.
     pub const METADATA_BYTES: usize = MOST_ENTRY_BYTES;
 
-    /// 1024 handlers, 16,384 requests and as many replies, each of 64 MiB together, messages of 4 MiB, 64 streams and
-    /// 256 MiB of replies per peer, and 30 s without progress.
+    /// Returns the defaults: 1024 handlers; a backlog of 16,384 requests and 64 MiB; 16,384 unread replies and 64 MiB;
+    /// messages of 4 MiB; 64 streams and 256 MiB of unread replies per peer; and a stall timeout of 30 s.
     pub fn new() -> Self {
         Self {
             handlers: 1024,
@@ -64,56 +69,56 @@ impl StreamLimits {
         }
     }
 
-    /// How many handlers of one stream may run at once, from 1 on: the one whose turn it is, and those that were
-    /// [released](crate::Context::release). Beyond that the next one waits until one has ended.
+    /// Limits the handlers of one stream that run at once: the one whose turn it is, and those that called
+    /// [`release`](crate::Context::release). Beyond that the next request waits until a handler has ended. At least 1.
     pub fn handlers(mut self, handlers: usize) -> Self {
         self.handlers = handlers.max(1);
         self
     }
 
-    /// How many requests of one stream, and how many bytes of them, may wait for their turn, from 1 on. Beyond that the
-    /// client is not read from; nor is it then heard that it withdraws calls.
+    /// Limits the requests of one stream that wait for their turn, by number and by bytes. Beyond that the server stops
+    /// reading from the stream; until it reads again, it does not notice cancelled calls either. At least 1 each.
     pub fn backlog(mut self, requests: usize, bytes: usize) -> Self {
         self.backlog = requests.max(1);
         self.backlog_bytes = bytes.max(1);
         self
     }
 
-    /// How many replies of one stream, and how many bytes of them, may wait until the client reads them, from 1 on. Beyond
-    /// that its further requests wait, its withdrawals are not heard, and a handler that streams its replies waits. A reply of a handler that has begun
-    /// is kept, whatever its size.
+    /// Limits the unread replies of one stream, by number and by bytes. Beyond that, handlers that stream replies wait,
+    /// and the stream's further requests and cancellations are not read. Handlers that have begun may still answer,
+    /// with a reply of any size. At least 1 each.
     pub fn replies(mut self, replies: usize, bytes: usize) -> Self {
         self.replies = replies.max(1);
         self.reply_bytes = bytes.max(1);
         self
     }
 
-    /// How many bytes of replies a peer, which is an IP address, may leave unread, on all its streams and plain gRPC calls
-    /// together. A reply beyond that fails its call with `ResourceExhausted`, unless nothing else waits. The requests of
-    /// a stream that has read all its replies are not held up by what other streams have not read.
+    /// Limits the unread replies of a peer (an IP address) in bytes, over all its streams and plain gRPC calls. A reply
+    /// beyond that fails its call with `ResourceExhausted`, unless the peer has no other unread reply. A stream whose
+    /// own replies are all read goes on, whatever the peer's other streams have unread. At least 1.
     pub fn peer_reply_bytes(mut self, bytes: usize) -> Self {
         self.peer_reply_bytes = bytes.max(1);
         self
     }
 
-    /// For how long a client may take nothing of the replies that wait for it. Then its stream is ended with
-    /// `ResourceExhausted`, and what it has not read is dropped; so is the reply to a plain gRPC call. The server looks
-    /// four times in that time, so that it may take up to a quarter longer.
+    /// Limits the time in which a client takes none of the replies that wait for it. Then the server ends its stream
+    /// with `ResourceExhausted` and drops the unread replies. It ends the response to a plain gRPC call likewise. The
+    /// server checks four times within `timeout`, so the end may come up to a quarter later.
     ///
-    /// A client takes replies for as long as its HTTP/2 window has room, which is for as long as it reads them.
+    /// A client takes replies while its HTTP/2 window has room, which it has while the client reads.
     pub fn stall_timeout(mut self, timeout: Duration) -> Self {
         self.stall_timeout = timeout;
         self
     }
 
-    /// How many bytes a message may have, its metadata included. A larger request is answered with `OutOfRange`.
+    /// Limits the bytes of a message, including its metadata. A larger request gets `OutOfRange`.
     pub fn message_size(mut self, bytes: usize) -> Self {
         self.message_size = bytes;
         self
     }
 
-    /// How many streams a peer, which is an IP address, may have open, from 1 on. Further ones are refused. A stream is
-    /// open until its client has read its end, or has cancelled it.
+    /// Limits the open streams of a peer (an IP address). The server refuses further ones. A stream is open until its
+    /// client has read its end or cancelled it. At least 1.
     pub fn streams_per_peer(mut self, streams: usize) -> Self {
         self.streams_per_peer = streams.max(1);
         self

@@ -1,4 +1,8 @@
-//! What a handler sees of its call, and how its replies are sent.
+//! Runs the handlers of calls, on both transports.
+//!
+//! Owns what a handler sees of its call (`Context`, `ReplySink`), how replies leave, and the limits on unread replies.
+//! Imports `call`, `support` and `wire`. Does not know the server around it: routers, connections, and the order in
+//! which a node stream starts its handlers.
 
 mod answering;
 mod attended;

@@ -1,4 +1,4 @@
-//! A handler that makes the only reply of its call.
+//! Runs a handler that returns one reply.
 
 use std::pin::Pin;
 use std::task::{self, Poll, ready};
@@ -16,12 +16,12 @@ use crate::call::{Alarm, Deadline};
 use crate::support::guard;
 
 pin_project! {
-    /// A handler that makes the only reply of its call, and what becomes of that.
+    /// Runs a handler that returns one reply, and sends that reply.
     ///
-    /// Each two-way call of a stream has one. The combinators of `futures` take more instructions for the same, and an async
-    /// block has more bytes to be moved to where it runs.
+    /// Every two-way call of a stream is one. The combinators of `futures` take more instructions for the same, and an
+    /// async block is larger to move to its place.
     pub(super) struct OneReply<F> {
-        // Both are dropped when the handler has ended: the memory here is kept for the next one.
+        // Both are dropped when the handler ends, because the memory of this struct is kept for the next one.
         #[pin]
         handler: Option<F>,
         context: Option<Context>,
@@ -34,12 +34,13 @@ pin_project! {
 struct Limit {
     time: Duration,
     alarm: Alarm,
-    /// Whether the caller was told that it takes longer.
+    /// Whether the caller already has the answer that the time is up.
     is_told: bool,
 }
 
 impl<F> OneReply<F> {
-    /// Runs `handler`, which begins now, to its end. Its caller is told once it takes too long.
+    /// Creates it. The time of `handler` begins now. If it takes too long, the caller is answered, and `handler` still
+    /// runs to its end.
     pub(super) fn new(handler: F, context: Context, to: ReplyTo) -> Self {
         let limit = to.timeout.map(|time| {
             Box::new(Limit {
@@ -71,7 +72,7 @@ where
         else {
             return Poll::Ready(Ok(()));
         };
-        // The reply is encoded under the same guard: its code may be the user's, too.
+        // Encoding may run the user's code, too, and needs the same guard.
         let framed = guard(|| match handler.poll(cx) {
             Poll::Ready(outcome) => Poll::Ready(outcome.and_then(|reply| framing.frame(&reply))),
             Poll::Pending => Poll::Pending,

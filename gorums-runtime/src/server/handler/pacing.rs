@@ -1,4 +1,4 @@
-//! Responses to plain gRPC calls, kept no longer than their clients take them.
+//! Bounds how long, and how many, responses to plain gRPC calls wait for their clients.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -18,14 +18,14 @@ use super::limits::StreamLimits;
 use super::peers::{Peers, Visit};
 use super::progress::{Progress, next_piece};
 
-/// How many bytes a response has at most that is not counted: the number of calls under way bounds these.
+/// Responses of up to this many bytes are not counted, because the number of calls in flight bounds them.
 const SMALL: usize = 16 * 1024;
 
-/// How many bytes HTTP/2 is given at once, at most. It keeps them until the client's window lets them through, also those of
-/// a response that was dropped: 128 MiB for all calls that a connection may have under way.
+/// The most bytes that HTTP/2 gets at once. It keeps them until the client's window lets them through, even if the
+/// response was dropped: 128 MiB for all calls that a connection may have in flight.
 const PIECE: usize = 32 * 1024;
 
-/// Has the responses to plain gRPC calls end when their clients do not take them, and counts what these leave unread.
+/// Ends responses to plain gRPC calls whose clients do not take them, and counts the unread bytes of the others.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pacing {
     pub(crate) peers: Peers,
@@ -33,12 +33,13 @@ pub(crate) struct Pacing {
 }
 
 impl Pacing {
-    /// A call of a peer, which has replies to read. Peers without an address are not told apart, and not limited.
+    /// Registers a call of a peer that has replies to read. Peers without an address are not told apart and not
+    /// limited.
     pub(super) fn visit(&self, peer: Option<SocketAddr>) -> Option<Visit> {
         self.peers.answer(peer?.ip(), &self.limits)
     }
 
-    /// The response, which ends when its client does not take it.
+    /// Wraps the response so that it ends if its client does not take it.
     pub(crate) fn pace(
         &self,
         peer: Option<SocketAddr>,
@@ -48,8 +49,8 @@ impl Pacing {
             return response;
         }
         let (head, mut body) = response.into_parts();
-        // Most responses are there at once, and small. They are encoded here in place of when HTTP/2 asks for them; what
-        // is not there is asked for again.
+        // Most responses are small and ready. They are encoded here, before HTTP/2 asks for them; the others are polled
+        // again.
         let mut cx = Context::from_waker(noop_waker_ref());
         let mut ahead = Ahead::new();
         while ahead.len() < 2
@@ -106,11 +107,11 @@ impl Pacing {
 
 fn too_much() -> Status {
     Status::resource_exhausted(
-        "the client has too many replies to read, and there is no room for this one; read them, or make fewer calls at once",
+        "the client's unread replies leave no room for this one; read them sooner, or make fewer calls at once",
     )
 }
 
-/// What has come of a body: its beginning, and perhaps its end.
+/// The frames that a body returned when it was first polled: its beginning, and perhaps its end.
 type Ahead = SmallVec<[Result<Frame<Bytes>, Status>; 2]>;
 
 fn pop(ahead: &mut Ahead) -> Option<Result<Frame<Bytes>, Status>> {
@@ -124,7 +125,7 @@ fn data_len(frame: &Result<Frame<Bytes>, Status>) -> usize {
     }
 }
 
-/// A response that is there.
+/// A small response that is complete.
 struct Whole(Ahead);
 
 impl http_body::Body for Whole {
@@ -143,10 +144,10 @@ impl http_body::Body for Whole {
     }
 }
 
-/// A response that is large, or not there yet.
+/// A response that is large or incomplete.
 struct Paced {
     shared: Arc<Shared>,
-    /// Tells that HTTP/2 has dropped the response.
+    /// Cancelled when HTTP/2 drops the response.
     _gone: DropGuard,
 }
 
@@ -156,16 +157,16 @@ struct Shared {
 }
 
 struct PacedState {
-    /// None once it has ended.
+    /// `None` once it has ended.
     body: Option<Body>,
-    /// What has come of the body already.
+    /// The frames that the body has already returned.
     ahead: Ahead,
-    /// What HTTP/2 has not been given yet of a large piece of the body.
+    /// The rest of a large frame that HTTP/2 has not got yet.
     rest: Bytes,
-    /// How many bytes the peer's account has for what is here.
+    /// How many bytes the peer's account holds for this response.
     counted: usize,
     visit: Option<Visit>,
-    /// Why the response ended early, until that is told.
+    /// Why the response ended early; taken when it is sent.
     failure: Option<Status>,
 }
 
@@ -176,7 +177,7 @@ impl Shared {
 }
 
 impl PacedState {
-    /// Drops what is left, in favour of `status`.
+    /// Drops the rest of the response, and ends it with `status`.
     fn fail(&mut self, status: Status) {
         self.body = None;
         self.ahead.clear();
@@ -185,7 +186,7 @@ impl PacedState {
         self.failure = Some(status);
     }
 
-    /// Sets how many bytes the peer's account has.
+    /// Sets how many bytes the peer's account holds.
     fn count(&mut self, bytes: usize) {
         let before = std::mem::replace(&mut self.counted, bytes);
         if let Some(visit) = &self.visit {
@@ -219,7 +220,7 @@ impl PacedState {
         self.give(piece)
     }
 
-    /// Gives HTTP/2 `piece`, if the peer has room for what is left here then.
+    /// Returns `piece` to HTTP/2, if the peer's account has room for the bytes left here.
     fn give(&mut self, piece: Bytes) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let left = self.rest.len() + self.ahead.iter().map(data_len).sum::<usize>();
         if left > self.counted

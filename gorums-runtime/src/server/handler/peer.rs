@@ -1,4 +1,4 @@
-//! Who calls, and how.
+//! The client that a call comes from.
 
 use std::net::SocketAddr;
 #[cfg(feature = "_tls-any")]
@@ -10,7 +10,7 @@ use tonic::metadata::MetadataMap;
 #[cfg(feature = "_tls-any")]
 use tonic::transport::CertificateDer;
 
-/// What is known of the client by the request of a call, or by that of its stream.
+/// What the request of a call, or of its stream, says about the client.
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(super) metadata: MetadataMap,
@@ -21,7 +21,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// The client that made `request`, and the message that the request carries.
+    /// Splits `request` into its client and its message.
     pub(crate) fn of<T>(request: Request<T>) -> (Self, T) {
         let address = request.remote_addr();
         #[cfg(feature = "_tls-any")]
@@ -38,7 +38,7 @@ impl Peer {
     }
 }
 
-/// Where the request with these extensions came from, if its connection has an address.
+/// Returns the address that a request with these extensions came from, if its connection has one.
 pub(crate) fn address(extensions: &Extensions) -> Option<SocketAddr> {
     use tonic::transport::server::TcpConnectInfo;
 

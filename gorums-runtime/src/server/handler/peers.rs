@@ -1,4 +1,4 @@
-//! What each peer has under way.
+//! Counts the streams and unread replies of each peer.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -7,19 +7,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::limits::StreamLimits;
 use crate::wire::Unread;
 
-/// The peers that have streams open, or replies to read.
+/// The peers that have open streams or unread replies.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Peers(Arc<Mutex<HashMap<IpAddr, PeerEntry>>>);
 
 #[derive(Debug)]
 struct PeerEntry {
     streams: usize,
-    /// How many visits there are, those of streams included.
+    /// The number of visits, including those of streams.
     visits: usize,
     unread: Arc<Unread>,
 }
 
-/// A stream or a call of a peer, which is over when this is dropped.
+/// A stream or a call of a peer. Dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct Visit {
     peers: Peers,
@@ -29,13 +29,13 @@ pub(crate) struct Visit {
 }
 
 impl Peers {
-    /// Lets a peer have one more stream if it has fewer than it may have. Peers without an address are not told apart,
-    /// and not limited.
+    /// Admits one more stream of a peer, unless the peer has as many as it may have. Peers without an address are not
+    /// told apart and not limited.
     pub(crate) fn admit(&self, peer: Option<IpAddr>, limits: &StreamLimits) -> Option<Visit> {
         self.enter(peer, limits, true)
     }
 
-    /// A call of a peer, which has a reply to read.
+    /// Registers a call of a peer that has a reply to read.
     pub(crate) fn answer(&self, peer: IpAddr, limits: &StreamLimits) -> Option<Visit> {
         self.enter(Some(peer), limits, false)
     }
@@ -78,7 +78,7 @@ impl Peers {
 }
 
 impl Visit {
-    /// What the peer has not read.
+    /// Counts the peer's unread replies.
     pub(crate) fn unread(&self) -> &Arc<Unread> {
         &self.unread
     }

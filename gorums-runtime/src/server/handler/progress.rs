@@ -1,30 +1,28 @@
-//! Whether a client takes its replies.
+//! Detects clients that do not take their replies.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 
-/// How many times a client is looked at until it is said to be stalled.
+/// How many checks in a row find no progress before a client counts as stalled.
 const LOOKS: u32 = 4;
 
-/// What becomes of a response body: how often HTTP/2 has asked for more of it, and whether it has something in hand that
-/// the client has not let through.
+/// The progress of a response body: how often HTTP/2 has polled it, and whether the last poll returned data.
 ///
-/// HTTP/2 asks for more only once the client's window has let through what it was given before.
+/// HTTP/2 polls again only once the client's window has let the data of the last poll through.
 #[derive(Debug, Default)]
 pub(crate) struct Progress(AtomicU64);
 
 impl Progress {
-    /// Notes that HTTP/2 has asked, and was given something if `gave`. Only the body itself does so.
+    /// Notes a poll by HTTP/2, and whether it returned data. Only the body itself calls this.
     pub(crate) fn asked(&self, gave: bool) {
         let times = self.0.load(Ordering::Relaxed) >> 1;
         let noted = (times.wrapping_add(1) << 1) | u64::from(gave);
         self.0.store(noted, Ordering::Relaxed);
     }
 
-    /// Waits until the client has let nothing through for `timeout`, or up to a quarter longer, while there was
-    /// something to let through.
+    /// Waits until the client has let none of the data through for `timeout`, or up to a quarter longer.
     pub(crate) async fn stalled(&self, timeout: Duration) {
         let interval = (timeout / LOOKS).max(Duration::from_millis(1));
         let mut seen = self.0.load(Ordering::Relaxed);
@@ -42,8 +40,8 @@ impl Progress {
     }
 }
 
-/// Takes the next piece of `rest`, of `most` bytes at most. It is copied, so that it does not keep the memory of the rest when
-/// that is dropped.
+/// Takes the next piece of `rest`, at most `most` bytes. Copies it, so that the piece does not keep the memory of
+/// `rest` alive.
 pub(crate) fn next_piece(rest: &mut Bytes, most: usize) -> Bytes {
     let len = most.min(rest.len());
     let piece = Bytes::copy_from_slice(&rest[..len]);

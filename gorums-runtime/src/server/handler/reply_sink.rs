@@ -1,4 +1,4 @@
-//! Streams of replies.
+//! Streams the replies of a handler to its caller.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -23,9 +23,9 @@ use crate::wire::Unread;
 
 /// Where a handler sends the replies of a method that `returns (stream ...)`.
 ///
-/// The stream ends when the handler has returned and the sink is dropped. Replies that the caller has not taken yet are
-/// bounded: beyond [`CAPACITY`](Self::CAPACITY), and what HTTP/2 holds, sending waits for the caller. On a node stream,
-/// which all calls of a client share, it waits for room among [their replies](crate::server::StreamLimits::replies).
+/// The stream ends once the handler has returned and the sink is dropped. Sending exerts back-pressure. Over plain gRPC
+/// it waits once [`CAPACITY`](Self::CAPACITY) replies wait for HTTP/2 to take them. On a node stream, which all calls
+/// of a client share, it waits for room within the [stream's limit](crate::server::StreamLimits::replies).
 pub struct ReplySink<T>(SinkTarget<T>);
 
 enum SinkTarget<T> {
@@ -34,7 +34,7 @@ enum SinkTarget<T> {
         replies: mpsc::Sender<Unsent<T>>,
         unread: Option<Arc<Unread>>,
     },
-    /// A node stream. Dropping the sender tells that there are no more replies, or why there cannot be.
+    /// A node stream. Dropping `more` reports that no replies follow; sending on it reports why none can.
     Stream {
         to: ReplyTo,
         context: Context,
@@ -43,10 +43,10 @@ enum SinkTarget<T> {
 }
 
 impl<T> ReplySink<T> {
-    /// How many replies a stream holds that the transport has not taken.
+    /// How many replies of a plain gRPC call wait until HTTP/2 takes them.
     pub const CAPACITY: usize = 16;
 
-    /// A sink on a node stream, and what ends when it is dropped, or a reply cannot be sent.
+    /// Returns a sink on a node stream, and a future that ends when the sink is dropped or fails to send a reply.
     pub(super) fn on_stream(
         context: Context,
         to: ReplyTo,
@@ -65,19 +65,21 @@ impl<T> ReplySink<T> {
 }
 
 impl<T: Message> ReplySink<T> {
-    /// Sends a reply, once there is room for it.
+    /// Waits until there is room for the reply, and enqueues it.
     ///
     /// # Errors
     ///
-    /// `Cancelled` when the caller has lost interest; a handler can return it with `?`. On a node stream, `OutOfRange`
-    /// when the reply is larger than [`max_reply_size`](crate::server::ReplicaServer::max_reply_size), which ends the call with
-    /// that whatever the handler returns; over plain gRPC the call ends so, and the next reply is `Cancelled`.
+    /// `Cancelled` if the caller no longer waits; the handler can return it with `?`.
+    ///
+    /// A reply larger than [`max_reply_size`](crate::server::ReplicaServer::max_reply_size) ends the call with
+    /// `OutOfRange`, whatever the handler returns. On a node stream, `send` returns this error; over plain gRPC, the
+    /// next `send` returns `Cancelled`.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future before it has ended sends nothing.
+    /// If the future is dropped before it completes, nothing is sent.
     pub async fn send(&self, reply: T) -> Result<(), Status> {
-        let cancelled = || Status::cancelled("the caller has lost interest in the replies");
+        let cancelled = || Status::cancelled("the caller no longer waits for replies");
         match &self.0 {
             SinkTarget::Response { replies, unread } => {
                 if let Some(unread) = unread {
@@ -99,7 +101,7 @@ impl<T: Message> ReplySink<T> {
                     biased;
                     sent = to.send(&reply) => sent.inspect_err(|status| {
                         let mut more = more.lock().unwrap_or_else(PoisonError::into_inner);
-                        // Nobody listens when the call has ended.
+                        // Fails only if the call has ended.
                         let _ = more.take().map(|more| more.send(status.clone()));
                     }),
                     () = context.cancelled() => Err(cancelled()),
@@ -115,7 +117,7 @@ impl<T> fmt::Debug for ReplySink<T> {
     }
 }
 
-/// A reply, or a status, that HTTP/2 has not been given.
+/// A reply or a status that HTTP/2 has not taken yet.
 struct Unsent<T> {
     reply: Option<Result<T, Status>>,
     bytes: usize,
@@ -154,18 +156,18 @@ impl<T> Drop for Unsent<T> {
     }
 }
 
-/// The replies that a handler sends, and the status that it ends with.
+/// The replies of a handler, and the status that it ends with.
 pub(super) struct ReplyStream<T> {
     replies: mpsc::Receiver<Unsent<T>>,
     context: Context,
-    /// How long the handler may take, and what goes off then.
+    /// How long the handler may take, and the timer of that.
     limit: Option<(Duration, Pin<Box<Sleep>>)>,
-    /// What the client does not read is counted for as long as the stream is here.
+    /// Counts the unread replies of the client while this stream exists.
     _visit: Option<Visit>,
 }
 
 impl<T: Send + 'static> ReplyStream<T> {
-    /// Starts the handler that `handle` makes for a sink, which may take as long as `limit` says.
+    /// Starts the handler that `handle` makes from a sink. `limit` bounds its time.
     pub(super) fn start<F>(
         context: Context,
         pacing: &Pacing,
@@ -182,10 +184,10 @@ impl<T: Send + 'static> ReplyStream<T> {
             unread: visit.as_ref().map(|visit| Arc::clone(visit.unread())),
         }));
         let handler = guarded(context.method(), handler);
-        // In a task of its own the handler does not depend on how fast its caller reads.
+        // A task of its own keeps the handler independent of how fast its caller reads.
         tokio::spawn(async move {
             if let Err(status) = handler.await {
-                // A caller that has lost interest does not hear of it.
+                // Fails only if the caller no longer waits.
                 let _ = sender.send(Unsent::failure(status)).await;
             }
         });

@@ -1,4 +1,4 @@
-//! Where the replies to a call on a node stream go.
+//! Sends the replies to a call on a node stream.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,28 +12,28 @@ use crate::call::MethodDescriptor;
 use crate::support::guard;
 use crate::wire::{END, Frame, Head, MethodName, Owner, Queue, RpcStatus};
 
-/// Where the replies to a call go.
+/// The destination of the replies to a call.
 #[derive(Clone, Debug)]
 pub(crate) struct ReplyTo {
     pub(crate) queue: Arc<Queue>,
-    /// Whether the client knows the extensions of the protocol.
+    /// Whether the client understands the extensions of the protocol.
     pub(crate) extended: bool,
-    /// How long the handler may take. None is for ever.
+    /// How long the handler may take. `None`: no limit.
     pub(crate) timeout: Option<Duration>,
     pub(crate) framing: Framing,
 }
 
-/// What the replies to a call have in common.
+/// What all replies to a call share.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Framing {
     pub(crate) number: u64,
     pub(crate) method: &'static MethodDescriptor,
-    /// How many bytes a reply may have. None is any number.
+    /// The largest size of a reply in bytes. `None`: no limit.
     pub(crate) max_reply_size: Option<usize>,
 }
 
 impl Framing {
-    /// A reply, as it is sent.
+    /// Encodes a reply into a frame.
     pub(super) fn frame(self, reply: &impl Message) -> Result<Frame, Status> {
         if self.max_reply_size.is_some() {
             check_size("reply", reply.encoded_len(), self.max_reply_size)?;
@@ -51,14 +51,14 @@ impl Framing {
 }
 
 impl ReplyTo {
-    /// Sends the only reply, or how the call failed. A reply that cannot be sent is an error instead.
+    /// Sends the only reply, or the call's failure. A reply that cannot be sent counts as a failure.
     pub(super) fn answer(&self, outcome: Result<Frame, Status>) -> Result<(), Status> {
         outcome
             .and_then(|frame| reply(&self.queue, &frame))
             .or_else(|status| self.fail(&status))
     }
 
-    /// Tells that the call failed.
+    /// Reports that the call failed.
     pub(super) fn fail(&self, status: &Status) -> Result<(), Status> {
         let status = RpcStatus::of(status);
         self.tell(Head {
@@ -67,7 +67,7 @@ impl ReplyTo {
         })
     }
 
-    /// Tells that there are no more replies, if the client understands it. Others learn of failures only.
+    /// Reports the end of the replies, if the client understands that. Other clients learn of failures only.
     pub(super) fn end(&self, outcome: Result<(), Status>) -> Result<(), Status> {
         if self.extended {
             let status = outcome.err().map(|status| RpcStatus::of(&status));
@@ -81,7 +81,7 @@ impl ReplyTo {
         }
     }
 
-    /// Tells that the call failed before its handler began.
+    /// Reports that the call failed before its handler began.
     pub(crate) fn refuse(&self, status: Status) -> Result<(), Status> {
         match self.framing.method.streams_replies() {
             true => self.end(Err(status)),
@@ -89,9 +89,9 @@ impl ReplyTo {
         }
     }
 
-    /// Sends one of several replies, once there is room for it.
+    /// Waits until there is room, and sends one of several replies.
     pub(crate) async fn send(&self, reply: &impl Message) -> Result<(), Status> {
-        // Whoever sends it, and be it a task of the handler's that nobody guards, the call is to hear of a panic.
+        // A task that the handler spawned may send the reply. The call has to hear of a panic even then.
         let frame = guard(|| self.framing.frame(reply))
             .unwrap_or_else(|it| Err(attended::panicked(self.framing.method, &it)))?;
         self.queue.push_with_patience(frame, Owner::Nobody).await;
@@ -101,22 +101,22 @@ impl ReplyTo {
     fn tell(&self, head: Head<'_>) -> Result<(), Status> {
         match head.alone() {
             Ok(frame) => reply(&self.queue, &frame),
-            // What a handler says in its status is too large, and there is nothing to tell it by.
+            // The handler's status is too large to send, and so would be any report of that.
             Err(_) => Ok(()),
         }
     }
 }
 
-/// Sends the reply of a call that was let in while there was room.
+/// Sends the reply of a call that was admitted while there was room.
 ///
 /// # Errors
 ///
-/// When what the client has not read leaves no room for it.
+/// If the client's unread replies leave no room for it.
 pub(crate) fn reply(queue: &Queue, frame: &Frame) -> Result<(), Status> {
     match queue.push_reply(frame) {
         true => Ok(()),
         false => Err(Status::resource_exhausted(
-            "the client has too many replies to read, and there is no room for this one; read them, or make fewer calls at once",
+            "the client's unread replies leave no room for this one; read them sooner, or make fewer calls at once",
         )),
     }
 }

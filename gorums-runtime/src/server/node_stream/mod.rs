@@ -1,4 +1,8 @@
-//! TODO
+//! The server's end of node streams.
+//!
+//! Owns the streams that clients have open, the requests that wait for their turn on each, and their cancellation.
+//! Imports `call`, `server/handler`, `support` and `wire`. Does not know the types of a service's messages, nor the
+//! connections that the streams run on.
 
 mod backlog;
 mod clients;
