@@ -7,10 +7,10 @@ use bytes::Bytes;
 use crate::server::handler::StreamLimits;
 use crate::wire::{MetadataEntry, Payload};
 
-/// For how many requests the memory is kept while none waits.
+/// How much capacity, in requests, an empty backlog keeps.
 const KEPT: usize = 1024;
 
-/// What a request says besides its payload.
+/// A request without its payload.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) number: u64,
@@ -18,12 +18,12 @@ pub(super) struct Request {
     pub(super) entries: Vec<MetadataEntry>,
 }
 
-/// What a request calls.
+/// The method that a request calls.
 #[derive(Debug)]
 pub(super) enum Callee {
     /// The method at this index.
     Method(usize),
-    /// None that there is, by this name.
+    /// An unknown method, by its name.
     Unknown(Box<[u8]>),
 }
 
@@ -39,17 +39,16 @@ pub(super) struct Waiting {
 pub(super) struct Backlog {
     waiting: VecDeque<Waiting>,
     bytes: usize,
-    /// How many requests have been taken out at the front since the backlog was last purged.
+    /// How many requests have left at the front since the last purge.
     taken: usize,
-    /// The numbers that were withdrawn, each with the position that the next request had then: earlier requests with
-    /// the number are dropped when their turn comes. A client may withdraw numbers that no request has, so that a search
-    /// for each would cost more than it costs the client.
+    /// The withdrawn numbers, each with the position that the next request had at the time. Earlier requests with that
+    /// number are dropped when their turn comes. Searching for them at once would cost the server more than a
+    /// withdrawal costs its client, which may withdraw numbers that no request has.
     withdrawn: HashMap<u64, usize>,
 }
 
 impl Waiting {
-    /// A request to be kept. Its payload is copied: small as it may be, it lies in a large buffer that the connection
-    /// was read into.
+    /// Creates a request to keep. Copies its payload, which lies in a large buffer that would otherwise stay alive.
     pub(super) fn new(request: Request, payload: Payload<'_>) -> Self {
         Self {
             request,
@@ -57,7 +56,7 @@ impl Waiting {
         }
     }
 
-    /// How many bytes of memory it keeps.
+    /// How many bytes of memory the request takes.
     fn size(&self) -> usize {
         let name = match &self.request.callee {
             Callee::Method(_) => 0,
@@ -71,17 +70,17 @@ impl Waiting {
 }
 
 impl Backlog {
-    /// Whether nothing waits, not even a request that was withdrawn.
+    /// Whether the backlog holds no request, including withdrawn ones.
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// Whether one more request may wait, once those that were withdrawn are dropped.
+    /// Whether one more request may wait. Drops withdrawn requests if that is needed.
     pub(super) fn make_room(&mut self, limits: &StreamLimits) -> bool {
         if self.has_room(limits) {
             return true;
         }
-        // A purge goes through all requests. It pays when it may drop many of them.
+        // A purge visits all requests, so it must be likely to drop many.
         if 2 * self.withdrawn.len() >= self.waiting.len() {
             self.purge();
         }
@@ -97,7 +96,7 @@ impl Backlog {
         self.waiting.push_back(waiting);
     }
 
-    /// The next request that was not withdrawn.
+    /// Removes the next request that was not withdrawn.
     #[inline]
     pub(super) fn pop(&mut self) -> Option<Waiting> {
         while let Some(waiting) = self.waiting.pop_front() {
@@ -118,14 +117,14 @@ impl Backlog {
         None
     }
 
-    /// Withdraws all requests with this number.
+    /// Withdraws all waiting requests with this number.
     pub(super) fn withdraw(&mut self, number: u64) {
         if self.waiting.is_empty() {
             return;
         }
         let next = self.taken + self.waiting.len();
         self.withdrawn.insert(number, next);
-        // Numbers that no request has are not kept for ever.
+        // Bounds the memory of numbers that no request has.
         if self.withdrawn.len() > self.waiting.len() {
             self.purge();
         }
@@ -179,7 +178,7 @@ mod tests {
         backlog
     }
 
-    /// The numbers of the requests that are left, which are taken out.
+    /// Removes all requests and returns their numbers.
     fn numbers(backlog: &mut Backlog) -> Vec<u64> {
         let next = || backlog.pop().map(|waiting| waiting.request.number);
         let numbers = std::iter::from_fn(next).collect();
@@ -228,7 +227,7 @@ mod tests {
         for number in 0..300_000 {
             backlog.withdraw(1 << 32 | number);
         }
-        // A search for each would look at five thousand million requests.
+        // Searching the backlog for each would take far longer.
         assert!(begin.elapsed() < Duration::from_secs(15));
         assert_eq!(numbers(&mut backlog).len(), 16_000);
     }

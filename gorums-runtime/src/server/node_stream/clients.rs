@@ -1,4 +1,4 @@
-//! The clients that name themselves, and the order of each one's streams.
+//! The clients that name themselves, and the order of their streams.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -8,7 +8,7 @@ use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-/// The name of a client: 128 random bits. Who knows it can end the client's streams, so that it is not shown to anybody.
+/// The name of a client: 128 random bits. It is a secret, because whoever knows it can end the client's streams.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct ClientName(pub(super) u128);
 
@@ -20,41 +20,41 @@ pub(super) struct StreamName {
     pub(super) number: u64,
 }
 
-/// The clients that name themselves, for as long as they have streams, or handlers that are left of streams.
+/// The clients that name themselves and have open streams, or handlers left from ended ones.
 #[derive(Clone, Default)]
 pub(super) struct Clients(Arc<Mutex<HashMap<ClientName, Client>>>);
 
 struct Client {
     /// The number of its newest stream.
     newest: u64,
-    /// Ends it.
+    /// Ends that stream.
     end: CancellationToken,
-    /// Held by the stream whose requests are handled.
+    /// Held by the stream whose requests are being handled.
     line: Arc<tokio::sync::Mutex<()>>,
-    /// How many streams it has.
+    /// The number of memberships that exist.
     memberships: usize,
 }
 
-/// A stream among those of its client, until this is dropped.
+/// A stream's place among those of its client. Dropping it gives the place up.
 pub(super) struct Membership {
     clients: Clients,
     stream: StreamName,
     line: Arc<tokio::sync::Mutex<()>>,
 }
 
-/// The right to have requests handled, which one stream of a client has at a time.
+/// The right to handle requests, which one stream of a client has at a time.
 pub(super) struct Turn {
-    // In this order: a client is not forgotten while somebody holds its line.
+    // Dropped in this order, so that the client is remembered while its line is held.
     _line: OwnedMutexGuard<()>,
     _membership: Arc<Membership>,
 }
 
 impl Clients {
-    /// Adds a stream, which is ended by `end` when it is superseded, and ends the older one of the same client.
+    /// Adds a stream and ends the client's older one. A still newer stream will end this one through `end`.
     ///
     /// # Errors
     ///
-    /// When the client has a stream that is as new: this one was opened before, and has been overtaken.
+    /// If the client already has a stream that is as new or newer, which has overtaken this one.
     pub(super) fn enter(
         &self,
         stream: StreamName,
@@ -101,11 +101,11 @@ impl Clients {
 }
 
 impl Membership {
-    /// Waits until no older stream of the client has its turn.
+    /// Waits until no older stream of the client has the turn.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives the place in the line up.
+    /// Dropping the future gives up the place in the line.
     pub(super) async fn turn(self: Arc<Self>) -> Turn {
         Turn {
             _line: Arc::clone(&self.line).lock_owned().await,
@@ -113,7 +113,7 @@ impl Membership {
         }
     }
 
-    /// Whether there is a newer stream of the client.
+    /// Whether the client has a newer stream.
     pub(super) fn is_superseded(&self) -> bool {
         let clients = self.clients.lock();
         let client = clients.get(&self.stream.client);

@@ -15,26 +15,26 @@ use crate::wire::{Head, KEEP_ALIVE};
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 
-/// The interval that is kept for a client that asks for `interval`; none if that is malformed.
+/// Returns the interval that the server agrees to, given the client's header; `None` if that is malformed.
 pub(super) fn interval(interval: &str) -> Option<Duration> {
     let asked = parse_grpc_timeout(interval)?;
     let whole = Duration::from_millis(u64::try_from(asked.as_millis()).unwrap_or(u64::MAX));
     Some(whole.clamp(SHORTEST, LONGEST))
 }
 
-/// Sends a message on a stream whenever nothing was sent on it for an interval.
+/// Sends a message when the stream has been silent for an interval.
 #[derive(Debug)]
 pub(super) struct KeepAlive {
     interval: Duration,
     message: Bytes,
-    /// When something was sent last.
+    /// When the stream last sent something.
     sent: Instant,
     /// Goes off when the next message may be due.
     alarm: Alarm,
 }
 
 impl KeepAlive {
-    /// Sends messages at `interval`, of at most 1 h, from now on.
+    /// Creates one that counts `interval`, of at most 1 h, from now on.
     pub(super) fn new(interval: Duration) -> Result<Self, Status> {
         let head = Head {
             entry: Some((KEEP_ALIVE, "")),
@@ -48,14 +48,14 @@ impl KeepAlive {
         })
     }
 
-    /// The interval, as the client is told.
+    /// Returns the header that tells the client the interval.
     pub(super) fn header(&self) -> HeaderValue {
         let millis = format!("{}m", self.interval.as_millis());
-        // It has digits alone.
+        // Cannot fail: the value has digits and a unit only.
         HeaderValue::try_from(millis).unwrap_or(HeaderValue::from_static("3600000m"))
     }
 
-    /// Notes that something is sent.
+    /// Notes that the stream has sent something.
     pub(super) fn note_sent(&mut self) {
         self.sent = Instant::now();
     }
@@ -68,7 +68,7 @@ impl KeepAlive {
             if is_due {
                 self.note_sent();
             }
-            // Not for each message that is sent: the alarm goes off once in an interval.
+            // Set here, once per interval, rather than for each message that is sent.
             self.alarm = Deadline::at(self.sent + self.interval).alarm();
             if is_due {
                 return Poll::Ready(self.message.clone());

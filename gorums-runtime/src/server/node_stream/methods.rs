@@ -1,30 +1,30 @@
-//! The methods that streams can call.
+//! The methods that clients can call on node streams.
 
 use std::sync::Arc;
 
 use crate::call::MethodDescriptor;
 use crate::server::handler::{Answering, CallLimits};
 
-/// The methods that streams can call, and how their calls are answered.
+/// The methods that clients can call on node streams, and how their calls are answered.
 ///
-/// They are looked up for every request, by names that mostly differ in their ends: a search among sorted names, shorter
-/// ones first, takes 140 instructions, and the standard library's hash map 240.
+/// A sorted list, shorter names first. Each request is looked up by a name that differs from the others mostly at its
+/// end, for which a binary search takes fewer instructions than the standard library's hash map.
 #[derive(Clone, Default)]
 pub(super) struct Methods(Vec<Callable>);
 
-/// A method that streams can call.
+/// A method that clients can call on node streams.
 #[derive(Clone)]
 pub(super) struct Callable {
     /// The full name, with dots.
     name: Box<[u8]>,
     pub(super) method: &'static MethodDescriptor,
     pub(super) answering: Arc<Answering>,
-    /// What its calls may ask for, and get.
+    /// The limits on its calls.
     pub(super) limits: CallLimits,
 }
 
 impl Methods {
-    /// Adds a method, in place of one with the same name.
+    /// Adds a method, or replaces the one with the same name.
     pub(super) fn insert(
         &mut self,
         method: &'static MethodDescriptor,
@@ -44,7 +44,7 @@ impl Methods {
         }
     }
 
-    /// The index of the method with this full name, with dots, which is perhaps at `guess`.
+    /// Returns the index of the method with this full name (with dots). Tries `guess` first.
     pub(super) fn index(&self, name: &[u8], guess: usize) -> Option<usize> {
         match self.0.get(guess) {
             Some(entry) if *entry.name == *name => Some(guess),
@@ -52,12 +52,12 @@ impl Methods {
         }
     }
 
-    /// The method at an index that a name has.
+    /// Returns the method at an index that [`index`](Self::index) returned.
     pub(super) fn at(&self, index: usize) -> &Callable {
         &self.0[index]
     }
 
-    /// How many bytes the largest request of any method may have, as far as its replica says.
+    /// The largest request size that any replica sets, in bytes.
     pub(super) fn largest_request(&self) -> Option<usize> {
         let sizes = self.0.iter().map(|entry| entry.limits.max_request_size);
         sizes.max().flatten()
@@ -71,7 +71,7 @@ impl Methods {
         self.0.is_empty()
     }
 
-    /// Where the name is, or would be.
+    /// Returns the position of the name, or where it belongs.
     fn find(&self, name: &[u8]) -> Result<usize, usize> {
         self.0.binary_search_by(|entry| {
             let by_length = entry.name.len().cmp(&name.len());

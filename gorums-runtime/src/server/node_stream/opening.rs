@@ -1,4 +1,4 @@
-//! What a client says when it opens a stream.
+//! The headers by which a client opens a stream.
 
 use std::time::Duration;
 
@@ -9,28 +9,28 @@ use super::clients::{ClientName, StreamName};
 use super::keep_alive;
 use crate::wire::{CLIENT, EXTENSIONS, KEEP_ALIVE, NODE_ID, STREAM};
 
-/// What a client says there that has no id of its own, and accepts calls.
+/// The node id of a client that has no id of its own and accepts calls.
 const DYNAMIC: u32 = 0;
 
-/// What a client says by the headers of a stream's request.
+/// What the headers of a stream's request say.
 pub(super) struct Opening {
-    /// Whether it takes calls of the server's.
+    /// Whether the client accepts calls from the server.
     pub(super) accepts_calls: bool,
-    /// Whether it knows the extensions of the protocol.
+    /// Whether the client understands the extensions of the protocol.
     pub(super) extended: bool,
-    /// Which stream it is, if the client says that.
+    /// The stream's name, if the client gave one.
     pub(super) name: Option<StreamName>,
-    /// After which time without a message it wants one.
+    /// The interval at which the client wants messages.
     pub(super) keep_alive: Option<Duration>,
 }
 
 impl Opening {
-    /// Reads the headers. Those by which the client names itself are taken out: a handler that passes its metadata on
-    /// must not give them away.
+    /// Reads the headers. Removes those that name the client: a handler that forwards its metadata must not disclose
+    /// them.
     ///
     /// # Errors
     ///
-    /// When a header is malformed.
+    /// If a header is malformed.
     pub(super) fn take(headers: &mut MetadataMap) -> Result<Self, Status> {
         let node_id = header(headers, NODE_ID, "a number of 32 bits", |id| {
             id.parse::<u32>().ok()
@@ -61,7 +61,7 @@ impl Opening {
     }
 }
 
-/// What `read` makes of a header, if it is there.
+/// Reads a header with `read`, if the request has it.
 fn header<T>(
     headers: &MetadataMap,
     name: &'static str,
@@ -73,7 +73,7 @@ fn header<T>(
     };
     let value = value.to_str().unwrap_or("not ASCII");
     read(value).map(Some).ok_or_else(|| {
-        // Not more than a status has room for.
+        // A status has room for little more.
         let beginning: String = value.chars().take(64).collect();
         Status::invalid_argument(format!(
             "the header {name} is {beginning:?}; give {expected}, or leave it out"
@@ -89,7 +89,7 @@ fn client_name(name: &str) -> Option<ClientName> {
 }
 
 fn stream_number(number: &str) -> Option<u64> {
-    // What Rust parses may have a sign.
+    // Rust's parser would accept a leading `+`.
     let digits = number.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| number.parse().ok()).flatten()
 }

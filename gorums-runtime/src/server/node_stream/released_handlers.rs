@@ -1,18 +1,18 @@
-//! The handlers that run beside others.
+//! The released handlers of one stream.
 
 use std::collections::BTreeMap;
 
 use crate::server::handler::Context;
 
-/// The contexts of the handlers of one stream that run beside others and that may still be cancelled.
+/// The contexts of one stream's released handlers, which run concurrently and can still be cancelled.
 #[derive(Default)]
 pub(super) struct ReleasedHandlers {
     contexts: BTreeMap<HandlerId, Context>,
     next: u64,
 }
 
-/// Identifies a handler among those of its stream. Clients choose the numbers of their calls, and may use one twice at
-/// once, so that the number alone does not.
+/// Identifies a handler of a stream. A call's number is not enough, because the client chooses it and may use it twice
+/// at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct HandlerId {
     number: u64,
@@ -37,8 +37,8 @@ impl ReleasedHandlers {
         self.contexts.remove(&id);
     }
 
-    /// Cancels the handlers of all calls with this number. They are not looked at again, however often a client repeats
-    /// itself.
+    /// Cancels the handlers of all calls with this number, and forgets them, so that repeated cancellations cost
+    /// nothing.
     pub(super) fn cancel(&mut self, number: u64) {
         let of_number = HandlerId { number, serial: 0 }..=HandlerId {
             number,

@@ -1,4 +1,4 @@
-//! The body of the response that a stream is.
+//! The response body of a node stream.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -15,24 +15,24 @@ use super::keep_alive::KeepAlive;
 use crate::server::handler::{Progress, Visit, next_piece};
 use crate::wire::{MAX_FRAME, QueueBody, Unread};
 
-/// How many bytes HTTP/2 is given at once, at most. It keeps them until the client's window lets them through.
+/// The most bytes that HTTP/2 gets at once. It keeps them until the client's window lets them through.
 const PIECE: usize = MAX_FRAME as usize;
 
 /// The replies on a stream, and the status that it ends with.
 #[derive(Debug)]
 pub(super) struct ReplyBody {
-    /// None once all replies are sent.
+    /// `None` once all replies are sent.
     replies: Option<QueueBody>,
-    /// Of a client that asks for it.
+    /// Present if the client asks for it.
     keep_alive: Option<KeepAlive>,
     outlet: Arc<Outlet>,
-    /// Whether the outlet has the rest of a large reply.
+    /// Whether the outlet holds the rest of a large reply.
     has_rest: bool,
     end: End,
     ended: bool,
-    /// Tells that the client is gone.
+    /// Cancels the stream when HTTP/2 drops the body, as it does when the client disconnects.
     _gone: DropGuard,
-    /// A stream counts for as long as HTTP/2 has its response.
+    /// Counts the stream for as long as HTTP/2 holds its response.
     _visit: Visit,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct ReplyBody {
 pub(super) struct Outlet {
     pub(super) progress: Progress,
     unread: Arc<Unread>,
-    /// What HTTP/2 has not been given yet of a large reply.
+    /// The rest of a large reply that HTTP/2 has not got yet.
     rest: Mutex<Bytes>,
 }
 
@@ -60,7 +60,7 @@ impl Outlet {
         self.unread.subtract(rest.len());
     }
 
-    /// Keeps the rest of a large reply. Returns its beginning.
+    /// Keeps the rest of a large reply, and returns its beginning.
     fn keep(&self, mut reply: Bytes) -> Bytes {
         let piece = next_piece(&mut reply, PIECE);
         self.unread.add(reply.len());
@@ -68,7 +68,7 @@ impl Outlet {
         piece
     }
 
-    /// The next piece of a large reply, and whether that leaves none. None if it was dropped.
+    /// Returns the next piece of a large reply, and whether it is the last. `None` if the rest was dropped.
     fn next(&self) -> Option<(Bytes, bool)> {
         let mut rest = self.lock();
         let piece = next_piece(&mut rest, PIECE);
@@ -87,12 +87,12 @@ impl Drop for Outlet {
     }
 }
 
-/// The status that a stream ends with, which is known when it does.
+/// The status that a stream ends with, once it is known.
 #[derive(Clone, Debug, Default)]
 pub(super) struct End(Arc<Mutex<Option<Status>>>);
 
 impl End {
-    /// Sets the status, unless it is known.
+    /// Sets the status, unless one is set already.
     pub(super) fn set(&self, status: Status) {
         let mut end = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         end.get_or_insert(status);
@@ -130,12 +130,12 @@ impl ReplyBody {
         }
     }
 
-    /// The next bytes, of one reply or several; none when there are no more.
+    /// Returns the next bytes, of one or several replies; `None` at the end.
     fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if self.has_rest {
             let next = self.outlet.next();
             self.has_rest = next.as_ref().is_some_and(|(_, is_last)| !is_last);
-            // A stream in the middle of a reply cannot go on.
+            // If the rest was dropped, the stream ends: it cannot go on in the middle of a reply.
             return Poll::Ready(next.map(|(piece, _)| piece));
         }
         let Some(replies) = &mut self.replies else {
@@ -143,7 +143,7 @@ impl ReplyBody {
         };
         let frame = match (Pin::new(replies).poll_frame(cx), &mut self.keep_alive) {
             (Poll::Pending, Some(keep_alive)) => {
-                // Between replies, never within one.
+                // Only between replies, never within one.
                 return keep_alive.poll_message(cx).map(Some);
             }
             (frame, _) => ready!(frame),

@@ -1,4 +1,4 @@
-//! The service that node streams are calls of.
+//! The gRPC service whose calls are the node streams.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -24,7 +24,7 @@ use crate::call::MethodDescriptor;
 use crate::server::handler::{Answering, CallLimits, Pacing, Peer, Peers, StreamLimits};
 use crate::wire::{Capacity, EXTENSIONS, KEEP_ALIVE, Messages, PATH, Queue, QueueBody, SERVICE};
 
-/// How many bytes may come with a request that is as large as its replica takes.
+/// How many bytes of metadata may accompany a request of the largest size.
 const METADATA: usize = 64 * 1024;
 
 /// Serves the methods of replicas on node streams.
@@ -48,7 +48,7 @@ impl NodeStreams {
         Arc::make_mut(&mut self.methods).insert(method, answering, limits);
     }
 
-    /// Whether there is no method.
+    /// Whether there are no methods.
     pub(crate) fn is_empty(&self) -> bool {
         self.methods.is_empty()
     }
@@ -57,18 +57,19 @@ impl NodeStreams {
         self.limits = limits;
     }
 
-    /// The same for a server of its own: a client may have a stream to each of several servers of the same replicas.
+    /// Returns a copy for one server, with clients of its own: a client may have a stream to each of several servers of
+    /// the same replicas.
     pub(crate) fn of_one_server(self) -> Self {
         let clients = Clients::default();
         Self { clients, ..self }
     }
 
-    /// What ends the streams: the requests that have begun are finished, and no others are taken.
+    /// Cancelling this token ends the streams. They finish the requests that have begun and take no others.
     pub(crate) fn stop(&self) -> &CancellationToken {
         &self.stop
     }
 
-    /// What plain gRPC calls have in common with the streams.
+    /// The limits that plain gRPC calls share with the streams.
     pub(crate) fn pacing(&self) -> Pacing {
         Pacing {
             peers: self.peers.clone(),
@@ -76,7 +77,7 @@ impl NodeStreams {
         }
     }
 
-    /// How many bytes a message may have: a request as large as its replica takes, and what comes with it.
+    /// The largest size of a message in bytes: that of the largest request plus its metadata.
     fn largest_message(&self) -> usize {
         let most = self.limits.message_size;
         match self.methods.largest_request() {
@@ -90,7 +91,7 @@ impl NodeStreams {
         let (head, body) = request.into_parts();
         let mut headers = MetadataMap::from_headers(head.headers);
         let opening = Opening::take(&mut headers)?;
-        // Before the streams of the peer are counted: the older one, which this one takes the place of, is about to end.
+        // Before `admit` counts the peer's streams: this ends the client's older stream, which then leaves room.
         let gone = CancellationToken::new();
         let membership = opening.name.map(|name| self.clients.enter(name, &gone));
         let membership = membership.transpose()?;
@@ -148,7 +149,7 @@ impl NodeStreams {
     }
 }
 
-/// What ends a stream whose client does not read its replies, also when its requests have ended.
+/// Ends a stream whose client does not read its replies, even if the client has ended its requests.
 struct Supervision {
     outlet: Arc<Outlet>,
     queue: Arc<Queue>,

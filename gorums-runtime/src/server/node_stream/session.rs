@@ -1,4 +1,4 @@
-//! One node stream, from its first request to its last.
+//! Handles the requests of one node stream.
 
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
@@ -23,78 +23,78 @@ use crate::wire::{
     CANCEL, Head, Messages, MethodName, Payload, Queue, Received, RpcStatus, StreamMessage,
 };
 
-/// The bit that is set in the numbers of a server's calls, and clear in those of a client's.
+/// Set in the numbers of a server's calls, and clear in those of a client's.
 const FROM_SERVER: u64 = 1 << 63;
 
-/// How many bytes of the name of an unknown method are shown to its caller.
+/// How much of an unknown method's name the error text shows, in bytes.
 const NAME_SHOWN: usize = 256;
 
-/// How many steps are made on one stream before other tasks have their turn. Most requests take two.
+/// How many steps a stream makes before it yields to other tasks. Most requests take two.
 const STEPS: u32 = 256;
 
-/// One node stream. Its requests are handled in the order in which they come: the next one when the handler of the one
-/// before has returned, or was released.
+/// Handles the requests of one node stream in the order of their arrival. The next request begins when the handler
+/// before has returned or called `release`.
 pub(super) struct Session {
     pub(super) methods: Arc<Methods>,
     pub(super) limits: StreamLimits,
     pub(super) peer: Arc<Peer>,
     pub(super) extended: bool,
-    /// Whether the client takes calls of the server's.
+    /// Whether the client accepts calls from the server.
     pub(super) accepts_calls: bool,
-    /// The stream among those of its client, if that names itself.
+    /// The stream's place among those of its client, if the client names itself.
     pub(super) membership: Option<Arc<Membership>>,
     pub(super) queue: Arc<Queue>,
-    /// What the client is told at the end.
+    /// The status that the stream ends with.
     pub(super) end: End,
-    /// Cancelled when the client is gone, or has opened a newer stream.
+    /// Cancelled when the client has disconnected, stalled, or opened a newer stream.
     pub(super) gone: CancellationToken,
     /// Cancelled when the server shuts down.
     pub(super) stop: CancellationToken,
 }
 
-/// Why the requests of a stream are left for a while.
+/// Why a stream stops working on its requests, for now or for good.
 enum Pause {
-    /// There are no more, and all are handled.
+    /// The client has ended the stream, and all requests are handled.
     Done,
-    /// Other tasks have their turn.
+    /// Other tasks get their turn.
     Yield,
     /// The server shuts down.
     Stopped,
-    /// The client is gone, or has opened a newer stream.
+    /// The client has disconnected or opened a newer stream.
     Gone,
 }
 
 impl Session {
-    /// Handles the requests, to the end of the stream.
+    /// Handles the requests until the stream ends.
     pub(super) async fn run(self, mut requests: Messages) {
         let mut work = Work::default();
-        // Whatever panics, the client hears of the end of its stream.
+        // If something panics, the client still learns that its stream has ended.
         let outcome = AssertUnwindSafe(self.serve(&mut requests, &mut work)).catch_unwind();
         let outcome = outcome.await.unwrap_or_else(|payload| {
             let Panicked(message) = Panicked::with(&*payload);
             Err(Status::internal(format!("the stream panicked: {message}")))
         });
         if let Err(status) = outcome {
-            // Nobody waits for what is left.
+            // The client gets no more replies.
             work.abandon();
             let is_unread = matches!(status.code(), Code::ResourceExhausted | Code::Aborted);
             self.end.set(status.clone());
             if is_unread {
-                // A client that does not read, or has given the stream up, would have its replies kept for ever.
+                // The client does not read, or has abandoned the stream: its replies would be kept for ever.
                 let _ = self.queue.fail(&status);
             }
         }
         self.queue.close();
     }
 
-    /// Waits for the stream's turn, and handles the requests.
+    /// Waits for the stream's turn, and then handles the requests.
     ///
     /// # Errors
     ///
     /// Why the stream ends before the client ends it.
     async fn serve(&self, requests: &mut Messages, work: &mut Work) -> Result<(), Status> {
         if let Some(membership) = &self.membership {
-            // The requests are left unread meanwhile, so that HTTP/2 holds the client back.
+            // The stream stays unread meanwhile, so that HTTP/2's flow control holds the client back.
             tokio::select! {
                 biased;
                 end = self.next_end(true) => return Err(match end {
@@ -107,17 +107,17 @@ impl Session {
         self.take_in(requests, work).await
     }
 
-    /// Takes requests in and has them handled, until there are no more and all are.
+    /// Reads requests and runs their handlers until there are no more.
     ///
     /// # Errors
     ///
-    /// Why the stream ends before.
+    /// Why the stream ends before the client ends it.
     async fn take_in(&self, requests: &mut Messages, work: &mut Work) -> Result<(), Status> {
         let mut end = pin!(self.next_end(true));
         let mut has_yielded = false;
         loop {
             let pause = poll_fn(|cx| {
-                // While there is always something to do, it is between the turns that the end is looked for.
+                // A busy stream never reaches the arm below that polls `end`, so check after each yield.
                 if std::mem::take(&mut has_yielded)
                     && let Poll::Ready(end) = end.as_mut().poll(cx)
                 {
@@ -144,7 +144,7 @@ impl Session {
         }
     }
 
-    /// What ends the stream from outside, at last if the server is to stop.
+    /// Waits for an end from outside. Does not look for a shutdown unless `may_stop`.
     async fn next_end(&self, may_stop: bool) -> Pause {
         tokio::select! {
             biased;
@@ -153,17 +153,17 @@ impl Session {
         }
     }
 
-    /// Why nobody waits for the stream any more.
+    /// Why the client no longer waits for the stream.
     fn gone(&self) -> Status {
         match &self.membership {
             Some(membership) if membership.is_superseded() => {
                 Status::aborted("a newer stream of the same client has taken this one's place")
             }
-            _ => Status::cancelled("the client is gone"),
+            _ => Status::cancelled("the client has disconnected"),
         }
     }
 
-    /// Goes on with the handlers and the requests.
+    /// Advances the handlers and reads requests, for up to `STEPS` steps.
     fn poll(
         &self,
         requests: &mut Messages,
@@ -174,7 +174,7 @@ impl Session {
             if let Poll::Ready(outcome) = work.poll_handlers(&self.limits, cx) {
                 outcome?;
             } else if self.queue.poll_room(cx).is_pending() {
-                // A client that does not read its replies has to wait with its requests.
+                // Back-pressure: a client that does not read its replies has to wait with its requests.
                 return match work.is_done() {
                     true => Poll::Ready(Ok(Pause::Done)),
                     false => Poll::Pending,
@@ -197,7 +197,7 @@ impl Session {
         Poll::Ready(Ok(Pause::Yield))
     }
 
-    /// Answers requests that have not begun when the server stops.
+    /// Refuses the requests that wait when the server shuts down.
     fn refuse(&self, mut backlog: Backlog) -> Result<(), Status> {
         let status = stopped();
         while let Some(Waiting { request, .. }) = backlog.pop() {
@@ -210,11 +210,11 @@ impl Session {
         Ok(())
     }
 
-    /// Takes in what the client says.
+    /// Acts on one message from the client.
     fn sort(&self, received: Received<'_>, work: &mut Work) -> Result<(), Status> {
         match received {
             Received::Message(message) if self.is_cancel(&message) => work.cancel(message.number()),
-            // No call of the server's waits for it.
+            // No call of the server waits for it.
             Received::Message(message) if self.is_reply(&message) => {}
             Received::Message(message) => self.take(message, work)?,
             Received::TooLarge(request, status) => {
@@ -233,18 +233,18 @@ impl Session {
         self.extended && request.method().is_empty() && request.has(CANCEL)
     }
 
-    /// Whether a message answers a call of the server's.
+    /// Whether a message answers a call of the server.
     fn is_reply(&self, message: &StreamMessage<'_>) -> bool {
         self.accepts_calls && message.number() & FROM_SERVER != 0
     }
 
-    /// Begins to handle a request, or has it wait for its turn.
+    /// Begins to handle a request, or puts it into the backlog.
     fn take(&self, mut message: StreamMessage<'_>, work: &mut Work) -> Result<(), Status> {
         let name = message.method();
         if let Some(excess) = message.excess() {
             return self.fail(message.number(), MethodName::Received(name), &excess);
         }
-        // Most requests are of the same method as the one before.
+        // Most requests call the same method as the one before.
         let callee = match self.methods.index(name, work.last_method) {
             Some(index) => {
                 work.last_method = index;
@@ -265,7 +265,7 @@ impl Session {
         Ok(())
     }
 
-    /// Begins to handle a request, whose turn it is.
+    /// Begins to handle a request whose turn it is.
     fn begin(&self, request: Request, payload: Payload<'_>, work: &mut Work) -> Result<(), Status> {
         let Request {
             number,
@@ -326,14 +326,14 @@ impl Session {
     }
 }
 
-/// The status of what has not begun when the server shuts down.
+/// The status of requests that have not begun when the server shuts down.
 fn stopped() -> Status {
     Status::unavailable("the server is shutting down")
 }
 
-/// The status of a call of a method that there is not.
+/// The status of a call of an unknown method.
 fn unknown(name: &[u8]) -> Status {
-    // In a text a name can be several times as long.
+    // Bytes that are not UTF-8 take several times as many bytes in the text.
     let beginning = String::from_utf8_lossy(name.get(..NAME_SHOWN).unwrap_or(name));
     Status::unimplemented(format!("there is no method {beginning:?} here"))
 }

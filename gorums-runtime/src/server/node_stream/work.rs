@@ -1,4 +1,4 @@
-//! The requests of a stream that are not answered yet.
+//! The unanswered requests of a stream.
 
 use std::future::poll_fn;
 use std::task::{self, Poll};
@@ -13,26 +13,26 @@ use super::released_handlers::{HandlerId, ReleasedHandlers};
 use crate::server::handler::{Context, Handling, StreamLimits};
 use crate::support::{Panicked, guard};
 
-/// The requests of a stream that are not answered yet.
+/// The unanswered requests of a stream.
 #[derive(Default)]
 pub(super) struct Work {
-    /// Those that wait for their turn.
+    /// The requests that wait for their turn.
     pub(super) backlog: Backlog,
-    /// The one whose turn it is.
+    /// The call whose turn it is.
     current: Option<Begun>,
     /// Its handler, or the memory for the next one.
     handling: Handling,
-    /// The memory for the next one's context.
+    /// The memory for the next call's context.
     context: Option<Context>,
-    /// Those whose turn is over.
+    /// The handlers that were released.
     released: JoinSet<(HandlerId, Result<(), Status>)>,
-    /// What these know of their calls.
+    /// Their contexts.
     running: ReleasedHandlers,
-    /// The turn of the stream among those of its client, if that names itself.
+    /// The stream's turn among those of its client, if the client names itself.
     pub(super) turn: Option<Turn>,
-    /// The index of the last request's method.
+    /// The index of the method that the last request called.
     pub(super) last_method: usize,
-    /// Whether no more requests are taken.
+    /// Whether the stream takes no more requests.
     pub(super) closed: bool,
 }
 
@@ -43,13 +43,13 @@ struct Begun {
 }
 
 impl Work {
-    /// The memory for the next context.
+    /// Takes the memory for the next context.
     #[inline]
     pub(super) fn spare_context(&mut self) -> Option<Context> {
         self.context.take()
     }
 
-    /// Gives a call its turn: `handle` begins to handle it. If that panics, nobody does.
+    /// Gives a call its turn: `handle` begins to handle it. If that panics, no call has the turn.
     #[inline]
     pub(super) fn begin(
         &mut self,
@@ -64,7 +64,7 @@ impl Work {
         Ok(())
     }
 
-    /// Ready when one of the handlers has returned, or the one whose turn it is was released.
+    /// Ready when a handler has returned, or the one whose turn it is was released.
     #[inline]
     pub(super) fn poll_handlers(
         &mut self,
@@ -91,30 +91,30 @@ impl Work {
                     self.running.remove(id);
                     return Poll::Ready(outcome);
                 }
-                // Which one it was is not known any more.
+                // A join error does not say which handler it was.
                 Err(error) if error.is_panic() => {
                     return Poll::Ready(Err(Status::internal("a handler's reply panicked")));
                 }
-                // One that was aborted has nothing to say.
+                // An aborted handler has no outcome.
                 Err(_) => {}
             }
         }
         Poll::Pending
     }
 
-    /// Whether a request may begin to be handled.
+    /// Whether another request may begin.
     #[inline]
     pub(super) fn has_turn(&self, limits: &StreamLimits) -> bool {
         self.current.is_none() && self.released.len() < limits.handlers
     }
 
-    /// Whether nothing is left to be handled, and nothing comes.
+    /// Whether all requests are handled and no more can come.
     #[inline]
     pub(super) fn is_done(&self) -> bool {
         self.closed && self.current.is_none() && self.backlog.is_empty() && self.released.is_empty()
     }
 
-    /// Lets the handler whose turn it is go on beside the others.
+    /// Lets the handler whose turn it is run concurrently with the next ones.
     fn release(&mut self) {
         if let Some(Begun { number, context }) = self.current.take() {
             let id = self.running.insert(number, context);
@@ -124,7 +124,7 @@ impl Work {
         }
     }
 
-    /// Notes that the client has lost interest in the calls with a number.
+    /// Cancels the client's calls with this number.
     pub(super) fn cancel(&mut self, number: u64) {
         let current = self.current.as_ref();
         if let Some(begun) = current.filter(|begun| begun.number == number) {
@@ -134,7 +134,7 @@ impl Work {
         self.backlog.withdraw(number);
     }
 
-    /// Lets the handlers run to their ends without anybody waiting for them. What has not begun never does.
+    /// Cancels all contexts, and lets the running handlers end in the background. Drops the requests that wait.
     pub(super) fn abandon(mut self) {
         self.running.cancel_all();
         self.released.detach_all();
@@ -145,7 +145,7 @@ impl Work {
     }
 }
 
-/// Lets a handler run to its end. The next stream of the client has its turn when the next request would have had.
+/// Lets a handler run to its end. The client's next stream gets its turn as soon as the next request would have.
 async fn finish(mut handling: Handling, context: Context, turn: Option<Turn>) {
     let released = poll_fn(|cx| context.poll_released(cx));
     tokio::select! {
