@@ -1,4 +1,4 @@
-//! The errors of calls.
+//! Errors for mocks to return.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::node_info::NodeError;
 use crate::one_way::MulticastError;
 use crate::quorum_call::{QuorumCallError, QuorumCallErrorKind};
 
-/// The error of a call that failed with `status` on a node, for a mock to return.
+/// Creates the error of a call that failed with `status` on a node, for a mock to return.
 ///
 /// ```
 /// use gorums_runtime::tonic::{Code, Status};
@@ -24,7 +24,8 @@ pub fn node_error(node: NodeId, status: Status) -> NodeError {
     NodeError::new(node, Arc::from(address(node).to_string()), status)
 }
 
-/// The error of a quorum call of `M` that had as many `replies` and these `errors`, for a mock to return.
+/// Creates the error of a quorum call of `M` that got this number of `replies` and these `errors`, for a mock to
+/// return.
 ///
 /// ```
 /// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
@@ -46,7 +47,8 @@ pub fn quorum_call_error<M: Method>(
     QuorumCallError::new(M::DESCRIPTOR.full_name(), kind.into(), replies, errors)
 }
 
-/// The error of a multicast of `M` to as many `nodes` that could not be sent to those of `errors`, for a mock to return.
+/// Creates the error of a multicast of `M` to this number of `nodes` that failed on those of `errors`, for a mock to
+/// return.
 ///
 /// ```
 /// # mod one_way { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/one_way.rs")); }

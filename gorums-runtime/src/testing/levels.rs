@@ -1,4 +1,4 @@
-//! A correctable whose levels a test gives.
+//! Correctables whose levels a test sets.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use crate::correctable::{Correctable, Correction, Progress};
 use crate::quorum_call::QuorumCallError;
 
-/// A correctable without a call, for a mock to return, and what gives its levels.
+/// Creates a correctable without a call, for a mock to return, and the handle that sets its levels.
 ///
 /// ```
 /// use gorums_runtime::{Correction, testing};
@@ -27,13 +27,13 @@ pub fn correctable<T>() -> (Levels<T>, Correctable<T>) {
     (Levels(progress), correctable)
 }
 
-/// Gives the levels of a correctable that has no call. Made by [`correctable`].
+/// Sets the levels of a correctable that has no call. [`correctable`] creates it.
 ///
-/// A correctable whose levels are dropped before the last one ends with an error, `Closed`.
+/// If it is dropped before the last level, the correctable ends with the error `Closed`.
 pub struct Levels<T>(watch::Sender<Progress<T>>);
 
 impl<T> Levels<T> {
-    /// Shows what a quorum function would have given. After the last value nothing is shown.
+    /// Publishes a correction, as a quorum function would return it. Has no effect after the last one.
     pub fn give(&self, correction: Correction<T>) {
         self.0.send_modify(|progress| {
             if progress.end.is_none() {
@@ -44,7 +44,7 @@ impl<T> Levels<T> {
         });
     }
 
-    /// Ends the correctable without a last value, unless it has ended.
+    /// Ends the correctable with an error, unless it has ended.
     pub fn fail(&self, error: QuorumCallError) {
         self.0.send_modify(|progress| {
             progress.end.get_or_insert(Err(error));

@@ -1,9 +1,9 @@
-//! What tests of your own code need: replies to hand to a quorum function, replicas in memory, and what a mock of the
-//! calls of a service returns.
+//! For tests of your own code: replies to pass to a quorum function, in-memory replicas, and results for mocks to
+//! return.
 //!
-//! Code that makes calls can be tested without replicas if it is generic over the service's calls: the generated trait
-//! that is named like the service, with `Calls` behind. A mock implements it with the values that a test wants; the
-//! functions here make the errors and the correctables.
+//! Code can be tested without replicas if it is generic over the service's calls. Generated code defines a trait for
+//! these, such as `OneWayCalls` for the service `OneWay`. A mock implements the trait and returns what a test needs;
+//! the functions of this module create errors and correctables.
 //!
 //! ```
 //! # mod one_way { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/one_way.rs")); }
@@ -12,7 +12,7 @@
 //! use one_way::Entry;
 //! use one_way::one_way_gorums::OneWayCalls;
 //!
-//! /// The function to be tested; an application passes it a `OneWayConfiguration`.
+//! /// The function under test; an application passes it a `OneWayConfiguration`.
 //! async fn greet(log: &impl OneWayCalls) -> Result<(), MulticastError> {
 //!     log.append(Entry { text: "hello".to_string() }).await
 //! }
@@ -44,6 +44,9 @@
 //! # });
 //! ```
 
+// Owns the replicas, correctables and errors that tests create. May import every folder, because none imports it. Does
+// not know generated code: the service and its replicas are type parameters.
+
 mod errors;
 mod levels;
 mod replicas;
@@ -55,13 +58,13 @@ pub use replicas::{Replicas, replicas};
 use crate::call::Replies;
 use crate::identity::NodeId;
 
-/// The replies `messages`, of the nodes 1, 2, 3, ..., as a quorum function is given them.
+/// Creates the replies `messages` from the nodes 1, 2, 3 and so on, to pass to a quorum function.
 ///
 /// ```
 /// use gorums_runtime::Replies;
 /// use gorums_runtime::testing::replies;
 ///
-/// /// The greatest reply of a majority of three.
+/// /// Returns the greatest reply of a majority of three.
 /// fn read_qf(replies: &mut Replies<u64>) -> Option<u64> {
 ///     if replies.len() < 2 {
 ///         return None;

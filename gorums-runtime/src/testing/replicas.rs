@@ -1,4 +1,4 @@
-//! Replicas in memory.
+//! In-memory replicas.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -18,11 +18,11 @@ use crate::manager::{Manager, ManagerError};
 use crate::server::Router;
 use crate::server::server::Server;
 
-/// How many bytes a connection holds that its receiver has not read.
+/// The bytes that a connection buffers until its receiver reads them.
 const CONNECTION_BUFFER: usize = 64 * 1024;
 
-/// Starts `n` replicas in memory, with the ids 1 to `n`: what `replica` makes for each. They are connected to as they are
-/// called, and serve until what this returns is dropped.
+/// Starts `n` in-memory replicas with the ids 1 to `n`; `replica` makes each of them. The manager connects to a replica
+/// when it is first called. The replicas serve until the returned value is dropped.
 ///
 /// ```
 /// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
@@ -40,11 +40,11 @@ const CONNECTION_BUFFER: usize = 64 * 1024;
 ///
 /// # Errors
 ///
-/// When `n` is 0.
+/// If `n` is 0.
 ///
 /// # Panics
 ///
-/// Outside of a tokio runtime.
+/// Outside a tokio runtime.
 pub async fn replicas<R: Into<Router>>(
     n: u32,
     mut replica: impl FnMut(NodeId) -> R,
@@ -65,25 +65,25 @@ pub async fn replicas<R: Into<Router>>(
     })
 }
 
-/// Replicas in memory. Made by [`replicas`].
+/// In-memory replicas. [`replicas`] starts them.
 pub struct Replicas {
     manager: Manager,
     hosts: Hosts,
 }
 
 impl Replicas {
-    /// The manager of the replicas' nodes.
+    /// Returns the manager of the replicas' nodes.
     pub fn manager(&self) -> &Manager {
         &self.manager
     }
 
-    /// The configuration of all replicas.
+    /// Returns the configuration of all replicas.
     pub fn configuration(&self) -> Configuration {
         self.manager.configuration()
     }
 
-    /// Ends a replica, as if its machine failed: its connections break, and new ones are refused. Does nothing if there
-    /// is no such replica.
+    /// Stops a replica as if its machine had failed: its connections break, and it refuses new ones. Does nothing if
+    /// there is no such replica.
     pub fn stop(&self, id: NodeId) {
         self.hosts.stop(address(id));
     }
@@ -103,14 +103,14 @@ impl fmt::Debug for Replicas {
     }
 }
 
-/// The address of a replica: one by which no real machine is reached.
+/// Returns the address of a replica, which no real machine has.
 pub(super) fn address(id: NodeId) -> SocketAddr {
     // Class E addresses are reserved, and no network routes them.
     let ip = Ipv4Addr::from_bits(Ipv4Addr::new(240, 0, 0, 0).to_bits() | id.get());
     SocketAddr::new(IpAddr::V4(ip), 1)
 }
 
-/// The replicas that serve, by their addresses.
+/// The running replicas, by their addresses.
 #[derive(Clone, Default)]
 struct Hosts(Arc<Mutex<HashMap<SocketAddr, Host>>>);
 
@@ -127,7 +127,7 @@ impl Hosts {
             Some((Ok::<_, Infallible>(connection), accepted))
         });
         let serving = tokio::spawn(async move {
-            // A server in memory has no address that could be in use.
+            // An in-memory server has no address that could be in use.
             let _ = server
                 .serve_connections(incoming, std::future::pending())
                 .await;
