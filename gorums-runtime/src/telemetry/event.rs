@@ -8,7 +8,7 @@ use tracing::Level;
 use super::TARGET;
 use crate::identity::NodeAddress;
 
-/// Tells that a node has sent a reply, after so long.
+/// Emits the event that a node has replied after `duration`.
 pub(crate) fn replied(node: &NodeAddress, duration: impl FnOnce() -> Duration) {
     tracing::event!(
         target: TARGET,
@@ -23,7 +23,7 @@ pub(crate) fn replied(node: &NodeAddress, duration: impl FnOnce() -> Duration) {
     );
 }
 
-/// Tells that a call failed on a node.
+/// Emits the event that a call failed on a node.
 pub(crate) fn failed(node: &NodeAddress, duration: Duration, status: &Status) {
     tracing::event!(
         target: TARGET,

@@ -7,7 +7,7 @@ use super::TARGET;
 use crate::call::{CallOptions, MethodDescriptor};
 use crate::identity::{ConfigurationId, NodeAddress};
 
-/// The span of one call. Dropping it before its outcome is known says that the call was cancelled.
+/// The span of one call. If it is dropped before the call ends, the call counts as cancelled.
 #[derive(Debug)]
 pub(crate) struct CallSpan(Span);
 
@@ -26,7 +26,7 @@ pub(crate) enum Outcome {
     Cancelled,
 }
 
-/// A span for a call of `$method` with what the kind of call adds.
+/// Creates the span of a call of `$method`, with the fields of its kind of call.
 macro_rules! call_span {
     ($name:expr, $method:ident, $options:ident, $($field:tt)*) => {
         CallSpan(tracing::debug_span!(
@@ -44,7 +44,7 @@ macro_rules! call_span {
     };
 }
 
-/// Makes the spans of one kind of call to several nodes.
+/// Creates the spans of one kind of call to several nodes.
 macro_rules! span_of_nodes {
     ($name:ident) => {
         pub(crate) fn $name(
@@ -64,7 +64,7 @@ macro_rules! span_of_nodes {
     };
 }
 
-/// Makes the spans of one kind of call to one node.
+/// Creates the spans of one kind of call to one node.
 macro_rules! span_of_node {
     ($name:ident) => {
         pub(crate) fn $name(
@@ -96,12 +96,12 @@ impl CallSpan {
         self.0.in_scope(step)
     }
 
-    /// The span, for a step of the call that is a future.
+    /// Returns the span, for a step of the call that is a future.
     pub(crate) fn share(&self) -> Span {
         self.0.clone()
     }
 
-    /// Ends the call, unless it has ended.
+    /// Records how the call ended, unless it has ended before.
     pub(crate) fn end(&mut self, outcome: Outcome) {
         let span = std::mem::replace(&mut self.0, Span::none());
         span.record("gorums.outcome", outcome.name());
