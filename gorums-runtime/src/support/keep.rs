@@ -1,4 +1,4 @@
-//! How long the background work of nodes goes on.
+//! Bounds the lifetime of background work.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -8,11 +8,11 @@ use tokio::sync::oneshot;
 
 use super::tasks::Tasks;
 
-/// How long what is under way on a node may go on once nobody has a handle to the node.
+/// How long a node's background work goes on once nobody holds a handle to the node.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Keeps the background work of one node going: it ends some time after the last clone is dropped. The work itself must
-/// hold none.
+/// Keeps the background work of one node alive. The work ends some time after the last clone is dropped, so it must not
+/// hold a clone itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Keep(#[expect(dead_code, reason = "it is held to be dropped")] Arc<Kept>);
 
@@ -37,8 +37,8 @@ impl Drop for Kept {
     }
 }
 
-/// Closes the tasks of a manager when the runtime ends that they run on, for those who wait for them on another. Held
-/// by all that needs the tasks.
+/// Closes the tasks of a manager when their runtime ends, for those who wait for them on another runtime. Everything
+/// that needs the tasks holds a clone.
 #[derive(Clone, Debug)]
 pub(crate) struct RuntimeWatch(
     #[expect(dead_code, reason = "it is held to be dropped")] Arc<oneshot::Sender<Infallible>>,
@@ -60,7 +60,7 @@ impl RuntimeWatch {
     }
 }
 
-/// Closes tasks when it is dropped, unless it is disarmed.
+/// Closes tasks when dropped, unless disarmed.
 struct CloseOnDrop(Option<Tasks>);
 
 impl CloseOnDrop {

@@ -1,6 +1,7 @@
 //! Background tasks, caught panics and bounded texts.
 //!
-//! Imports nothing of the crate.
+//! Owns the end of a manager's background tasks, and what must not fail or grow because of the code or the data of
+//! others. Imports nothing of the crate. Does not know calls, nodes or messages.
 
 mod guard;
 mod keep;

@@ -1,4 +1,4 @@
-//! Background work that ends when its manager closes, or its node is removed.
+//! Background tasks that end when their manager closes or their node is removed.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Spawns the tasks of one manager, or of one of its nodes: connections, and the calls that nobody waits for.
+/// Spawns the tasks of one manager, or of one of its nodes: connections, and calls that nobody awaits.
 #[derive(Clone, Debug)]
 pub(crate) struct Tasks {
     runtime: Handle,
@@ -21,11 +21,11 @@ pub(crate) struct Tasks {
     close: Arc<Close>,
 }
 
-/// Whether tasks are ended, for a look that takes no lock.
+/// Whether tasks have to end, readable without a lock.
 #[derive(Debug, Default)]
 struct Close {
     is_set: AtomicBool,
-    /// That of the tasks which these end with.
+    /// The flag of the parent, whose end also ends these tasks.
     parent: Option<Arc<Close>>,
 }
 
@@ -37,7 +37,7 @@ impl Close {
 }
 
 impl Tasks {
-    /// Tasks on the current tokio runtime.
+    /// Creates a spawner on the current tokio runtime.
     pub(crate) fn new() -> Self {
         Self {
             runtime: Handle::current(),
@@ -46,7 +46,7 @@ impl Tasks {
         }
     }
 
-    /// Tasks that end when these do, and that can be ended without them.
+    /// Creates a spawner whose tasks end when those of this one do, or before.
     pub(crate) fn child(&self) -> Self {
         Self {
             runtime: self.runtime.clone(),
@@ -58,15 +58,15 @@ impl Tasks {
         }
     }
 
-    /// Runs `task` until it ends or is ended with all tasks, whichever comes first.
+    /// Runs `task` until it completes or the tasks are closed.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
         let (closed, close) = (self.closed.clone(), Arc::clone(&self.close));
         let until_closed = async move {
             let mut closed = pin!(closed.cancelled());
             let mut task = pin!(task);
             let mut is_woken = false;
-            // The waker of a task is always the same, so that it suffices to have it woken once. To ask the token at each
-            // poll would take a twentieth of the instructions of a call with no other beside it.
+            // A task's waker never changes, so one poll of the token registers it for good.
+            // `bench/benches/instructions.rs` counts what a poll per wake-up would add to each call.
             poll_fn(|cx| {
                 if !is_woken || close.is_set() {
                     is_woken = true;
@@ -81,11 +81,11 @@ impl Tasks {
         self.runtime.spawn(until_closed).abort_handle()
     }
 
-    /// Like [`spawn`](Self::spawn), but `task` is under way when this returns.
+    /// Like [`spawn`](Self::spawn), but polls `task` once before it returns.
     pub(crate) fn start(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
         let mut task = Box::pin(task);
-        // Were its first poll left to the runtime, the task could be overtaken by one that is started later. On a
-        // runtime that has ended its timers would panic.
+        // If the runtime made the first poll, a task that is started later could overtake this one. A closed runtime's
+        // timers would panic.
         let ended = !self.is_closed() && {
             let _runtime = self.runtime.enter();
             task.as_mut().now_or_never().is_some()
@@ -97,18 +97,18 @@ impl Tasks {
         })
     }
 
-    /// The runtime that the manager was made on.
+    /// The runtime that the manager was created on.
     pub(crate) fn runtime(&self) -> &Handle {
         &self.runtime
     }
 
-    /// Ends all tasks, now and from now on.
+    /// Ends all tasks, including those that are spawned later.
     pub(crate) fn close(&self) {
         self.close.is_set.store(true, Ordering::Release);
         self.closed.cancel();
     }
 
-    /// Ends all tasks some time from now. Outside of their runtime's life they have ended.
+    /// Ends all tasks after `grace`. If their runtime ends before, so do they.
     pub(crate) fn close_after(&self, grace: Duration) {
         if self.is_closed() {
             return;
@@ -122,12 +122,12 @@ impl Tasks {
         });
     }
 
-    /// Whether all tasks are ended: the manager is closed, or the node was removed.
+    /// Whether all tasks have to end: the manager is closed, or the node was removed.
     pub(crate) fn is_closed(&self) -> bool {
         self.close.is_set()
     }
 
-    /// Cancelled when all tasks are ended: the manager closes, or the node is removed.
+    /// Cancelled when all tasks have to end: the manager closes, or the node is removed.
     pub(crate) fn closed(&self) -> &CancellationToken {
         &self.closed
     }

@@ -1,23 +1,24 @@
-//! Bounds on texts that grow with what others send.
+//! Bounds texts whose length a peer decides.
 
-/// How many bytes of the text of a decode error are kept.
+/// How many bytes of a decode error's text are kept.
 pub(crate) const DECODE_ERROR: usize = 512;
 
-/// How much of a text's share is its beginning; the rest is its end. Errors often name their cause last.
+/// The share of the beginning in what is kept of a text. The rest is its end, because errors often name their cause
+/// last.
 const BEGINNING: f64 = 0.75;
 
-/// The text of a decode error. It names a field per level of nesting, which a peer chooses.
+/// Returns the bounded text of a decode error, which names a field per level of nesting that the peer chose.
 pub(crate) fn decode_error(error: &prost::DecodeError) -> String {
     cut(error.to_string(), DECODE_ERROR)
 }
 
-/// The text, or its beginning and its end, with a mark between them that says how much is left out. It has at most
-/// `most` bytes, or as many as the mark.
+/// Shortens a text to at most `most` bytes: to its beginning and its end, with a mark between them that says how many
+/// bytes are missing. The mark itself is never shortened.
 pub(crate) fn cut(text: String, most: usize) -> String {
     if text.len() <= most {
         return text;
     }
-    // The mark is longest if all of the text is left out.
+    // The mark is longest if all of the text is missing.
     let kept = most.saturating_sub(mark(text.len()).len());
     let beginning = text.floor_char_boundary((kept as f64 * BEGINNING) as usize);
     let end = text.ceil_char_boundary(text.len() - (kept - beginning));
