@@ -1,4 +1,4 @@
-//! Bounds on what is kept of a node's status.
+//! Bounds the size of the statuses that nodes send.
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -10,17 +10,17 @@ use crate::support::cut;
 /// How many bytes of a status's message are kept.
 pub(crate) const MESSAGE: usize = 4 * 1024;
 
-/// How many bytes the details of a status may have, and its metadata: as many as all headers of a plain gRPC
+/// How many bytes the details of a status may have, and likewise its metadata: as many as all headers of a plain gRPC
 /// response.
 pub(crate) const DETAILS: usize = 16 * 1024;
 
-/// What HTTP/2 counts for an entry of a header list besides its name and value.
+/// What HTTP/2 adds to the size of a header's name and value.
 const ENTRY: usize = 32;
 
-/// The status, whose message is cut, and whose details or metadata are dropped, if they are too long. Statuses come
-/// from nodes, and are kept: as a node's last error, in the errors of calls, for subscribers.
+/// Cuts the message of a status, and drops its details or metadata if they are too long. Nodes choose all of these, and
+/// the client keeps them: as a node's last error, in the errors of calls, and in events.
 ///
-/// One that is changed loses its source, which may be as large.
+/// A status that is changed loses its source, which may be as large.
 pub(crate) fn bounded(status: Status) -> Status {
     let details = status.details().len();
     let metadata = metadata_size(&status);
@@ -50,7 +50,7 @@ pub(crate) fn bounded(status: Status) -> Status {
     )
 }
 
-/// How many bytes of a status are retained, besides those of its source.
+/// The bytes that a status keeps in memory, without its source.
 pub(crate) fn size(status: &Status) -> usize {
     status.message().len() + status.details().len() + metadata_size(status)
 }

@@ -1,4 +1,7 @@
-//! Statuses that mean the same whatever tonic, hyper or h2 called them.
+//! Statuses whose codes mean the same, whichever of tonic, hyper and h2 made them.
+//!
+//! Owns the mapping of HTTP's, HTTP/2's and tonic's failures to gRPC's codes, and the size limits of statuses. Imports
+//! `call` (deadlines) and `support`. Does not know the connections and calls that failed.
 
 mod bounds;
 
@@ -18,10 +21,10 @@ use bounds::MESSAGE;
 /// The header that carries the details of a status.
 pub(super) const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 
-/// What a tonic server says, with `Cancelled`, of a call that takes longer than its own `timeout`.
+/// The message with which a tonic server cancels a call that takes longer than its own `timeout`.
 const TIMEOUT_EXPIRED: &str = "Timeout expired";
 
-/// The status of a call for which there is no connection.
+/// The status of a call that got no connection.
 pub(crate) fn unavailable(error: Box<dyn Error + Send + Sync>) -> Status {
     let cause = root_cause(&*error);
     let is_short = cause.len() <= MESSAGE;
@@ -32,12 +35,13 @@ pub(crate) fn unavailable(error: Box<dyn Error + Send + Sync>) -> Status {
     status
 }
 
-/// Why a call failed, by the headers or the trailers of its response; none if it did not, or they do not tell.
+/// Returns why a call failed, from the headers or trailers of its response. `None` if it succeeded or they have no
+/// status.
 pub(crate) fn failure(headers: &HeaderMap) -> Option<Status> {
     of_headers(headers).filter(|status| status.code() != Code::Ok)
 }
 
-/// How a call ended, by the headers or the trailers of its response, if they tell.
+/// Returns how a call ended, from the headers or trailers of its response, if they say so.
 pub(super) fn of_headers(headers: &HeaderMap) -> Option<Status> {
     headers.get(Status::GRPC_STATUS)?;
     if has_readable_details(headers) {
@@ -48,7 +52,7 @@ pub(super) fn of_headers(headers: &HeaderMap) -> Option<Status> {
     Status::from_header_map(&headers).map(bounded)
 }
 
-/// Whether the details of a status are none, or can be read: tonic panics at what is not base64.
+/// Whether the details of a status are absent or readable. tonic panics on details that are not base64.
 pub(super) fn has_readable_details(headers: &HeaderMap) -> bool {
     let Some(details) = headers.get(DETAILS) else {
         return true;
@@ -59,8 +63,8 @@ pub(super) fn has_readable_details(headers: &HeaderMap) -> bool {
     details.is_some_and(|details| details.to_bytes().is_ok())
 }
 
-/// What the status of an HTTP response stands for that has none of gRPC, by [gRPC's own table][table]; none if it is
-/// that of a response to a call.
+/// Maps the status of an HTTP response without a gRPC status, by [gRPC's table][table]. `None` for `OK`, the status of
+/// every response to a call.
 ///
 /// [table]: https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md
 pub(crate) fn of_http(status: StatusCode) -> Option<Status> {
@@ -76,13 +80,15 @@ pub(crate) fn of_http(status: StatusCode) -> Option<Status> {
         | StatusCode::GATEWAY_TIMEOUT => Code::Unavailable,
         _ => Code::Unknown,
     };
-    let text = format!("the node answered with the HTTP status {status}, not by gRPC");
+    let text = format!("the node answered with the HTTP status {status} instead of gRPC");
     Some(Status::new(code, text))
 }
 
-/// The status that a failed call has by the rules of this crate: `DeadlineExceeded` when the deadline had passed,
-/// or the timeout of a tonic server; `Unavailable` when the connection or the call's stream on it was lost, whatever the
-/// transport called that; and otherwise what the server said.
+/// Normalises the status of a failed call:
+///
+/// * `DeadlineExceeded` if its deadline or the timeout of a tonic server has passed;
+/// * `Unavailable` if the connection, or the call's stream on it, was lost, whatever the transport called that;
+/// * otherwise, the status that the server sent.
 pub(super) fn normalise(status: Status, deadline: Deadline) -> Status {
     let timed_out = status
         .source()
@@ -91,7 +97,7 @@ pub(super) fn normalise(status: Status, deadline: Deadline) -> Status {
         return Deadline::exceeded();
     }
     if status.code() == Code::Cancelled && status.message() == TIMEOUT_EXPIRED {
-        return Status::deadline_exceeded("the handler takes longer than the server lets it");
+        return Status::deadline_exceeded("the handler takes longer than the server's timeout");
     }
     match status.source() {
         Some(_) if could_not_connect(&status) => unavailable(Box::new(status)),
@@ -112,16 +118,16 @@ pub(super) fn normalise(status: Status, deadline: Deadline) -> Status {
     }
 }
 
-/// Whether the call ended because no connection could be made for it.
+/// Whether the call failed because no connection could be made for it.
 pub(crate) fn could_not_connect(status: &Status) -> bool {
     status
         .source()
         .is_some_and(|source| causes(source).any(|cause| cause.is::<ConnectError>()))
 }
 
-/// Whether the call ended because of its connection or its stream on it, as opposed to what a server said.
+/// Whether the call's connection, or its stream on it, failed. Otherwise a server sent the status.
 ///
-/// A status that a server sent has no source; one that was made on this side has the error it was made of.
+/// A status that a server sent has no source. One that was made at this side has the error that it was made from.
 fn is_of_transport(source: &(dyn Error + 'static)) -> bool {
     causes(source).any(|cause| {
         cause.is::<h2::Error>()
@@ -132,13 +138,13 @@ fn is_of_transport(source: &(dyn Error + 'static)) -> bool {
     })
 }
 
-/// Whether HTTP/2 reset the one stream, and left the connection as it was.
+/// Whether HTTP/2 reset only this call's stream.
 fn resets_stream(source: &(dyn Error + 'static)) -> bool {
     let mut errors = causes(source).filter_map(|cause| cause.downcast_ref::<h2::Error>());
     errors.any(h2::Error::is_reset)
 }
 
-/// What an error comes down to.
+/// Returns the text of the innermost source of an error.
 pub(crate) fn root_cause(error: &(dyn Error + 'static)) -> String {
     causes(error)
         .last()
