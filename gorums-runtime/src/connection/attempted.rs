@@ -1,4 +1,4 @@
-//! A connection that has to prove its worth.
+//! A connection that counts as established once the node speaks HTTP/2 on it.
 
 use std::io;
 use std::pin::Pin;
@@ -11,8 +11,8 @@ use super::attempts::Attempts;
 use super::connector::BoxedConnection;
 use super::given_up::GivenUp;
 
-/// A connection that is of use once the node says something after HTTP/2 has begun. One that is lost before is a
-/// failed attempt.
+/// A connection that counts as established once the node sends something after HTTP/2 has begun. If it is lost before
+/// that, the attempt has failed.
 pub(super) struct Attempted {
     connection: BoxedConnection,
     attempts: Attempts,

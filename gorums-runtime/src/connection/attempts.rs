@@ -17,10 +17,10 @@ use super::connector::BoxedConnection;
 use super::given_up::GivenUp;
 use crate::support::Tasks;
 
-/// Makes the connections to one node, and keeps its failed attempts apart.
+/// Makes the connections to one node, and spaces out attempts after failures.
 ///
-/// An attempt has failed when no connection is made, and also when one is lost before the node says anything in
-/// HTTP/2: in TLS's handshake, or when something accepts connections in place of a node that is down.
+/// An attempt fails if no connection is made. It also fails if the connection is lost before the node sends anything in
+/// HTTP/2: during the TLS handshake, or because something accepts connections in place of a node that is down.
 #[derive(Clone)]
 pub(super) struct Attempts(Arc<AttemptLog>);
 
@@ -28,15 +28,15 @@ struct AttemptLog {
     backoff: Backoff,
     tasks: Tasks,
     failed: Mutex<Failed>,
-    /// The connections that were made, as far as they are still there.
+    /// The connections that were made and still exist.
     made: Mutex<Vec<Weak<GivenUp>>>,
-    /// When the latest connection was first of use.
+    /// When the latest connection was established.
     connected: Mutex<Option<Instant>>,
     /// Whether HTTP/2 has begun on the latest connection.
     speaks_http2: AtomicBool,
 }
 
-/// The attempts that have failed since the last that did not.
+/// The failed attempts since the last successful one.
 #[derive(Default)]
 struct Failed {
     count: u32,
@@ -61,7 +61,7 @@ impl Attempts {
         }))
     }
 
-    /// A connection that `dial` makes, or the failure of the latest attempt while it is too early for the next.
+    /// Makes a connection with `dial`. While the back-off lasts, returns the failure of the latest attempt instead.
     pub(super) async fn connect(
         &self,
         dial: impl Fn() -> BoxFuture<'static, io::Result<BoxedConnection>>,
@@ -76,14 +76,14 @@ impl Attempts {
                 Ok(connection) => return Ok(Attempted::new(connection, self.clone())),
                 Err(failure) => failure,
             };
-            // tonic looks at an attempt only while a call waits for it: this may have failed long ago.
+            // tonic polls an attempt only while a call waits for it, so this one may have failed long ago.
             if failure.holds() {
                 return Err(failure.shared());
             }
         }
     }
 
-    /// Dials on a task of its own, as the attempt is to end in time even if the call that needs it is withdrawn.
+    /// Dials in a task of its own, so that the attempt ends in time even if the call that needs it is cancelled.
     async fn attempt(
         &self,
         dialling: BoxFuture<'static, io::Result<BoxedConnection>>,
@@ -98,7 +98,7 @@ impl Attempts {
                 }
                 Err(error) => Err(attempts.fail(error)),
             };
-            // Nobody waits any more when the node is gone.
+            // Fails only if the node was dropped.
             let _ = tell.send(outcome);
         }));
         outcome
@@ -120,7 +120,7 @@ impl Attempts {
         failure
     }
 
-    /// Notes that a connection was lost before it was of use.
+    /// Notes that a connection was lost before it was established.
     pub(super) fn lost(&self) {
         self.fail(io::Error::new(
             io::ErrorKind::ConnectionAborted,
@@ -128,7 +128,7 @@ impl Attempts {
         ));
     }
 
-    /// Notes why the latest connection was lost, as the call knows that it was made for.
+    /// Notes why the latest connection was lost. Only the call that it was made for learns that.
     pub(super) fn explain(&self, cause: &str) {
         if let Some(failure) = &mut self.failed().latest
             && failure.is_unexplained()
@@ -138,7 +138,7 @@ impl Attempts {
         }
     }
 
-    /// Takes in that a connection is made. What is returned tells when it is given up.
+    /// Registers a new connection. The returned value tells when the connection is given up.
     pub(super) fn watch(&self) -> Arc<GivenUp> {
         let given_up = Arc::default();
         let mut made = self.0.made.lock().unwrap_or_else(PoisonError::into_inner);
@@ -147,7 +147,7 @@ impl Attempts {
         given_up
     }
 
-    /// Gives up the connections that were made: the node does not answer on them.
+    /// Gives up all connections, because the node does not answer on them.
     pub(super) fn give_up(&self) {
         let mut made = self.0.made.lock().unwrap_or_else(PoisonError::into_inner);
         for given_up in made.drain(..).filter_map(|given_up| given_up.upgrade()) {
@@ -155,13 +155,13 @@ impl Attempts {
         }
     }
 
-    /// Notes that a connection is of use.
+    /// Notes that a connection is established.
     pub(super) fn succeed(&self) {
         *self.failed() = Failed::default();
         *self.connected_at() = Some(Instant::now());
     }
 
-    /// When the latest connection was first of use. None before there was one.
+    /// When the latest connection was established; `None` if there was none yet.
     pub(super) fn connected(&self) -> Option<Instant> {
         *self.connected_at()
     }
@@ -193,7 +193,7 @@ impl fmt::Debug for Attempts {
     }
 }
 
-/// Runs a connection's tasks, the first of which is spawned when TLS's handshake is over and HTTP/2 begins.
+/// Runs a connection's tasks. tonic spawns the first one after the TLS handshake, when HTTP/2 begins.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionTasks {
     pub(super) tasks: Tasks,
@@ -239,9 +239,9 @@ impl Error for Shared {
     }
 }
 
-/// Why a connection was lost, while that is known to nobody.
+/// The cause of a lost connection while nobody knows a better one.
 #[derive(Debug, thiserror::Error)]
-#[error("the connection was lost in its handshake")]
+#[error("the connection was lost during its handshake")]
 struct Unexplained;
 
 struct AbortOnDrop(AbortHandle);

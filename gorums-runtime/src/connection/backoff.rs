@@ -1,13 +1,13 @@
-//! How long a node is left alone after it could not be connected to.
+//! The wait between failed attempts to connect to a node.
 
 use std::time::Duration;
 
-/// How long the connection attempts to a node are apart that fail one after the other.
+/// The wait before the next attempt to connect to a node after failed ones.
 ///
-/// The first attempt after a failed one is made `initial` later, and each further one after twice the time, up to
-/// `max`. Of each of these times a random part of up to half is taken off, so that the clients of a node that was
-/// down do not all come back to it at once. Until the time is over, calls to the node fail at once with
-/// `Unavailable` and the cause of the failed attempt. There is no attempt without a call.
+/// After the first failure in a row, the next attempt waits for `initial`. The wait doubles with each further failure,
+/// up to `max`. A random part of up to half is taken off each wait, so that the clients of a failed node do not all
+/// return to it at once. During the wait, calls to the node fail at once with `Unavailable` and the cause of the last
+/// failure. Only calls cause attempts.
 ///
 /// ```
 /// use std::time::Duration;
@@ -23,7 +23,8 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Attempts that are `initial` apart at first, at least a millisecond, and `max` in the end, at least `initial`.
+    /// Creates a back-off with a first wait of `initial`, at least a millisecond, and a longest wait of `max`, at least
+    /// `initial`.
     pub fn new(initial: Duration, max: Duration) -> Self {
         let initial = initial.max(Duration::from_millis(1));
         Self {
@@ -32,17 +33,17 @@ impl Backoff {
         }
     }
 
-    /// The time after the first failure.
+    /// Returns the wait after the first failure.
     pub fn initial(&self) -> Duration {
         self.initial
     }
 
-    /// The longest time.
+    /// Returns the longest wait.
     pub fn max(&self) -> Duration {
         self.max
     }
 
-    /// The time after as many `failures` in a row.
+    /// Returns the wait after this number of `failures` in a row.
     pub(crate) fn delay(&self, failures: u32) -> Duration {
         let doublings = 2u32.saturating_pow(failures.saturating_sub(1));
         let delay = self.initial.saturating_mul(doublings).min(self.max);
@@ -50,8 +51,7 @@ impl Backoff {
     }
 }
 
-/// From 100 ms to 2 s: a node that comes back is called again soon, and one that does not is tried every other
-/// second.
+/// From 100 ms to 2 s: short enough that calls soon reach a node that has recovered.
 impl Default for Backoff {
     fn default() -> Self {
         Self::new(Duration::from_millis(100), Duration::from_secs(2))

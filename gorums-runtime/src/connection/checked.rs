@@ -1,4 +1,4 @@
-//! Responses that are safe for tonic to read.
+//! Makes responses safe for tonic to read.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -14,11 +14,11 @@ use tonic::body::Body;
 use crate::call::Deadline;
 use crate::status;
 
-/// How many headers or trailers of a response are taken in. tonic joins the two, and a header map has a capacity
-/// beyond which it panics.
+/// How many headers or trailers of a response are accepted. tonic merges the two, and a header map panics beyond its
+/// capacity.
 const MOST_HEADERS: usize = 1024;
 
-/// What gRPC itself needs of a response's headers and trailers.
+/// The headers and trailers that gRPC itself needs.
 const NEEDED: [HeaderName; 4] = [
     HeaderName::from_static("content-type"),
     HeaderName::from_static("grpc-encoding"),
@@ -26,7 +26,7 @@ const NEEDED: [HeaderName; 4] = [
     HeaderName::from_static("grpc-status"),
 ];
 
-/// The response, without what tonic would panic at, and whose errors are normalised. Its body keeps `keep` until it is
+/// Removes from the response what tonic would panic on, and normalises its errors. The body holds `keep` until it is
 /// dropped.
 pub(crate) fn checked<K: Send + Unpin + 'static>(
     response: http::Response<Body>,
@@ -44,7 +44,7 @@ pub(crate) fn checked<K: Send + Unpin + 'static>(
     response
 }
 
-/// Removes what tonic would panic at.
+/// Removes what tonic would panic on.
 fn check(headers: &mut HeaderMap) {
     if headers.contains_key(status::DETAILS) && !status::has_readable_details(headers) {
         headers.remove(status::DETAILS);
@@ -73,7 +73,7 @@ impl<K: Unpin> http_body::Body for Checked<K> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        // tonic reads on while frames are ready, and a node may send empty ones without end.
+        // tonic reads on while frames are ready, and a node may send empty frames without end.
         let body = &mut self.body;
         let next = cooperative(poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)));
         let frame = ready!(pin!(next).poll(cx));

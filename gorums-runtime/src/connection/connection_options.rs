@@ -1,4 +1,4 @@
-//! How connections to nodes are made and kept.
+//! The options of connections.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::backoff::Backoff;
 use super::connector::Connector;
 use crate::identity::NodeSpec;
 
-/// What the connections of one manager have in common.
+/// The options of all connections of one manager.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionOptions {
     pub(crate) connect_timeout: Duration,
@@ -24,7 +24,7 @@ pub(crate) struct ConnectionOptions {
 }
 
 impl ConnectionOptions {
-    /// TCP, and what HTTP/2 has by default.
+    /// TCP, with HTTP/2's defaults.
     pub(crate) fn new(connect_timeout: Duration) -> Self {
         Self {
             connect_timeout,
@@ -48,18 +48,18 @@ impl ConnectionOptions {
     }
 }
 
-/// Pings on a connection, whether calls are under way or not.
+/// Pings on a connection, whether calls are in flight or not.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeepAlive {
-    /// How long nothing may arrive before a ping is sent.
+    /// How long a connection may be silent before a ping is sent.
     pub(crate) interval: Duration,
-    /// How long its answer may take.
+    /// How long the answer to a ping may take.
     pub(crate) timeout: Duration,
 }
 
 type Adjust = dyn Fn(&NodeSpec, Endpoint) -> Endpoint + Send + Sync;
 
-/// What the user changes about a node's endpoint.
+/// The user's changes to a node's endpoint.
 #[derive(Clone)]
 pub(crate) struct Adjustment(pub(crate) Arc<Adjust>);
 

@@ -1,4 +1,4 @@
-//! How connections to nodes are made.
+//! Dials nodes.
 
 use std::fmt;
 use std::io;
@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use super::guarded_connection::GuardedConnection;
 use crate::support::{Panicked, guarded};
 
-/// A connection's two directions of bytes. Implemented by every type that has the four traits.
+/// A connection: it reads and writes bytes. Every type that has the four supertraits implements it.
 pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection for T {}
@@ -23,7 +23,7 @@ pub(crate) type BoxedConnection = Pin<Box<dyn Connection>>;
 
 type Dial = dyn Fn(SocketAddr) -> BoxFuture<'static, io::Result<BoxedConnection>> + Send + Sync;
 
-/// Makes connections: over TCP, or as the user says.
+/// Makes connections, over TCP or with a function of the user.
 #[derive(Clone)]
 pub(crate) struct Connector(Arc<Dial>);
 
@@ -32,7 +32,7 @@ impl Connector {
         Self(Arc::new(|address| {
             async move {
                 let stream = TcpStream::connect(address).await?;
-                // Small messages that wait for an acknowledgement would add its round trip to each call.
+                // Nagle's algorithm would delay small messages by a round trip.
                 stream.set_nodelay(true)?;
                 Ok(Box::pin(stream) as _)
             }
@@ -40,7 +40,7 @@ impl Connector {
         }))
     }
 
-    /// Makes connections by `dial`. If it panics, or a connection of its does, that is a failed attempt or a lost
+    /// Makes connections with `dial`. A panic of `dial` is a failed attempt, and a panic of its connection a lost
     /// connection.
     pub(crate) fn new<F, Fut, C>(dial: F) -> Self
     where

@@ -1,9 +1,8 @@
-//! Connections without a channel.
+//! HTTP/2 connections without tonic's channel.
 //!
-//! In tonic's channel each call wakes three tasks on its way out, those of its queue, of hyper's dispatcher and of the
-//! connection, and has a fourth to wait for the response. Here its caller hands it to HTTP/2 itself, and is woken by the
-//! connection: a call to three nodes takes 123,000 instructions, and one by tonic's generated client 178,000 (64 under
-//! way, user space, by callgrind).
+//! In tonic's channel, each call wakes three tasks when it is sent (the channel's queue, hyper's dispatcher and the
+//! connection), and a fourth waits for its response. Here the caller passes its call to HTTP/2 itself, and the
+//! connection wakes it. The page on benchmarks says what that saves.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -29,16 +28,16 @@ use crate::status;
 use crate::support::Tasks;
 use crate::wire::MAX_FRAME;
 
-/// How many withdrawn RPCs a connection remembers, so that their late replies are ignored.
+/// How many cancelled RPCs a connection remembers, in order to ignore their late replies.
 ///
-/// A reply to an RPC that is forgotten counts as a protocol error of the server. HTTP/2's default is 50, which a
-/// burst of withdrawn calls exceeds at once.
+/// A reply to a forgotten RPC counts as a protocol error of the server. The default of 50 is too low: one burst of
+/// cancelled calls exceeds it.
 pub(super) const REMEMBERED_RESETS: usize = 16_384;
 
-/// How many calls may be sent before the server has said how many it takes, as HTTP/2 recommends it.
+/// How many calls may be sent before the server announces its limit. HTTP/2 recommends this value.
 const STREAMS_AT_FIRST: usize = 100;
 
-/// A connection that is made when it is needed, and anew after it was lost. Clones are the same.
+/// A connection that is made when it is first needed, and again after it was lost. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Direct(Arc<DirectParts>);
 
@@ -77,7 +76,7 @@ impl From<h2::Error> for ConnectionError {
 }
 
 impl Direct {
-    /// A connection to `origin` that `connect` makes, for calls among `tasks`.
+    /// Creates a connection to `origin`, which `connect` makes on demand. Its calls run among `tasks`.
     pub(super) fn new(
         origin: Uri,
         user_agent: HeaderValue,
@@ -93,8 +92,8 @@ impl Direct {
         }))
     }
 
-    /// Sends `request` with `frame` as its body, and waits for the head of the response. `receipt` tells when the
-    /// connection has taken it.
+    /// Sends `request` with `frame` as its body, and waits for the head of the response. Signs `receipt` when the
+    /// connection has taken the request.
     pub(crate) async fn exchange(
         &self,
         request: http::Request<()>,
@@ -104,7 +103,8 @@ impl Direct {
         if let Some(connection) = self.connected() {
             return self.send(connection, request, frame, receipt).await;
         }
-        // It is sent once there is a connection, also when its caller does not look at it in the meantime.
+        // A task of its own sends the request once there is a connection, even if the caller does not poll in the
+        // meantime.
         let direct = self.clone();
         let mut sending = JoinSet::new();
         let send = async move {
@@ -142,21 +142,21 @@ impl Direct {
         drop(connection);
         let response = match body.send_data(frame, true) {
             Ok(()) => response.await,
-            // The node has answered or reset the stream already, and that is why.
+            // The node has already answered or reset the stream, which explains the error.
             Err(error) => (&mut response).now_or_never().unwrap_or(Err(error)),
         };
         let response = response.map_err(failed)?;
         Ok(response.map(ResponseBody))
     }
 
-    /// The connection, if there is one.
+    /// Returns the connection, if there is one.
     fn connected(&self) -> Option<SendRequest<Bytes>> {
         let mut state = self.state();
         let ConnectionState::Connected(connection) = &*state else {
             return None;
         };
         let mut connection = connection.clone();
-        // It is never pending: a clone has sent nothing.
+        // Never pending, because a new clone has sent nothing.
         if let Poll::Ready(Err(_)) = connection.poll_ready(&mut Context::from_waker(Waker::noop()))
         {
             *state = ConnectionState::Idle;
@@ -165,7 +165,7 @@ impl Direct {
         Some(connection)
     }
 
-    /// The connection, once there is one.
+    /// Waits for the connection, and makes it if necessary.
     pub(super) async fn ready(&self) -> Result<SendRequest<Bytes>, Status> {
         if let Some(connection) = self.connected() {
             return Ok(connection);
@@ -173,7 +173,7 @@ impl Direct {
         let attempt = {
             let mut state = self.state();
             match &*state {
-                // Another call was faster.
+                // Another call has just connected.
                 ConnectionState::Connected(connection) => return Ok(connection.clone()),
                 ConnectionState::Connecting(attempt) => attempt.clone(),
                 ConnectionState::Idle => {
@@ -205,7 +205,7 @@ impl fmt::Debug for Direct {
     }
 }
 
-/// Begins HTTP/2 on `connection`, which is driven by one of `tasks`. The windows and limits are those that a channel has.
+/// Begins HTTP/2 on `connection`, which one of `tasks` drives. Windows and limits are those of a channel.
 pub(super) async fn shake_hands(
     connection: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     tasks: &Tasks,
@@ -222,7 +222,7 @@ pub(super) async fn shake_hands(
         .enable_push(false)
         .handshake(connection)
         .await?;
-    // How it ends is for its calls to tell.
+    // The connection's calls report how it ends.
     tasks.spawn(async move { drop(connection.await) });
     Ok(requests)
 }
@@ -244,11 +244,11 @@ impl http_body::Body for ResponseBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         match ready!(self.0.poll_data(cx)) {
             Some(Ok(data)) => {
-                // The stream may have ended, and has no window then.
+                // Fails only if the stream has ended and has no window left.
                 let _ = self.0.flow_control().release_capacity(data.len());
                 return Poll::Ready(Some(Ok(Frame::data(data))));
             }
-            // The response is complete, and the request of no more interest.
+            // The response is complete, and the server does not need the rest of the request.
             Some(Err(error)) if error.reason() == Some(Reason::NO_ERROR) => {
                 return Poll::Ready(None);
             }

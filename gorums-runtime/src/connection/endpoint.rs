@@ -1,4 +1,4 @@
-//! How a node is linked.
+//! Connects to one node.
 
 use std::io;
 use std::net::SocketAddr;
@@ -25,7 +25,7 @@ use crate::status;
 use crate::support::Tasks;
 use crate::wire::MAX_FRAME;
 
-/// Where and how to connect to a node.
+/// Where and how to connect to one node.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
     dial: Dial,
@@ -35,11 +35,11 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// The endpoint of `node`, whose address resolved to `address`.
+    /// Creates the endpoint of `node`, whose address resolved to `address`.
     ///
     /// # Errors
     ///
-    /// When an option is not valid.
+    /// If an option is not valid.
     pub(crate) fn new(
         node: &NodeSpec,
         address: SocketAddr,
@@ -67,7 +67,7 @@ impl Endpoint {
         if let Some(adjustment) = &options.adjustment {
             endpoint = (adjustment.0)(node, endpoint);
         }
-        // The connection is to end with its manager, whatever else was adjusted.
+        // Set last, so that no adjustment can keep the connection alive beyond its manager.
         let endpoint = endpoint.executor(ConnectionTasks {
             tasks: tasks.clone(),
             attempts: attempts.clone(),
@@ -86,7 +86,7 @@ impl Endpoint {
         })
     }
 
-    /// The link, once it is connected.
+    /// Connects, and returns the link.
     pub(crate) async fn connect(&self, transport: Transport) -> Result<Link, Status> {
         if let (Transport::Grpc, Some(direct)) = (transport, &self.direct) {
             direct.ready().await?;
@@ -98,7 +98,7 @@ impl Endpoint {
             .map_err(|error| status::unavailable(error.into()))
     }
 
-    /// The link, which connects when it is first used.
+    /// Returns a link that connects when it is first used.
     pub(crate) fn connect_lazy(&self) -> Link {
         let channel = self.endpoint.connect_with_connector_lazy(self.service());
         Link::new(channel, self.direct.clone(), self.attempts.clone())
@@ -123,8 +123,8 @@ impl Endpoint {
     }
 }
 
-/// The connection that calls use in place of a channel. None if there is an option that only a channel has: TLS,
-/// pings, and the user's own adjustments.
+/// Creates the connection that calls use in place of a channel. `None` if an option needs a channel: TLS, pings, or an
+/// adjustment of the user.
 fn direct_connection(
     origin: &http::Uri,
     options: &ConnectionOptions,
@@ -157,8 +157,8 @@ fn direct_connection(
     Some(Direct::new(origin.clone(), user_agent, connect, tasks))
 }
 
-/// The node's address as it was given, which is also what TLS takes the server's name from. If that cannot be part of
-/// a URI, the address that it resolved to.
+/// Returns the node's URI, which has the address as it was given: TLS takes the server's name from it. If that cannot
+/// be part of a URI, it has the resolved address.
 fn uri(node: &NodeSpec, address: SocketAddr, scheme: &'static str) -> http::Uri {
     let authority = match Authority::try_from(node.address.as_str()) {
         Ok(authority) => authority.to_string(),
@@ -172,7 +172,7 @@ fn uri(node: &NodeSpec, address: SocketAddr, scheme: &'static str) -> http::Uri 
         .expect("an authority makes a URI, and an IP address with a port is one")
 }
 
-/// How a node is dialled.
+/// How to dial a node.
 #[derive(Clone, Debug)]
 struct Dial {
     address: SocketAddr,

@@ -1,4 +1,4 @@
-//! Connections that are given up from outside.
+//! Lets a node's link give up its connections.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,7 +6,7 @@ use std::task::Waker;
 
 use futures::task::AtomicWaker;
 
-/// Whether a connection is given up, though it has not broken: its node does not answer on it.
+/// Whether a connection is given up: it has not failed, but the node does not answer on it.
 #[derive(Debug, Default)]
 pub(super) struct GivenUp {
     is_set: AtomicBool,
@@ -19,7 +19,7 @@ impl GivenUp {
         self.reader.wake();
     }
 
-    /// An error once the connection is given up.
+    /// Fails once the connection is given up.
     pub(super) fn check(&self) -> io::Result<()> {
         match self.is_set.load(Ordering::Acquire) {
             true => Err(io::Error::new(
@@ -30,7 +30,7 @@ impl GivenUp {
         }
     }
 
-    /// Wakes who waits for something to read when the connection is given up. The same as [`check`](Self::check).
+    /// Like [`check`](Self::check), and wakes `reader` when the connection is given up.
     pub(super) fn register(&self, reader: &Waker) -> io::Result<()> {
         self.reader.register(reader);
         self.check()

@@ -1,4 +1,4 @@
-//! Connections of the user's that may panic.
+//! Catches panics of the user's connections.
 
 use std::io;
 use std::pin::Pin;
@@ -9,10 +9,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::connector::Connection;
 use crate::support::guard;
 
-/// A connection whose panic is an error of it. HTTP/2 holds locks while it writes, so that a panic would spread to all
+/// A connection whose panics become its errors. HTTP/2 writes to it under locks, so an uncaught panic would fail all
 /// calls.
 pub(crate) struct GuardedConnection<C> {
-    /// None once it has panicked.
+    /// `None` once it has panicked.
     connection: Option<C>,
 }
 
@@ -28,7 +28,7 @@ impl<C: Connection> GuardedConnection<C> {
         poll: impl FnOnce(Pin<&mut C>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         let Some(connection) = &mut self.connection else {
-            let error = "the connection has panicked";
+            let error = "the connection has already panicked";
             return Poll::Ready(Err(io::Error::other(error)));
         };
         guard(|| poll(Pin::new(connection))).unwrap_or_else(|panicked| {

@@ -1,4 +1,4 @@
-//! What requests to a node go over.
+//! The connections that requests to a node use.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use super::direct::Direct;
 use crate::call::Deadline;
 use crate::status;
 
-/// The connections to a node, and the attempts to make them. Clones are the same.
+/// The connections to a node, and the attempts to make them. Clones share them.
 #[derive(Clone, Debug)]
 pub(crate) struct Link(Arc<LinkParts>);
 
 #[derive(Debug)]
 struct LinkParts {
     channel: Channel,
-    /// In place of the channel for calls with one reply.
+    /// Carries calls with one reply in place of the channel.
     direct: Option<Direct>,
     attempts: Attempts,
 }
@@ -36,23 +36,23 @@ impl Link {
         self.0.channel.clone()
     }
 
-    /// The connection that calls with one reply take in place of the channel, unless the manager has an option that only
-    /// a channel has.
+    /// The connection that carries calls with one reply in place of the channel. `None` if the manager has an option
+    /// that only a channel supports.
     pub(crate) fn direct(&self) -> Option<&Direct> {
         self.0.direct.as_ref()
     }
 
-    /// When the latest connection was first of use. None before there was one.
+    /// When the latest connection was established; `None` if there was none yet.
     pub(crate) fn connected(&self) -> Option<Instant> {
         self.0.attempts.connected()
     }
 
-    /// Gives up the connections: the node does not answer on them. The next request makes another.
+    /// Gives up the connections, because the node does not answer on them. The next request makes a new one.
     pub(crate) fn give_up(&self) {
         self.0.attempts.give_up();
     }
 
-    /// The status by the rules of this crate of a request that failed with `status`.
+    /// Normalises the status of a failed request.
     pub(crate) fn normalise(&self, status: Status, deadline: Deadline) -> Status {
         let status = status::normalise(status, deadline);
         if status::could_not_connect(&status) {

@@ -1,4 +1,7 @@
-//! The connections of one node: how they are made, kept and given up.
+//! The connections to one node: how they are made, kept and given up.
+//!
+//! Owns dialling, back-off, HTTP/2's options, and what a response must not do to tonic. Imports `call`, `identity`,
+//! `status`, `support` and, for the frame size, `wire`. Does not know messages, nor which calls use a connection.
 
 mod attempted;
 mod attempts;
