@@ -1,4 +1,4 @@
-//! The bodies of requests that are sent in one piece, and of streams of messages.
+//! The bodies of requests: one frame, or a stream of messages.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use http_body::Frame;
 use super::message_queue::MessageQueue;
 use crate::call::Receipt;
 
-/// A body of one frame. It does not tell its size, which would be sent as a header that gRPC has no use for.
+/// A body of one frame. It does not report its size, because gRPC has no use for the header that would announce it.
 #[derive(Debug)]
 pub(crate) struct FrameBody {
     frame: Option<Bytes>,
@@ -18,7 +18,7 @@ pub(crate) struct FrameBody {
 }
 
 impl FrameBody {
-    /// The body that is `frame`. The transport's taking it is noted on `receipt`.
+    /// Creates the body of `frame`. Signs `receipt` when the transport takes the frame.
     pub(super) fn new(frame: Bytes, receipt: Option<Receipt>) -> Self {
         Self {
             frame: Some(frame),
@@ -47,7 +47,7 @@ impl http_body::Body for FrameBody {
     }
 }
 
-/// A body of the messages that are put in a queue.
+/// A body fed from a queue of messages.
 #[derive(Debug)]
 pub(super) struct MessageBody {
     queue: MessageQueue,

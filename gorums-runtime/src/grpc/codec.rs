@@ -1,4 +1,4 @@
-//! The bytes of gRPC messages.
+//! Encodes requests and decodes replies at the client.
 
 use std::marker::PhantomData;
 
@@ -11,11 +11,10 @@ use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use super::compression::compress;
 use crate::call::{MessageOptions, decode};
 
-/// The flag that tells whether the message is compressed, and its length in four bytes.
+/// The length of a message's prefix: a byte that says whether it is compressed, and its length in four bytes.
 pub(super) const PREFIX: usize = 5;
 
-/// A message as it goes over the wire: with its length in front, and compressed if `options` want that and it makes
-/// the message smaller.
+/// Encodes a message with its prefix. Compresses it if `options` ask for that and it gets smaller.
 pub(super) fn frame(message: &impl Message, options: &MessageOptions) -> Result<Bytes, Status> {
     let len = message.encoded_len();
     options.check_request_size(len)?;
@@ -34,13 +33,13 @@ pub(super) fn frame(message: &impl Message, options: &MessageOptions) -> Result<
     Ok(frame.freeze())
 }
 
-/// `len` is at most 4 GiB.
+/// `len` must be at most 4 GiB.
 fn put_prefix(frame: &mut BytesMut, is_compressed: bool, len: usize) {
     frame.put_u8(is_compressed.into());
     frame.put_u32(len as u32);
 }
 
-/// The codec of a call whose request is a frame already: it only decodes replies.
+/// The codec of a call whose request is already encoded: it only decodes replies.
 #[derive(Debug)]
 pub(super) struct ReplyCodec<R>(PhantomData<fn() -> R>);
 
@@ -65,7 +64,7 @@ impl<R: Message + Default + 'static> Codec for ReplyCodec<R> {
     }
 }
 
-/// Writes nothing: the request's body is its frame.
+/// Writes nothing, because the request's body is its frame.
 #[derive(Debug)]
 pub(super) struct NoEncoder;
 
@@ -78,7 +77,7 @@ impl Encoder for NoEncoder {
     }
 }
 
-/// Reads a reply.
+/// Decodes a reply.
 #[derive(Debug)]
 pub(super) struct ReplyDecoder<R>(PhantomData<fn() -> R>);
 

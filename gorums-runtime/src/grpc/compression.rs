@@ -1,17 +1,17 @@
-//! The compression of requests.
+//! Compresses requests.
 //!
-//! tonic would compress a request once per node. Here it is done once per call, as the encoding is.
+//! tonic would compress a request once per node. This code does so once per call.
 
 use std::io;
 
 use tonic::Status;
 use tonic::codec::CompressionEncoding;
 
-/// The level that balances time and size by the reckoning of gzip's authors.
+/// gzip's default level, a compromise between time and size.
 #[cfg(feature = "gzip")]
 const GZIP_LEVEL: u32 = 6;
 
-/// `message` in compressed form.
+/// Compresses `message`.
 pub(super) fn compress(encoding: CompressionEncoding, message: &[u8]) -> Result<Vec<u8>, Status> {
     let compressed = match encoding {
         #[cfg(feature = "gzip")]

@@ -1,4 +1,4 @@
-//! A channel that sends a body of ours.
+//! Lets tonic's client send a body of this crate.
 
 use std::task::{Context, Poll};
 
@@ -10,12 +10,12 @@ use tonic::transport::Channel;
 use crate::call::Deadline;
 use crate::connection::checked;
 
-/// Sends one request, with `body` in place of the body that tonic made, and checks the response before tonic reads it.
+/// Sends one request with `body` in place of tonic's, and checks the response before tonic reads it.
 ///
-/// The bodies that carry one frame share it with those of all nodes, and it ends the request's stream. tonic's own
-/// bodies end theirs with one more, empty frame, so that the message is a small frame which does not end its stream. Of
-/// those an HTTP/2 server holds only so many that its handlers have not read, and then closes the connection
-/// (`too_many_data_frames`), which a burst of calls brings about at once.
+/// A body of one frame shares that frame with the requests to all nodes, and the frame ends the request's stream.
+/// tonic's own bodies end theirs with another, empty frame, so that the message is a small frame which does not end its
+/// stream. An HTTP/2 server buffers only so many of these until its handlers read them, and then closes the connection
+/// (`too_many_data_frames`). One burst of calls is enough for that.
 #[derive(Debug)]
 pub(super) struct Framed {
     channel: Channel,

@@ -1,4 +1,4 @@
-//! The messages that wait for one stream.
+//! The outgoing messages of one stream.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,11 +11,10 @@ use tracing::Span;
 
 use crate::call::{Deadline, HandedOver};
 
-/// How many bytes of messages that wait are sent as one piece: a frame of HTTP/2, by default.
+/// How many bytes of messages are sent as one piece: HTTP/2's default size of a frame.
 const PIECE: usize = 16 * 1024;
 
-/// The messages that wait for one stream, in the order in which they were put there. A cheap handle: clones are the
-/// same queue.
+/// The outgoing messages of one stream, in send order. A cheap handle: clones share the queue.
 #[derive(Clone, Debug)]
 pub(super) struct MessageQueue(Arc<Mutex<QueueState>>);
 
@@ -25,27 +24,27 @@ struct QueueState {
     /// The number of the next message.
     next: u64,
     phase: Phase,
-    /// Who waits for a message.
+    /// Wakes the task that waits for a message.
     reader: Option<Waker>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Phase {
-    /// Takes messages.
+    /// Accepts messages.
     Open,
-    /// Takes no more messages; those that wait are sent.
+    /// Accepts no more messages, but still sends those that wait.
     Closed,
-    /// Nothing is sent any more.
+    /// Sends nothing more.
     Ended,
 }
 
-/// A message, as it goes over the wire.
+/// An encoded message, and how to report what becomes of it.
 #[derive(Debug)]
 pub(super) struct OutgoingMessage {
     pub(super) frame: Bytes,
-    /// When it was put in the queue.
+    /// When it was enqueued.
     pub(super) start: Instant,
-    /// That of the call that it is of.
+    /// The span of its call.
     pub(super) span: Span,
     pub(super) deadline: Deadline,
     pub(super) receipt: oneshot::Sender<HandedOver>,
@@ -56,7 +55,7 @@ pub(super) struct OutgoingMessage {
 pub(crate) struct Queued {
     queue: MessageQueue,
     number: u64,
-    /// How many messages waited already.
+    /// How many messages were already waiting.
     pub(super) before: usize,
 }
 
@@ -70,14 +69,14 @@ impl MessageQueue {
         })))
     }
 
-    /// A queue in which `message` waits.
+    /// Creates a queue in which `message` waits.
     pub(super) fn with(message: OutgoingMessage) -> (Self, Queued) {
         let queue = Self::new();
         let queued = queue.add(&mut queue.lock(), message);
         (queue, queued)
     }
 
-    /// Adds a message behind the others; gives it back if the queue takes no more.
+    /// Enqueues a message. Returns it if the queue accepts no more.
     pub(super) fn push(&self, message: OutgoingMessage) -> Result<Queued, OutgoingMessage> {
         let mut state = self.lock();
         if state.phase != Phase::Open {
@@ -101,7 +100,8 @@ impl MessageQueue {
         queued
     }
 
-    /// The next messages in one piece, once there are any; none when there will be no more. They count as handed over.
+    /// Returns the next messages in one piece, once there are any, and signs their receipts. `None` once there can be
+    /// no more.
     pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let mut state = self.lock();
         let messages = state.take_next();
@@ -116,13 +116,13 @@ impl MessageQueue {
         Poll::Ready(Some(hand_over(messages)))
     }
 
-    /// Whether there will be no more messages.
+    /// Whether the queue is empty and stays so.
     pub(super) fn is_drained(&self) -> bool {
         let state = self.lock();
         state.phase != Phase::Open && state.waiting.is_empty()
     }
 
-    /// Takes no more messages. Those that wait are sent.
+    /// Accepts no more messages. Those that wait are still sent.
     pub(super) fn close(&self) {
         let mut state = self.lock();
         if state.phase == Phase::Open {
@@ -133,7 +133,7 @@ impl MessageQueue {
         wake(reader);
     }
 
-    /// Takes no more messages, and gives up those that wait.
+    /// Accepts no more messages, and returns those that wait, which are not sent.
     pub(super) fn end(&self) -> impl Iterator<Item = OutgoingMessage> + use<> {
         let mut state = self.lock();
         state.phase = Phase::Ended;
@@ -150,8 +150,8 @@ impl MessageQueue {
 }
 
 impl QueueState {
-    /// Takes the messages that are sent next, as many as fit one piece, and at least one. Those that are late are
-    /// dropped, which their senders notice.
+    /// Removes the next messages: as many as fit one piece, and at least one. Drops those whose deadline has passed;
+    /// their senders notice.
     fn take_next(&mut self) -> Vec<OutgoingMessage> {
         let mut messages: Vec<OutgoingMessage> = Vec::new();
         let mut size = 0;
@@ -170,7 +170,7 @@ impl QueueState {
     }
 }
 
-/// The messages in one piece.
+/// Joins the messages into one piece, and signs their receipts.
 fn hand_over(messages: Vec<OutgoingMessage>) -> Bytes {
     let piece = match &*messages {
         [message] => message.frame.clone(),
@@ -184,7 +184,7 @@ fn hand_over(messages: Vec<OutgoingMessage>) -> Bytes {
         }
     };
     for message in messages {
-        // Nobody waits for a message that is detached.
+        // Fails only if the call was detached.
         let _ = message.receipt.send(Ok(()));
     }
     piece
@@ -197,7 +197,7 @@ fn wake(reader: Option<Waker>) {
 }
 
 impl Queued {
-    /// Removes the message, unless it is handed over.
+    /// Removes the message, unless it has been sent.
     pub(crate) fn withdraw(&self) {
         let withdrawn = self.queue.lock().waiting.remove(&self.number);
         drop(withdrawn);

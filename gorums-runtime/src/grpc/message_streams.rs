@@ -1,4 +1,4 @@
-//! The streams of messages that a node is sent.
+//! The streams of messages to one node, one per client-streaming method.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,18 +19,18 @@ use crate::call::{Deadline, HandedOver};
 use crate::connection::Link;
 use crate::node_info::NodeInfo;
 
-/// The streams of messages that one node is sent: one for each method that was called, kept open between its calls.
+/// The streams of messages to one node: one for each method that was called, kept open between its calls.
 #[derive(Debug)]
 pub(crate) struct MessageStreams {
     info: Arc<NodeInfo>,
     link: Link,
-    /// How many messages of one method may wait before a caller that does not wait drops its own.
+    /// How many messages of one method may wait before an unawaited call drops its own.
     limit: usize,
     /// By the methods' paths.
     open: Mutex<HashMap<String, Open>>,
 }
 
-/// A stream that is closed, and so ends once it has been sent what waits, when its node is dropped.
+/// An open stream. When its node is dropped, the stream is closed and ends once the waiting messages are sent.
 #[derive(Debug)]
 struct Open(MessageQueue);
 
@@ -40,17 +40,17 @@ impl Drop for Open {
     }
 }
 
-/// A message on its way to a node's stream.
+/// A message that was put on a node's stream.
 #[derive(Debug)]
 pub(crate) struct SentMessage {
     pub(crate) queued: Queued,
-    /// Whether fewer messages than the node's limit waited already.
+    /// Whether fewer messages than the limit were already waiting.
     pub(crate) had_room: bool,
     pub(crate) sent: oneshot::Receiver<HandedOver>,
 }
 
 impl MessageStreams {
-    /// No streams yet to the node of `info`.
+    /// Creates the streams to the node of `info`; none is open yet.
     pub(crate) fn new(info: Arc<NodeInfo>, link: Link, limit: usize) -> Self {
         Self {
             info,
@@ -60,8 +60,7 @@ impl MessageStreams {
         }
     }
 
-    /// Sends `frame` on the node's stream of the method in `head`, which is opened if it is not open: behind the
-    /// messages that were sent there before.
+    /// Enqueues `frame` on the stream of the method in `head`. Opens the stream if necessary.
     pub(super) fn send(&self, head: Arc<RequestHead>, frame: Bytes) -> SentMessage {
         let (receipt, sent) = oneshot::channel();
         let message = OutgoingMessage {
@@ -94,14 +93,14 @@ impl MessageStreams {
     }
 }
 
-/// A stream that is open or being opened. Its queue ends with it, also when the manager closes or the node is removed.
+/// A stream that is open or being opened. Its queue ends with it, even if the manager closes or the node is removed.
 struct MessageStream {
     queue: MessageQueue,
     info: Arc<NodeInfo>,
 }
 
 impl MessageStream {
-    /// Opens the stream, sends what is queued, and takes in how it ends.
+    /// Opens the stream, sends the queued messages, and reports how the stream ends.
     async fn run(self, link: Link, head: Arc<RequestHead>) {
         let start = Instant::now();
         let status = match self.answer(link, head).await {
@@ -110,7 +109,7 @@ impl MessageStream {
             Ok(()) => Status::unavailable("the server ended the stream of messages"),
             Err(status) => status,
         };
-        // Once the connection is closed on this side, how it breaks tells nothing of the node.
+        // The client has closed the connection, so how it breaks says nothing about the node.
         if self.info.is_closed() {
             return;
         }
@@ -122,12 +121,12 @@ impl MessageStream {
         for message in waiting {
             let fail = || self.info.fail(message.start, status.clone());
             let status = message.span.in_scope(fail);
-            // Nobody waits for a message that is detached.
+            // Fails only if the call was detached.
             let _ = message.receipt.send(Err(status));
         }
     }
 
-    /// What the server answers when it wants no more messages, or there are no more.
+    /// Waits for the server's reply, which it sends when it wants no more messages or there are none.
     async fn answer(&self, link: Link, head: Arc<RequestHead>) -> Result<(), Status> {
         let body = Body::new(MessageBody::new(self.queue.clone()));
         let (mut client, request, path) =
@@ -143,7 +142,7 @@ impl MessageStream {
 impl Drop for MessageStream {
     fn drop(&mut self) {
         for message in self.queue.end() {
-            // Nobody waits for a message that is detached.
+            // Fails only if the call was detached.
             let _ = message.receipt.send(Err(self.info.ended()));
         }
     }

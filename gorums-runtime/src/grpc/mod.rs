@@ -1,4 +1,7 @@
 //! The plain gRPC transport: each call to a node is an ordinary RPC, so that a node can be any gRPC server.
+//!
+//! Owns the requests of a call to each node, their encoding and the reading of their responses. Imports `call`,
+//! `connection`, `node_info` and `status`. Does not know configurations or quorums, nor node streams.
 
 mod body;
 mod codec;

@@ -1,4 +1,4 @@
-//! The requests of one call.
+//! Sends the requests of one call.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::call::{Envelope, MessageOptions, Receipt};
 use crate::connection::Link;
 use crate::status;
 
-/// A request in the form in which it is sent, to any number of nodes.
+/// An encoded request, to send to any number of nodes.
 #[derive(Clone, Debug)]
 pub(crate) struct EncodedRequest {
     head: Arc<RequestHead>,
@@ -26,7 +26,7 @@ pub(crate) struct EncodedRequest {
 }
 
 impl EncodedRequest {
-    /// The request of `message` in `envelope`, encoded once for all nodes whose manager has these `options`.
+    /// Encodes `message` in `envelope` once, for all nodes whose manager has these `options`.
     pub(crate) fn new(
         envelope: &Envelope,
         message: &impl Message,
@@ -38,8 +38,7 @@ impl EncodedRequest {
         }
     }
 
-    /// Sends the request to one node and waits for its reply. Dropping the future withdraws the request: the
-    /// server sees the cancellation.
+    /// Sends the request to one node and waits for its reply. Dropping the future cancels the request at the server.
     pub(crate) async fn send<R>(self, link: Link) -> Result<R, Status>
     where
         R: Message + Default + 'static,
@@ -47,8 +46,7 @@ impl EncodedRequest {
         self.exchange(link, None).await
     }
 
-    /// Sends the request to one node, which answers with a stream of replies. Dropping the stream withdraws the
-    /// request.
+    /// Sends the request to one node, which answers with a stream of replies. Dropping the stream cancels the request.
     pub(crate) fn send_for_stream<R>(
         self,
         link: Link,
@@ -71,13 +69,13 @@ impl EncodedRequest {
             .map_err(move |status| link.normalise(status, deadline))
     }
 
-    /// Sends the request to one node and discards its reply. `receipt` tells when a connection has taken the
-    /// request. An error may be of before that or of after.
+    /// Sends the request to one node and discards its reply. Signs `receipt` when a connection has taken the request.
+    /// An error may come from before or after that.
     pub(crate) async fn send_one_way(self, link: Link, receipt: Receipt) -> Result<(), Status> {
         self.exchange(link, Some(receipt)).await
     }
 
-    /// Sends the request as a message on a node's stream of its method.
+    /// Sends the request as a message on the node's stream of its method.
     pub(crate) fn send_message(self, streams: &MessageStreams) -> Result<SentMessage, Status> {
         Ok(streams.send(self.head, self.frame?))
     }
@@ -91,7 +89,7 @@ impl EncodedRequest {
     }
 }
 
-/// Sends a request once there is a connection, and waits for the reply.
+/// Waits for a connection, sends a request, and waits for the reply.
 async fn exchange<R>(
     link: &Link,
     head: &RequestHead,

@@ -1,4 +1,4 @@
-//! What the requests of one call have besides their bodies.
+//! The path and headers of a call's requests.
 
 use std::sync::Arc;
 
@@ -18,14 +18,14 @@ use crate::status;
 pub(super) const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
-/// The headers of responses, which mean nothing in requests.
+/// Headers of responses, which mean nothing in requests.
 const NOT_IN_REQUESTS: [HeaderName; 3] = [
     HeaderName::from_static("grpc-status"),
     HeaderName::from_static("grpc-message"),
     HeaderName::from_static("grpc-message-type"),
 ];
 
-/// What the requests of one call have besides their bodies, made once for all nodes.
+/// The path and headers of a call's requests, made once for all nodes.
 #[derive(Debug)]
 pub(crate) struct RequestHead {
     path: PathAndQuery,
@@ -69,12 +69,12 @@ impl RequestHead {
         self.deadline
     }
 
-    /// How many bytes a reply may have.
+    /// The largest size of a reply in bytes.
     pub(super) fn max_reply_size(&self) -> usize {
         self.options.max_reply_size
     }
 
-    /// A request with `body`, without the origin that the connection has.
+    /// Creates a request with `body`. The connection adds the origin.
     pub(super) fn request<B>(&self, body: B) -> http::Request<B> {
         let mut request = http::Request::new(body);
         *request.method_mut() = Method::POST;
@@ -84,8 +84,8 @@ impl RequestHead {
         request
     }
 
-    /// A client that sends `body` once the channel is ready for it, with what it takes besides: a request that says
-    /// `unsent` where tonic would make the body of it, and the path.
+    /// Waits until the channel is ready, and returns a client that sends `body`, with the arguments of its call. In
+    /// place of the message from which tonic would make the body, the request has `unsent`.
     pub(super) async fn open<T>(
         &self,
         channel: Channel,
@@ -102,11 +102,11 @@ impl RequestHead {
         Ok((client, request, self.path.clone()))
     }
 
-    /// What `service` answers with, as tonic reads it.
+    /// Returns a client that reads the responses of `service` as tonic does.
     pub(super) fn client<S>(&self, service: S) -> Grpc<S> {
         let mut client = Grpc::new(service).max_decoding_message_size(self.options.max_reply_size);
         if let Some(encoding) = self.options.send_compressed {
-            // This only announces the encoding: the frame is compressed already.
+            // This only announces the encoding, because the frame is already compressed.
             client = client.send_compressed(encoding);
         }
         for encoding in &self.options.accept_compressed {
@@ -117,7 +117,7 @@ impl RequestHead {
 }
 
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: String) {
-    // The names of encodings can be sent.
+    // Cannot fail: the names of encodings are valid header values.
     if let Ok(value) = HeaderValue::try_from(value) {
         headers.insert(name, value);
     }

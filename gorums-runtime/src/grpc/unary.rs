@@ -1,7 +1,7 @@
-//! The replies of calls that have one each.
+//! Reads the reply of a call that has one.
 //!
-//! tonic reads every response as a stream of messages, by way of a buffer of 8 KiB, boxes and a state machine. Most
-//! replies are one frame, which is decoded here where it is.
+//! tonic reads every response as a stream of messages, through a buffer of 8 KiB, boxes and a state machine. Most
+//! replies are one frame, which this code decodes in place.
 
 use std::convert::Infallible;
 use std::future::{Ready, poll_fn, ready};
@@ -22,10 +22,10 @@ use crate::call::decode;
 use crate::connection::checked;
 use crate::status;
 
-/// The header that tells how a call ended. It comes before the body only where there is no reply.
+/// The header that says how a call ended. It precedes the body only if there is no reply.
 const STATUS: &str = "grpc-status";
 
-/// The reply that `response` brings to a request with `head`.
+/// Reads the reply from the `response` to a request with `head`.
 pub(super) async fn reply<R, B>(
     response: http::Response<B>,
     head: &RequestHead,
@@ -48,7 +48,7 @@ where
     let (parts, body) = response.into_parts();
     let mut body = pin!(body);
     let mut received = Received::default();
-    // A node may send empty frames without end: other tasks have their turn in between, and deadlines hold.
+    // A node may send empty frames without end. `cooperative` yields to other tasks, so that deadlines still hold.
     while let Some(frame) = cooperative(poll_fn(|cx| body.as_mut().poll_frame(cx))).await {
         let trailers = match frame?.into_data() {
             Ok(data) => {
@@ -69,15 +69,15 @@ where
         }
     }
     Err(Status::unknown(
-        "the response ended without a status, as if something had cut it off on the way",
+        "the response ended without a status, as if it had been cut off on the way",
     ))
 }
 
-/// What has arrived of a message, with the prefix that tells its length.
+/// The part of a message that has arrived, including the prefix that says its length.
 #[derive(Default)]
 struct Received {
     first: Bytes,
-    /// All of it, if it is more than the first frame.
+    /// All of it, if there is more than the first frame.
     joined: BytesMut,
 }
 
@@ -97,7 +97,7 @@ impl Received {
                 "the reply has {len} bytes, and the limit is {limit}"
             ))),
             Some(len) if self.bytes().len() - PREFIX > len => Err(Status::internal(
-                "the response has more in it than one reply",
+                "the response contains more than one reply",
             )),
             _ => Ok(()),
         }
@@ -111,13 +111,13 @@ impl Received {
         }
     }
 
-    /// How many bytes the message has, once its prefix has arrived.
+    /// The length of the message, once its prefix has arrived.
     fn len(&self) -> Option<usize> {
         let [_, length @ ..] = *self.bytes().first_chunk::<PREFIX>()?;
         Some(u32::from_be_bytes(length) as usize)
     }
 
-    /// The message, once there is no more to come.
+    /// Returns the message, once the body has ended.
     fn message(self) -> Result<Bytes, Status> {
         let len = self.len();
         let mut bytes = match self.joined.is_empty() {
@@ -127,14 +127,16 @@ impl Received {
         match (bytes.first(), len) {
             (Some(0), Some(len)) if bytes.len() == PREFIX + len => Ok(bytes.split_off(PREFIX)),
             (Some(1..), _) => Err(Status::internal(
-                "the reply is compressed, and the response does not say how",
+                "the reply is compressed, but the response does not name the encoding",
             )),
-            _ => Err(Status::internal("the response ended before the reply did")),
+            _ => Err(Status::internal(
+                "the response ended before its reply was complete",
+            )),
         }
     }
 }
 
-/// The reply as tonic reads it: one that is compressed, a status without a reply, or what is no gRPC at all.
+/// Lets tonic read the response: it is compressed, a status without a reply, or not gRPC.
 async fn read_by_tonic<R>(response: http::Response<Body>, head: &RequestHead) -> Result<R, Status>
 where
     R: Message + Default + 'static,
@@ -150,7 +152,7 @@ where
         .map(tonic::Response::into_inner)
 }
 
-/// A service that has answered already.
+/// A service that already has its response.
 struct Answered(Option<http::Response<Body>>);
 
 impl tower::Service<http::Request<Body>> for Answered {
@@ -178,7 +180,7 @@ mod tests {
     use super::*;
     use crate::call::{Deadline, Envelope, MessageOptions, Method};
 
-    /// The message that `frames` are, of at most four bytes.
+    /// Returns the message in `frames`, of at most four bytes.
     fn received(frames: &[&'static [u8]]) -> Result<Bytes, Code> {
         let mut received = Received::default();
         for frame in frames {
