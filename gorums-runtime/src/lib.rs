@@ -157,9 +157,10 @@ pub mod errors {
     pub use crate::server::error::ServerError;
 }
 
-/// Includes the code that `gorums-build` generated for a proto package. Call it in a module of its own: `mod storage {
-/// gorums_runtime::include_proto!("storage"); }` for `package storage;`, and `include_proto!("_")` for files without a
-/// package.
+/// Includes the code that `gorums-build` generated for a proto package. Call it in a module of its own.
+///
+/// For `package storage;`, write `mod storage { gorums_runtime::include_proto!("storage"); }`. For files without a
+/// package, the argument is `"_"`.
 #[macro_export]
 macro_rules! include_proto {
     ($package:literal) => {
