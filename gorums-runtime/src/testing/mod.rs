@@ -1,9 +1,9 @@
 //! For tests of your own code: replies to pass to a quorum function, in-memory replicas, and results for mocks to
 //! return.
 //!
-//! Code can be tested without replicas if it is generic over the service's calls. Generated code defines a trait for
-//! these, such as `OneWayCalls` for the service `OneWay`. A mock implements the trait and returns what a test needs;
-//! the functions of this module create errors and correctables.
+//! Code can be tested without replicas if it is generic over the service's calls. With the option `calls_trait`, the
+//! generator writes a trait for these, such as `OneWayCalls` for the service `OneWay`. A mock implements the trait and
+//! returns what a test needs; the functions of this module create errors and correctables.
 //!
 //! ```
 //! # mod one_way { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/one_way.rs")); }

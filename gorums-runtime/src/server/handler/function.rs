@@ -2,13 +2,13 @@
 
 use super::context::Context;
 
-/// A function of a replica trait that takes one argument besides the context: `async fn(&self, ctx, input)`.
+/// A function of a replica trait that takes the context and one argument: `async fn(&self, ctx, input)`.
 ///
-/// Implemented for every such function, so that generated code can name it: `T::read`.
+/// Every such function implements it, so that generated code can refer to it as `T::read`.
 pub trait Function<'a, T: 'a, Input>: Copy + Send + Sync + 'static {
-    /// What its future ends with.
+    /// The output of its future.
     type Output;
-    /// What it returns.
+    /// The future that it returns.
     type Future: Future<Output = Self::Output> + Send;
 
     /// Calls it on `replica`.
@@ -29,11 +29,11 @@ where
     }
 }
 
-/// The same with a second argument, which takes the replies: `async fn(&self, ctx, input, replies)`.
+/// Like [`Function`], with a second argument for the replies: `async fn(&self, ctx, input, replies)`.
 pub trait StreamingFunction<'a, T: 'a, Input, Sink>: Copy + Send + Sync + 'static {
-    /// What its future ends with.
+    /// The output of its future.
     type Output;
-    /// What it returns.
+    /// The future that it returns.
     type Future: Future<Output = Self::Output> + Send;
 
     /// Calls it on `replica`.

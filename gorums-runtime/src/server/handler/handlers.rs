@@ -38,7 +38,7 @@ pub struct Handlers<T> {
 }
 
 impl<T: Send + Sync + 'static> Handlers<T> {
-    /// Creates it without handlers.
+    /// Creates the handlers of `replica`; none yet.
     pub fn new(replica: Arc<T>) -> Self {
         Self {
             replica,
