@@ -1,4 +1,7 @@
-//! Quorum calls whose caller says how the replies are aggregated.
+//! Calls whose caller says how the replies are aggregated: `quorumcall` and `async`.
+//!
+//! Owns the aggregations, and the stream of responses. Imports `quorum_call`, `correctable`, `fan_out` and what is below
+//! them. Does not know the transports.
 
 mod aggregation;
 mod async_call;

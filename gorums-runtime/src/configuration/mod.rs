@@ -1,4 +1,7 @@
 //! Sets of nodes that calls go to.
+//!
+//! Owns the algebra of configurations, and the watch that derives one from another. Imports `call`, `identity`, `node`,
+//! `node_info` and `support`. Does not know which calls are made on a configuration.
 
 mod error;
 mod watch;

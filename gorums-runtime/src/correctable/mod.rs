@@ -1,4 +1,7 @@
-//! Calls whose result gets better as replies arrive.
+//! Calls whose result improves as replies arrive.
+//!
+//! Owns the levels that such a call publishes. Imports `quorum_call` and what is below it. Does not know how replies are
+//! collected.
 
 mod call;
 mod correction;

@@ -1,4 +1,7 @@
 //! One request on its way to the nodes of a configuration.
+//!
+//! Owns the requests of one call that are in flight, on either transport. Imports `configuration`, `node`, `grpc`,
+//! `node_stream` and what is below them. Does not know how a call is decided.
 
 mod address;
 mod grpc;

@@ -1,6 +1,6 @@
-//! Who is meant: the ids of nodes and configurations, and nodes' addresses.
+//! The ids of nodes and configurations, and the addresses of nodes.
 //!
-//! Imports nothing of the crate.
+//! Owns the rules by which ids follow from addresses. Imports nothing of the crate.
 
 mod id;
 mod node_address;

@@ -1,4 +1,7 @@
-//! The pool of nodes.
+//! The pool of nodes, and the options with which they are connected.
+//!
+//! Owns resolving, dialling, and which nodes there are at a time. Imports `configuration`, `connection`, `node` and what is
+//! below them. Does not know which calls are made.
 
 mod builder;
 mod dialer;

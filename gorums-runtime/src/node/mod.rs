@@ -1,4 +1,7 @@
 //! One replica, as its clients see it.
+//!
+//! Owns a node's connection, streams and background work for as long as there is a handle to it. Imports the transports
+//! `grpc` and `node_stream`, and what is below them. Does not know which configurations a node is in.
 
 mod channel;
 mod shared;

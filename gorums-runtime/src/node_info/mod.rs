@@ -1,6 +1,7 @@
-//! What is known of a node: its addresses, what calls have shown of it, and how its errors are reported.
+//! What a node shares with its connection and its streams: addresses, observations, and error reports.
 //!
-//! A node's connection and streams have it, so that they need no handle to the node itself.
+//! Owns the record of a node's failures and latency. Imports `call`, `identity`, `status`, `support` and `telemetry`. Does
+//! not know the node itself: streams hold this instead of a handle that would keep the node.
 
 mod info;
 mod node_error;

@@ -1,4 +1,8 @@
-//! TODO
+//! The client's end of node streams.
+//!
+//! Owns the stream to each node, the table of calls that wait for replies, and the stragglers. Imports `call`,
+//! `connection`, `node_info`, `status`, `telemetry` and `wire`. Does not know `Node` or `Configuration`: a call's nodes
+//! are indices here.
 
 mod arrival;
 mod calls;

@@ -1,4 +1,7 @@
-//! One-way calls: nobody waits for replies.
+//! One-way calls: unicasts and multicasts, which have no replies.
+//!
+//! Owns a message from the call until the transport has taken it. Imports `caller`, `configuration`, `fan_out`, `grpc`,
+//! `node`, `node_stream` and what is below them. Does not know whether a replica handles the message.
 
 mod error;
 mod multicast;

@@ -1,4 +1,7 @@
 //! Quorum calls: one request to all nodes, decided by a quorum function.
+//!
+//! Owns a call from before it starts to its result or error. Imports `caller`, `configuration`, `fan_out` and what is
+//! below them. Does not know the transports.
 
 mod call;
 mod decided;
