@@ -28,7 +28,8 @@ fn names(extension: &str) -> BTreeSet<String> {
 fn every_bad_proto_is_refused_with_its_errors() {
     let directory = golden().join("bad");
     for name in names("proto") {
-        let error = generate(&directory, &[&format!("{name}.proto")], "server=true").expect_err(&name);
+        let error =
+            generate(&directory, &[&format!("{name}.proto")], "server=true").expect_err(&name);
         // protoc may have warnings of its own to print first.
         let (_, error) = error
             .split_once("--rust-gorums_out: ")
