@@ -124,6 +124,7 @@ pub use identity::{ConfigurationId, NodeId, NodeSpec};
 pub use manager::{Manager, ManagerBuilder};
 pub use node::{Node, NodeChannel};
 pub use node_call::NodeCall;
+pub use node_info::{Connectivity, ConnectivityEvent, ConnectivityEvents, NodeConnectivity};
 pub use one_way::{Multicast, Unicast};
 pub use quorum_call::QuorumCall;
 pub use server::handler::{Context, ReplySink};
@@ -151,7 +152,7 @@ pub mod calls {
 pub mod errors {
     pub use crate::configuration::{ConfigurationError, UnknownNode};
     pub use crate::manager::ManagerError;
-    pub use crate::node_info::{LastError, NodeError, NodeErrors};
+    pub use crate::node_info::{Closed, LastError, NodeError, NodeErrors};
     pub use crate::one_way::MulticastError;
     pub use crate::quorum_call::{QuorumCallError, QuorumCallErrorKind};
     pub use crate::server::error::ServerError;

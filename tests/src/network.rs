@@ -31,6 +31,8 @@ pub struct Network {
 enum Host {
     /// Serves connections.
     Up(Replica),
+    /// Its connections carry nothing, and it neither accepts nor refuses others.
+    Hanging(Replica),
     /// Neither accepts nor refuses connections.
     Silent,
     /// Accepts connections, and neither reads from them nor writes to them.
@@ -41,7 +43,8 @@ enum Host {
 struct Replica {
     accept: mpsc::UnboundedSender<DuplexStream>,
     server: AbortHandle,
-    connections: watch::Sender<()>,
+    /// Whether the connections carry nothing. Dropped when they break.
+    hanging: watch::Sender<bool>,
 }
 
 impl Network {
@@ -77,14 +80,14 @@ impl Network {
         let replica = Replica {
             accept,
             server: server.abort_handle(),
-            connections: watch::Sender::new(()),
+            hanging: watch::Sender::new(false),
         };
         self.hosts().insert(number, Host::Up(replica));
     }
 
     /// Ends replica `number`: its connections break, and new ones are refused.
     pub fn kill(&self, number: u8) {
-        if let Some(Host::Up(replica)) = self.hosts().remove(&number) {
+        if let Some(Host::Up(replica) | Host::Hanging(replica)) = self.hosts().remove(&number) {
             replica.server.abort();
         }
     }
@@ -92,7 +95,16 @@ impl Network {
     /// Breaks the connections of replica `number`, which keeps running.
     pub fn cut(&self, number: u8) {
         if let Some(Host::Up(replica)) = self.hosts().get_mut(&number) {
-            replica.connections = watch::Sender::new(());
+            replica.hanging = watch::Sender::new(false);
+        }
+    }
+
+    /// Lets nothing more through on the connections of replica `number`, and accepts no others.
+    pub fn hang(&self, number: u8) {
+        let mut hosts = self.hosts();
+        if let Some(Host::Up(replica)) = hosts.insert(number, Host::Silent) {
+            replica.hanging.send_replace(true);
+            hosts.insert(number, Host::Hanging(replica));
         }
     }
 
@@ -139,14 +151,15 @@ impl Network {
                 self.connections.fetch_add(1, Ordering::SeqCst);
                 let (client, client_link) = tokio::io::duplex(CONNECTION_BUFFER);
                 let (server, server_link) = tokio::io::duplex(CONNECTION_BUFFER);
-                let mut killed = replica.connections.subscribe();
+                let mut hanging = replica.hanging.subscribe();
                 tokio::spawn(async move {
                     let (mut client, mut server) = (client_link, server_link);
                     tokio::select! {
-                        _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
-                        // The sender is dropped with its replica.
-                        _ = killed.changed() => {}
+                        _ = tokio::io::copy_bidirectional(&mut client, &mut server) => return,
+                        // An error means that the sender was dropped with its replica.
+                        _ = hanging.wait_for(|hanging| *hanging) => {}
                     }
+                    while hanging.changed().await.is_ok() {}
                 });
                 replica.accept.send(server).ok().map(|()| client)
             }
@@ -155,7 +168,7 @@ impl Network {
                 connections.push(server);
                 Some(client)
             }
-            Some(Host::Silent) => None,
+            Some(Host::Silent | Host::Hanging(_)) => None,
             None => return Err(io::ErrorKind::ConnectionRefused.into()),
         };
         match accepted {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use futures::future::BoxFuture;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::attempted::Attempted;
 use super::backoff::Backoff;
@@ -104,6 +104,14 @@ impl Attempts {
         outcome
             .await
             .map_err(|_| io::Error::other("the manager is closed"))
+    }
+
+    /// Waits until the back-off of the latest failure has passed.
+    pub(super) async fn until_next(&self) {
+        let next = self.failed().latest.as_ref().map(|it| it.next_attempt);
+        if let Some(next) = next {
+            sleep_until(next).await;
+        }
     }
 
     /// Notes that an attempt has failed.

@@ -47,6 +47,11 @@ impl Link {
         self.0.attempts.connected()
     }
 
+    /// Waits until a connection may be attempted again.
+    pub(crate) async fn until_next_attempt(&self) {
+        self.0.attempts.until_next().await;
+    }
+
     /// Gives up the connections, because the node does not answer on them. The next request makes a new one.
     pub(crate) fn give_up(&self) {
         self.0.attempts.give_up();

@@ -40,6 +40,7 @@ pub struct ManagerBuilder {
     pub(super) messages: MessageOptions,
     limits: Limits,
     transport: Transport,
+    keep_connected: bool,
 }
 
 impl ManagerBuilder {
@@ -69,6 +70,7 @@ impl ManagerBuilder {
                 },
             },
             transport: Transport::default(),
+            keep_connected: false,
         }
     }
 
@@ -111,6 +113,17 @@ impl ManagerBuilder {
     /// How calls travel to the nodes: by default as [`Transport::default`] says.
     pub fn transport(mut self, transport: Transport) -> Self {
         self.transport = transport;
+        self
+    }
+
+    /// Opens a node stream to each node at once, in the background, and keeps it open: after a failure it is opened again
+    /// once the [back-off](Self::backoff) has passed, whether there are calls or not. A node that comes up is thus
+    /// connected within one step of the back-off. Without this option a node is connected when it is first called.
+    ///
+    /// [`Manager::connectivity`] reports which nodes are connected. With [`Transport::Grpc`] the streams carry no calls
+    /// and serve that purpose alone.
+    pub fn keep_connected(mut self) -> Self {
+        self.keep_connected = true;
         self
     }
 
@@ -189,6 +202,7 @@ impl ManagerBuilder {
             self.messages.clone(),
             self.limits,
             self.transport,
+            self.keep_connected,
             Tasks::new(),
         )
     }

@@ -9,7 +9,7 @@ use crate::call::{MessageOptions, Transport};
 use crate::connection::{ConnectionOptions, Endpoint, Link};
 use crate::identity::{NodeAddress, NodeId, NodeSpec};
 use crate::node::{Limits, Node, Shared};
-use crate::node_info::{NodeError, Reports};
+use crate::node_info::{Connections, NodeError, Reports};
 use crate::node_stream::Calls;
 use crate::support::{RuntimeWatch, Tasks};
 
@@ -44,6 +44,7 @@ impl Dialer {
         messages: MessageOptions,
         limits: Limits,
         transport: Transport,
+        keep_connected: bool,
         tasks: Tasks,
     ) -> Self {
         Self {
@@ -52,6 +53,8 @@ impl Dialer {
                 calls: Calls::new(messages.reply_limit),
                 messages: Arc::new(messages),
                 reports: Reports::new(),
+                connections: Connections::new(),
+                keep_connected,
                 transport,
                 backoff: connection.backoff,
             },
@@ -64,6 +67,11 @@ impl Dialer {
     /// The calls that wait for replies of the nodes.
     pub(super) fn calls(&self) -> &Calls {
         &self.shared.calls
+    }
+
+    /// Which nodes are connected.
+    pub(super) fn connections(&self) -> &Connections {
+        &self.shared.connections
     }
 
     /// The background work of all nodes.

@@ -18,7 +18,7 @@ use pool::Pool;
 use crate::configuration::{Configuration, ConfigurationError, UnknownNode};
 use crate::identity::NodeId;
 use crate::node::Node;
-use crate::node_info::NodeErrors;
+use crate::node_info::{Connectivity, NodeErrors};
 
 /// A pool of nodes and their connections, from which configurations are made.
 ///
@@ -140,8 +140,7 @@ impl Manager {
     ///
     /// When the manager does not have the node, or no other.
     pub fn remove_node(&self, id: NodeId) -> Result<(), ManagerError> {
-        self.pool.remove(id)?.remove();
-        Ok(())
+        self.pool.remove(id)
     }
 
     /// The configuration of all nodes that the manager has now, in the order in which they were given.
@@ -184,6 +183,12 @@ impl Manager {
     /// The errors of all nodes from now on, those that are added later included; see [`NodeErrors`].
     pub fn node_errors(&self) -> NodeErrors {
         self.configuration().reported()
+    }
+
+    /// Which nodes are connected now; see [`Connectivity`].
+    pub fn connectivity(&self) -> Connectivity {
+        let closed = self.dialer.tasks().closed().clone();
+        Connectivity::new(self.dialer.connections(), closed)
     }
 
     /// How many calls wait for replies on node streams. A call that has ended, in whatever way, is not among them.

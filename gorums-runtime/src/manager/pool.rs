@@ -14,6 +14,7 @@ pub(super) struct Pool(Arc<RwLock<Configuration>>);
 
 impl Pool {
     pub(super) fn new(nodes: Configuration) -> Self {
+        nodes.nodes().for_each(Node::join);
         Self(Arc::new(RwLock::new(nodes)))
     }
 
@@ -37,17 +38,19 @@ impl Pool {
                 ManagerError::DuplicateId { first, second }
             });
         }
+        node.join();
         *nodes = nodes.with([node]);
         Ok(())
     }
 
-    /// Takes a node out.
-    pub(super) fn remove(&self, id: NodeId) -> Result<Node, ManagerError> {
+    /// Takes a node out and closes its connection.
+    pub(super) fn remove(&self, id: NodeId) -> Result<(), ManagerError> {
         let mut nodes = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let node = nodes.node(id)?;
         *nodes = nodes
             .without([id])
             .map_err(|_| ManagerError::LastNode { node: node.spec() })?;
-        Ok(node)
+        node.remove();
+        Ok(())
     }
 }

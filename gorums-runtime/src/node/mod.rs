@@ -54,6 +54,7 @@ struct NodeParts {
     one_way_room: Arc<Semaphore>,
     stream: NodeStream,
     message_streams: MessageStreams,
+    keep_connected: bool,
 }
 
 impl Node {
@@ -66,11 +67,15 @@ impl Node {
         manager: RuntimeWatch,
     ) -> Self {
         let limits = shared.limits;
+        let row = shared
+            .connections
+            .row(address.id, Arc::clone(&address.name));
         let info = Arc::new(NodeInfo::new(
             address,
             shared.transport,
             Arc::clone(&shared.messages),
             shared.reports.clone(),
+            row,
             tasks.clone(),
         ));
         let stream = NodeStream::new(
@@ -91,8 +96,17 @@ impl Node {
                 one_way_room: Arc::new(Semaphore::new(limits.one_way)),
                 stream,
                 message_streams,
+                keep_connected: shared.keep_connected,
             }),
             _keep: Some(Keep::new(tasks, manager)),
+        }
+    }
+
+    /// Takes up work for a manager that has the node now, and no other with its id.
+    pub(crate) fn join(&self) {
+        self.info().connection.add();
+        if self.inner.keep_connected {
+            self.stream().keep_open();
         }
     }
 

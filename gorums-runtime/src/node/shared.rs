@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::call::{MessageOptions, Transport};
 use crate::connection::Backoff;
-use crate::node_info::Reports;
+use crate::node_info::{Connections, Reports};
 use crate::node_stream::Calls;
 use crate::wire::Capacity;
 
@@ -14,6 +14,9 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) messages: Arc<MessageOptions>,
     pub(crate) reports: Reports,
+    pub(crate) connections: Connections,
+    /// Whether node streams are opened at once and kept open.
+    pub(crate) keep_connected: bool,
     pub(crate) transport: Transport,
     pub(crate) calls: Calls,
     pub(crate) backoff: Backoff,

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
+use super::connections::ConnectionRow;
 use super::node_error::NodeError;
 use super::node_errors::Reports;
 use super::observations::Observations;
@@ -26,6 +27,8 @@ pub(crate) struct NodeInfo {
     /// Where the nodes of the manager report their errors.
     pub(crate) reports: Reports,
     pub(crate) observations: Observations,
+    /// Whether the node is connected, for whoever asks the manager.
+    pub(crate) connection: ConnectionRow,
     /// The node's background work.
     pub(crate) tasks: Tasks,
     removed: AtomicBool,
@@ -39,6 +42,7 @@ impl NodeInfo {
         transport: Transport,
         messages: Arc<MessageOptions>,
         reports: Reports,
+        connection: ConnectionRow,
         tasks: Tasks,
     ) -> Self {
         Self {
@@ -47,6 +51,7 @@ impl NodeInfo {
             messages,
             reports,
             observations: Observations::new(),
+            connection,
             tasks,
             removed: AtomicBool::new(false),
             dropped: AtomicBool::new(false),
@@ -99,6 +104,7 @@ impl NodeInfo {
     /// Closes the node's connection for good.
     pub(crate) fn remove(&self) {
         self.removed.store(true, Ordering::SeqCst);
+        self.connection.remove();
         self.tasks.close();
     }
 }

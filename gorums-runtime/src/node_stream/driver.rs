@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tonic::Status;
 
@@ -20,6 +21,7 @@ use super::stragglers::Stragglers;
 use crate::call::Deadline;
 use crate::connection::{Backoff, Link};
 use crate::node_info::NodeInfo;
+use crate::status::bounded;
 use crate::telemetry;
 use crate::wire::{
     CANCEL, CallNumber, Capacity, END, Head, IsFirst, KEEP_ALIVE, Messages, Queue, QueueBody,
@@ -39,6 +41,8 @@ pub(super) struct Driver {
     opener: Opener,
     refusals: Refusals,
     cancellations: Cancellations,
+    /// Notified when a stream has ended.
+    ended: Notify,
 }
 
 impl Driver {
@@ -60,6 +64,7 @@ impl Driver {
             failures: Failures::new(backoff),
             refusals: Refusals::default(),
             cancellations: Cancellations::new(),
+            ended: Notify::new(),
         }
     }
 
@@ -71,6 +76,20 @@ impl Driver {
                 has_ended: false,
             };
             self.info.tasks.spawn(task.run());
+        }
+    }
+
+    /// Opens a stream as soon as the back-off allows, and another one when it has ended. Returns when there can be no
+    /// more.
+    pub(super) async fn keep_open(self: &Arc<Self>) {
+        loop {
+            self.opener.until_next_attempt().await;
+            self.failures.until_next_attempt().await;
+            let Some(is_first) = self.queue.begin() else {
+                return;
+            };
+            self.run_if(is_first);
+            self.ended.notified().await;
         }
     }
 
@@ -110,6 +129,7 @@ impl Driver {
         }
         let opened = self.queue.opened().unwrap_or(start);
         self.info.observations.open(opened - start);
+        self.info.connection.open();
         let mut replied = false;
         let status = self
             .read(&mut messages, &mut silence, stream, opened, &mut replied)
@@ -251,6 +271,8 @@ impl Driver {
     /// Fails what was on the stream that has ended. What is enqueued from now on is for the next stream.
     fn break_off(self: &Arc<Self>, ending: &Ending) {
         self.failures.learn(ending);
+        let reason = bounded(self.info.explain(ending.status.clone()));
+        self.info.connection.fail(&reason);
         self.cancellations.close();
         let (stream, is_first) = self.queue.fail(&ending.status);
         self.calls.lose(stream, &ending.status);
@@ -258,6 +280,7 @@ impl Driver {
             self.info.fail(call.sent, ending.status.clone());
         }
         self.run_if(is_first);
+        self.ended.notify_one();
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use tonic::Status;
 
 use super::ending::{Ending, Lesson};
@@ -46,6 +46,14 @@ impl Failures {
         match &self.lock().last {
             Some((status, until)) if Instant::now() < *until => Err(status.clone()),
             _ => Ok(()),
+        }
+    }
+
+    /// Waits until a stream may be opened.
+    pub(super) async fn until_next_attempt(&self) {
+        let until = self.lock().last.as_ref().map(|(_, until)| *until);
+        if let Some(until) = until {
+            sleep_until(until).await;
         }
     }
 

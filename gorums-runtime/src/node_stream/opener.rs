@@ -91,6 +91,11 @@ impl Opener {
         broken(self.link.normalise(status, Deadline::none()))
     }
 
+    /// Waits until a connection may be attempted again.
+    pub(super) async fn until_next_attempt(&self) {
+        self.link.until_next_attempt().await;
+    }
+
     /// Gives up the connection: another stream on it would hear as little.
     pub(super) fn give_up_connection(&self) {
         self.link.give_up();

@@ -38,6 +38,13 @@ impl NodeStream {
         &self.0.calls
     }
 
+    /// Opens the stream, and opens it again whenever it has ended, until the node's background work ends.
+    pub(crate) fn keep_open(&self) {
+        let driver = Arc::clone(&self.0);
+        let tasks = &self.0.info.tasks;
+        tasks.spawn(async move { driver.keep_open().await });
+    }
+
     /// Enqueues a message.
     ///
     /// # Errors

@@ -100,6 +100,11 @@ impl Queue {
         self.lock().push_in_turn(self.capacity, frame, owner)
     }
 
+    /// Begins the next stream without a message, unless it has begun. `None` if the queue is closed.
+    pub(crate) fn begin(&self) -> Option<IsFirst> {
+        self.lock().begin()
+    }
+
     /// Adds a message once there is room for it, and those that waited before have theirs.
     ///
     /// # Cancel safety

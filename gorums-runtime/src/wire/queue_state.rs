@@ -28,7 +28,7 @@ pub(super) struct QueueState {
     pub(super) line: Line,
     /// Which stream takes the messages: streams to one peer follow each other.
     pub(super) stream: StreamNumber,
-    /// Whether there was a message for it.
+    /// Whether it has been opened, or is being opened.
     begun: bool,
     /// When it first looked for messages.
     pub(super) opened: Option<Instant>,
@@ -100,6 +100,11 @@ impl QueueState {
         owner.note_sent(self.stream);
         self.push(frame, owner);
         Ok(IsFirst(!std::mem::replace(&mut self.begun, true)))
+    }
+
+    /// Begins the stream without a message, unless it has begun. `None` if there is no more to come.
+    pub(super) fn begin(&mut self) -> Option<IsFirst> {
+        (!self.closed).then(|| IsFirst(!std::mem::replace(&mut self.begun, true)))
     }
 
     /// Adds the messages that waited for room and have it now. Must be called whenever there may be more.

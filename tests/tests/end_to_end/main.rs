@@ -11,6 +11,7 @@ mod call_limits;
 mod cancellation;
 mod configuration;
 mod connection_options;
+mod connectivity;
 mod correctable;
 mod correctable_stream;
 mod deadline;
