@@ -58,10 +58,17 @@
 //! learn about their call from a [`Context`], and send streams of replies to a [`ReplySink`]. A [`Server`] serves the
 //! replica over both transports; a [`server::Router`] adds it to a tonic server of your own.
 //!
+//! # Peers
+//!
+//! Replicas that call each other form a [`System`]: each process serves its peers, knows which of them calls, and has a
+//! configuration of all members, itself included.
+//!
 //! # Where to look
 //!
 //! | | |
 //! |---|---|
+//! | [`System`] | replicas that know and call each other |
+//! | [`Connectivity`] | which nodes are connected |
 //! | [`ManagerBuilder`] | options of a manager and its connections, including TLS |
 //! | [`CallOptions`] | options of calls |
 //! | [`calls`] | the types behind a call: futures, handles, aggregations |
@@ -104,6 +111,7 @@ mod one_way;
 mod quorum_call;
 mod status;
 mod support;
+mod system;
 mod wire;
 
 #[doc(hidden)]
@@ -118,7 +126,7 @@ pub use tonic;
 pub use aggregate_call::{AggregateCall, AsyncCall};
 pub use call::{CallOptions, Method, MethodDescriptor, Replies, Transport};
 pub use configuration::{Configuration, ConfigurationWatch};
-pub use connection::{Backoff, Connection};
+pub use connection::Backoff;
 pub use correctable::{Correctable, Correction};
 pub use identity::{ConfigurationId, NodeId, NodeSpec};
 pub use manager::{Manager, ManagerBuilder};
@@ -129,6 +137,8 @@ pub use one_way::{Multicast, Unicast};
 pub use quorum_call::QuorumCall;
 pub use server::handler::{Context, ReplySink};
 pub use server::server::Server;
+pub use support::Connection;
+pub use system::{RunningSystem, System, SystemBuilder};
 
 /// The types behind a call: before it starts, while it runs, and once it is decided.
 ///
@@ -156,6 +166,7 @@ pub mod errors {
     pub use crate::one_way::MulticastError;
     pub use crate::quorum_call::{QuorumCallError, QuorumCallErrorKind};
     pub use crate::server::error::ServerError;
+    pub use crate::system::SystemError;
 }
 
 /// Includes the code that `gorums-build` generated for a proto package. Call it in a module of its own.

@@ -7,6 +7,7 @@ use gorums_runtime::Transport;
 
 pub mod authority;
 pub mod golden;
+pub mod member;
 pub mod network;
 pub mod numbered_replica;
 pub mod raw_service;

@@ -8,8 +8,8 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::attempts::Attempts;
-use super::connector::BoxedConnection;
 use super::given_up::GivenUp;
+use crate::support::BoxedConnection;
 
 /// A connection that counts as established once the node sends something after HTTP/2 has begun. If it is lost before
 /// that, the attempt has failed.

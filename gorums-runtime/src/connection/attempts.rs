@@ -13,9 +13,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::attempted::Attempted;
 use super::backoff::Backoff;
-use super::connector::BoxedConnection;
 use super::given_up::GivenUp;
-use crate::support::Tasks;
+use crate::support::{BoxedConnection, Tasks};
 
 /// Makes the connections to one node, and spaces out attempts after failures.
 ///

@@ -8,7 +8,7 @@ use tonic::transport::Endpoint;
 
 use super::backoff::Backoff;
 use super::connector::Connector;
-use crate::identity::NodeSpec;
+use crate::identity::{Answerer, Introduction, NodeId, NodeSpec};
 
 /// The options of all connections of one manager.
 #[derive(Clone, Debug)]
@@ -21,6 +21,10 @@ pub(crate) struct ConnectionOptions {
     #[cfg(feature = "_tls-any")]
     pub(crate) tls: Option<tonic::transport::ClientTlsConfig>,
     pub(crate) adjustment: Option<Adjustment>,
+    /// How this process introduces itself, if it is a member of a system.
+    pub(crate) introduction: Option<Introduction>,
+    /// Whether nodes that answer with other ids than theirs are refused.
+    pub(crate) check_node_ids: bool,
 }
 
 impl ConnectionOptions {
@@ -35,6 +39,27 @@ impl ConnectionOptions {
             #[cfg(feature = "_tls-any")]
             tls: None,
             adjustment: None,
+            introduction: None,
+            check_node_ids: false,
+        }
+    }
+
+    /// The options of the connection of a process to itself, which `connector` makes: nobody else has access to it, so
+    /// it is not encrypted, and it does not break.
+    pub(crate) fn in_process(&self, connector: Connector) -> Self {
+        Self {
+            connector,
+            introduction: self.introduction.clone(),
+            check_node_ids: self.check_node_ids,
+            ..Self::new(self.connect_timeout)
+        }
+    }
+
+    /// Who may answer for a node.
+    pub(super) fn answerer(&self, id: NodeId) -> Answerer {
+        Answerer {
+            node_id: self.check_node_ids.then_some(id),
+            introduction: self.introduction.clone(),
         }
     }
 

@@ -3,23 +3,14 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::guarded_connection::GuardedConnection;
-use crate::support::{Panicked, guarded};
-
-/// A connection: it reads and writes bytes. Every type that has the four supertraits implements it.
-pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection for T {}
-
-pub(crate) type BoxedConnection = Pin<Box<dyn Connection>>;
+use crate::support::{BoxedConnection, Connection, Panicked, guarded};
 
 type Dial = dyn Fn(SocketAddr) -> BoxFuture<'static, io::Result<BoxedConnection>> + Send + Sync;
 

@@ -15,14 +15,14 @@ use tonic::transport::Channel;
 use super::attempted::Attempted;
 use super::attempts::{Attempts, ConnectionTasks};
 use super::connection_options::{ConnectionOptions, KeepAlive};
-use super::connector::{BoxedConnection, Connector};
+use super::connector::Connector;
 use super::direct;
 use super::direct::{Direct, REMEMBERED_RESETS};
 use super::link::Link;
 use crate::call::Transport;
-use crate::identity::NodeSpec;
+use crate::identity::{Answerer, NodeSpec};
 use crate::status;
-use crate::support::Tasks;
+use crate::support::{BoxedConnection, Tasks};
 use crate::wire::MAX_FRAME;
 
 /// Where and how to connect to one node.
@@ -32,6 +32,7 @@ pub(crate) struct Endpoint {
     attempts: Attempts,
     endpoint: tonic::transport::Endpoint,
     direct: Option<Direct>,
+    answerer: Answerer,
 }
 
 impl Endpoint {
@@ -83,6 +84,7 @@ impl Endpoint {
             attempts,
             endpoint,
             direct,
+            answerer: options.answerer(node.id),
         })
     }
 
@@ -94,14 +96,23 @@ impl Endpoint {
         }
         let channel = self.endpoint.connect_with_connector(self.service()).await;
         channel
-            .map(|channel| Link::new(channel, self.direct.clone(), self.attempts.clone()))
+            .map(|channel| self.link(channel))
             .map_err(|error| status::unavailable(error.into()))
     }
 
     /// Returns a link that connects when it is first used.
     pub(crate) fn connect_lazy(&self) -> Link {
         let channel = self.endpoint.connect_with_connector_lazy(self.service());
-        Link::new(channel, self.direct.clone(), self.attempts.clone())
+        self.link(channel)
+    }
+
+    fn link(&self, channel: Channel) -> Link {
+        Link::new(
+            channel,
+            self.direct.clone(),
+            self.attempts.clone(),
+            self.answerer.clone(),
+        )
     }
 
     fn service(

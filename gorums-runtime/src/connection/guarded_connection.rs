@@ -6,8 +6,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::connector::Connection;
-use crate::support::guard;
+use crate::support::{Connection, guard};
 
 /// A connection whose panics become its errors. HTTP/2 writes to it under locks, so an uncaught panic would fail all
 /// calls.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::HeaderMap;
 use tokio::time::Instant;
 use tonic::Status;
 use tonic::transport::Channel;
@@ -9,6 +10,7 @@ use tonic::transport::Channel;
 use super::attempts::Attempts;
 use super::direct::Direct;
 use crate::call::Deadline;
+use crate::identity::Answerer;
 use crate::status;
 
 /// The connections to a node, and the attempts to make them. Clones share them.
@@ -21,14 +23,21 @@ struct LinkParts {
     /// Carries calls with one reply in place of the channel.
     direct: Option<Direct>,
     attempts: Attempts,
+    answerer: Answerer,
 }
 
 impl Link {
-    pub(super) fn new(channel: Channel, direct: Option<Direct>, attempts: Attempts) -> Self {
+    pub(super) fn new(
+        channel: Channel,
+        direct: Option<Direct>,
+        attempts: Attempts,
+        answerer: Answerer,
+    ) -> Self {
         Self(Arc::new(LinkParts {
             channel,
             direct,
             attempts,
+            answerer,
         }))
     }
 
@@ -50,6 +59,19 @@ impl Link {
     /// Waits until a connection may be attempted again.
     pub(crate) async fn until_next_attempt(&self) {
         self.0.attempts.until_next().await;
+    }
+
+    /// Checks that the node itself answered with these headers, and not another one at its address. If it was another
+    /// one, gives up the connections, since the next may lead elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// If it was another node, or one of another cluster.
+    pub(crate) fn check_answer(&self, headers: &HeaderMap) -> Result<(), Status> {
+        self.0
+            .answerer
+            .check(headers)
+            .inspect_err(|_| self.give_up())
     }
 
     /// Gives up the connections, because the node does not answer on them. The next request makes a new one.

@@ -18,7 +18,6 @@ mod link;
 pub use backoff::Backoff;
 pub(crate) use checked::checked;
 pub(crate) use connection_options::{Adjustment, ConnectionOptions, KeepAlive};
-pub use connector::Connection;
 pub(crate) use connector::Connector;
 pub(crate) use endpoint::Endpoint;
 pub(crate) use link::Link;

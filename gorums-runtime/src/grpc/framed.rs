@@ -8,7 +8,7 @@ use tonic::body::Body;
 use tonic::transport::Channel;
 
 use crate::call::Deadline;
-use crate::connection::checked;
+use crate::connection::{Link, checked};
 
 /// Sends one request with `body` in place of tonic's, and checks the response before tonic reads it.
 ///
@@ -18,15 +18,17 @@ use crate::connection::checked;
 /// (`too_many_data_frames`). One burst of calls is enough for that.
 #[derive(Debug)]
 pub(super) struct Framed {
+    link: Link,
     channel: Channel,
     body: Body,
     deadline: Deadline,
 }
 
 impl Framed {
-    pub(super) fn new(channel: Channel, body: Body, deadline: Deadline) -> Self {
+    pub(super) fn new(link: Link, body: Body, deadline: Deadline) -> Self {
         Self {
-            channel,
+            channel: link.channel(),
+            link,
             body,
             deadline,
         }
@@ -45,8 +47,14 @@ impl tower::Service<http::Request<Body>> for Framed {
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let (body, deadline) = (std::mem::take(&mut self.body), self.deadline);
         let response = tower::Service::call(&mut self.channel, request.map(|_| body));
+        let link = self.link.clone();
         response
-            .map_ok(move |response| checked(response, deadline, ()))
+            .map_ok(
+                move |response| match link.check_answer(response.headers()) {
+                    Ok(()) => checked(response, deadline, ()),
+                    Err(status) => status.into_http(),
+                },
+            )
             .boxed()
     }
 }

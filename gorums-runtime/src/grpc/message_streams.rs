@@ -129,8 +129,7 @@ impl MessageStream {
     /// Waits for the server's reply, which it sends when it wants no more messages or there are none.
     async fn answer(&self, link: Link, head: Arc<RequestHead>) -> Result<(), Status> {
         let body = Body::new(MessageBody::new(self.queue.clone()));
-        let (mut client, request, path) =
-            head.open(link.channel(), body, stream::pending()).await?;
+        let (mut client, request, path) = head.open(&link, body, stream::pending()).await?;
         client
             .client_streaming(request, path, ReplyCodec::<()>::default())
             .await

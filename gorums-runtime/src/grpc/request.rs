@@ -55,10 +55,10 @@ impl EncodedRequest {
         R: Message + Default + 'static,
     {
         let deadline = self.head.deadline();
-        let channel = link.channel();
+        let opening = link.clone();
         let replies = async move {
             let body = Body::new(FrameBody::new(self.frame?, None));
-            let (mut client, request, path) = self.head.open(channel, body, ()).await?;
+            let (mut client, request, path) = self.head.open(&opening, body, ()).await?;
             client
                 .server_streaming(request, path, ReplyCodec::<R>::default())
                 .await
@@ -101,6 +101,7 @@ where
 {
     if let Some(direct) = link.direct() {
         let response = direct.exchange(head.request(()), frame, receipt).await?;
+        link.check_answer(response.headers())?;
         return unary::reply(response, head).await;
     }
     let body = Body::new(FrameBody::new(frame, receipt));
@@ -109,5 +110,6 @@ where
     let channel = channel.map_err(|error| status::unavailable(error.into()))?;
     let response = channel.call(head.request(body)).await;
     let response = response.map_err(|error| Status::from_error(error.into()))?;
+    link.check_answer(response.headers())?;
     unary::reply(response, head).await
 }

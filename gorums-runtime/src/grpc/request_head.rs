@@ -8,11 +8,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 use tonic::body::Body;
 use tonic::client::Grpc;
 use tonic::metadata::MetadataMap;
-use tonic::transport::Channel;
 use tonic::{Request, Status};
 
 use super::framed::Framed;
 use crate::call::{Deadline, Envelope, MessageOptions};
+use crate::connection::Link;
 use crate::status;
 
 pub(super) const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
@@ -88,11 +88,11 @@ impl RequestHead {
     /// place of the message from which tonic would make the body, the request has `unsent`.
     pub(super) async fn open<T>(
         &self,
-        channel: Channel,
+        link: &Link,
         body: Body,
         unsent: T,
     ) -> Result<(Grpc<Framed>, Request<T>, PathAndQuery), Status> {
-        let mut client = self.client(Framed::new(channel, body, self.deadline));
+        let mut client = self.client(Framed::new(link.clone(), body, self.deadline));
         client
             .ready()
             .await

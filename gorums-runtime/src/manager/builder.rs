@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use futures::future::join_all;
 use tokio::sync::Semaphore;
@@ -10,9 +11,11 @@ use super::Manager;
 use super::dialer::{Destination, Dialer};
 use super::error::ManagerError;
 use crate::call::{MessageOptions, Transport};
-use crate::connection::ConnectionOptions;
-use crate::identity::{NodeId, NodeSpec};
-use crate::node::Limits;
+use crate::connection::{ConnectionOptions, Connector};
+use crate::identity::{Introduction, NodeId, NodeSpec};
+use crate::node::{Limits, Shared};
+use crate::node_info::{Connections, Reports};
+use crate::node_stream::Calls;
 use crate::support::Tasks;
 use crate::wire::Capacity;
 
@@ -41,6 +44,8 @@ pub struct ManagerBuilder {
     limits: Limits,
     transport: Transport,
     keep_connected: bool,
+    /// The node that is this process itself, and how it is reached.
+    itself: Option<(NodeId, Connector)>,
 }
 
 impl ManagerBuilder {
@@ -71,6 +76,7 @@ impl ManagerBuilder {
             },
             transport: Transport::default(),
             keep_connected: false,
+            itself: None,
         }
     }
 
@@ -125,6 +131,28 @@ impl ManagerBuilder {
     pub fn keep_connected(mut self) -> Self {
         self.keep_connected = true;
         self
+    }
+
+    /// Refuses a node that says it has another id than the one given here, with `FailedPrecondition` and both ids: its
+    /// address belongs to another member by now. Members of a [`System`](crate::System) say their ids when a node stream
+    /// is opened; other servers say none, and pass. Systems always check.
+    pub fn check_node_ids(mut self) -> Self {
+        self.connection.check_node_ids = true;
+        self
+    }
+
+    /// The same options for other nodes.
+    pub(crate) fn without_nodes(mut self) -> Self {
+        self.nodes.clear();
+        self
+    }
+
+    /// Makes the manager that of a member of a system: it introduces itself, refuses nodes with other ids, keeps all
+    /// connected, and reaches itself through `connector`.
+    pub(crate) fn member(mut self, introduction: Introduction, connector: Connector) -> Self {
+        self.itself = Some((introduction.id(), connector));
+        self.connection.introduction = Some(introduction);
+        self.keep_connected().check_node_ids()
     }
 
     /// How many messages, from 1 on, and how many bytes of them, may wait to be sent on the stream to a node, with
@@ -197,14 +225,22 @@ impl ManagerBuilder {
     }
 
     fn dialer(&self) -> Dialer {
-        Dialer::new(
-            self.connection.clone(),
-            self.messages.clone(),
-            self.limits,
-            self.transport,
-            self.keep_connected,
-            Tasks::new(),
-        )
+        let mut messages = self.messages.clone();
+        if let Some(introduction) = &self.connection.introduction {
+            introduction.add_to(&mut messages.metadata);
+        }
+        let shared = Shared {
+            limits: self.limits,
+            calls: Calls::new(messages.reply_limit),
+            messages: Arc::new(messages),
+            reports: Reports::new(),
+            connections: Connections::new(),
+            keep_connected: self.keep_connected,
+            transport: self.transport,
+            backoff: self.connection.backoff,
+        };
+        let itself = self.itself.clone();
+        Dialer::new(self.connection.clone(), shared, itself, Tasks::new())
     }
 
     /// Where the nodes' addresses lead, no two to the same node.

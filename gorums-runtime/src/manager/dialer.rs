@@ -5,11 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::error::ManagerError;
-use crate::call::{MessageOptions, Transport};
-use crate::connection::{ConnectionOptions, Endpoint, Link};
+use crate::connection::{ConnectionOptions, Connector, Endpoint, Link};
 use crate::identity::{NodeAddress, NodeId, NodeSpec};
-use crate::node::{Limits, Node, Shared};
-use crate::node_info::{Connections, NodeError, Reports};
+use crate::node::{Node, Shared};
+use crate::node_info::{Connections, NodeError};
 use crate::node_stream::Calls;
 use crate::support::{RuntimeWatch, Tasks};
 
@@ -17,6 +16,8 @@ use crate::support::{RuntimeWatch, Tasks};
 #[derive(Clone, Debug)]
 pub(super) struct Dialer {
     connection: ConnectionOptions,
+    /// The node that is this process itself, and how it is connected to.
+    itself: Option<(NodeId, ConnectionOptions)>,
     shared: Shared,
     tasks: Tasks,
     runtime_watch: RuntimeWatch,
@@ -41,23 +42,13 @@ impl Destination {
 impl Dialer {
     pub(super) fn new(
         connection: ConnectionOptions,
-        messages: MessageOptions,
-        limits: Limits,
-        transport: Transport,
-        keep_connected: bool,
+        shared: Shared,
+        itself: Option<(NodeId, Connector)>,
         tasks: Tasks,
     ) -> Self {
         Self {
-            shared: Shared {
-                limits,
-                calls: Calls::new(messages.reply_limit),
-                messages: Arc::new(messages),
-                reports: Reports::new(),
-                connections: Connections::new(),
-                keep_connected,
-                transport,
-                backoff: connection.backoff,
-            },
+            shared,
+            itself: itself.map(|(id, connector)| (id, connection.in_process(connector))),
             connection,
             runtime_watch: RuntimeWatch::new(&tasks),
             tasks,
@@ -102,13 +93,20 @@ impl Dialer {
             return Err(ManagerError::ReservedId { node: spec });
         }
         let tasks = self.tasks.child();
-        match Endpoint::new(&spec, socket, &self.connection, tasks.clone()) {
+        match Endpoint::new(&spec, socket, self.options_for(spec.id), tasks.clone()) {
             Ok(endpoint) => Ok(Destination {
                 address,
                 endpoint,
                 tasks,
             }),
             Err(source) => Err(ManagerError::InvalidOptions { node: spec, source }),
+        }
+    }
+
+    fn options_for(&self, id: NodeId) -> &ConnectionOptions {
+        match &self.itself {
+            Some((itself, options)) if *itself == id => options,
+            _ => &self.connection,
         }
     }
 

@@ -10,8 +10,9 @@ use tonic::transport::Endpoint;
 
 use super::builder::ManagerBuilder;
 use crate::call::{MessageOptions, ReplyLimit};
-use crate::connection::{Adjustment, Backoff, Connection, Connector, KeepAlive};
+use crate::connection::{Adjustment, Backoff, Connector, KeepAlive};
 use crate::identity::NodeSpec;
+use crate::support::Connection;
 
 /// The connections to the nodes.
 impl ManagerBuilder {

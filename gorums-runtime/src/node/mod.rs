@@ -23,7 +23,7 @@ use crate::connection::Link;
 use crate::grpc::MessageStreams;
 use crate::identity::{NodeAddress, NodeId, NodeSpec};
 use crate::node_info::{LastError, NodeError, NodeInfo, Reports};
-use crate::node_stream::NodeStream;
+use crate::node_stream::{NodeStream, StreamOptions};
 use crate::support::{Keep, RuntimeWatch, Tasks};
 use crate::telemetry;
 
@@ -78,13 +78,16 @@ impl Node {
             row,
             tasks.clone(),
         ));
+        let options = StreamOptions {
+            queue: limits.queue,
+            stragglers: limits.stragglers,
+            backoff: shared.backoff,
+        };
         let stream = NodeStream::new(
             Arc::clone(&info),
             link.clone(),
             shared.calls.clone(),
-            limits.queue,
-            limits.stragglers,
-            shared.backoff,
+            options,
         );
         let message_streams = MessageStreams::new(Arc::clone(&info), link.clone(), limits.one_way);
         Self {

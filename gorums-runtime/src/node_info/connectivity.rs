@@ -187,7 +187,7 @@ impl Connectivity {
             let event = listener.next().await?;
             Some((event, listener))
         });
-        ConnectivityEvents(events.boxed())
+        ConnectivityEvents(events.fuse().boxed())
     }
 }
 

@@ -18,14 +18,15 @@ use super::opener::{OpenedStream, Opener};
 use super::refusals::Refusals;
 use super::silence::Silence;
 use super::stragglers::Stragglers;
+use super::stream_options::StreamOptions;
 use crate::call::Deadline;
-use crate::connection::{Backoff, Link};
+use crate::connection::Link;
 use crate::node_info::NodeInfo;
 use crate::status::bounded;
 use crate::telemetry;
 use crate::wire::{
-    CANCEL, CallNumber, Capacity, END, Head, IsFirst, KEEP_ALIVE, Messages, Queue, QueueBody,
-    Received, StreamMessage, StreamNumber,
+    CANCEL, CallNumber, END, Head, IsFirst, KEEP_ALIVE, Messages, Queue, QueueBody, Received,
+    StreamMessage, StreamNumber,
 };
 
 /// After how many reads from a stream other tasks have their turn.
@@ -51,10 +52,13 @@ impl Driver {
         info: Arc<NodeInfo>,
         link: Link,
         calls: Calls,
-        queue: Capacity,
-        stragglers: usize,
-        backoff: Backoff,
+        options: StreamOptions,
     ) -> Self {
+        let StreamOptions {
+            queue,
+            stragglers,
+            backoff,
+        } = options;
         Self {
             opener: Opener::new(link, Arc::clone(&info.messages)),
             info,

@@ -27,8 +27,11 @@ pub(super) fn broken(status: Status) -> Status {
             "the node has no node streams (the method stream.Gorums/NodeStream); \
              if it is a plain gRPC server, call it with Transport::Grpc",
         ),
-        Code::Unauthenticated | Code::PermissionDenied | Code::InvalidArgument => status,
-        Code::Unavailable => status,
+        Code::Unauthenticated
+        | Code::PermissionDenied
+        | Code::InvalidArgument
+        | Code::FailedPrecondition
+        | Code::Unavailable => status,
         code => {
             let message = format!("the node ended the stream: {code:?}: {}", status.message());
             let mut unavailable = Status::unavailable(message);

@@ -19,6 +19,7 @@ mod refusals;
 mod silence;
 mod stragglers;
 mod stream;
+mod stream_options;
 
 #[cfg(feature = "_bench")]
 pub(crate) use arrival::Arrival;
@@ -27,3 +28,4 @@ pub(crate) use events::Event;
 pub(crate) use one_way::OneWayMessage;
 pub(crate) use stragglers::Straggler;
 pub(crate) use stream::NodeStream;
+pub(crate) use stream_options::StreamOptions;

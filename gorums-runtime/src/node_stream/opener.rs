@@ -76,6 +76,9 @@ impl Opener {
         if let Some(status) = failure {
             return Err(self.refused(status));
         }
+        if let Err(status) = self.link.check_answer(&head.headers) {
+            return Err(self.refused(status));
+        }
         let silence = Silence::agreed(&head.headers);
         *self.patience() = silence.longest();
         let largest = self.options.max_reply_size.saturating_add(ENVELOPE);

@@ -8,9 +8,10 @@ use tonic::Status;
 use super::calls::Calls;
 use super::driver::Driver;
 use super::stragglers::Straggler;
-use crate::connection::{Backoff, Link};
+use super::stream_options::StreamOptions;
+use crate::connection::Link;
 use crate::node_info::NodeInfo;
-use crate::wire::{CallNumber, Capacity, Frame, Owner};
+use crate::wire::{CallNumber, Frame, Owner};
 
 /// The node stream to one node.
 ///
@@ -18,19 +19,14 @@ use crate::wire::{CallNumber, Capacity, Frame, Owner};
 pub(crate) struct NodeStream(Arc<Driver>);
 
 impl NodeStream {
-    /// The stream to the node of `info`, over `link`, for the requests of `calls`. The queue holds at most `queue`, and
-    /// at most `stragglers` decided calls go on.
+    /// The stream to the node of `info`, over `link`, for the requests of `calls`.
     pub(crate) fn new(
         info: Arc<NodeInfo>,
         link: Link,
         calls: Calls,
-        queue: Capacity,
-        stragglers: usize,
-        backoff: Backoff,
+        options: StreamOptions,
     ) -> Self {
-        Self(Arc::new(Driver::new(
-            info, link, calls, queue, stragglers, backoff,
-        )))
+        Self(Arc::new(Driver::new(info, link, calls, options)))
     }
 
     /// The calls that wait for replies from this node or another of its manager.

@@ -7,16 +7,34 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures::Stream;
+use futures::stream::BoxStream;
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Sleep;
-use tonic::transport::server::TcpIncoming;
+use tonic::transport::server::{Connected, TcpIncoming};
+
+use crate::support::BoxedConnection;
 
 /// Wait after the first failure to accept a connection. It doubles with each further failure.
 const FIRST_DELAY: Duration = Duration::from_millis(5);
 
 /// Upper bound of that wait.
 const LONGEST_DELAY: Duration = Duration::from_secs(1);
+
+/// Where the connections of a server come from.
+pub(crate) enum Incoming {
+    /// TCP.
+    Tcp(TcpListener),
+    /// A stream of the user's, of connections of any kind.
+    Connections(BoxStream<'static, io::Result<BoxedConnection>>),
+}
+
+// It need not be TCP, and has no addresses then.
+impl Connected for BoxedConnection {
+    type ConnectInfo = ();
+
+    fn connect_info(&self) {}
+}
 
 /// Accepts the connections of `incoming`, up to a number at once. Closes further ones.
 ///
@@ -27,6 +45,9 @@ pub(super) struct Accepting<I> {
     delay: Duration,
     waiting: Option<Pin<Box<Sleep>>>,
 }
+
+/// Why no connection was accepted.
+pub(super) type AcceptError = Box<dyn std::error::Error + Send + Sync>;
 
 impl<I> Accepting<I> {
     /// Accepts the connections of `incoming`, at most `most` at once.
@@ -45,7 +66,7 @@ where
     I: Stream<Item = Result<C, E>>,
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    type Item = Result<(C, OwnedSemaphorePermit), Box<dyn std::error::Error + Send + Sync>>;
+    type Item = Result<(C, OwnedSemaphorePermit), AcceptError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {

@@ -62,7 +62,8 @@ impl BoundServer {
         stop: impl Future<Output = ()> + Send,
     ) -> Result<(), ServerError> {
         let serving = self.server.into_serving().await?;
-        serving.serve(incoming(self.listener), stop).await
+        let pipes = futures::stream::empty();
+        serving.serve(incoming(self.listener), pipes, stop).await
     }
 
     /// Serves in the background, on the current tokio runtime.

@@ -4,12 +4,13 @@
 // `status`, `support` and `wire`; its subfolders `handler` and `node_stream` handle the calls. Does not know the
 // client: managers, nodes, configurations and calls in flight there.
 
-mod accepting;
+pub(crate) mod accepting;
 mod bound;
 mod closable;
 pub(crate) mod error;
 pub(crate) mod handler;
 mod node_stream;
+pub(crate) mod pipe;
 mod recommended;
 pub(crate) mod replica_server;
 mod router;

@@ -154,6 +154,19 @@ impl<S> ReplicaServer<S> {
     }
 }
 
+impl<S> ReplicaServer<S> {
+    /// Finds out which member of the server's system sends the request, if any.
+    fn identify(&self, request: &mut http::Request<Body>) -> Result<(), Status> {
+        let mut extensions = std::mem::take(request.extensions_mut());
+        let identified = self
+            .pacing
+            .members
+            .identify(request.headers(), &mut extensions);
+        *request.extensions_mut() = extensions;
+        identified.map(drop)
+    }
+}
+
 impl<S: ServiceName> NamedService for ReplicaServer<S> {
     const NAME: &'static str = S::NAME;
 }
@@ -167,7 +180,10 @@ impl<S> tower::Service<http::Request<Body>> for ReplicaServer<S> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        if let Err(status) = self.identify(&mut request) {
+            return Box::pin(std::future::ready(Ok(status.into_http())));
+        }
         let path = request.uri().path();
         let Some(answer) = self.answers.get(path) else {
             let method = path.trim_start_matches('/');
@@ -177,7 +193,11 @@ impl<S> tower::Service<http::Request<Body>> for ReplicaServer<S> {
         let pacing = Arc::clone(&self.pacing);
         let peer = address(request.extensions());
         let answer = answer(request, self.messages, &pacing);
-        Box::pin(async move { Ok(pacing.pace(peer, answer.await)) })
+        Box::pin(async move {
+            let mut response = pacing.pace(peer, answer.await);
+            pacing.members.introduce(response.headers_mut());
+            Ok(response)
+        })
     }
 }
 

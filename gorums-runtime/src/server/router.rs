@@ -9,7 +9,7 @@ use tonic::server::NamedService;
 use tonic::service::Routes;
 
 use super::replica_server::{ReplicaServer, ServiceName};
-use crate::server::handler::{Pacing, StreamLimits};
+use crate::server::handler::{Members, Pacing, StreamLimits};
 use crate::server::node_stream::NodeStreams;
 
 /// The services of a server: any number of replicas, and other gRPC services beside them.
@@ -95,6 +95,12 @@ impl Router {
     {
         self.add_name(S::NAME);
         self.routes = self.routes.add_service(service);
+        self
+    }
+
+    /// Makes the server one of a system, whose members it knows.
+    pub(crate) fn join(mut self, members: Members) -> Self {
+        self.streams.join(members);
         self
     }
 

@@ -7,12 +7,17 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tonic::transport::server::Connected;
 
+use super::accepting::{Incoming, incoming};
 use super::bound::BoundServer;
 use super::error::ServerError;
+use super::pipe::Pipe;
 use super::recommended::recommended_server;
+use super::replica_server::{ReplicaServer, ServiceName};
 use super::router::Router;
 use super::services::{Services, Standard};
 use super::serving::Serving;
+use crate::server::handler::Members;
+
 /// Serves replicas over node streams and plain gRPC, with other gRPC services beside them.
 ///
 /// ```no_run
@@ -31,6 +36,8 @@ use super::serving::Serving;
 pub struct Server {
     router: Router,
     transport: tonic::transport::Server,
+    #[cfg(feature = "_tls-any")]
+    tls: Option<tonic::transport::ServerTlsConfig>,
     grace: Duration,
     handshake_timeout: Duration,
     max_connections: usize,
@@ -51,6 +58,8 @@ impl Server {
         Self {
             router: services.into(),
             transport: recommended_server(tonic::transport::Server::builder()),
+            #[cfg(feature = "_tls-any")]
+            tls: None,
             grace: Self::DEFAULT_GRACE,
             handshake_timeout: Self::DEFAULT_HANDSHAKE_TIMEOUT,
             max_connections: usize::MAX,
@@ -89,8 +98,11 @@ impl Server {
         tls: tonic::transport::ServerTlsConfig,
     ) -> Result<Self, ServerError> {
         choose_cryptography();
-        let configured = self.transport.tls_config(tls.identity(identity));
-        self.transport = configured.map_err(ServerError::Tls)?;
+        let tls = tls.identity(identity);
+        // Nothing else checks the certificates before the server serves.
+        let checked = self.transport.clone().tls_config(tls.clone());
+        checked.map_err(ServerError::Tls)?;
+        self.tls = Some(tls);
         Ok(self)
     }
 
@@ -169,6 +181,27 @@ impl Server {
         self
     }
 
+    /// Makes the server one of a system, whose members it knows.
+    pub(crate) fn join(mut self, members: Members) -> Self {
+        self.router = self.router.join(members);
+        self
+    }
+
+    /// Serves `connections`, and those of `pipes`, by which the process calls itself. Otherwise like
+    /// [`BoundServer::serve_until`].
+    pub(crate) async fn serve_system(
+        self,
+        connections: Incoming,
+        pipes: impl Stream<Item = Pipe> + Send,
+        stop: impl Future<Output = ()> + Send,
+    ) -> Result<(), ServerError> {
+        let serving = self.into_serving().await?;
+        match connections {
+            Incoming::Tcp(listener) => serving.serve(incoming(listener), pipes, stop).await,
+            Incoming::Connections(connections) => serving.serve(connections, pipes, stop).await,
+        }
+    }
+
     /// Listens on `address` (`host:port`; port 0 takes a free one). Clients can connect from then on. Their calls wait
     /// until the returned server serves.
     ///
@@ -213,17 +246,35 @@ impl Server {
         C::ConnectInfo: Clone + Send + Sync + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        self.into_serving().await?.serve(incoming, stop).await
+        let pipes = futures::stream::empty();
+        self.into_serving()
+            .await?
+            .serve(incoming, pipes, stop)
+            .await
     }
 
     pub(super) async fn into_serving(self) -> Result<Serving, ServerError> {
         Ok(Serving {
             transport: self.transport,
+            #[cfg(feature = "_tls-any")]
+            tls: self.tls,
             services: Services::new(self.router, self.standard).await?,
             grace: self.grace,
             handshake_timeout: self.handshake_timeout,
             max_connections: self.max_connections,
         })
+    }
+}
+
+impl From<Router> for Server {
+    fn from(router: Router) -> Self {
+        Self::new(router)
+    }
+}
+
+impl<S: ServiceName> From<ReplicaServer<S>> for Server {
+    fn from(replica: ReplicaServer<S>) -> Self {
+        Self::new(replica)
     }
 }
 

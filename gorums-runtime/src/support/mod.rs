@@ -1,13 +1,16 @@
-//! Background tasks, caught panics and bounded texts.
+//! Background tasks, caught panics, bounded texts, and connections of any kind.
 //!
 //! Owns the end of a manager's background tasks, and what must not fail or grow because of the code or the data of
 //! others. Imports nothing of the crate. Does not know calls, nodes or messages.
 
+mod connection;
 mod guard;
 mod keep;
 mod tasks;
 mod text;
 
+pub(crate) use connection::BoxedConnection;
+pub use connection::Connection;
 pub(crate) use guard::{Panicked, guard, guarded};
 pub(crate) use keep::{Keep, RuntimeWatch};
 pub(crate) use tasks::Tasks;

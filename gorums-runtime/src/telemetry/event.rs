@@ -6,7 +6,7 @@ use tonic::Status;
 use tracing::Level;
 
 use super::TARGET;
-use crate::identity::NodeAddress;
+use crate::identity::{NodeAddress, NodeId};
 
 /// Emits the event that a node has replied after `duration`.
 pub(crate) fn replied(node: &NodeAddress, duration: impl FnOnce() -> Duration) {
@@ -37,5 +37,15 @@ pub(crate) fn failed(node: &NodeAddress, duration: Duration, status: &Status) {
             error = status.message(),
         },
         "failure"
+    );
+}
+
+/// Emits the event that two processes claim to be the same node.
+pub(crate) fn claimed_again(id: NodeId) {
+    tracing::event!(
+        target: TARGET,
+        Level::WARN,
+        { gorums.node.id = id.get() },
+        "node_id_claimed_again"
     );
 }

@@ -45,6 +45,9 @@
 //! `DEBUG` with the message `failure`. If a node answers after the call was decided, its event is outside the call's
 //! span.
 //!
+//! A server whose client claims the id of a member that has a stream from another process emits an event of level
+//! `WARN` with the message `node_id_claimed_again` and the field `gorums.node.id`. The older stream ends.
+//!
 //! | field | value |
 //! |---|---|
 //! | `gorums.node.id`, `server.address`, `server.port` | the node |
@@ -58,7 +61,7 @@
 mod event;
 mod span;
 
-pub(crate) use event::{failed, replied};
+pub(crate) use event::{claimed_again, failed, replied};
 pub(crate) use span::{CallSpan, Outcome};
 
 const TARGET: &str = "gorums_runtime";

@@ -47,13 +47,16 @@
 // Owns the replicas, correctables and errors that tests create. May import every folder, because none imports it. Does
 // not know generated code: the service and its replicas are type parameters.
 
+mod cables;
 mod errors;
 mod levels;
 mod replicas;
+mod systems;
 
 pub use errors::{multicast_error, node_error, quorum_call_error};
 pub use levels::{Levels, correctable};
 pub use replicas::{Replicas, replicas};
+pub use systems::{Systems, systems, systems_with};
 
 use crate::call::Replies;
 use crate::identity::NodeId;

@@ -110,6 +110,14 @@ pub(super) fn address(id: NodeId) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(ip), 1)
 }
 
+/// Returns the replica that has the address.
+pub(super) fn id_at(address: SocketAddr) -> Option<NodeId> {
+    match address.ip() {
+        IpAddr::V4(ip) => Some(NodeId::new(ip.to_bits() & 0x0fff_ffff)),
+        IpAddr::V6(_) => None,
+    }
+}
+
 /// The running replicas, by their addresses.
 #[derive(Clone, Default)]
 struct Hosts(Arc<Mutex<HashMap<SocketAddr, Host>>>);

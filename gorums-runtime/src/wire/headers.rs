@@ -14,9 +14,6 @@ pub(crate) const MAX_FRAME: u32 = 128 * 1024;
 /// Two peers tell each other by it that they know the extensions of the protocol.
 pub(crate) const EXTENSIONS: &str = "gorums-ext";
 
-/// A client says by it which node it is.
-pub(crate) const NODE_ID: &str = "gorums-node-id";
-
 /// A client names itself by it.
 pub(crate) const CLIENT: &str = "gorums-client";
 

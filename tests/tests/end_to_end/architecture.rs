@@ -123,8 +123,9 @@ fn folders_import_those_below_them_on_the_page_only() {
             assert!(is_outside, "{from} is not on the page");
             continue;
         };
-        // What tests are made of serves replicas, too.
-        if from == to || from == "testing" && to.starts_with("server") {
+        // Systems, and what tests are made of, serve replicas, too.
+        let is_both = ["system", "testing"].contains(&from);
+        if from == to || is_both && to.starts_with("server") {
             continue;
         }
         let used = level(to);

@@ -58,6 +58,7 @@ mod stream_faults;
 mod stream_order;
 mod stream_server;
 mod streamed_replies;
+mod system;
 mod tls;
 mod transport_errors;
 mod unread_replies;

@@ -16,6 +16,7 @@ use tonic::transport::CertificateDer;
 
 use super::peer::Peer;
 use crate::call::{Deadline, MethodDescriptor};
+use crate::identity::NodeId;
 use crate::wire::{MetadataEntry, replace_entries};
 
 /// The header that carries the time until the caller's deadline.
@@ -168,6 +169,14 @@ impl Context {
             replace_entries(&mut metadata, entries);
             metadata
         })
+    }
+
+    /// Returns the id of the caller, if it is a member of the [`System`](crate::System) that this server belongs to.
+    ///
+    /// Without TLS, a client that claims a member's id is believed. Members call themselves, too: then the id is the
+    /// system's own.
+    pub fn peer(&self) -> Option<NodeId> {
+        self.0.peer.member
     }
 
     /// Returns the address that the call came from; `None` if the connection has none, such as one in memory.

@@ -15,6 +15,7 @@ use tonic::Status;
 use tonic::body::Body;
 
 use super::limits::StreamLimits;
+use super::members::Members;
 use super::peers::{Peers, Visit};
 use super::progress::{Progress, next_piece};
 
@@ -30,6 +31,7 @@ const PIECE: usize = 32 * 1024;
 pub(crate) struct Pacing {
     pub(crate) peers: Peers,
     pub(crate) limits: StreamLimits,
+    pub(crate) members: Members,
 }
 
 impl Pacing {

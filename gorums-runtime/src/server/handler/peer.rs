@@ -10,11 +10,16 @@ use tonic::metadata::MetadataMap;
 #[cfg(feature = "_tls-any")]
 use tonic::transport::CertificateDer;
 
+use super::members::Member;
+use crate::identity::NodeId;
+
 /// What the request of a call, or of its stream, says about the client.
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(super) metadata: MetadataMap,
     pub(super) extensions: Extensions,
+    /// The client's id, if it is a member of the server's system.
+    pub(super) member: Option<NodeId>,
     pub(crate) address: Option<SocketAddr>,
     #[cfg(feature = "_tls-any")]
     pub(super) certificates: Option<Arc<Vec<CertificateDer<'static>>>>,
@@ -27,9 +32,11 @@ impl Peer {
         #[cfg(feature = "_tls-any")]
         let certificates = request.peer_certs();
         let (metadata, extensions, message) = request.into_parts();
+        let member = extensions.get().map(|&Member(id)| id);
         let peer = Self {
             metadata,
             extensions,
+            member,
             address,
             #[cfg(feature = "_tls-any")]
             certificates,

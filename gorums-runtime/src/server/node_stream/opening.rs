@@ -7,7 +7,8 @@ use tonic::metadata::MetadataMap;
 
 use super::clients::{ClientName, StreamName};
 use super::keep_alive;
-use crate::wire::{CLIENT, EXTENSIONS, KEEP_ALIVE, NODE_ID, STREAM};
+use crate::identity::claimed_id;
+use crate::wire::{CLIENT, EXTENSIONS, KEEP_ALIVE, STREAM};
 
 /// The node id of a client that has no id of its own and accepts calls.
 const DYNAMIC: u32 = 0;
@@ -32,9 +33,7 @@ impl Opening {
     ///
     /// If a header is malformed.
     pub(super) fn take(headers: &mut MetadataMap) -> Result<Self, Status> {
-        let node_id = header(headers, NODE_ID, "a number of 32 bits", |id| {
-            id.parse::<u32>().ok()
-        })?;
+        let node_id = claimed_id(headers.as_ref())?;
         let client = header(headers, CLIENT, "32 lower-case hex digits", client_name)?;
         let stream = header(
             headers,

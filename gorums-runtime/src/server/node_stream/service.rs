@@ -21,7 +21,7 @@ use super::opening::Opening;
 use super::reply_body::{End, Outlet, ReplyBody};
 use super::session::Session;
 use crate::call::MethodDescriptor;
-use crate::server::handler::{Answering, CallLimits, Pacing, Peer, Peers, StreamLimits};
+use crate::server::handler::{Answering, CallLimits, Members, Pacing, Peer, Peers, StreamLimits};
 use crate::wire::{Capacity, EXTENSIONS, KEEP_ALIVE, Messages, PATH, Queue, QueueBody, SERVICE};
 
 /// How many bytes of metadata may accompany a request of the largest size.
@@ -34,6 +34,7 @@ pub(crate) struct NodeStreams {
     limits: StreamLimits,
     peers: Peers,
     clients: Clients,
+    members: Members,
     stop: CancellationToken,
 }
 
@@ -64,6 +65,11 @@ impl NodeStreams {
         Self { clients, ..self }
     }
 
+    /// Makes the server one of a system, whose members it knows.
+    pub(crate) fn join(&mut self, members: Members) {
+        self.members = members;
+    }
+
     /// Cancelling this token ends the streams. They finish the requests that have begun and take no others.
     pub(crate) fn stop(&self) -> &CancellationToken {
         &self.stop
@@ -74,6 +80,7 @@ impl NodeStreams {
         Pacing {
             peers: self.peers.clone(),
             limits: self.limits,
+            members: self.members.clone(),
         }
     }
 
@@ -88,13 +95,16 @@ impl NodeStreams {
 
     /// Opens a stream.
     fn open(&self, request: http::Request<Body>) -> Result<http::Response<Body>, Status> {
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        let member = self.members.identify(&head.headers, &mut head.extensions)?;
         let mut headers = MetadataMap::from_headers(head.headers);
         let opening = Opening::take(&mut headers)?;
         // Before `admit` counts the peer's streams: this ends the client's older stream, which then leaves room.
         let gone = CancellationToken::new();
         let membership = opening.name.map(|name| self.clients.enter(name, &gone));
         let membership = membership.transpose()?;
+        let process = opening.name.map(|name| name.client.0);
+        let claim = member.and_then(|member| self.members.claim(member, process, &gone));
         let keep_alive = opening.keep_alive.map(KeepAlive::new).transpose()?;
         let (peer, ()) = Peer::of(Request::from_parts(headers, head.extensions, ()));
         let address = peer.address.map(|address| address.ip());
@@ -118,8 +128,9 @@ impl NodeStreams {
             limits: self.limits,
             peer: Arc::new(peer),
             extended: opening.extended,
-            accepts_calls: opening.accepts_calls,
+            accepts_calls: opening.accepts_calls || claim.is_some(),
             membership,
+            claim,
             queue: Arc::clone(&queue),
             end: end.clone(),
             gone: gone.clone(),
@@ -139,6 +150,7 @@ impl NodeStreams {
         let headers = response.headers_mut();
         let grpc = HeaderValue::from_static("application/grpc");
         headers.insert(http::header::CONTENT_TYPE, grpc);
+        self.members.introduce(headers);
         if opening.extended {
             headers.insert(EXTENSIONS, HeaderValue::from_static("1"));
         }

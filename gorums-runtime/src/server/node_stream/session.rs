@@ -16,7 +16,7 @@ use super::methods::{Callable, Methods};
 use super::reply_body::End;
 use super::work::Work;
 use crate::server::handler::{
-    Context, Framing, Peer, ReplyTo, StreamLimits, check_size, panicked_at_once, reply,
+    Claim, Context, Framing, Peer, ReplyTo, StreamLimits, check_size, panicked_at_once, reply,
 };
 use crate::support::Panicked;
 use crate::wire::{
@@ -43,6 +43,8 @@ pub(super) struct Session {
     pub(super) accepts_calls: bool,
     /// The stream's place among those of its client, if the client names itself.
     pub(super) membership: Option<Arc<Membership>>,
+    /// The stream's claim to be a member's, if its client is one.
+    pub(super) claim: Option<Claim>,
     pub(super) queue: Arc<Queue>,
     /// The status that the stream ends with.
     pub(super) end: End,
@@ -155,12 +157,15 @@ impl Session {
 
     /// Why the client no longer waits for the stream.
     fn gone(&self) -> Status {
-        match &self.membership {
-            Some(membership) if membership.is_superseded() => {
-                Status::aborted("a newer stream of the same client has taken this one's place")
-            }
-            _ => Status::cancelled("the client has disconnected"),
+        if self
+            .membership
+            .as_ref()
+            .is_some_and(|it| it.is_superseded())
+        {
+            return Status::aborted("a newer stream of the same client has taken this one's place");
         }
+        let ended = self.claim.as_ref().and_then(Claim::end);
+        ended.unwrap_or_else(|| Status::cancelled("the client has disconnected"))
     }
 
     /// Advances the handlers and reads requests, for up to `STEPS` steps.

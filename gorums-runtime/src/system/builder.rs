@@ -1,0 +1,193 @@
+//! How a system comes to be.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Mutex;
+
+use futures::{Stream, StreamExt};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use super::error::SystemError;
+use super::{System, SystemParts, Unserved};
+use crate::connection::Connector;
+use crate::identity::{Introduction, NodeId};
+use crate::manager::{Manager, ManagerBuilder};
+use crate::server::accepting::Incoming;
+use crate::server::error::ServerError;
+use crate::server::handler::Members;
+use crate::server::pipe::Pipe;
+use crate::support::{BoxedConnection, Connection};
+
+/// Sets up a [`System`].
+#[must_use = "a builder does nothing until it binds"]
+pub struct SystemBuilder {
+    id: NodeId,
+    members: Vec<(NodeId, String)>,
+    listen: Option<String>,
+    cluster: Option<String>,
+    manager: ManagerBuilder,
+}
+
+impl SystemBuilder {
+    pub(super) fn new(id: NodeId, members: Vec<(NodeId, String)>) -> Self {
+        Self {
+            id,
+            members,
+            listen: None,
+            cluster: None,
+            manager: Manager::builder(),
+        }
+    }
+
+    /// Listens on `address` (`host:port`) instead of the address that the members have for this process, such as
+    /// `0.0.0.0:4000` behind a load balancer. Port 0 takes a free one.
+    pub fn listen(mut self, address: impl Into<String>) -> Self {
+        self.listen = Some(address.into());
+        self
+    }
+
+    /// Names the cluster that the members belong to. Members of clusters with other names are refused, in both
+    /// directions, with an error that has both names. Peers that name no cluster are not. 1 to 128 visible ASCII
+    /// characters.
+    pub fn cluster(mut self, name: impl Into<String>) -> Self {
+        self.cluster = Some(name.into());
+        self
+    }
+
+    /// Sets options of the calls and connections to the members; see [`ManagerBuilder`].
+    ///
+    /// Nodes that are added here are ignored: the members are the nodes. A connector, TLS and pings do not apply to the
+    /// process's calls to itself.
+    ///
+    /// ```
+    /// # fn example(builder: gorums_runtime::SystemBuilder) -> gorums_runtime::SystemBuilder {
+    /// use gorums_runtime::Transport;
+    ///
+    /// builder.manager(|manager| manager.transport(Transport::Grpc))
+    /// # }
+    /// ```
+    pub fn manager(mut self, configure: impl FnOnce(ManagerBuilder) -> ManagerBuilder) -> Self {
+        self.manager = configure(self.manager);
+        self
+    }
+
+    /// Listens, and starts to connect to all members in the background. They may be down. Calls of others wait until the
+    /// system [serves](System::serve).
+    ///
+    /// # Errors
+    ///
+    /// If the process is not among the members, an address is not valid or given twice, or the process cannot listen on
+    /// its address.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub async fn bind(self) -> Result<System, SystemError> {
+        let own = self.members.iter().find(|(id, _)| *id == self.id);
+        let own = own.map(|(_, address)| address.clone());
+        let address = self
+            .listen
+            .clone()
+            .or(own)
+            .ok_or_else(|| self.not_a_member())?;
+        let listener = TcpListener::bind(address.as_str()).await;
+        let bound = listener.and_then(|listener| Ok((listener.local_addr()?, listener)));
+        let (address, listener) = bound.map_err(|source| ServerError::Bind { address, source })?;
+        self.build(Some(address), Incoming::Tcp(listener)).await
+    }
+
+    /// Like [`bind`](Self::bind), but accepts the connections of `incoming`, which need not be TCP, in place of
+    /// listening on an address. With a [connector](ManagerBuilder::connector) for the way out, a system runs on any
+    /// network, such as a simulated one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`bind`](Self::bind).
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub async fn accept<C: Connection>(
+        self,
+        incoming: impl Stream<Item = io::Result<C>> + Send + 'static,
+    ) -> Result<System, SystemError> {
+        let incoming = incoming.map(|accepted| accepted.map(|it| Box::pin(it) as BoxedConnection));
+        self.build(None, Incoming::Connections(incoming.boxed()))
+            .await
+    }
+
+    async fn build(
+        self,
+        address: Option<SocketAddr>,
+        incoming: Incoming,
+    ) -> Result<System, SystemError> {
+        if !self.members.iter().any(|(id, _)| *id == self.id) {
+            return Err(self.not_a_member());
+        }
+        let introduction = match Introduction::new(self.id, self.cluster.as_deref()) {
+            Some(introduction) => introduction,
+            None => {
+                return Err(SystemError::InvalidCluster {
+                    name: self.cluster.unwrap_or_default(),
+                });
+            }
+        };
+        let (pipes, itself) = itself();
+        let ids = self.members.iter().map(|(id, _)| *id);
+        let members = Members::of_system(introduction.clone(), ids);
+        let manager = self
+            .members
+            .into_iter()
+            .fold(self.manager.without_nodes(), |manager, (id, address)| {
+                manager.node(id, address)
+            })
+            .member(introduction, itself)
+            .connect_lazy()
+            .await?;
+        Ok(System::new(SystemParts {
+            id: self.id,
+            address,
+            manager,
+            members,
+            unserved: Mutex::new(Some(Unserved { incoming, pipes })),
+        }))
+    }
+
+    fn not_a_member(&self) -> SystemError {
+        SystemError::NotAMember {
+            node_id: self.id,
+            members: self.members.iter().map(|(id, _)| *id).collect(),
+        }
+    }
+}
+
+/// Creates what connects the process to itself, and what accepts these connections.
+fn itself() -> (mpsc::UnboundedReceiver<Pipe>, Connector) {
+    // As many wait as there are connections: one per transport.
+    let (accept, accepted) = mpsc::unbounded_channel();
+    let connector = Connector::new(move |_| {
+        let (client, server) = Pipe::pair();
+        let sent = accept.send(server).map(|()| client);
+        let connected = sent.map_err(|_| {
+            io::Error::new(
+                io::ErrorKind::ConnectionRefused,
+                "the system has been stopped",
+            )
+        });
+        std::future::ready(connected)
+    });
+    (accepted, connector)
+}
+
+impl fmt::Debug for SystemBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SystemBuilder")
+            .field("id", &self.id)
+            .field("members", &self.members)
+            .field("listen", &self.listen)
+            .field("cluster", &self.cluster)
+            .finish_non_exhaustive()
+    }
+}

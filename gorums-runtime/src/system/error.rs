@@ -1,0 +1,42 @@
+//! Why there is no such system.
+
+use crate::identity::NodeId;
+use crate::manager::ManagerError;
+use crate::server::error::ServerError;
+
+/// Why a system could not be made, served or changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SystemError {
+    /// The process's own id is not among those of the members.
+    #[error(
+        "node {node_id} is not among the members {}; add it, with its own address",
+        listed(members)
+    )]
+    NotAMember {
+        /// The process's own id.
+        node_id: NodeId,
+        /// The ids of the members.
+        members: Vec<NodeId>,
+    },
+    /// The name of the cluster cannot be sent in a header.
+    #[error("the cluster's name {name:?} is not valid; give 1 to 128 visible ASCII characters")]
+    InvalidCluster {
+        /// The name as it was given.
+        name: String,
+    },
+    /// The system serves already, or has been stopped.
+    #[error("the system serves already, or has been stopped; serve all services with one router")]
+    ServesAlready,
+    /// The members' addresses or the options of their connections are not valid, or the membership cannot be changed.
+    #[error(transparent)]
+    Manager(#[from] ManagerError),
+    /// The process cannot listen on its address, or the server failed.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+}
+
+fn listed(members: &[NodeId]) -> String {
+    let ids: Vec<String> = members.iter().map(NodeId::to_string).collect();
+    ids.join(", ")
+}

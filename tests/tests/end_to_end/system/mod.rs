@@ -1,0 +1,6 @@
+//! Systems of peers.
+
+mod identity;
+mod itself;
+mod membership;
+mod stop;
