@@ -30,8 +30,8 @@ use crate::telemetry::{CallSpan, Outcome};
 ///
 /// # Cancel safety
 ///
-/// Dropping a call before it has ended withdraws it: the server sees the cancellation. It may have handled the
-/// request by then.
+/// Dropping a call before it has ended withdraws it: the server sees the cancellation, unless it has handled the request
+/// already.
 #[must_use = "a call does nothing until it is awaited"]
 pub struct NodeCall<M: Method> {
     node: Node,

@@ -6,17 +6,18 @@ use std::marker::PhantomData;
 use crate::call::{Decide, Method, MethodDescriptor, Replies, Tally};
 use crate::correctable::{Correct, Correction};
 
-/// Which replies are wanted of a call, said by a value: see [`AggregateCall::replies`](crate::AggregateCall::replies).
+/// Which replies a call waits for, as a value. [`AggregateCall::replies`](crate::AggregateCall::replies) takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Aggregation {
     /// The reply that arrives first.
     First,
-    /// The replies until more than half of the configuration's nodes, skipped ones included, have replied.
+    /// All replies up to the moment when more than half of the configuration's nodes, skipped ones included, have replied.
     Majority,
-    /// The replies until all nodes that are asked, which are all but the skipped ones, have replied.
+    /// The replies of all nodes that are not skipped.
     All,
-    /// The replies until so many nodes have replied; 0 counts as 1. A node that streams its replies counts once.
+    /// All replies up to the moment when this many nodes have replied. 0 counts as 1. A node that streams its replies counts
+    /// once.
     Threshold(usize),
 }
 
@@ -85,7 +86,7 @@ impl<M: Method> Correct<Threshold> for Aggregated<M> {
     }
 }
 
-/// Takes the replies of all nodes that are asked.
+/// Takes the replies of all nodes that are not skipped.
 #[derive(Clone, Copy, Debug)]
 pub struct AllReplies;
 
@@ -102,13 +103,13 @@ impl<M: Method> Decide<AllReplies> for Aggregated<M> {
     }
 }
 
-/// Whether as many nodes as are `wanted` can have replied in the end when `outstanding` nodes may still reply. Of those
-/// that stream their replies some may have replied already.
+/// Whether `wanted` nodes can still reply in total if `outstanding` nodes may reply. Of nodes that stream their replies,
+/// some of the outstanding ones may have replied already.
 fn reaches<M: Method>(replies: &Replies<M::Reply>, outstanding: usize, wanted: usize) -> bool {
     replies.replied() + outstanding >= wanted
 }
 
-/// Takes what a function of the caller makes of the replies.
+/// Takes the result of the caller's own function of the replies.
 #[derive(Clone)]
 pub struct Decision<F>(F);
 

@@ -9,7 +9,7 @@ use crate::caller::Caller;
 use crate::identity::NodeId;
 use crate::quorum_call::QuorumCallHandle;
 
-/// An [`AggregateCall`] that is sent as soon as it is told how to aggregate its replies.
+/// An [`AggregateCall`] that is sent as soon as its caller chooses an aggregation.
 #[must_use = "a call does nothing until it is told how to aggregate its replies"]
 pub struct AsyncCall<M: Method>(AggregateCall<M>);
 
@@ -44,27 +44,27 @@ impl<M: Method> AsyncCall<M> {
         Self(self.0.cancel_rest())
     }
 
-    /// Sends the call, for the reply that arrives first.
+    /// Sends the call; the result is the reply that arrives first.
     pub fn first(self) -> QuorumCallHandle<M::Reply> {
         self.0.first().start()
     }
 
-    /// Sends the call, for the replies of a majority; see [`AggregateCall::majority`].
+    /// Sends the call; the result is the replies of a majority. See [`AggregateCall::majority`].
     pub fn majority(self) -> QuorumCallHandle<Replies<M::Reply>> {
         self.0.majority().start()
     }
 
-    /// Sends the call, for the replies of all nodes; see [`AggregateCall::all`].
+    /// Sends the call; the result is the replies of all nodes. See [`AggregateCall::all`].
     pub fn all(self) -> QuorumCallHandle<Replies<M::Reply>> {
         self.0.all().start()
     }
 
-    /// Sends the call, for the replies of the first `nodes` nodes that reply; see [`AggregateCall::threshold`].
+    /// Sends the call; the result is the replies of the first `nodes` nodes that reply. See [`AggregateCall::threshold`].
     pub fn threshold(self, nodes: usize) -> QuorumCallHandle<Replies<M::Reply>> {
         self.0.threshold(nodes).start()
     }
 
-    /// Sends the call, for the replies that `aggregation` wants.
+    /// Sends the call; the result is the replies that `aggregation` selects.
     pub fn replies(self, aggregation: Aggregation) -> QuorumCallHandle<Replies<M::Reply>> {
         match aggregation {
             Aggregation::First => self.threshold(1),
@@ -74,7 +74,7 @@ impl<M: Method> AsyncCall<M> {
         }
     }
 
-    /// Sends the call, for what `decide` makes of the replies; see [`AggregateCall::quorum`].
+    /// Sends the call; the result is that of `decide`. See [`AggregateCall::quorum`].
     pub fn quorum<T, F>(self, decide: F) -> QuorumCallHandle<T>
     where
         T: Send + 'static,

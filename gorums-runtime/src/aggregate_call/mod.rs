@@ -1,4 +1,4 @@
-//! Calls whose caller says how the replies are aggregated: `quorumcall` and `async`.
+//! Calls whose caller chooses how to aggregate the replies: `quorumcall` and `async`.
 //!
 //! Owns the aggregations, and the stream of responses. Imports `quorum_call`, `correctable`, `fan_out` and what is below
 //! them. Does not know the transports.
@@ -21,8 +21,8 @@ use crate::correctable::{Correctable, CorrectableCall};
 use crate::identity::NodeId;
 use crate::quorum_call::{QuorumCall, QuorumCallError};
 
-/// A call to all nodes that has not started, and that no quorum spec decides: say how the replies are aggregated,
-/// then await that.
+/// A call to all nodes that has not started, without a quorum spec. Choose how to aggregate the replies, then await the
+/// result.
 ///
 /// ```no_run
 /// # use gorums_runtime::errors::QuorumCallError;
@@ -81,25 +81,25 @@ impl<M: Method> AggregateCall<M> {
         self.decided_by(FirstReply)
     }
 
-    /// The replies of more than half of the configuration's nodes, skipped ones included: any two majorities have a
-    /// node in common. A node that streams its replies counts once, and all that it sent by then are returned.
+    /// The replies of more than half of the configuration's nodes, skipped ones included, so that any two majorities have a
+    /// node in common. A node that streams its replies counts once; all its replies so far are returned.
     pub fn majority(self) -> QuorumCall<Aggregated<M>, Threshold> {
         let majority = self.configuration.size() / 2 + 1;
         self.threshold(majority)
     }
 
-    /// The replies of all nodes that are asked, which are all but the skipped ones.
+    /// The replies of all nodes that are not skipped.
     pub fn all(self) -> QuorumCall<Aggregated<M>, AllReplies> {
         self.decided_by(AllReplies)
     }
 
-    /// The replies of the first `nodes` nodes that reply; 0 counts as 1. A node that streams its replies counts once, and
-    /// all that it sent by then are returned.
+    /// The replies of the first `nodes` nodes that reply. 0 counts as 1. A node that streams its replies counts once; all
+    /// its replies so far are returned.
     pub fn threshold(self, nodes: usize) -> QuorumCall<Aggregated<M>, Threshold> {
         self.decided_by(Threshold::of(nodes))
     }
 
-    /// The replies that `aggregation` wants.
+    /// The replies that `aggregation` selects.
     ///
     /// # Errors
     ///
@@ -120,8 +120,7 @@ impl<M: Method> AggregateCall<M> {
         }
     }
 
-    /// What `decide` makes of the replies. It is called after each successful reply with all replies so far, until
-    /// it returns something.
+    /// The result of `decide`, which is called after each successful reply with all replies so far, until it returns `Some`.
     pub fn quorum<T, F>(self, decide: F) -> QuorumCall<Aggregated<M>, Decision<F>>
     where
         T: Send + 'static,
@@ -130,8 +129,8 @@ impl<M: Method> AggregateCall<M> {
         self.decided_by(Decision::by(decide))
     }
 
-    /// Starts the call and watches the replies come in: each is a value whose level is how many nodes have replied by
-    /// then, and the last is that of node number `nodes` (0 counts as 1). A node that streams its replies counts once.
+    /// Starts the call and publishes each reply as a value. Its level is the number of nodes that have replied so far. The
+    /// reply of the `nodes`-th node is the last (0 counts as 1). A node that streams its replies counts once.
     pub fn correctable(self, nodes: usize) -> Correctable<M::Reply> {
         let Self {
             configuration,

@@ -16,14 +16,14 @@ use crate::node_info::NodeError;
 use crate::support::guard;
 use crate::telemetry::{CallSpan, Outcome};
 
-/// Each node's reply or error, as they arrive: a stream that ends when every node has answered or failed.
+/// Each node's reply or error in order of arrival: a stream that ends when every node has answered or failed.
 ///
 /// The call starts when the stream is first polled. When its deadline passes, the nodes that have not answered fail
-/// with `DeadlineExceeded`. A skipped node does not occur. When the function that makes each node's request panics,
-/// nothing is sent, and every node fails with `Internal` and the panic's message.
+/// with `DeadlineExceeded`. Skipped nodes do not appear. If the function that makes each node's request panics, nothing
+/// is sent, and every node fails with `Internal` and the panic's message.
 ///
-/// What is to be seen of the stream is said with [`StreamExt`], which takes it by reference, too, so that the call
-/// can be let go in the end:
+/// [`StreamExt`] has adapters for the stream. They also take it by reference, so that you can let the call go
+/// afterwards:
 ///
 /// ```no_run
 /// # use gorums_runtime::{AggregateCall, Method, NodeId};
@@ -59,7 +59,7 @@ pub struct Responses<M: Method>(ResponsesState<M>);
 enum ResponsesState<M: Method> {
     Ready(Option<Box<AggregateCall<M>>>),
     RunningResponses(RunningResponses<M>),
-    /// The call is over, and these errors are still to be told.
+    /// The call is over, and these errors have not been returned yet.
     Over(Vec<NodeError>),
 }
 
@@ -76,7 +76,7 @@ struct RunningResponses<M: Method> {
 /// A node's reply or error.
 type Response<R> = (NodeId, Result<R, NodeError>);
 
-/// What comes next while a call runs; errors are those that are left to be told when it is over.
+/// The next item of a running call. Errors are those that are left to return when the call is over.
 type Next<R> = Result<Option<Response<R>>, Vec<NodeError>>;
 
 impl<M: Method> Responses<M> {
@@ -97,8 +97,7 @@ impl<M: Method> Responses<M> {
         outcomes
     }
 
-    /// Lets the nodes that have not answered go on with the call without anybody waiting for them, as they do after
-    /// a decision.
+    /// Lets the nodes that have not answered go on with the call, as they do after a decision.
     pub fn let_go(self) {
         if let ResponsesState::RunningResponses(mut running) = self.0 {
             running.fan_out.let_go();
@@ -147,11 +146,11 @@ impl<M: Method> RunningResponses<M> {
         })
     }
 
-    /// Takes in what has arrived. What is ready when the deadline passes still counts; then the errors of the nodes
-    /// that are late are what is left.
+    /// Handles the outcomes that have arrived. Those that are ready when the deadline passes still count. After that, only
+    /// the errors of the late nodes are left.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next<M::Reply>> {
         if self.turn.is_over() {
-            // A busy runtime may be late to let the alarm go off.
+            // On a busy runtime the timer may fire late.
             return match self.deadline.has_passed() {
                 true => Poll::Ready(Err(self.end_late())),
                 false => {
@@ -168,7 +167,7 @@ impl<M: Method> RunningResponses<M> {
                 {
                     self.turn.take(reply.encoded_len());
                 }
-                // The nodes know of the deadline, too: their errors may come before the alarm.
+                // The nodes have the deadline, too: their errors may arrive before the timer fires.
                 let late = |error: &NodeError| error.code() == Code::DeadlineExceeded;
                 self.late |= outcome.as_ref().is_err_and(late) && self.deadline.has_passed();
                 return Poll::Ready(Ok(Some((node, outcome))));
@@ -238,7 +237,7 @@ impl<M: Method> fmt::Debug for Responses<M> {
     }
 }
 
-/// Each node's reply, as they arrive. Made by [`Responses::ignore_errors`].
+/// Each node's reply in order of arrival. [`Responses::ignore_errors`] creates it.
 #[must_use = "a call does nothing until its stream is polled"]
 pub struct SuccessfulResponses<M: Method>(Responses<M>);
 

@@ -9,7 +9,7 @@ use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::Status;
 
-/// The largest number that a timeout has in the notation of the gRPC protocol: eight digits.
+/// The largest number in a timeout of the gRPC protocol: eight digits.
 const LARGEST_GRPC_TIMEOUT: u128 = 99_999_999;
 
 /// The units of the gRPC protocol's timeouts in nanoseconds, the finest first.
@@ -27,7 +27,7 @@ const GRPC_UNITS: [(char, u128); 6] = [
 pub(crate) struct Deadline(Option<Instant>);
 
 impl Deadline {
-    /// `timeout` from now. A timeout beyond what the clock can tell is no deadline.
+    /// `timeout` from now. A timeout beyond the clock's range is no deadline.
     pub(crate) fn after(timeout: Option<Duration>) -> Self {
         Self(timeout.and_then(|timeout| Instant::now().checked_add(timeout)))
     }
@@ -42,7 +42,7 @@ impl Deadline {
         Self(None)
     }
 
-    /// The deadline that a caller sent along, in the notation of the gRPC protocol. One that is malformed is none.
+    /// The deadline that a caller sent, in the notation of the gRPC protocol. A malformed one counts as none.
     pub(crate) fn received(timeout: Option<&str>) -> Self {
         Self::after(timeout.and_then(parse_grpc_timeout))
     }
@@ -68,7 +68,7 @@ impl Deadline {
         Status::deadline_exceeded("no reply before the deadline")
     }
 
-    /// What goes off at the deadline. Only without a deadline can it be had outside of a tokio runtime.
+    /// A future that is ready at the deadline. With a deadline it needs a tokio runtime.
     pub(crate) fn alarm(self) -> Alarm {
         Alarm(self.0.map(Timer::new))
     }
@@ -150,20 +150,20 @@ impl Timer {
             // The other runtime may have ended, and its timer would panic then.
             *self = Self::new(self.sleep.deadline());
         }
-        // tokio would have a task that has had its share come back before it sets the timer.
+        // A task that has used up its cooperative budget could not set the timer otherwise.
         let outcome = pin!(unconstrained(self.sleep.as_mut())).poll(cx);
         self.task = Some(cx.waker().clone());
         outcome
     }
 }
 
-/// The runtime that this thread is on; none if it is on none.
+/// The runtime of this thread, if it has one.
 fn current_runtime() -> Option<Id> {
     Handle::try_current().ok().map(|runtime| runtime.id())
 }
 
 impl Alarm {
-    /// Whether it goes off at all.
+    /// Whether there is a deadline.
     pub(crate) fn is_set(&self) -> bool {
         self.0.is_some()
     }

@@ -1,4 +1,4 @@
-//! Replies, from bytes to messages.
+//! Decodes replies.
 
 use bytes::Buf;
 use prost::Message;
@@ -6,9 +6,9 @@ use tonic::Status;
 
 use crate::support::{Panicked, decode_error, guard};
 
-/// The reply that `message` is.
+/// Decodes a reply.
 pub(crate) fn decode<R: Message + Default>(message: impl Buf) -> Result<R, Status> {
-    // A message may have a decoder of the user's.
+    // The decoder may be the user's own code.
     let decoded = guard(|| R::decode(message)).map_err(|Panicked(message)| {
         Status::internal(format!("the decoder of the reply panicked: {message}"))
     })?;

@@ -7,7 +7,7 @@ use tonic::metadata::{MetadataMap, MetadataValue};
 use super::deadline::Deadline;
 use super::method::{Method, MethodDescriptor};
 
-/// What the requests of one call have in common, whichever node they go to and whichever transport carries them.
+/// What the requests of one call have in common, whatever their node and transport.
 #[derive(Clone, Debug)]
 pub(crate) struct Envelope {
     pub(crate) method: &'static MethodDescriptor,
@@ -16,7 +16,7 @@ pub(crate) struct Envelope {
 }
 
 impl Envelope {
-    /// The envelope of a call of `M`. The deadline travels among the metadata, as `grpc-timeout`.
+    /// The envelope of a call of `M`. The deadline is part of the metadata, as `grpc-timeout`.
     pub(crate) fn new<M: Method>(
         mut metadata: Option<Arc<MetadataMap>>,
         deadline: Deadline,

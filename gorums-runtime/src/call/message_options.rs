@@ -17,9 +17,9 @@ pub(crate) struct MessageOptions {
     pub(crate) max_request_size: usize,
     /// In bytes, after decompression.
     pub(crate) max_reply_size: usize,
-    /// What one call holds of one node's replies.
+    /// The limit on the replies of one node that a call holds.
     pub(crate) reply_limit: ReplyLimit,
-    /// How often a node is asked to send something on its stream, if at all.
+    /// The interval at which nodes are asked to send something on their streams, if any.
     pub(crate) stream_keep_alive: Option<Duration>,
     pub(crate) send_compressed: Option<CompressionEncoding>,
     pub(crate) accept_compressed: Vec<CompressionEncoding>,

@@ -52,7 +52,7 @@ impl MethodDescriptor {
         }
     }
 
-    /// The same method, if the requests that come after one of it are handled while it is (`concurrent`).
+    /// The same method, if later requests are handled while one of this method is (`concurrent`).
     pub const fn with_concurrency(self) -> Self {
         Self {
             concurrent: true,
@@ -60,7 +60,7 @@ impl MethodDescriptor {
         }
     }
 
-    /// Whether the requests that come after one of this method on the same node stream are handled while it is.
+    /// Whether a node stream's later requests are handled while one of this method is.
     pub const fn is_concurrent(&self) -> bool {
         self.concurrent
     }
@@ -90,7 +90,7 @@ impl MethodDescriptor {
         self.path
     }
 
-    /// The path without its leading slash: how errors speak of the method.
+    /// The path without its leading slash, by which errors name the method.
     pub(crate) fn full_name(&self) -> &'static str {
         self.path.strip_prefix('/').unwrap_or(self.path)
     }
@@ -105,7 +105,7 @@ const fn split(path: &'static str) -> Option<(&'static str, &'static str)> {
     while slash < rest.len() && rest[slash] != b'/' {
         slash += 1;
     }
-    // Both slashes are characters of their own, whatever is around them.
+    // A slash is one byte in UTF-8, so both indices are character boundaries.
     if slash == 0 || slash + 1 >= rest.len() {
         return None;
     }
@@ -132,11 +132,11 @@ pub trait Decide<Q>: Method {
     /// What the quorum function returns: the reply type, or the method's `custom_return_type`.
     type Output: Send + 'static;
 
-    /// The result of the call, or none if the replies do not suffice yet. Called after each successful reply.
+    /// The result of the call, or `None` if the replies do not suffice yet. Called after each successful reply.
     fn decide(tally: Tally<'_, Self, Q>) -> Option<Self::Output>;
 
-    /// Whether the call may still be decided when it has `replies`, and `outstanding` nodes have neither answered
-    /// nor failed. When not, it ends without waiting for them.
+    /// Whether the call can still be decided, given its `replies` so far and that `outstanding` nodes have neither answered
+    /// nor failed. If not, the call ends without waiting for them.
     fn reachable(_spec: &Q, _replies: &Replies<Self::Reply>, _outstanding: usize) -> bool {
         true
     }

@@ -1,4 +1,4 @@
-//! What is said of a call: its method, options, deadline, envelope, and replies.
+//! The parts of a call: its method, options, deadline, envelope, and replies.
 //!
 //! Owns values only; nothing here sends or waits for a message. Imports `identity` and `support`. Does not know nodes,
 //! transports or connections.

@@ -1,4 +1,4 @@
-//! What the caller may say of a call.
+//! The options of a call.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +7,10 @@ use tonic::metadata::MetadataMap;
 
 use super::deadline::Deadline;
 
-/// What is asked of a call besides its request: its deadline, its metadata, and what becomes of it once it is
-/// decided.
+/// The options of a call: its deadline, its metadata, and what happens to it once it is decided.
 ///
-/// Set on a service, with the generated `with_options`, it holds for every call that is made from it; most calls
-/// can also be given their own before they start.
+/// The generated `with_options` of a service applies them to every call made through the returned handle. Most calls also
+/// have setters of their own.
 ///
 /// ```
 /// use std::time::Duration;
@@ -23,7 +22,7 @@ use super::deadline::Deadline;
 #[must_use = "options do nothing until a call has them"]
 pub struct CallOptions {
     pub(crate) timeout: Option<Duration>,
-    /// None if there is none: most calls have none, and an empty map takes time, too.
+    /// `None` if empty: most calls have no metadata, and even an empty map costs time.
     pub(crate) metadata: Option<Arc<MetadataMap>>,
     pub(crate) cancel_rest: bool,
 }
@@ -49,8 +48,8 @@ impl CallOptions {
 
     /// Withdraws a quorum call, once it is decided, from the nodes that have not answered yet.
     ///
-    /// For calls that change nothing at the servers and are dear there. Withdrawing thousands of calls at once can
-    /// make a server close its connection, as it would for an attacker.
+    /// Use it for expensive calls that change nothing at the servers. A server may take thousands of withdrawals at once for
+    /// an attack and close the connection.
     pub fn cancel_rest(mut self) -> Self {
         self.cancel_rest = true;
         self
@@ -62,7 +61,7 @@ impl CallOptions {
     }
 }
 
-/// The methods by which a call that has not started is given its options.
+/// The setters for the options of a call that has not started.
 macro_rules! option_methods {
     () => {
         /// Ends the call `timeout` after it started, with `DeadlineExceeded` unless it has ended by then. The

@@ -2,8 +2,8 @@
 
 use crate::identity::NodeId;
 
-/// For how many nodes a call needs no memory of its own: a call then allocates as often for nine nodes as for three.
+/// Up to this number of nodes, a call keeps its per-node state in place, without allocating.
 pub(crate) const USUAL_NODES: usize = 9;
 
-/// Makes each node's own request, or none to skip the node.
+/// Makes each node's own request, or `None` to skip the node.
 pub(crate) type PerNode<Request> = Box<dyn FnMut(&Request, NodeId) -> Option<Request> + Send>;

@@ -7,11 +7,11 @@ use crate::identity::NodeId;
 
 /// The replies of a call so far, each with the node that sent it, in order of arrival.
 ///
-/// A quorum function looks at them and, when they suffice, moves the ones it wants out with one of the `take`
-/// methods. A reply that was taken is no longer among them: take only when you decide.
+/// A quorum function inspects them and, when they suffice, moves those that it needs out with one of the `take` methods.
+/// A reply that was taken is gone from the set, so take only when you decide.
 ///
-/// Where a method streams its replies, one node may send any number of them: a quorum is one of
-/// [distinct nodes](Self::distinct_nodes), not of as many replies.
+/// If a method streams its replies, one node may send any number of them. Then count
+/// [distinct nodes](Self::distinct_nodes), not replies.
 ///
 /// ```
 /// use gorums_runtime::{NodeId, Replies};
@@ -36,9 +36,9 @@ pub struct Replies<T> {
     replies: Vec<(NodeId, T)>,
     /// How many nodes were asked.
     asked: usize,
-    /// How many replies there have been, the ones that were taken included.
+    /// The number of replies so far, including those that were taken.
     arrived: usize,
-    /// What is known of the nodes, if each may reply more than once.
+    /// The state of each node's stream, if nodes may reply more than once.
     streams: Option<Box<Streams>>,
 }
 
@@ -46,18 +46,18 @@ pub struct Replies<T> {
 #[derive(Clone, Debug)]
 struct Streams {
     limit: ReplyLimit,
-    /// The bytes of each reply that is there, in the same order.
+    /// The size of each reply in bytes, in the same order.
     sizes: VecDeque<usize>,
-    /// What is there of each node that has replied.
+    /// The replies held of each node that has replied.
     nodes: HashMap<NodeId, Held>,
 }
 
-/// That there is no room for a reply of the node: it has sent too many.
+/// The node has sent more replies than the call may hold.
 #[derive(Debug)]
 pub(crate) struct TooMany(pub(crate) ReplyLimit);
 
 impl<T> Replies<T> {
-    /// The replies of a call that goes to `asked` nodes, before the first of them.
+    /// The replies of a call to `asked` nodes; none yet.
     pub(crate) fn to_come(asked: usize) -> Self {
         Self {
             replies: Vec::with_capacity(asked),
@@ -67,7 +67,7 @@ impl<T> Replies<T> {
         }
     }
 
-    /// The same, if each node replies any number of times, of which `limit` are kept.
+    /// The same for a call whose nodes may reply any number of times. `limit` bounds the replies held of each node.
     pub(crate) fn streams_to_come(asked: usize, limit: ReplyLimit) -> Self {
         Self {
             streams: Some(Box::new(Streams {
@@ -79,12 +79,12 @@ impl<T> Replies<T> {
         }
     }
 
-    /// How many nodes were asked: those of the configuration but the skipped ones.
+    /// How many nodes were asked: all nodes of the configuration except the skipped ones.
     pub(crate) fn asked(&self) -> usize {
         self.asked
     }
 
-    /// Adds a reply of so many bytes. Returns whether it is the first of its node.
+    /// Adds a reply of `bytes` bytes. Returns whether it is its node's first.
     pub(crate) fn push(&mut self, node: NodeId, reply: T, bytes: usize) -> Result<bool, TooMany> {
         let mut is_first = true;
         if let Some(streams) = &mut self.streams {
@@ -102,7 +102,7 @@ impl<T> Replies<T> {
         Ok(is_first)
     }
 
-    /// How many nodes have replied, those whose replies were taken included.
+    /// How many nodes have replied, including those whose replies were taken.
     pub(crate) fn replied(&self) -> usize {
         match &self.streams {
             Some(streams) => streams.nodes.len(),
@@ -110,7 +110,7 @@ impl<T> Replies<T> {
         }
     }
 
-    /// How many replies there have been, the ones that were taken included.
+    /// The number of replies so far, including those that were taken.
     pub(crate) fn arrived(&self) -> usize {
         self.arrived
     }
@@ -120,7 +120,7 @@ impl<T> Replies<T> {
         self.replies.len()
     }
 
-    /// How many different nodes the replies are of: what a quorum is counted by.
+    /// How many different nodes sent the replies. Quorums are counted by this.
     pub fn distinct_nodes(&self) -> usize {
         match &self.streams {
             Some(streams) if self.replies.len() == self.arrived => streams.nodes.len(),
@@ -156,7 +156,7 @@ impl<T> Replies<T> {
             .map(|(_, reply)| reply)
     }
 
-    /// The reply that arrived last: the one that the quorum function is called for.
+    /// The reply that arrived last, which is the reason for the present call of the quorum function.
     pub fn latest(&self) -> Option<(NodeId, &T)> {
         self.iter().next_back()
     }
@@ -230,7 +230,7 @@ impl<T> Default for Replies<T> {
     }
 }
 
-/// Replies that arrived in the iterator's order, to test a quorum function with.
+/// Replies in the iterator's order, for tests of a quorum function.
 impl<T> FromIterator<(NodeId, T)> for Replies<T> {
     fn from_iter<I: IntoIterator<Item = (NodeId, T)>>(replies: I) -> Self {
         let mut all = Self::default();
@@ -239,7 +239,7 @@ impl<T> FromIterator<(NodeId, T)> for Replies<T> {
     }
 }
 
-/// More replies, that arrived after the ones before.
+/// Adds replies as the latest ones.
 impl<T> Extend<(NodeId, T)> for Replies<T> {
     fn extend<I: IntoIterator<Item = (NodeId, T)>>(&mut self, replies: I) {
         for (node, reply) in replies {

@@ -1,9 +1,9 @@
-//! How much of one node's replies a call holds.
+//! The limit on the replies of one node that a call holds.
 
-/// How many replies, and how many bytes of them, one call holds of one node. What a node sends beyond it costs the others
-/// nothing: the call fails on that node alone.
+/// How many replies of one node, and how many bytes of them, one call holds. If a node sends more, the call fails on that
+/// node alone.
 ///
-/// A reply of any size has room if the call holds no other of the node.
+/// A reply of any size is accepted if the call holds no other reply of its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ReplyLimit {
     pub(crate) replies: usize,
@@ -18,7 +18,7 @@ pub(crate) struct Held {
 }
 
 impl ReplyLimit {
-    /// Whether a call that holds `held` may take a reply of so many bytes.
+    /// Whether a call that holds `held` may accept a reply of `bytes` bytes.
     pub(crate) fn admits(&self, held: &Held, bytes: usize) -> bool {
         let fits = held.replies < self.replies && held.bytes.saturating_add(bytes) <= self.bytes;
         fits || held.replies == 0

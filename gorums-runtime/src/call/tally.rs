@@ -1,11 +1,11 @@
-//! What a quorum function is called with.
+//! The argument of a quorum function.
 
 use std::fmt;
 
 use super::method::Method;
 use super::replies::Replies;
 
-/// What a quorum function is called with: its spec, the request, and the replies so far.
+/// The argument of a quorum function: its spec, the request, and the replies so far.
 #[non_exhaustive]
 pub struct Tally<'a, M: Method, Q> {
     /// The quorum spec that decides.

@@ -1,37 +1,37 @@
-//! How much a call takes in at once.
+//! How many replies a call handles before it yields.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What a call with streams of replies has taken in since it last looked at its deadline and let other tasks run. Nodes may
-/// send without end: neither the deadline nor the thread is to wait for them.
+/// What a call with streams of replies has handled since it last checked its deadline and yielded. Nodes may send without
+/// end, which must delay neither the deadline nor other tasks.
 #[derive(Debug, Default)]
 pub(crate) struct Turn {
-    /// When the clock was first looked at.
+    /// When the turn first read the clock.
     began: Option<Instant>,
-    /// The replies until then, and since.
+    /// The number of replies in the turn.
     replies: usize,
-    /// The replies, and their bytes, since the clock was last looked at.
+    /// The replies, and their bytes, since the turn last read the clock.
     unclocked: (usize, usize),
 }
 
 impl Turn {
-    /// How many replies a turn has, at most.
+    /// The most replies of a turn.
     const REPLIES: usize = 4096;
-    /// How long a turn is, about.
+    /// The approximate length of a turn.
     const TIME: Duration = Duration::from_millis(1);
-    /// After how many replies, or bytes of them, the clock is looked at.
+    /// The turn reads the clock after this many replies, or bytes of them.
     const UNCLOCKED: (usize, usize) = (64, 64 * 1024);
 
-    /// Notes a reply of so many bytes.
+    /// Counts a reply of `bytes` bytes.
     pub(crate) fn take(&mut self, bytes: usize) {
         self.replies += 1;
         self.unclocked.0 += 1;
         self.unclocked.1 += bytes;
     }
 
-    /// Whether no more is to be taken in now. The next turn then begins.
+    /// Whether the turn is over. If so, the next one begins.
     pub(crate) fn is_over(&mut self) -> bool {
         if self.unclocked.0 < Self::UNCLOCKED.0 && self.unclocked.1 < Self::UNCLOCKED.1 {
             return false;

@@ -24,8 +24,8 @@ use crate::support::Tasks;
 
 /// A set of nodes that quorum calls go to.
 ///
-/// A cheap immutable value: clones share the nodes, and any number of configurations share a manager's
-/// connections. Two configurations with the same nodes are equal, in whatever order they hold them.
+/// A cheap immutable value: clones share the nodes, and any number of configurations share a manager's connections. Two
+/// configurations with the same nodes are equal, whatever their order.
 #[derive(Clone)]
 pub struct Configuration(Arc<NodeSet>);
 
@@ -36,7 +36,7 @@ struct NodeSet {
 }
 
 impl Configuration {
-    /// The configuration of `nodes`, whose manager runs `tasks`; a node that occurs again is left out.
+    /// The configuration of `nodes`, whose manager runs `tasks`. Repeated nodes are left out.
     pub(crate) fn new(
         nodes: impl IntoIterator<Item = Node>,
         tasks: Tasks,
@@ -104,7 +104,7 @@ impl Configuration {
         self.with(other.nodes().cloned())
     }
 
-    /// The nodes that are in `other`, too.
+    /// The nodes that are also in `other`.
     ///
     /// # Errors
     ///
@@ -128,7 +128,7 @@ impl Configuration {
         Self::new(nodes, self.0.tasks.clone()).unwrap_or_else(|_| self.clone())
     }
 
-    /// The nodes but these. Nodes that are not in the configuration are ignored.
+    /// All nodes except these. Ids that are not in the configuration are ignored.
     ///
     /// # Errors
     ///
@@ -141,7 +141,7 @@ impl Configuration {
         self.filtered(|node| !ids.contains(&node.id()))
     }
 
-    /// The nodes but those that a call failed on: `configuration.without_failed(&error)`.
+    /// All nodes except those that a call failed on: `configuration.without_failed(&error)`.
     ///
     /// # Errors
     ///
@@ -167,19 +167,20 @@ impl Configuration {
         self.sorted_by(|a, b| a.id().cmp(&b.id()))
     }
 
-    /// The nodes from the fastest to the slowest by [`Node::latency`], those that were never measured last.
+    /// The nodes from the fastest to the slowest by [`Node::latency`], followed by those without a measurement.
     pub fn sorted_by_latency(&self) -> Self {
         let latency = |node: &Node| node.latency().unwrap_or(Duration::MAX);
         self.sorted_by(|a, b| latency(a).cmp(&latency(b)))
     }
 
-    /// The nodes that never failed, then the others by [`Node::last_error`], the most recent failure last.
+    /// The nodes that never failed, followed by the others in the order of their [`Node::last_error`], the most recent one
+    /// last.
     pub fn sorted_by_error(&self) -> Self {
         let failed_at = |node: &Node| node.last_error().map(|error| error.at);
         self.sorted_by(|a, b| failed_at(a).cmp(&failed_at(b)))
     }
 
-    /// The nodes in an order of your own. Nodes that are equal in it stay in the order in which they are.
+    /// The nodes in an order of your own. The sort is stable.
     pub fn sorted_by(&self, order: impl FnMut(&Node, &Node) -> Ordering) -> Self {
         let mut nodes: Vec<Node> = self.nodes().cloned().collect();
         nodes.sort_by(order);
@@ -190,9 +191,8 @@ impl Configuration {
         }))
     }
 
-    /// What `derive` makes of this configuration: at once, and every `interval` again, whenever that has other nodes
-    /// than before or the same in another order. What `derive` returns when there is no such configuration is
-    /// passed on in the same way.
+    /// Derives a configuration from this one with `derive`, at once and then every `interval`. The stream yields the result
+    /// whenever its nodes or their order have changed. An error of `derive` is yielded in the same way.
     ///
     /// ```no_run
     /// # async fn example(manager: gorums_runtime::Manager) {
@@ -207,8 +207,8 @@ impl Configuration {
     /// # }
     /// ```
     ///
-    /// A function that looks at [`Manager::configuration`](crate::Manager::configuration) in place of its argument
-    /// follows the nodes that are added and removed.
+    /// To follow nodes that are added and removed, let the function use
+    /// [`Manager::configuration`](crate::Manager::configuration) instead of its argument.
     ///
     /// # Panics
     ///
@@ -245,7 +245,7 @@ impl Configuration {
         self.any_node().transport()
     }
 
-    /// One of the nodes, to ask for what they have in common.
+    /// Any of the nodes, for what they have in common.
     pub(crate) fn any_node(&self) -> &Node {
         // There is at least one.
         &self.0.nodes[0]

@@ -1,4 +1,4 @@
-//! Configurations that follow what calls show of their nodes.
+//! Configurations that are derived again as their nodes' state changes.
 
 use std::fmt;
 use std::pin::Pin;
@@ -12,11 +12,11 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use super::Configuration;
 use super::error::ConfigurationError;
 
-/// The configurations that a function derives from another one as time goes by: a stream that ends when the manager
-/// closes. Made by [`Configuration::watch`].
+/// The configurations that a function derives from another one over time: a stream that ends when the manager closes.
+/// [`Configuration::watch`] creates it.
 ///
-/// The function is called while the stream is polled, so that a reader that was away gets what is derived now, and
-/// nothing that is out of date.
+/// The function is called while the stream is polled, so a reader that has not polled for a while gets the present result
+/// and nothing out of date.
 ///
 /// # Panics
 ///
@@ -39,7 +39,7 @@ type Derived = Result<Configuration, ConfigurationError>;
 impl<F: FnMut(&Configuration) -> Derived> ConfigurationWatch<F> {
     pub(crate) fn new(configuration: Configuration, every: Duration, derive: F) -> Self {
         let mut ticks = interval(every);
-        // Ticks that nobody waited for would derive the same again.
+        // Ticks that were missed would only repeat the result.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             closing: Box::pin(configuration.tasks().closed().clone().cancelled_owned()),

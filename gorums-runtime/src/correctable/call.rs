@@ -50,7 +50,7 @@ impl<M: Correct<Q>, Q: Send + Sync + 'static> CorrectableCall<M, Q> {
         )
     }
 
-    /// A call with all that there is to say of it.
+    /// A call with all its parts.
     pub(crate) fn of(
         configuration: Configuration,
         spec: Arc<Q>,
@@ -76,7 +76,7 @@ impl<M: Correct<Q>, Q: Send + Sync + 'static> CorrectableCall<M, Q> {
         }
     }
 
-    /// Starts the call: it has been sent when this returns.
+    /// Starts the call. The request has been sent when this returns.
     pub fn start(self) -> Correctable<M::Output> {
         let Self {
             call,

@@ -1,4 +1,4 @@
-//! What the quorum function of a correctable gives.
+//! What the quorum function of a correctable returns.
 
 use crate::call::{Method, Tally};
 
@@ -12,8 +12,8 @@ pub trait Correct<Q>: Method {
     fn correct(tally: Tally<'_, Self, Q>) -> Option<Correction<Self::Output>>;
 }
 
-/// What the quorum function of a correctable makes of the replies so far: a value, how good it is, and whether it is
-/// the last.
+/// What the quorum function of a correctable returns for the replies so far: a value, its level, and whether it is the
+/// last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Correction<T> {
     pub(crate) value: T,

@@ -18,11 +18,11 @@ use tokio::task::JoinHandle;
 
 use crate::quorum_call::{QuorumCallError, Undecided};
 
-/// A call under way whose result gets better as replies arrive.
+/// A call in flight whose result gets better as replies arrive.
 ///
-/// The quorum function gives a value and its level after each reply, until it gives the last one. Here the caller
-/// sees the levels rise. The level is unset until the function has given a first value. It never falls: a value of
-/// a level that is not above the one before is not shown, unless it is the last.
+/// After each reply, the quorum function may return a value and its level, until it returns the last one. There is no
+/// level before the first value. The level never falls: a value is published only if its level is above the one before,
+/// or if it is the last.
 ///
 /// The latest value, and the error if the call ended without a last one, stay readable after the call has ended.
 ///
@@ -34,14 +34,14 @@ use crate::quorum_call::{QuorumCallError, Undecided};
 pub struct Correctable<T> {
     method: &'static str,
     progress: watch::Receiver<Progress<T>>,
-    /// None once the call is detached, or if there is none.
+    /// `None` once the call is detached, or if there is no call.
     task: Option<JoinHandle<()>>,
 }
 
 /// A value and its level. Watchers share the value.
 type Leveled<T> = (Arc<T>, i32);
 
-/// How far a call has come.
+/// The progress of a call.
 pub(crate) struct Progress<T> {
     latest: Option<Leveled<T>>,
     /// How many values there have been.
@@ -64,14 +64,14 @@ impl<T> Correctable<T> {
         self.progress.borrow().latest.clone()
     }
 
-    /// The level of the latest value; none while it is unset.
+    /// The level of the latest value; `None` before the first.
     pub fn level(&self) -> Option<i32> {
         self.progress.borrow().level()
     }
 
-    /// Why the call ended without a last value; none while it goes on, and when it ended with one.
+    /// Why the call ended without a last value. `None` while it goes on, and if it ended with one.
     pub fn error(&self) -> Option<QuorumCallError> {
-        // Looked at first: what ends the call comes before its end.
+        // Checked first: the task publishes the end of the call before it ends itself.
         let is_abandoned = self.is_abandoned();
         match &self.progress.borrow().end {
             Some(Err(error)) => Some(error.clone()),
@@ -100,18 +100,18 @@ impl<T> Correctable<T> {
     ///
     /// # Errors
     ///
-    /// When the call ended before the quorum function gave a last value: also when the manager closes, or the runtime
-    /// ends that it was made on. What the function gave before is still [`latest`](Self::latest).
+    /// If the call ended before the quorum function returned a last value, for example because the manager was closed or its
+    /// runtime ended. An earlier value is still available from [`latest`](Self::latest).
     pub async fn done(&self) -> Result<(Arc<T>, i32), QuorumCallError> {
         let mut progress = self.progress.clone();
         let ended = progress.wait_for(|progress| progress.end.is_some()).await;
         let end = ended.ok().and_then(|progress| progress.end.clone());
-        // Without an end, the manager's runtime has ended.
+        // If there is no end, the manager's runtime has ended.
         end.unwrap_or_else(|| Err(self.closed()))
     }
 
-    /// The values and their levels as they rise, from the latest one on, until the call has ended. A reader that is
-    /// slow misses values in between, never the latest.
+    /// The values and their levels, from the latest one on, until the call has ended. A slow reader may miss intermediate
+    /// values, but never the latest.
     pub fn updates(&self) -> impl Stream<Item = (Arc<T>, i32)> + Send + 'static
     where
         T: Send + Sync + 'static,
@@ -138,8 +138,8 @@ impl<T> Correctable<T> {
         QuorumCallError::new(self.method, Undecided::Closed, 0, Vec::new())
     }
 
-    /// Lets the call go on without anybody watching it. It keeps its nodes connected until it ends: give it a timeout,
-    /// lest nodes that never answer make it last for ever.
+    /// Lets the call go on in the background. The call keeps its nodes connected until it ends, so give it a timeout:
+    /// otherwise nodes that never answer make it last for ever.
     pub fn detach(mut self) {
         self.task = None;
     }
@@ -154,7 +154,7 @@ impl<T> Progress<T> {
         }
     }
 
-    /// Shows `value` if its level is above the one before, or if it is the last.
+    /// Publishes `value` if its level is above the one before, or if it is the last.
     pub(crate) fn publish(&mut self, value: T, level: i32, last: bool) -> Leveled<T> {
         let highest = self.level().map_or(level, |before| before.max(level));
         let leveled = (Arc::new(value), highest);

@@ -4,8 +4,8 @@ use crate::call::PerNode;
 use crate::configuration::Configuration;
 use crate::node::Node;
 
-/// Pairs the nodes of `configuration`, in its order, with what `seal` makes of `request`, once for all of them; or, with
-/// `per_node`, with what it makes of each node's own request. A node for which `per_node` makes none is skipped.
+/// Pairs the nodes of `configuration`, in its order, with their encoded requests. Without `per_node`, `seal` encodes
+/// `request` once for all of them. With it, `seal` encodes each node's own request, and nodes without one are skipped.
 pub(crate) fn address<R, T: Clone>(
     configuration: &Configuration,
     request: &R,

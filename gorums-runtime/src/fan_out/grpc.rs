@@ -1,4 +1,4 @@
-//! One request on its way to the nodes, as a plain gRPC call to each.
+//! The fan-out of one request as a plain gRPC call to each node.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -21,8 +21,7 @@ use crate::telemetry;
 
 /// The RPCs of one call that are in flight. A stream of the nodes' replies and errors, in order of arrival.
 ///
-/// Each RPC waits for its own node only. They make progress while the stream is polled; dropping it withdraws
-/// them.
+/// Each RPC waits for its own node only. All make progress while the stream is polled. Dropping it withdraws them.
 pub(crate) struct GrpcFanOut<R> {
     configuration: Configuration,
     in_flight: FuturesUnordered<InFlight<R>>,
@@ -47,7 +46,7 @@ impl<R: prost::Message + Default + 'static> GrpcFanOut<R> {
         let in_flight = address(&configuration, request, per_node, seal)
             .into_iter()
             .map(|(node, request)| {
-                // What becomes of it without its caller does not keep the node connected.
+                // A straggler must not keep the node connected.
                 let node = node.unkept();
                 let rpc = if M::DESCRIPTOR.streams_replies() {
                     let replies = request.send_for_stream(node.link());
@@ -98,7 +97,7 @@ impl<R: 'static> GrpcFanOut<R> {
         late.collect()
     }
 
-    /// Lets the RPCs that are in flight go on without their caller, within their nodes' bounds.
+    /// Lets the RPCs in flight go on as stragglers, within their nodes' limits.
     pub(super) fn let_go(&mut self) {
         let in_flight = self.in_flight.iter_mut();
         for (node, rpc) in in_flight.filter_map(|in_flight| in_flight.0.take()) {
@@ -133,7 +132,7 @@ impl<R> Stream for GrpcFanOut<R> {
     }
 }
 
-/// Takes what becomes of `call` in as an observation of the node.
+/// Records the outcome of `call` as an observation of the node.
 async fn observed<R>(
     node: Node,
     sent: Instant,
@@ -143,7 +142,7 @@ async fn observed<R>(
     node.observe(sent, outcome)
 }
 
-/// Takes what becomes of a call with `replies` in as an observation of the node.
+/// Records the outcomes of a call with `replies` as observations of the node.
 fn observed_each<R>(
     node: Node,
     sent: Instant,
@@ -158,10 +157,10 @@ fn observed_each<R>(
     })
 }
 
-/// The RPC to one node; none once it has given its event.
+/// The RPC to one node. `None` once it has returned its event.
 struct InFlight<R>(Option<(Node, Rpc<R>)>);
 
-/// An RPC in flight, by what it is answered with.
+/// An RPC in flight, by the form of its answer.
 enum Rpc<R> {
     Unary(BoxFuture<'static, Result<R, Status>>),
     Streaming(BoxStream<'static, Result<R, Status>>),
@@ -169,16 +168,16 @@ enum Rpc<R> {
 
 /// What happens next on one node.
 enum RpcEvent<R> {
-    /// The only reply, or an error: there is no more to come.
+    /// The only reply, or an error. No more follow.
     Last(Node, Result<R, Status>),
-    /// A reply of several.
+    /// One reply of several.
     Next(Node, R, BoxStream<'static, Result<R, Status>>),
-    /// There is no more to come.
+    /// No more follow.
     End,
 }
 
 impl<R: 'static> Rpc<R> {
-    /// Goes on until the end or `deadline`, whatever comes.
+    /// Runs the RPC to its end, or until `deadline`, and discards its replies.
     async fn finish(self, node: Node, sent: Instant, deadline: Deadline) {
         let end = async {
             match self {

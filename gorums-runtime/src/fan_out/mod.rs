@@ -1,4 +1,4 @@
-//! One request on its way to the nodes of a configuration.
+//! The fan-out of one request to the nodes of a configuration.
 //!
 //! Owns the requests of one call that are in flight, on either transport. Imports `configuration`, `node`, `grpc`,
 //! `node_stream` and what is below them. Does not know how a call is decided.
@@ -25,7 +25,7 @@ pub(crate) use node_stream::NodeStreamFanOut;
 
 /// The requests of one call that are in flight. A stream of the nodes' replies and errors, in order of arrival.
 ///
-/// Each node is waited for on its own. Dropping it withdraws the requests.
+/// A slow node does not delay the others. Dropping the stream withdraws the requests.
 pub(crate) enum FanOut<R> {
     Grpc(GrpcFanOut<R>),
     NodeStream(NodeStreamFanOut<R>),
@@ -84,7 +84,7 @@ impl<R: 'static> FanOut<R> {
         node.message_options().reply_limit
     }
 
-    /// Fails the call on a node that may still reply, and withdraws it there. Nothing more is taken of the node.
+    /// Fails the call on a node that may still reply, and withdraws it there. Later messages of the node are ignored.
     pub(crate) fn give_up(&mut self, node: NodeId, status: Status) -> Option<NodeError> {
         match self {
             Self::Grpc(fan_out) => fan_out.give_up(node, status),
@@ -101,7 +101,7 @@ impl<R: 'static> FanOut<R> {
         }
     }
 
-    /// Lets the requests go on without their caller.
+    /// Lets the requests go on as stragglers.
     pub(crate) fn let_go(&mut self) {
         match self {
             Self::Grpc(fan_out) => fan_out.let_go(),

@@ -1,4 +1,4 @@
-//! One request on the streams to the nodes of a configuration.
+//! The fan-out of one request over the streams to the nodes of a configuration.
 
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -220,7 +220,7 @@ impl<R> NodeStreamFanOut<R> {
         self.open
     }
 
-    /// Fails the call on a node that may still reply, and withdraws it there. Nothing more is taken of the node.
+    /// Fails the call on a node that may still reply, and withdraws it there. Later messages of the node are ignored.
     pub(crate) fn give_up(&mut self, node: NodeId, status: Status) -> Option<NodeError> {
         let mut nodes = self.configuration.nodes().enumerate();
         let (index, node) = nodes.find(|(_, candidate)| candidate.id() == node)?;

@@ -1,4 +1,4 @@
-//! How a manager comes to be.
+//! Sets up managers.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -44,21 +44,21 @@ pub struct ManagerBuilder {
     limits: Limits,
     transport: Transport,
     keep_connected: bool,
-    /// The node that is this process itself, and how it is reached.
+    /// The node that is this process itself, and the connector that leads to it.
     itself: Option<(NodeId, Connector)>,
 }
 
 impl ManagerBuilder {
-    /// How many decided calls go on per node, unless [`straggler_limit`](Self::straggler_limit) says otherwise.
+    /// The default of [`straggler_limit`](Self::straggler_limit).
     pub const DEFAULT_STRAGGLER_LIMIT: usize = 16_384;
 
-    /// How many one-way calls may be under way per node, unless [`one_way_limit`](Self::one_way_limit) says otherwise.
+    /// The default of [`one_way_limit`](Self::one_way_limit).
     pub const DEFAULT_ONE_WAY_LIMIT: usize = 16_384;
 
-    /// How many messages may wait to be sent to a node, unless [`queue_limit`](Self::queue_limit) says otherwise.
+    /// The default number of messages of [`queue_limit`](Self::queue_limit).
     pub const DEFAULT_QUEUE_MESSAGES: usize = 16_384;
 
-    /// How many bytes may wait to be sent to a node, unless [`queue_limit`](Self::queue_limit) says otherwise: 64 MiB.
+    /// The default number of bytes of [`queue_limit`](Self::queue_limit): 64 MiB.
     pub const DEFAULT_QUEUE_BYTES: usize = 64 * 1024 * 1024;
 
     pub(super) fn new() -> Self {
@@ -81,7 +81,7 @@ impl ManagerBuilder {
     }
 
     /// Adds a node at `address` (`host:port`) whose id is derived from the address that it resolves to, as
-    /// [`NodeId::from_address`] does. Of several resolved addresses the first of IPv4 counts, else the first.
+    /// [`NodeId::from_address`] does. Of several resolved addresses, the first IPv4 one counts, or else the first.
     pub fn address(mut self, address: impl Into<String>) -> Self {
         self.nodes.push((None, address.into()));
         self
@@ -100,23 +100,23 @@ impl ManagerBuilder {
         self
     }
 
-    /// How many quorum calls that have been decided may go on per node that has not answered yet; beyond that the
-    /// oldest is withdrawn. With 0 a decided call is withdrawn at once from the nodes that have not answered.
+    /// Limits the decided quorum calls that go on at a node that has not answered them. Beyond the limit, the oldest is
+    /// withdrawn. With 0, a decided call is withdrawn at once from the nodes that have not answered.
     pub fn straggler_limit(mut self, calls: usize) -> Self {
         self.limits.stragglers = calls;
         self
     }
 
-    /// How many one-way calls may be under way per node, from 1 on: sent, and not yet answered by its server. Beyond
-    /// that a one-way call waits for room. Multicasts of a method that takes a stream have a limit of their own, as high:
-    /// of those that wait for the connection to take them. This is for [`Transport::Grpc`]; for node streams see
+    /// Limits the one-way calls in flight per node with [`Transport::Grpc`]: those that the node's server has not answered
+    /// yet. Beyond the limit, which is at least 1, one-way calls wait for room. Each method that takes a stream has a limit
+    /// of its own, as high, on the multicasts that wait for the connection. For node streams, see
     /// [`queue_limit`](Self::queue_limit).
     pub fn one_way_limit(mut self, calls: usize) -> Self {
         self.limits.one_way = calls.clamp(1, Semaphore::MAX_PERMITS);
         self
     }
 
-    /// How calls travel to the nodes: by default as [`Transport::default`] says.
+    /// Sets how calls travel to the nodes. The default is [`Transport::NodeStream`].
     pub fn transport(mut self, transport: Transport) -> Self {
         self.transport = transport;
         self
@@ -155,9 +155,9 @@ impl ManagerBuilder {
         self.keep_connected().check_node_ids()
     }
 
-    /// How many messages, from 1 on, and how many bytes of them, may wait to be sent on the stream to a node, with
-    /// [`Transport::NodeStream`]. Beyond that a quorum call fails on the node at once, with `ResourceExhausted`; calls
-    /// to one node, and one-way calls, wait for room.
+    /// Limits the messages, at least 1, and their bytes that wait to be sent on the stream to a node, with
+    /// [`Transport::NodeStream`]. Beyond the limit, a quorum call fails on the node at once with `ResourceExhausted`; calls
+    /// to one node and one-way calls wait for room.
     pub fn queue_limit(mut self, messages: usize, bytes: usize) -> Self {
         self.limits.queue = Capacity {
             messages: messages.max(1),
@@ -166,7 +166,7 @@ impl ManagerBuilder {
         self
     }
 
-    /// The manager, once it is connected to every node.
+    /// Creates the manager, and waits until it is connected to every node.
     ///
     /// # Errors
     ///
@@ -179,7 +179,7 @@ impl ManagerBuilder {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future closes the connections that it had made.
+    /// Dropping the future closes the connections made so far.
     pub async fn connect(self) -> Result<Manager, ManagerError> {
         let dialer = self.dialer();
         let destinations = self.resolve(&dialer).await?;
@@ -204,8 +204,8 @@ impl ManagerBuilder {
         Manager::new(nodes, dialer)
     }
 
-    /// The manager, before it is connected: each node is connected to when it is first called. A node that is down
-    /// fails the calls made to it, until it is up.
+    /// Creates the manager without connecting: each node is connected when it is first called. While a node is down, calls to
+    /// it fail.
     ///
     /// # Errors
     ///
@@ -243,7 +243,7 @@ impl ManagerBuilder {
         Dialer::new(self.connection.clone(), shared, itself, Tasks::new())
     }
 
-    /// Where the nodes' addresses lead, no two to the same node.
+    /// Resolves the nodes' addresses, and checks that no two lead to the same node.
     async fn resolve(&self, dialer: &Dialer) -> Result<Vec<Destination>, ManagerError> {
         if self.nodes.is_empty() {
             return Err(ManagerError::NoNodes);

@@ -1,4 +1,4 @@
-//! From an address to a node.
+//! Turns addresses into nodes.
 
 use std::io;
 use std::net::SocketAddr;
@@ -70,7 +70,7 @@ impl Dialer {
         &self.tasks
     }
 
-    /// Where `address` leads. Without an `id` the node's is derived from what the address resolves to.
+    /// Resolves `address`. Without an `id`, the node's id is derived from the resolved address.
     pub(super) async fn resolve(
         &self,
         id: Option<NodeId>,

@@ -1,4 +1,4 @@
-//! Why there is no such manager.
+//! Why a manager could not be made or changed.
 
 use std::io;
 
@@ -44,7 +44,7 @@ pub enum ManagerError {
         /// The node that was given later.
         second: NodeSpec,
     },
-    /// What the builder was given for the connections does not hold for a node.
+    /// The builder's options are not valid for a node.
     #[error(
         "{node}: cannot be connected to as asked: {}; correct the TLS settings or the user agent",
         root_cause(source)

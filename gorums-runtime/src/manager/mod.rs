@@ -23,11 +23,11 @@ use crate::node_info::{Connectivity, NodeErrors};
 /// A pool of nodes and their connections, from which configurations are made.
 ///
 /// A cheap handle: clones are the same pool. Configurations keep their nodes connected, so a manager may be
-/// dropped before them. Nodes can be added and removed while calls are under way.
+/// dropped before them. Nodes can be added and removed while calls are in flight.
 ///
-/// Once the last handle to a node is dropped, be it a manager, configuration, node or call, what is still under way there
-/// has two seconds to end. Then the connection is closed, whether the node answers or not. If the tokio runtime ends on
-/// which the manager was made, that closes the manager, and calls that are waited for on other runtimes fail.
+/// Managers, configurations, nodes and calls are handles to a node. When the last one is dropped, calls still in flight
+/// there have two seconds to end; then the connection is closed, whether the node answers or not. If the tokio runtime
+/// ends on which the manager was created, the manager is closed, and calls that are awaited on other runtimes fail.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), gorums_runtime::errors::ManagerError> {
@@ -64,7 +64,7 @@ impl Manager {
         Self::builder().addresses(addresses).connect().await
     }
 
-    /// A manager to be set up in detail.
+    /// Returns a builder, which has all options.
     pub fn builder() -> ManagerBuilder {
         ManagerBuilder::new()
     }
@@ -91,8 +91,7 @@ impl Manager {
     /// Adds a node at `address` (`host:port`) with an id of your choice, above 0. It is connected to when it is first
     /// called, with the settings that the manager was made with.
     ///
-    /// Configurations are values, so that those which exist do not change:
-    /// [`configuration`](Self::configuration) has the node from now on.
+    /// Existing configurations are values and do not change; [`configuration`](Self::configuration) has the node from now on.
     ///
     /// ```no_run
     /// # async fn example(manager: gorums_runtime::Manager) -> Result<(), gorums_runtime::errors::ManagerError> {
@@ -130,15 +129,14 @@ impl Manager {
         Ok(node)
     }
 
-    /// Removes a node, and closes its connection. Calls that are under way on the node, and later ones, fail on it
-    /// with `Unavailable`.
+    /// Removes a node, and closes its connection. Calls in flight on the node, and later ones, fail on it with `Unavailable`.
     ///
-    /// Configurations that have the node keep it, as one that fails. Its id and its address can be added again, which
-    /// gives another node.
+    /// Configurations that have the node keep it, and calls fail on it. Its id and its address can be added again, as another
+    /// node.
     ///
     /// # Errors
     ///
-    /// When the manager does not have the node, or no other.
+    /// If the manager does not have the node, or it is the last one.
     pub fn remove_node(&self, id: NodeId) -> Result<(), ManagerError> {
         self.pool.remove(id)
     }
@@ -148,7 +146,7 @@ impl Manager {
         self.pool.current()
     }
 
-    /// The configuration of the nodes with these ids. An id that occurs again counts once.
+    /// The configuration of the nodes with these ids. Repeated ids count once.
     ///
     /// # Errors
     ///
@@ -180,7 +178,7 @@ impl Manager {
         nodes.into_iter()
     }
 
-    /// The errors of all nodes from now on, those that are added later included; see [`NodeErrors`].
+    /// The errors of all nodes from now on, including nodes that are added later; see [`NodeErrors`].
     pub fn node_errors(&self) -> NodeErrors {
         self.configuration().reported()
     }
@@ -191,19 +189,18 @@ impl Manager {
         Connectivity::new(self.dialer.connections(), closed)
     }
 
-    /// How many calls wait for replies on node streams. A call that has ended, in whatever way, is not among them.
+    /// How many calls wait for replies on node streams. Calls that have ended do not count.
     pub fn calls_in_flight(&self) -> usize {
         self.dialer.calls().len()
     }
 
-    /// How many messages have come on node streams that no call waited for: late replies to calls that have ended, and
-    /// what should not have been sent at all.
+    /// How many messages that no call waited for have arrived on node streams: late replies to calls that have ended, and
+    /// messages that should not have been sent at all.
     pub fn ignored_replies(&self) -> u64 {
         self.dialer.calls().ignored()
     }
 
-    /// Closes the connections to all nodes. Calls that are under way, and later ones, fail; closing again does
-    /// nothing.
+    /// Closes the connections to all nodes. Calls in flight, and later ones, fail. Closing again does nothing.
     pub fn close(&self) {
         self.dialer.tasks().close();
     }

@@ -1,4 +1,4 @@
-//! What can be set for the connections to the nodes, and for what is sent over them.
+//! The options of connections to the nodes, and of the messages on them.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,12 +16,11 @@ use crate::support::Connection;
 
 /// The connections to the nodes.
 impl ManagerBuilder {
-    /// How long a connection may take to be made, unless [`connect_timeout`](Self::connect_timeout) says
-    /// otherwise.
+    /// The default of [`connect_timeout`](Self::connect_timeout).
     pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-    /// How long it may take to resolve an address, and each time to connect to it, and then to shake hands by TLS.
-    /// [`DEFAULT_CONNECT_TIMEOUT`](Self::DEFAULT_CONNECT_TIMEOUT) by default.
+    /// Bounds each of three steps: resolving an address, connecting to it, and the TLS handshake. The default is
+    /// [`DEFAULT_CONNECT_TIMEOUT`](Self::DEFAULT_CONNECT_TIMEOUT).
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connection.connect_timeout = timeout;
         self
@@ -30,8 +29,8 @@ impl ManagerBuilder {
     /// Connects with `connect` in place of TCP: in memory, under simulation, or through a tunnel. Addresses other
     /// than `ip:port` are still resolved by DNS.
     ///
-    /// If `connect` or the future that it returns panics, that attempt has failed, as if it had returned an error; if the
-    /// connection panics, it is lost.
+    /// A panic of `connect`, or of the future that it returns, counts as a failed attempt. A panic of the connection counts
+    /// as its loss.
     pub fn connector<F, Fut, C>(mut self, connect: F) -> Self
     where
         F: Fn(SocketAddr) -> Fut + Send + Sync + 'static,
@@ -42,18 +41,18 @@ impl ManagerBuilder {
         self
     }
 
-    /// How far apart failed attempts to connect to a node are; [`Backoff::default`] by default.
+    /// Sets the time between failed attempts to connect to a node. The default is [`Backoff::default`].
     ///
-    /// A call that needs a connection while an attempt is under way waits for its outcome, and fails with
-    /// `Unavailable` if the attempt does. A connection that was of use and broke is made anew at once.
+    /// A call that needs a connection during an attempt waits for its outcome, and fails with `Unavailable` if the attempt
+    /// does. After a connection that was established breaks, the next attempt is made at once.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.connection.backoff = backoff;
         self
     }
 
-    /// Sends an HTTP/2 ping to a node from which nothing has arrived for `interval`, also while no call is under way,
-    /// and gives the connection up when nothing arrives for `timeout` after that. Calls that were under way fail with
-    /// `Unavailable`. Both are at least a millisecond.
+    /// Sends an HTTP/2 ping to a node from which nothing has arrived for `interval`, even if no call is in flight. If nothing
+    /// arrives for `timeout` after that, the connection is closed, and calls in flight fail with `Unavailable`. Both are at
+    /// least a millisecond.
     ///
     /// By default there are no pings. Node streams to servers of this crate are watched without them; see
     /// [`stream_keep_alive`](Self::stream_keep_alive). With [`Transport::Grpc`](crate::Transport::Grpc), and with node

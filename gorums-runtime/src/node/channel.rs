@@ -14,14 +14,13 @@ use super::Node;
 use crate::call::Deadline;
 use crate::connection::checked;
 
-/// The gRPC channel to a node, for use with any tonic client: `StorageClient::new(node.channel())`. Made by
-/// [`Node::channel`]. A cheap handle: clones share the connection.
+/// The gRPC channel to a node, for use with any tonic client: `StorageClient::new(node.channel())`. [`Node::channel`]
+/// creates it. A cheap handle: clones share the connection.
 ///
-/// It is tonic's own [`Channel`], guarded against what a node can do to it: a response whose headers or trailers
-/// would make tonic panic is corrected, and a call whose connection or stream breaks fails with `Unavailable`, whatever
-/// the transport called that.
+/// It wraps tonic's own [`Channel`] and protects it from a faulty node. Headers or trailers that would make tonic panic
+/// are corrected. A call whose connection or stream breaks fails with `Unavailable`, whatever the transport's own error.
 ///
-/// The channel, and each call under way on it, keep the node connected.
+/// The channel, and each call in flight on it, keep the node connected.
 #[derive(Clone)]
 pub struct NodeChannel {
     channel: Channel,
@@ -57,7 +56,7 @@ impl Service<http::Request<Body>> for NodeChannel {
     }
 }
 
-/// The status of a call that the transport failed.
+/// The status of a call whose transport failed.
 fn lost(node: &Node, error: tonic::transport::Error) -> Status {
     node.info()
         .explain(node.normalise(Status::from_error(error.into())))

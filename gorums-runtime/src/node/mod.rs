@@ -32,17 +32,17 @@ pub(crate) use shared::{Limits, Shared};
 
 /// A replica in a manager's pool. A cheap handle: clones share one connection.
 ///
-/// The connection is kept open. A request whose connection breaks fails with `Unavailable` and is never sent
-/// again by the runtime; the next request connects anew. When the node is
-/// [removed](crate::Manager::remove_node), calls on it fail.
+/// The connection is kept open. A request whose connection breaks fails with `Unavailable`; the runtime never sends it
+/// again. The next request makes a new connection. After the node is [removed](crate::Manager::remove_node), calls on it
+/// fail.
 ///
 /// The node stays connected while there is a handle to it: the node itself, a manager or configuration that has it, its
-/// [channel](Self::channel), or a call that waits for it. Once the last is dropped, what is still under way on the node,
-/// such as calls that were decided without it and multicasts that are detached, has two seconds to end.
+/// [channel](Self::channel), or a call that waits for it. When the last one is dropped, stragglers and detached multicasts
+/// have two seconds to end.
 #[derive(Clone)]
 pub struct Node {
     inner: Arc<NodeParts>,
-    /// None in the node's own background work.
+    /// `None` in the node's own background work.
     _keep: Option<Keep>,
 }
 
@@ -105,7 +105,7 @@ impl Node {
         }
     }
 
-    /// Takes up work for a manager that has the node now, and no other with its id.
+    /// Notes that the manager has the node from now on, and no other with its id.
     pub(crate) fn join(&self) {
         self.info().connection.add();
         if self.inner.keep_connected {
@@ -136,12 +136,12 @@ impl Node {
         self.inner.info.address.socket
     }
 
-    /// The gRPC channel to the node, for use with any tonic client. The client's own settings hold for its metadata,
-    /// the sizes of its messages and their compression, not those of the manager.
+    /// The gRPC channel to the node, for use with any tonic client. Metadata, message sizes and compression are up to that
+    /// client; the manager's settings do not apply.
     ///
-    /// Node streams, and calls with streams of messages, take it, too. Over plain gRPC the calls with one reply each have
-    /// a connection of their own, which is faster, unless the manager has an option that only a channel has: TLS,
-    /// `keep_alive` or `endpoint`. The channel then connects when it is first used.
+    /// Node streams, and calls with streams of messages, use the channel, too. Over plain gRPC, calls with one reply use a
+    /// faster connection of their own, unless the manager has an option that needs a channel: TLS, `keep_alive` or
+    /// `endpoint`. The channel then connects when it is first used.
     pub fn channel(&self) -> NodeChannel {
         NodeChannel::new(self.inner.link.channel(), self.clone())
     }
@@ -161,31 +161,31 @@ impl Node {
         &self.inner.stream
     }
 
-    /// What requests go over.
+    /// The connections that requests use.
     pub(crate) fn link(&self) -> Link {
         self.inner.link.clone()
     }
 
-    /// How long the node takes to answer a call with one reply: a moving average over the successful ones, to which a
-    /// new one adds a fifth. None before the first. What passes before there is a connection, and before the node
-    /// stream can carry the request, does not count; see [`opening_time`](Self::opening_time).
+    /// How long the node takes to answer a call with one reply: a moving average over the successful ones, in which a new one
+    /// has a weight of one fifth. `None` before the first. The time until there is a connection, and until the node stream
+    /// can carry the request, does not count; see [`opening_time`](Self::opening_time).
     pub fn latency(&self) -> Option<Duration> {
         self.inner.info.observations.latency()
     }
 
     /// How long it took to open the latest node stream: from the call that needed it until it could carry requests,
-    /// connecting included. None before the first, and with [`Transport::Grpc`].
+    /// connecting included. `None` before the first, and with [`Transport::Grpc`].
     pub fn opening_time(&self) -> Option<Duration> {
         self.inner.info.observations.opening_time()
     }
 
-    /// How a call on the node failed last, if one did: a one-way call fails when it cannot be sent, or when the stream
-    /// ends on which it is sent. A success does not clear it.
+    /// The latest failure of a call on the node, if any. A one-way call fails if it cannot be sent, or if its stream ends. A
+    /// success does not clear it.
     pub fn last_error(&self) -> Option<LastError> {
         self.inner.info.observations.last_error()
     }
 
-    /// Takes in what became of a call with one reply that was sent at `sent`.
+    /// Records the outcome of a call with one reply that was sent at `sent`.
     pub(crate) fn observe<T>(
         &self,
         sent: Instant,
@@ -195,7 +195,7 @@ impl Node {
             Ok(reply) => {
                 // Streams measure it themselves.
                 if self.transport() == Transport::Grpc {
-                    // The request was not at the node while there was no connection.
+                    // Without a connection the request could not reach the node.
                     let connected = self.inner.link.connected().unwrap_or(sent);
                     self.info()
                         .observations
@@ -228,7 +228,7 @@ impl Node {
         self.info().remove();
     }
 
-    /// Whether both are handles to one node, and not to one that was added later with the id of the other.
+    /// Whether both are handles to the same node. A node that was added later with the other's id is another one.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
@@ -248,7 +248,7 @@ impl Node {
         &self.info().tasks
     }
 
-    /// A place for each one-way call that may be under way.
+    /// One permit for each one-way call that may be in flight.
     pub(crate) fn one_way_room(&self) -> &Arc<Semaphore> {
         &self.inner.one_way_room
     }
@@ -258,7 +258,7 @@ impl Node {
         let Limits { one_way, queue, .. } = self.inner.limits;
         Status::resource_exhausted(match self.transport() {
             Transport::Grpc => format!(
-                "a one-way call was dropped: {one_way} are under way, which is the limit (one_way_limit)"
+                "a one-way call was dropped: {one_way} are in flight, which is the limit (one_way_limit)"
             ),
             Transport::NodeStream => format!(
                 "a one-way call was dropped: the node's queue is full, with {} messages or {} bytes (queue_limit)",

@@ -1,4 +1,4 @@
-//! What becomes of a decided call on the nodes that have not answered yet.
+//! Decided calls that go on at a node, over plain gRPC.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -8,14 +8,14 @@ use tokio::task::AbortHandle;
 
 use crate::support::Tasks;
 
-/// How many finished calls are not worth a sweep, whatever the number of unfinished ones.
+/// Up to this number of finished calls, a sweep is not worth its cost.
 const SWEPT: usize = 64;
 
 /// One node's calls that go on after they were decided, so that a replica that lags still applies a write.
 ///
-/// At most `limit` of them are unfinished: beyond it, each new one withdraws the oldest. The oldest has long been
-/// accepted by its server, and withdrawals come one by one, so that they never look like the bursts of resets
-/// which make HTTP/2 servers hang up.
+/// At most `limit` of them are unfinished. Beyond that, each new one withdraws the oldest, which its server has accepted
+/// long ago. Withdrawals thus come one by one, and never look like the bursts of resets after which HTTP/2 servers close
+/// a connection.
 #[derive(Debug)]
 pub(crate) struct StragglerTasks {
     limit: usize,
@@ -57,15 +57,15 @@ impl StragglerTasks {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         oldest_first.push_back(StragglerTask { task, place });
-        // A finished call keeps the memory of its task while it is in the queue. A sweep removes at least as many calls as
-        // it leaves, so that it is constant per call.
+        // A finished call keeps its task's memory while it is in the queue. A sweep removes at least as many calls as it
+        // leaves, so its cost per call is constant.
         if oldest_first.len() > 2 * self.unfinished.load(Ordering::SeqCst) + SWEPT {
             oldest_first.retain(|straggler| !straggler.place.is_left());
         }
         while self.unfinished.load(Ordering::SeqCst) > self.limit
             && let Some(oldest) = oldest_first.pop_front()
         {
-            // An aborted task ends some time later: its place is left now, lest the next be withdrawn in its stead.
+            // An aborted task ends some time later. It leaves its place now, so that the next call is not withdrawn instead.
             oldest.place.leave();
             oldest.task.abort();
         }
@@ -99,7 +99,7 @@ impl StragglerPlace {
     }
 }
 
-/// Leaves a place when its call ends, in whatever way.
+/// Leaves a place when its call ends, however it ends.
 struct Leave(Arc<StragglerPlace>);
 
 impl Drop for Leave {

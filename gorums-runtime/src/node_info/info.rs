@@ -1,4 +1,4 @@
-//! What is known of one node.
+//! What a node shares with its connection and its streams.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ use crate::status::bounded;
 use crate::support::Tasks;
 use crate::telemetry;
 
-/// What is known of one node: shared by the node, its connection and its streams.
+/// What one node shares with its connection and its streams.
 #[derive(Debug)]
 pub(crate) struct NodeInfo {
     pub(crate) address: NodeAddress,
@@ -32,7 +32,7 @@ pub(crate) struct NodeInfo {
     /// The node's background work.
     pub(crate) tasks: Tasks,
     removed: AtomicBool,
-    /// Whether nobody has the node any more, so that its failures are of no interest.
+    /// Whether the last handle to the node was dropped, so that its failures interest nobody.
     dropped: AtomicBool,
 }
 

@@ -33,7 +33,7 @@ impl MulticastError {
         Self { method, cause }
     }
 
-    /// The message of the panic because of which it was sent to no node, if there was one.
+    /// The message of the panic, if one kept the request from being sent to any node.
     pub fn panic_message(&self) -> Option<&str> {
         match &self.cause {
             Cause::NotSent { .. } => None,
@@ -41,8 +41,8 @@ impl MulticastError {
         }
     }
 
-    /// The nodes that it could not be sent to, and why. None if it was sent to no node because the function that makes
-    /// each node's request panicked.
+    /// The nodes that the request could not be sent to, and why. Empty if the function that makes each node's request
+    /// panicked: then nothing was sent.
     pub fn errors(&self) -> &[NodeError] {
         match &self.cause {
             Cause::NotSent { failed, .. } => failed,

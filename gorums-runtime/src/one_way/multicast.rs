@@ -1,4 +1,4 @@
-//! A one-way call to all nodes under way.
+//! A one-way call to all nodes, in flight.
 
 use std::fmt;
 use std::pin::Pin;
@@ -10,27 +10,27 @@ use crate::node_info::NodeError;
 use crate::support::Panicked;
 use crate::telemetry::{CallSpan, Outcome};
 
-/// A one-way call to all nodes, which was sent when it was made.
+/// A one-way call to all nodes, in flight.
 ///
-/// Awaiting it waits until the request is handed to the transport on every node, each on its own: a connection has
-/// taken it, or there is none. Whether a replica has handled it, or ever will, it does not tell. A node at its
-/// [limit](crate::ManagerBuilder::one_way_limit) of one-way calls makes this one wait for room. The deadline holds
-/// while waiting for room, for connections, and for the replicas.
+/// The future is ready once the transport has taken the request on every node, or failed on it. That says nothing about
+/// whether a replica has handled the request, or ever will. If a node is at its
+/// [limit](crate::ManagerBuilder::one_way_limit) of one-way calls, the request to it waits for room. The deadline bounds
+/// the wait for room, for connections, and for the replicas.
 ///
 /// # Methods that take a stream
 ///
-/// All multicasts of such a method go to a node on one stream, in the order in which they were made. It is opened by
-/// the first of them and kept open. Therefore only the metadata of the multicast that opened the stream reaches the
-/// replica, the deadline holds until the request is handed over and does not travel, and the limit is on the
-/// multicasts of the method that are not handed over.
+/// All multicasts of such a method go to a node on one stream, in the order of their calls. The first one opens the
+/// stream, which then stays open. Three things follow. Only the metadata of the multicast that opened the stream reaches
+/// the replica. The deadline bounds the time until the transport has taken the request, and the replica does not learn
+/// it. The limit applies to those multicasts of the method that the transport has not taken yet.
 ///
-/// When the stream ends, because the connection broke or the replica answered, what was handed over and not handled is
-/// lost, and what was not handed over fails. Nothing is sent again; the next multicast opens a new stream. How the
-/// stream ended is the node's [`last_error`](crate::Node::last_error).
+/// The stream ends when the connection breaks or the replica answers. Requests that the transport had taken and the
+/// replica had not handled are then lost; those that it had not taken fail. Nothing is sent again; the next multicast
+/// opens another stream. The node's [`last_error`](crate::Node::last_error) says how the stream ended.
 ///
 /// # Cancel safety
 ///
-/// Dropping it withdraws the call from the nodes on which the request is not handed over, unless
+/// Dropping it withdraws the request from the nodes where the transport has not taken it, unless
 /// [`detach`](Self::detach) is used.
 #[must_use = "dropping a multicast withdraws what is not sent yet; `detach` lets it go on"]
 pub struct Multicast {
@@ -44,7 +44,7 @@ pub struct Multicast {
 }
 
 impl Multicast {
-    /// The multicast of a method whose requests are on their way, or could not be made.
+    /// A multicast whose requests are being sent, or could not be made.
     pub(super) fn new(
         method: &'static str,
         sending: Result<Vec<Sending>, Panicked>,
@@ -64,9 +64,8 @@ impl Multicast {
         }
     }
 
-    /// Lets the call go on without anybody waiting until it is sent. On a node at its limit of one-way calls it is
-    /// dropped. It does not keep its nodes connected: once the last handle to a node is dropped, it has two seconds to
-    /// reach it.
+    /// Lets the call go on in the background. The request to a node that is at its limit of one-way calls is dropped. The
+    /// call does not keep its nodes connected: it has two seconds to reach a node whose last handle is dropped.
     pub fn detach(mut self) {
         self.span.end(Outcome::Detached);
         for sending in self.sending {

@@ -1,4 +1,4 @@
-//! A request on its way.
+//! A one-way request that is being sent.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -18,14 +18,14 @@ use crate::node::Node;
 use crate::node_info::NodeError;
 use crate::node_stream::OneWayMessage;
 
-/// A request on its way to one node's connection.
+/// A one-way request that waits for the connection to one node.
 pub(super) struct Sending {
     node: Node,
     start: Instant,
     sent: oneshot::Receiver<HandedOver>,
     /// Whether the node had room for the request when it was made.
     had_room: bool,
-    /// None once the request is sent, or nobody waits for that.
+    /// `None` once the request is sent or detached.
     withdraw: Option<Withdraw>,
 }
 
@@ -67,7 +67,7 @@ impl Sending {
         Self::start(node, call, deadline, receipt, sent, had_room)
     }
 
-    /// Has `call` under way until `deadline`, in the background. It signs the receipt when it is sent.
+    /// Runs `call` in the background, until `deadline` at most. The call signs the receipt when the request is sent.
     fn start(
         node: Node,
         call: impl Future<Output = Result<(), Status>> + Send + 'static,
@@ -78,7 +78,7 @@ impl Sending {
     ) -> Self {
         let (called, start) = (node.unkept(), Instant::now());
         if node.info().is_closed() {
-            // What would report it ends before it begins.
+            // The task that would report it never runs.
             let info = node.info();
             receipt.sign(Err(info.fail(start, info.ended())));
         }
@@ -91,7 +91,7 @@ impl Sending {
             };
             if let Err(status) = outcome.map_err(|status| called.info().explain(status)) {
                 let was_not_sent = receipt.sign(Err(status.clone()));
-                // Whether a request that was sent is handled in time, or at all, is not known without replies.
+                // Without replies it is unknown whether a request that was sent is handled.
                 if was_not_sent || is_refusal(&status) {
                     called.fail(start, status);
                 }
@@ -132,7 +132,7 @@ impl Sending {
     }
 
     pub(super) fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), NodeError>> {
-        // The alarm is not looked at once it is known what became of the request: its runtime may have ended.
+        // Once the outcome is known, the timer is not polled: its runtime may have ended.
         let mut sent = self.sent.poll_unpin(cx);
         if sent.is_pending()
             && let Some(Withdraw::Message(queued, alarm)) = &mut self.withdraw
@@ -146,10 +146,10 @@ impl Sending {
         Poll::Ready(sent.map_err(|status| self.node.info().error(status)))
     }
 
-    /// Why the request was given up without a word.
+    /// The status of a request whose task ended without an outcome.
     fn given_up(&self) -> Status {
         match self.withdraw {
-            // Nothing but its deadline withdraws a message that is waited for.
+            // While somebody waits for a message, only its deadline withdraws it.
             Some(Withdraw::Message(..)) => {
                 let info = self.node.info();
                 info.fail(self.start, Deadline::exceeded())
@@ -166,12 +166,12 @@ impl Sending {
             return;
         }
         match &self.withdraw {
-            // Somebody has to withdraw a message that is late.
+            // A task has to withdraw the message at its deadline.
             Some(Withdraw::Message(_, alarm)) if alarm.is_set() => {
                 self.node = self.node.unkept();
                 let tasks = self.node.tasks().clone();
                 tasks.spawn(async move {
-                    // Nobody asks what becomes of a call that is detached.
+                    // Nobody waits for the outcome of a detached call.
                     let _ = poll_fn(|cx| self.poll_sent(cx)).await;
                 });
             }
@@ -179,7 +179,7 @@ impl Sending {
         }
     }
 
-    /// Whether the request is handed over, or could not be.
+    /// Whether the transport has taken the request, or failed.
     fn is_sent(&mut self) -> bool {
         !matches!(
             self.sent.try_recv(),
@@ -188,7 +188,7 @@ impl Sending {
     }
 }
 
-/// Whether a node says by `status` that it did not take a request: it does not know the method, say, or cannot decode it.
+/// Whether `status` means that the node refused the request, for example because it does not know the method.
 fn is_refusal(status: &Status) -> bool {
     !matches!(
         status.code(),

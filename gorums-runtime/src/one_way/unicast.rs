@@ -1,4 +1,4 @@
-//! A one-way call to one node under way.
+//! A one-way call to one node, in flight.
 
 use std::fmt;
 use std::pin::Pin;
@@ -12,9 +12,9 @@ use crate::node_info::NodeError;
 use crate::node_stream::OneWayMessage;
 use crate::telemetry::{CallSpan, Outcome};
 
-/// A one-way call to one node, which was sent when it was made.
+/// A one-way call to one node, in flight.
 ///
-/// Awaiting it waits until the request is handed to the transport; see [`Multicast`](crate::Multicast).
+/// The future is ready once the transport has taken the request or failed; see [`Multicast`](crate::Multicast).
 #[must_use = "dropping a unicast withdraws it if it is not sent yet; `detach` lets it go on"]
 pub struct Unicast {
     sending: Sending,
@@ -43,9 +43,8 @@ impl Unicast {
         Self { sending, span }
     }
 
-    /// Lets the call go on without anybody waiting until it is sent. If the node is at its limit of one-way calls, it
-    /// is dropped. It does not keep the node connected: once the last handle to the node is dropped, it has two seconds to
-    /// reach it.
+    /// Lets the call go on in the background. If the node is at its limit of one-way calls, the request is dropped. The call
+    /// does not keep the node connected: it has two seconds to reach a node whose last handle is dropped.
     pub fn detach(mut self) {
         self.span.end(Outcome::Detached);
         self.sending.detach();

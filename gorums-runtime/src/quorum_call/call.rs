@@ -20,7 +20,7 @@ use crate::identity::NodeId;
 /// the manager closes.
 ///
 /// Once the call is decided, the nodes that have not answered yet go on with it, so that a replica that lags still
-/// applies a write: their replies are discarded, the deadline holds for them, too, and their number is bounded by
+/// applies a write. Their replies are discarded, the call's deadline applies to them, and their number is bounded by
 /// [`ManagerBuilder::straggler_limit`](crate::ManagerBuilder::straggler_limit). See
 /// [`cancel_rest`](Self::cancel_rest) for the alternative.
 ///
@@ -86,7 +86,7 @@ impl<M: Decide<Q>, Q> QuorumCall<M, Q> {
         }
     }
 
-    /// A call with all that there is to say of it.
+    /// A call with all its parts.
     pub(crate) fn of(
         configuration: Configuration,
         spec: Arc<Q>,
@@ -112,7 +112,7 @@ impl<M: Decide<Q>, Q> QuorumCall<M, Q> {
 }
 
 impl<M: Decide<Q>, Q: Send + Sync + 'static> QuorumCall<M, Q> {
-    /// Starts the call now, in place of when it is first polled: it has been sent when this returns.
+    /// Starts the call now instead of at its first poll. The request has been sent when this returns.
     ///
     /// Calls that are started one after the other are sent in that order.
     pub fn start(self) -> QuorumCallHandle<M::Output> {
@@ -140,7 +140,8 @@ impl<M: Decide<Q>, Q> fmt::Debug for QuorumCall<M, Q> {
     }
 }
 
-/// A quorum call whose result tells which nodes it came from. Made by [`QuorumCall::with_node_ids`].
+/// A quorum call that also returns the ids of the nodes that its result came from. [`QuorumCall::with_node_ids`] creates
+/// it.
 #[must_use = "a call does nothing until it is awaited"]
 pub struct WithNodeIds<M: Decide<Q>, Q>(QuorumCall<M, Q>);
 

@@ -1,4 +1,4 @@
-//! A quorum call under way.
+//! A quorum call in flight.
 
 use std::fmt;
 use std::pin::Pin;
@@ -94,7 +94,7 @@ impl<M: Decide<Q>, Q> FutureState<M, Q> {
         if matches!(self, Self::Ready(_)) {
             self.start()?;
         }
-        // What runs is polled in place, for it is large.
+        // A running call is large, so it is polled in place.
         let Self::RunningCall(running, span) = self else {
             panic!("a quorum call was polled after it ended");
         };
@@ -143,7 +143,7 @@ impl<M: Decide<Q>, Q> fmt::Debug for FutureState<M, Q> {
 /// The nodes that have replied, in order of arrival.
 type Nodes = SmallVec<[NodeId; USUAL_NODES]>;
 
-/// A call that was sent, and what has come back of it.
+/// A call that was sent, and what has come back so far.
 struct RunningCall<M: Decide<Q>, Q> {
     spec: Arc<Q>,
     request: M::Request,
@@ -153,7 +153,7 @@ struct RunningCall<M: Decide<Q>, Q> {
     errors: Vec<NodeError>,
     deadline: Deadline,
     alarm: Alarm,
-    /// None over node streams, which end with the manager themselves.
+    /// `None` over node streams, which end by themselves when the manager closes.
     closing: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     cancel_rest: bool,
 }
@@ -215,8 +215,8 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
         })
     }
 
-    /// Takes in what has arrived. What is ready when the deadline passes or the manager closes still counts, as far as one
-    /// turn goes.
+    /// Handles the outcomes that have arrived. Those that are ready when the deadline passes or the manager closes still
+    /// count, up to the number that one poll handles.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End<M::Output>> {
         let mut turn = Turn::default();
         let goes_on = loop {
@@ -238,7 +238,7 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
         {
             return Poll::Ready(Err(Undecided::Closed));
         }
-        // A busy runtime may be late to let the alarm go off.
+        // On a busy runtime the timer may fire late.
         if self.alarm.poll_unpin(cx).is_ready() || goes_on && self.deadline.has_passed() {
             return Poll::Ready(Err(Undecided::DeadlineExceeded));
         }
@@ -248,7 +248,7 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
         Poll::Pending
     }
 
-    /// Takes in a node's reply or error. Returns how the call ends, if it does by that.
+    /// Handles a node's reply or error. Returns the call's end if that ends it.
     fn take(
         &mut self,
         node: NodeId,
@@ -284,15 +284,15 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
         decision.transpose()
     }
 
-    /// Takes in a node's error. Returns how the call ends, if it does by that.
+    /// Handles a node's error. Returns the call's end if that ends it.
     fn fail(&mut self, error: NodeError) -> Option<End<M::Output>> {
         self.errors.push(error);
         let reachable = M::reachable(&self.spec, &self.replies, self.fan_out.len());
         (!reachable).then(|| Err(self.undecided()))
     }
 
-    /// Why a call ends that the nodes which are left cannot bring to a decision. The nodes know of the deadline, too,
-    /// and their connections end with the manager: their errors may arrive before the call's own alarm.
+    /// Why a call ends when the remaining nodes cannot lead to a decision. The nodes have the deadline, too, and the manager
+    /// ends their connections, so their errors may arrive before the call's own timer fires.
     fn undecided(&self) -> Undecided {
         if self.fan_out.configuration().tasks().is_closed() {
             return Undecided::Closed;

@@ -1,4 +1,4 @@
-//! A quorum call that was sent already.
+//! A quorum call that has been sent.
 
 use std::fmt;
 use std::pin::Pin;
@@ -14,9 +14,9 @@ use super::undecided::Undecided;
 use crate::call::MethodDescriptor;
 use crate::support::Panicked;
 
-/// A quorum call that was sent before its maker got this handle: a future of its result.
+/// The handle of a quorum call that has been sent, and a future of its result.
 ///
-/// The call goes on by itself, on the runtime that its manager was made on, whether or not the handle is polled.
+/// The call runs on the runtime on which its manager was created, whether or not the handle is polled.
 ///
 /// # Cancel safety
 ///
@@ -25,20 +25,19 @@ use crate::support::Panicked;
 #[must_use = "dropping the handle of a call withdraws it; `detach` lets it go on"]
 pub struct QuorumCallHandle<T> {
     method: MethodDescriptor,
-    /// None once the call is detached, or its result was taken.
+    /// `None` once the call is detached or its result was taken.
     task: Option<JoinHandle<Outcome<T>>>,
 }
 
 type Outcome<T> = Result<Decided<T>, QuorumCallError>;
 
 impl<T: Send + 'static> QuorumCallHandle<T> {
-    /// Sends `call`, and lets `runtime` do the rest.
+    /// Sends `call`, and runs the rest of it on `runtime`.
     pub(super) fn start<F>(method: MethodDescriptor, mut call: F, runtime: &Handle) -> Self
     where
         F: Future<Output = Outcome<T>> + Unpin + Send + 'static,
     {
-        // The first poll sends the call to every node. Were it left to the task, the call could be overtaken by one
-        // that is made later.
+        // The first poll sends the call to every node. If the task made it, a later call could overtake this one.
         let started = {
             let _runtime = runtime.enter();
             (&mut call).now_or_never()
@@ -55,13 +54,13 @@ impl<T: Send + 'static> QuorumCallHandle<T> {
         }
     }
 
-    /// Whether the call has ended, so that its result can be had without waiting.
+    /// Whether the call has ended, so that the handle is ready.
     pub fn is_done(&self) -> bool {
         self.task.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Lets the call go on without anybody waiting for its result. It keeps its nodes connected until it ends: give it a
-    /// timeout, lest nodes that never answer make it last for ever.
+    /// Lets the call go on in the background and discards its result. The call keeps its nodes connected until it ends, so
+    /// give it a timeout: otherwise nodes that never answer make it last for ever.
     pub fn detach(mut self) {
         self.task = None;
     }
