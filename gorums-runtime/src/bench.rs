@@ -1,4 +1,5 @@
-//! Parts of the hot path, one by one, for this repository's benchmarks. Not for use: it changes with what it measures.
+//! Parts of the hot path, one by one, for this repository's benchmarks. Not a public interface: it changes with the
+//! code that it measures.
 
 use std::task::{Context, Waker};
 
@@ -12,14 +13,14 @@ use crate::node_info::Observations;
 use crate::node_stream::{Arrival, Calls};
 use crate::wire::{Frame, Head, MethodName, StreamMessage, StreamNumbers};
 
-/// How many bytes gRPC puts before a message.
+/// The length of gRPC's prefix of a message.
 const PREFIX: usize = 5;
 
-/// A request as it is sent on node streams.
+/// Encodes a request as node streams carry it.
 ///
 /// # Errors
 ///
-/// When it is larger than what gRPC carries.
+/// If it is larger than gRPC's limit.
 pub fn encode(
     number: u64,
     method: &MethodDescriptor,
@@ -33,7 +34,7 @@ pub fn encode(
     head.with(request).map(Encoded)
 }
 
-/// A request as it is sent.
+/// An encoded request.
 #[derive(Clone, Debug)]
 pub struct Encoded(Frame);
 
@@ -43,7 +44,7 @@ impl AsRef<[u8]> for Encoded {
     }
 }
 
-/// The payload of a message that [`encode`] made, as it is taken out of what is received; none if it is not such a
+/// Returns the payload of a message that [`encode`] made, as a receiver extracts it. `None` if it is not such a
 /// message.
 pub fn decode(message: &Bytes) -> Option<Bytes> {
     let message = StreamMessage::decode(message.get(PREFIX..)?, message);
@@ -69,8 +70,8 @@ impl Default for Routing {
 }
 
 impl Routing {
-    /// Has a call of `method` wait for the replies of the nodes 1 to `n`, reads and delivers one with `payload` from each
-    /// of them, and hands them to the call. Returns how many it got; it is none if there are too many calls.
+    /// Registers a call of `method` to the nodes 1 to `n`, decodes and delivers a reply with `payload` from each of
+    /// them, and takes them from the inbox. Returns how many there were; `None` if there are too many calls.
     pub fn route(
         &self,
         method: &'static MethodDescriptor,

@@ -1,15 +1,16 @@
-//! What reads the messages of node streams, for this repository's fuzzing. Not for use: it changes with what it tests.
+//! The decoder of node streams, for this repository's fuzzing. Not a public interface: it changes with the code that it
+//! tests.
 
 use bytes::Bytes;
 use tonic::{Code, Status};
 
 use crate::wire::{Deframer, Head, MethodName, Received, RpcStatus, StreamMessage};
 
-/// Takes messages out of bytes as both ends of a node stream do.
+/// Splits bytes into messages as both ends of a node stream do.
 #[derive(Debug)]
 pub struct Deframing(Deframer);
 
-/// What comes out of the bytes.
+/// What the bytes contain.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// A message.
@@ -18,9 +19,9 @@ pub enum Event {
     Malformed,
     /// A message that is too large.
     TooLarge {
-        /// Its number, if its beginning has it.
+        /// Its number, if that is in its beginning.
         number: u64,
-        /// Its method, if its beginning has it.
+        /// Its method, if that is in its beginning.
         method: Vec<u8>,
     },
 }
@@ -36,28 +37,28 @@ pub struct Message {
     pub failure: Option<(Code, String)>,
     /// The keys and values of its metadata.
     pub entries: Vec<(String, String)>,
-    /// Whether it has more metadata than is taken.
+    /// Whether it has more metadata than is accepted.
     pub has_excess: bool,
     /// The application's message.
     pub payload: Vec<u8>,
 }
 
 impl Deframing {
-    /// Takes out messages of `most` bytes at most.
+    /// Accepts messages of at most `most` bytes.
     pub fn new(most: usize) -> Self {
         Self(Deframer::new(most))
     }
 
-    /// Adds bytes, once [`next`](Self::next) has returned none.
+    /// Adds bytes. Call it only after [`next`](Self::next) has returned `None`.
     pub fn push(&mut self, bytes: Bytes) {
         self.0.push(bytes);
     }
 
-    /// The next message, if all of it has come.
+    /// Returns the next message, if all of it has arrived.
     ///
     /// # Errors
     ///
-    /// When the stream cannot go on.
+    /// If the stream cannot go on.
     #[expect(clippy::should_implement_trait, reason = "it is no iterator")]
     pub fn next(&mut self) -> Result<Option<Event>, Status> {
         let received = self.0.next()?;
@@ -71,19 +72,19 @@ impl Deframing {
         }))
     }
 
-    /// Whether the bytes end with the end of a message.
+    /// Whether the bytes so far end with a message.
     pub fn is_between_messages(&self) -> bool {
         self.0.is_between_messages()
     }
 
-    /// How many bytes of memory are kept.
+    /// How many bytes of memory it holds.
     pub fn memory(&self) -> usize {
         self.0.memory()
     }
 }
 
 impl Message {
-    /// The message that these bytes are, without a frame; none if they do not decode.
+    /// Decodes a message without a frame. `None` if the bytes do not decode.
     pub fn decode(bytes: &Bytes) -> Option<Self> {
         StreamMessage::decode(bytes, bytes).ok().map(Self::of)
     }
@@ -105,8 +106,8 @@ impl Message {
         }
     }
 
-    /// The message in its frame, as it is sent: with its first entry only, and no payload. None if it is larger than
-    /// what gRPC carries.
+    /// Encodes the message with its frame, with its first entry only and without payload. `None` if it is larger than
+    /// gRPC's limit.
     pub fn encode(&self) -> Option<Vec<u8>> {
         let failure = self.failure.as_ref();
         let status = failure.map(|(code, text)| RpcStatus::of(&Status::new(*code, text.as_str())));

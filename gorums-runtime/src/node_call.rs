@@ -20,9 +20,9 @@ use crate::telemetry::{CallSpan, Outcome};
 
 /// A call to one node that has not started: set it up, then await it.
 ///
-/// The call starts when it is first polled, and ends with the node's reply, or with a [`NodeError`] when the node
-/// fails or is removed, the deadline passes or the manager closes. It owns what it needs: it can be spawned, stored, raced and
-/// joined.
+/// The call starts when it is first polled, and ends with the node's reply, or with a [`NodeError`] when the node fails
+/// or is removed, the deadline passes or the manager closes. It owns what it needs: it can be spawned, stored, raced
+/// and joined.
 ///
 /// # Panics
 ///
@@ -30,8 +30,8 @@ use crate::telemetry::{CallSpan, Outcome};
 ///
 /// # Cancel safety
 ///
-/// Dropping a call before it has ended withdraws it: the server sees the cancellation, unless it has handled the request
-/// already.
+/// Dropping a call before it has ended withdraws it: the server sees the cancellation, unless it has handled the
+/// request already.
 #[must_use = "a call does nothing until it is awaited"]
 pub struct NodeCall<M: Method> {
     node: Node,

@@ -7,8 +7,8 @@ use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 
 use crate::descriptor::qualified;
 
-/// The paths of the fields with groups that must be boxed, as prost-build's configuration has them. It boxes messages that
-/// contain themselves, but overlooks what they contain by groups.
+/// The paths of the fields with groups that must be boxed, as prost-build's configuration has them. It boxes messages
+/// that contain themselves, but overlooks what they contain by groups.
 pub(crate) fn recursive<'a>(
     files: impl IntoIterator<Item = &'a FileDescriptorProto>,
 ) -> Vec<String> {

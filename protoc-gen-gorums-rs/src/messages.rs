@@ -19,8 +19,8 @@ use crate::problems::Problems;
 /// Where generated code finds the well-known types, which spares users a dependency.
 const WELL_KNOWN_TYPES: &str = "::gorums_runtime::prost_types";
 
-/// Types inside the functions that prost-derive writes. They hide enums of these names, unless the enums' paths have more
-/// parts.
+/// Types inside the functions that prost-derive writes. They hide enums of these names, unless the enums' paths have
+/// more parts.
 const DERIVED_TYPES: [&str; 5] = [
     "Inner",
     "KeyWrapper",

@@ -12,12 +12,13 @@ use crate::correctable::{Correct, Correction};
 pub enum Aggregation {
     /// The reply that arrives first.
     First,
-    /// All replies up to the moment when more than half of the configuration's nodes, skipped ones included, have replied.
+    /// All replies up to the moment when more than half of the configuration's nodes, skipped ones included, have
+    /// replied.
     Majority,
     /// The replies of all nodes that are not skipped.
     All,
-    /// All replies up to the moment when this many nodes have replied. 0 counts as 1. A node that streams its replies counts
-    /// once.
+    /// All replies up to the moment when this many nodes have replied. 0 counts as 1. A node that streams its replies
+    /// counts once.
     Threshold(usize),
 }
 
@@ -103,8 +104,8 @@ impl<M: Method> Decide<AllReplies> for Aggregated<M> {
     }
 }
 
-/// Whether `wanted` nodes can still reply in total if `outstanding` nodes may reply. Of nodes that stream their replies,
-/// some of the outstanding ones may have replied already.
+/// Whether `wanted` nodes can still reply in total if `outstanding` nodes may reply. Of nodes that stream their
+/// replies, some of the outstanding ones may have replied already.
 fn reaches<M: Method>(replies: &Replies<M::Reply>, outstanding: usize, wanted: usize) -> bool {
     replies.replied() + outstanding >= wanted
 }

@@ -59,7 +59,8 @@ impl<M: Method> AsyncCall<M> {
         self.0.all().start()
     }
 
-    /// Sends the call; the result is the replies of the first `nodes` nodes that reply. See [`AggregateCall::threshold`].
+    /// Sends the call; the result is the replies of the first `nodes` nodes that reply. See
+    /// [`AggregateCall::threshold`].
     pub fn threshold(self, nodes: usize) -> QuorumCallHandle<Replies<M::Reply>> {
         self.0.threshold(nodes).start()
     }

@@ -1,7 +1,7 @@
 //! Calls whose caller chooses how to aggregate the replies: `quorumcall` and `async`.
 //!
-//! Owns the aggregations, and the stream of responses. Imports `quorum_call`, `correctable`, `fan_out` and what is below
-//! them. Does not know the transports.
+//! Owns the aggregations, and the stream of responses. Imports `quorum_call`, `correctable`, `fan_out` and what is
+//! below them. Does not know the transports.
 
 mod aggregation;
 mod async_call;
@@ -81,8 +81,8 @@ impl<M: Method> AggregateCall<M> {
         self.decided_by(FirstReply)
     }
 
-    /// The replies of more than half of the configuration's nodes, skipped ones included, so that any two majorities have a
-    /// node in common. A node that streams its replies counts once; all its replies so far are returned.
+    /// The replies of more than half of the configuration's nodes, skipped ones included, so that any two majorities
+    /// have a node in common. A node that streams its replies counts once; all its replies so far are returned.
     pub fn majority(self) -> QuorumCall<Aggregated<M>, Threshold> {
         let majority = self.configuration.size() / 2 + 1;
         self.threshold(majority)
@@ -93,8 +93,8 @@ impl<M: Method> AggregateCall<M> {
         self.decided_by(AllReplies)
     }
 
-    /// The replies of the first `nodes` nodes that reply. 0 counts as 1. A node that streams its replies counts once; all
-    /// its replies so far are returned.
+    /// The replies of the first `nodes` nodes that reply. 0 counts as 1. A node that streams its replies counts once;
+    /// all its replies so far are returned.
     pub fn threshold(self, nodes: usize) -> QuorumCall<Aggregated<M>, Threshold> {
         self.decided_by(Threshold::of(nodes))
     }
@@ -120,7 +120,8 @@ impl<M: Method> AggregateCall<M> {
         }
     }
 
-    /// The result of `decide`, which is called after each successful reply with all replies so far, until it returns `Some`.
+    /// The result of `decide`, which is called after each successful reply with all replies so far, until it returns
+    /// `Some`.
     pub fn quorum<T, F>(self, decide: F) -> QuorumCall<Aggregated<M>, Decision<F>>
     where
         T: Send + 'static,
@@ -129,8 +130,8 @@ impl<M: Method> AggregateCall<M> {
         self.decided_by(Decision::by(decide))
     }
 
-    /// Starts the call and publishes each reply as a value. Its level is the number of nodes that have replied so far. The
-    /// reply of the `nodes`-th node is the last (0 counts as 1). A node that streams its replies counts once.
+    /// Starts the call and publishes each reply as a value. Its level is the number of nodes that have replied so far.
+    /// The reply of the `nodes`-th node is the last (0 counts as 1). A node that streams its replies counts once.
     pub fn correctable(self, nodes: usize) -> Correctable<M::Reply> {
         let Self {
             configuration,

@@ -146,8 +146,8 @@ impl<M: Method> RunningResponses<M> {
         })
     }
 
-    /// Handles the outcomes that have arrived. Those that are ready when the deadline passes still count. After that, only
-    /// the errors of the late nodes are left.
+    /// Handles the outcomes that have arrived. Those that are ready when the deadline passes still count. After that,
+    /// only the errors of the late nodes are left.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next<M::Reply>> {
         if self.turn.is_over() {
             // On a busy runtime the timer may fire late.

@@ -85,7 +85,8 @@ impl Deadline {
     }
 }
 
-/// `timeout` in the notation of the gRPC protocol, rounded down to the finest unit in which it has eight digits at most.
+/// `timeout` in the notation of the gRPC protocol, rounded down to the finest unit in which it has eight digits at
+/// most.
 fn format_grpc_timeout(timeout: Duration) -> String {
     let nanoseconds = timeout.as_nanos();
     let fits = |(unit, size): (char, u128)| {

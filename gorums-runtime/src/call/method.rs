@@ -135,8 +135,8 @@ pub trait Decide<Q>: Method {
     /// The result of the call, or `None` if the replies do not suffice yet. Called after each successful reply.
     fn decide(tally: Tally<'_, Self, Q>) -> Option<Self::Output>;
 
-    /// Whether the call can still be decided, given its `replies` so far and that `outstanding` nodes have neither answered
-    /// nor failed. If not, the call ends without waiting for them.
+    /// Whether the call can still be decided, given its `replies` so far and that `outstanding` nodes have neither
+    /// answered nor failed. If not, the call ends without waiting for them.
     fn reachable(_spec: &Q, _replies: &Replies<Self::Reply>, _outstanding: usize) -> bool {
         true
     }

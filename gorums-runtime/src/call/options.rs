@@ -9,8 +9,8 @@ use super::deadline::Deadline;
 
 /// The options of a call: its deadline, its metadata, and what happens to it once it is decided.
 ///
-/// The generated `with_options` of a service applies them to every call made through the returned handle. Most calls also
-/// have setters of their own.
+/// The generated `with_options` of a service applies them to every call made through the returned handle. Most calls
+/// also have setters of their own.
 ///
 /// ```
 /// use std::time::Duration;
@@ -48,8 +48,8 @@ impl CallOptions {
 
     /// Withdraws a quorum call, once it is decided, from the nodes that have not answered yet.
     ///
-    /// Use it for expensive calls that change nothing at the servers. A server may take thousands of withdrawals at once for
-    /// an attack and close the connection.
+    /// Use it for expensive calls that change nothing at the servers. A server may take thousands of withdrawals at
+    /// once for an attack and close the connection.
     pub fn cancel_rest(mut self) -> Self {
         self.cancel_rest = true;
         self

@@ -7,8 +7,8 @@ use crate::identity::NodeId;
 
 /// The replies of a call so far, each with the node that sent it, in order of arrival.
 ///
-/// A quorum function inspects them and, when they suffice, moves those that it needs out with one of the `take` methods.
-/// A reply that was taken is gone from the set, so take only when you decide.
+/// A quorum function inspects them and, when they suffice, moves those that it needs out with one of the `take`
+/// methods. A reply that was taken is gone from the set, so take only when you decide.
 ///
 /// If a method streams its replies, one node may send any number of them. Then count
 /// [distinct nodes](Self::distinct_nodes), not replies.

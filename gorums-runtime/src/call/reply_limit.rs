@@ -1,7 +1,7 @@
 //! The limit on the replies of one node that a call holds.
 
-/// How many replies of one node, and how many bytes of them, one call holds. If a node sends more, the call fails on that
-/// node alone.
+/// How many replies of one node, and how many bytes of them, one call holds. If a node sends more, the call fails on
+/// that node alone.
 ///
 /// A reply of any size is accepted if the call holds no other reply of its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

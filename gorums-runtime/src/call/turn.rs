@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What a call with streams of replies has handled since it last checked its deadline and yielded. Nodes may send without
-/// end, which must delay neither the deadline nor other tasks.
+/// What a call with streams of replies has handled since it last checked its deadline and yielded. Nodes may send
+/// without end, which must delay neither the deadline nor other tasks.
 #[derive(Debug, Default)]
 pub(crate) struct Turn {
     /// When the turn first read the clock.

@@ -1,4 +1,4 @@
-//! Why there is no such configuration, or no such node in it.
+//! Why a configuration, or a node in it, does not exist.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,19 +8,19 @@ use tonic::Status;
 use crate::identity::NodeId;
 use crate::node_info::NodeError;
 
-/// Why there is no such configuration.
+/// Why a configuration cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigurationError {
     /// No node was given.
     #[error("a configuration needs at least one node")]
     Empty,
-    /// A node was asked for that the manager does not have.
+    /// The manager does not have a requested node.
     #[error(transparent)]
     UnknownNode(#[from] UnknownNode),
 }
 
-/// A node was asked for that is not there.
+/// A requested node does not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownNode {
     id: NodeId,
@@ -35,7 +35,7 @@ impl UnknownNode {
         }
     }
 
-    /// The node that was asked for.
+    /// The id of the requested node.
     pub fn id(&self) -> NodeId {
         self.id
     }

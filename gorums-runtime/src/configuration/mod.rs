@@ -173,8 +173,8 @@ impl Configuration {
         self.sorted_by(|a, b| latency(a).cmp(&latency(b)))
     }
 
-    /// The nodes that never failed, followed by the others in the order of their [`Node::last_error`], the most recent one
-    /// last.
+    /// The nodes that never failed, followed by the others in the order of their [`Node::last_error`], the most recent
+    /// one last.
     pub fn sorted_by_error(&self) -> Self {
         let failed_at = |node: &Node| node.last_error().map(|error| error.at);
         self.sorted_by(|a, b| failed_at(a).cmp(&failed_at(b)))
@@ -191,8 +191,8 @@ impl Configuration {
         }))
     }
 
-    /// Derives a configuration from this one with `derive`, at once and then every `interval`. The stream yields the result
-    /// whenever its nodes or their order have changed. An error of `derive` is yielded in the same way.
+    /// Derives a configuration from this one with `derive`, at once and then every `interval`. The stream yields the
+    /// result whenever its nodes or their order have changed. An error of `derive` is yielded in the same way.
     ///
     /// ```no_run
     /// # async fn example(manager: gorums_runtime::Manager) {

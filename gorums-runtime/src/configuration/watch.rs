@@ -15,8 +15,8 @@ use super::error::ConfigurationError;
 /// The configurations that a function derives from another one over time: a stream that ends when the manager closes.
 /// [`Configuration::watch`] creates it.
 ///
-/// The function is called while the stream is polled, so a reader that has not polled for a while gets the present result
-/// and nothing out of date.
+/// The function is called while the stream is polled, so a reader that has not polled for a while gets the present
+/// result and nothing out of date.
 ///
 /// # Panics
 ///

@@ -1,7 +1,7 @@
 //! Calls whose result improves as replies arrive.
 //!
-//! Owns the levels that such a call publishes. Imports `quorum_call` and what is below it. Does not know how replies are
-//! collected.
+//! Owns the levels that such a call publishes. Imports `quorum_call` and what is below it. Does not know how replies
+//! are collected.
 
 mod call;
 mod correction;
@@ -100,8 +100,8 @@ impl<T> Correctable<T> {
     ///
     /// # Errors
     ///
-    /// If the call ended before the quorum function returned a last value, for example because the manager was closed or its
-    /// runtime ended. An earlier value is still available from [`latest`](Self::latest).
+    /// If the call ended before the quorum function returned a last value, for example because the manager was closed
+    /// or its runtime ended. An earlier value is still available from [`latest`](Self::latest).
     pub async fn done(&self) -> Result<(Arc<T>, i32), QuorumCallError> {
         let mut progress = self.progress.clone();
         let ended = progress.wait_for(|progress| progress.end.is_some()).await;
@@ -110,8 +110,8 @@ impl<T> Correctable<T> {
         end.unwrap_or_else(|| Err(self.closed()))
     }
 
-    /// The values and their levels, from the latest one on, until the call has ended. A slow reader may miss intermediate
-    /// values, but never the latest.
+    /// The values and their levels, from the latest one on, until the call has ended. A slow reader may miss
+    /// intermediate values, but never the latest.
     pub fn updates(&self) -> impl Stream<Item = (Arc<T>, i32)> + Send + 'static
     where
         T: Send + Sync + 'static,

@@ -106,11 +106,11 @@ impl<R: Message + Default + 'static> NodeStreamFanOut<R> {
         }
     }
 
-    /// A call that has its number, and is not sent.
+    /// A call that has its number and has not been sent.
     fn new<M: Method<Reply = R>>(configuration: Configuration, deadline: Deadline) -> Self {
         let sent = Instant::now();
         let open = configuration.size();
-        // Without a number each node refuses the call.
+        // Without a number, the call fails on each node.
         let registration = calls(&configuration).register(&M::DESCRIPTOR, open, sent);
         Self {
             open,
@@ -156,7 +156,7 @@ impl<R: Message + Default + 'static> NodeStreamFanOut<R> {
         })
     }
 
-    /// What happens next, and at which node's index.
+    /// The next event, and the index of its node.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<(usize, Event)> {
         if let Some((index, status)) = self.refused.pop() {
             return Poll::Ready((index, Event::Failed(status)));
@@ -203,7 +203,7 @@ fn encode(head: &Head<'_>, request: &impl Message, node: &Node) -> Result<Frame,
 fn decode_within<R: Message + Default>(payload: Bytes, node: &Node) -> Result<R, Status> {
     let (bytes, most) = (payload.len(), node.message_options().max_reply_size);
     if bytes > most {
-        let text = format!("the reply has {bytes} bytes, and {most} are taken");
+        let text = format!("the reply has {bytes} bytes, and the limit is {most}");
         return Err(Status::out_of_range(text));
     }
     decode(payload)
@@ -247,7 +247,8 @@ impl<R> NodeStreamFanOut<R> {
             .collect()
     }
 
-    /// Lets the call go on without its caller, within the nodes' bounds. Late replies are ignored, but observed.
+    /// Lets the call go on as a straggler, within the nodes' limits. Late replies are ignored, but their latency
+    /// counts.
     pub(crate) fn let_go(&mut self) {
         let Some(registration) = self.registration.take() else {
             return;
@@ -259,7 +260,7 @@ impl<R> NodeStreamFanOut<R> {
         let calls = self.calls();
         if let Some(mut inbox) = calls.open(number) {
             unread.extend(std::iter::from_fn(|| inbox.next_unread()));
-            // While the inbox is open no reply comes that would find the call neither here nor there.
+            // The lock on the inbox is held, so no reply can find the call in neither place.
             for (index, stream) in inbox.outstanding() {
                 let Some(node) = node(index) else { continue };
                 let oldest = node.stream().let_go(Straggler {
@@ -274,7 +275,7 @@ impl<R> NodeStreamFanOut<R> {
             inbox.close_all();
         }
         calls.release(registration);
-        // Reports may run a subscriber's code, which must not find the inbox locked.
+        // Reports may run a subscriber's code, which must not run with the inbox locked.
         for (index, event) in unread {
             match (event, node(index)) {
                 (Event::Failed(status), Some(node)) => drop(node.fail(sent, status)),
@@ -316,7 +317,7 @@ impl<R> NodeStreamFanOut<R> {
     }
 }
 
-/// The calls that the nodes of a configuration, which are those of one manager, have in common.
+/// The table of calls of the configuration's manager.
 fn calls(configuration: &Configuration) -> &Calls {
     configuration.any_node().stream().calls()
 }

@@ -107,9 +107,9 @@ impl ManagerBuilder {
         self
     }
 
-    /// Limits the one-way calls in flight per node with [`Transport::Grpc`]: those that the node's server has not answered
-    /// yet. Beyond the limit, which is at least 1, one-way calls wait for room. Each method that takes a stream has a limit
-    /// of its own, as high, on the multicasts that wait for the connection. For node streams, see
+    /// Limits the one-way calls in flight per node with [`Transport::Grpc`]: those that the node's server has not
+    /// answered yet. Beyond the limit, which is at least 1, one-way calls wait for room. Each method that takes a
+    /// stream has a limit of its own, as high, on the multicasts that wait for the connection. For node streams, see
     /// [`queue_limit`](Self::queue_limit).
     pub fn one_way_limit(mut self, calls: usize) -> Self {
         self.limits.one_way = calls.clamp(1, Semaphore::MAX_PERMITS);
@@ -122,9 +122,9 @@ impl ManagerBuilder {
         self
     }
 
-    /// Opens a node stream to each node at once, in the background, and keeps it open: after a failure it is opened again
-    /// once the [back-off](Self::backoff) has passed, whether there are calls or not. A node that comes up is thus
-    /// connected within one step of the back-off. Without this option a node is connected when it is first called.
+    /// Opens a node stream to each node at once, in the background, and keeps it open: after a failure it is opened
+    /// again once the [back-off](Self::backoff) has passed, whether there are calls or not. A node that comes up is
+    /// thus connected within one step of the back-off. Without this option a node is connected when it is first called.
     ///
     /// [`Manager::connectivity`] reports which nodes are connected. With [`Transport::Grpc`] the streams carry no calls
     /// and serve that purpose alone.
@@ -134,8 +134,8 @@ impl ManagerBuilder {
     }
 
     /// Refuses a node that says it has another id than the one given here, with `FailedPrecondition` and both ids: its
-    /// address belongs to another member by now. Members of a [`System`](crate::System) say their ids when a node stream
-    /// is opened; other servers say none, and pass. Systems always check.
+    /// address belongs to another member by now. Members of a [`System`](crate::System) say their ids when a node
+    /// stream is opened; other servers say none, and pass. Systems always check.
     pub fn check_node_ids(mut self) -> Self {
         self.connection.check_node_ids = true;
         self
@@ -170,8 +170,8 @@ impl ManagerBuilder {
     ///
     /// # Errors
     ///
-    /// When no node, an invalid address or option, a duplicate or the id 0 was given, or when a node cannot be connected to
-    /// within the connect timeout: the error names all such nodes.
+    /// When no node, an invalid address or option, a duplicate or the id 0 was given, or when a node cannot be
+    /// connected to within the connect timeout: the error names all such nodes.
     ///
     /// # Panics
     ///
@@ -204,8 +204,8 @@ impl ManagerBuilder {
         Manager::new(nodes, dialer)
     }
 
-    /// Creates the manager without connecting: each node is connected when it is first called. While a node is down, calls to
-    /// it fail.
+    /// Creates the manager without connecting: each node is connected when it is first called. While a node is down,
+    /// calls to it fail.
     ///
     /// # Errors
     ///

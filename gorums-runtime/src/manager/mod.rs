@@ -1,7 +1,7 @@
 //! The pool of nodes, and the options with which they are connected.
 //!
-//! Owns resolving, dialling, and which nodes there are at a time. Imports `configuration`, `connection`, `node` and what is
-//! below them. Does not know which calls are made.
+//! Owns resolving, dialling, and which nodes there are at a time. Imports `configuration`, `connection`, `node` and
+//! what is below them. Does not know which calls are made.
 
 mod builder;
 mod dialer;
@@ -91,7 +91,8 @@ impl Manager {
     /// Adds a node at `address` (`host:port`) with an id of your choice, above 0. It is connected to when it is first
     /// called, with the settings that the manager was made with.
     ///
-    /// Existing configurations are values and do not change; [`configuration`](Self::configuration) has the node from now on.
+    /// Existing configurations are values and do not change; [`configuration`](Self::configuration) has the node from
+    /// now on.
     ///
     /// ```no_run
     /// # async fn example(manager: gorums_runtime::Manager) -> Result<(), gorums_runtime::errors::ManagerError> {
@@ -129,10 +130,11 @@ impl Manager {
         Ok(node)
     }
 
-    /// Removes a node, and closes its connection. Calls in flight on the node, and later ones, fail on it with `Unavailable`.
+    /// Removes a node, and closes its connection. Calls in flight on the node, and later ones, fail on it with
+    /// `Unavailable`.
     ///
-    /// Configurations that have the node keep it, and calls fail on it. Its id and its address can be added again, as another
-    /// node.
+    /// Configurations that have the node keep it, and calls fail on it. Its id and its address can be added again, as
+    /// another node.
     ///
     /// # Errors
     ///
@@ -194,8 +196,8 @@ impl Manager {
         self.dialer.calls().len()
     }
 
-    /// How many messages that no call waited for have arrived on node streams: late replies to calls that have ended, and
-    /// messages that should not have been sent at all.
+    /// How many messages that no call waited for have arrived on node streams: late replies to calls that have ended,
+    /// and messages that should not have been sent at all.
     pub fn ignored_replies(&self) -> u64 {
         self.dialer.calls().ignored()
     }

@@ -29,8 +29,8 @@ impl ManagerBuilder {
     /// Connects with `connect` in place of TCP: in memory, under simulation, or through a tunnel. Addresses other
     /// than `ip:port` are still resolved by DNS.
     ///
-    /// A panic of `connect`, or of the future that it returns, counts as a failed attempt. A panic of the connection counts
-    /// as its loss.
+    /// A panic of `connect`, or of the future that it returns, counts as a failed attempt. A panic of the connection
+    /// counts as its loss.
     pub fn connector<F, Fut, C>(mut self, connect: F) -> Self
     where
         F: Fn(SocketAddr) -> Fut + Send + Sync + 'static,
@@ -43,32 +43,31 @@ impl ManagerBuilder {
 
     /// Sets the time between failed attempts to connect to a node. The default is [`Backoff::default`].
     ///
-    /// A call that needs a connection during an attempt waits for its outcome, and fails with `Unavailable` if the attempt
-    /// does. After a connection that was established breaks, the next attempt is made at once.
+    /// A call that needs a connection during an attempt waits for its outcome, and fails with `Unavailable` if the
+    /// attempt does. After a connection that was established breaks, the next attempt is made at once.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.connection.backoff = backoff;
         self
     }
 
-    /// Sends an HTTP/2 ping to a node from which nothing has arrived for `interval`, even if no call is in flight. If nothing
-    /// arrives for `timeout` after that, the connection is closed, and calls in flight fail with `Unavailable`. Both are at
-    /// least a millisecond.
+    /// Sends an HTTP/2 ping to a node from which nothing has arrived for `interval`, even if no call is in flight. If
+    /// nothing arrives for `timeout` after that, the connection is closed, and calls in flight fail with `Unavailable`.
+    /// Both are at least a millisecond.
     ///
-    /// By default there are no pings. Node streams to servers of this crate are watched without them; see
+    /// By default there are no pings. Node streams to servers of this crate do without them; see
     /// [`stream_keep_alive`](Self::stream_keep_alive). With [`Transport::Grpc`](crate::Transport::Grpc), and with node
-    /// streams to servers in Go, a node whose host or network vanished without a word is then noticed by the deadlines of
-    /// calls only: **a call without a deadline waits for as long as the operating system keeps the connection**. Set one of
-    /// the two:
+    /// streams to servers in Go, only the deadlines of calls then detect a node whose host or network has vanished: **a
+    /// call without a deadline waits for as long as the operating system keeps the connection**. Set one of the two:
     ///
-    /// * a timeout for every call, with [`CallOptions::timeout`](crate::CallOptions::timeout), which is needed for nodes
-    ///   that hang anyhow, as their connections answer pings;
-    /// * `keep_alive`, with what the servers allow. Servers of this crate and of tonic allow any interval, so that
-    ///   `keep_alive(Duration::from_secs(10), Duration::from_secs(5))` notices a node that vanished in 15 s. Others close
-    ///   the connections of clients that ping too often (`too_many_pings`): those in Go, C++ and Java allow a ping every
-    ///   five minutes while a call is under way, and every two hours otherwise, unless they are set up to allow more (in
-    ///   Go with `keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}`).
+    /// * a timeout for every call, with [`CallOptions::timeout`](crate::CallOptions::timeout). Nodes that hang need one
+    ///   anyway, because their connections still answer pings;
+    /// * `keep_alive`, as often as the servers allow. Servers of this crate and of tonic allow any interval:
+    ///   `keep_alive(Duration::from_secs(10), Duration::from_secs(5))` detects a vanished node within 15 s. Other servers
+    ///   close the connections of clients that ping too often (`too_many_pings`). Those in Go, C++ and Java allow a ping
+    ///   every five minutes while a call is in flight, and every two hours otherwise, unless they are configured to allow
+    ///   more (in Go with `keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}`).
     ///
-    /// It is not on by default because a client of plain gRPC does not know whose server it calls before it has called.
+    /// Pings are off by default because a plain gRPC client does not know what its servers allow.
     pub fn keep_alive(mut self, interval: Duration, timeout: Duration) -> Self {
         let shortest = Duration::from_millis(1);
         self.connection.keep_alive = Some(KeepAlive {
@@ -78,18 +77,17 @@ impl ManagerBuilder {
         self
     }
 
-    /// How often a node is asked to send something on its stream when it has nothing else to send, unless
-    /// [`stream_keep_alive`](Self::stream_keep_alive) says otherwise: every 5 seconds.
+    /// The default of [`stream_keep_alive`](Self::stream_keep_alive): 5 seconds.
     pub const DEFAULT_STREAM_KEEP_ALIVE: Duration = MessageOptions::STREAM_KEEP_ALIVE;
 
-    /// How often a node is asked to send something on its stream when it has nothing else to send, from a second to an
-    /// hour; [`DEFAULT_STREAM_KEEP_ALIVE`](Self::DEFAULT_STREAM_KEEP_ALIVE) by default, and never with `None`.
+    /// Asks each node to send something on its stream at least every `interval`, clamped to between a second and an
+    /// hour. The default is [`DEFAULT_STREAM_KEEP_ALIVE`](Self::DEFAULT_STREAM_KEEP_ALIVE). `None` turns it off.
     ///
-    /// When nothing has come for three intervals the stream ends: calls that were under way fail with `Unavailable`, and
-    /// the next call connects anew. That is how a node whose host or network vanished without a word is noticed. It takes
-    /// no HTTP/2 pings, so that no server takes offence at it; a server that does not know the request, such as one in Go,
-    /// is not watched. For those, and for [`Transport::Grpc`](crate::Transport::Grpc), see
-    /// [`keep_alive`](Self::keep_alive).
+    /// If nothing arrives for three intervals, the stream ends: calls in flight fail with `Unavailable`, and the next
+    /// call makes a new connection. A node whose host or network has vanished is thus detected without HTTP/2 pings,
+    /// which some servers penalise. Servers that do not know the request, such as those in Go, are not watched. For
+    /// those, and for
+    /// [`Transport::Grpc`](crate::Transport::Grpc), see [`keep_alive`](Self::keep_alive).
     pub fn stream_keep_alive(mut self, interval: impl Into<Option<Duration>>) -> Self {
         let (shortest, longest) = (Duration::from_secs(1), Duration::from_secs(60 * 60));
         let interval = interval.into();
@@ -98,14 +96,14 @@ impl ManagerBuilder {
         self
     }
 
-    /// Connects by TLS, over TCP or what [`connector`](Self::connector) makes; without this in the clear. Needs one
-    /// of the crate's features `tls-ring` and `tls-aws-lc`.
+    /// Connects by TLS, over TCP or over the connections of the [`connector`](Self::connector). Without this call,
+    /// connections are not encrypted. Needs one of the crate's features `tls-ring` and `tls-aws-lc`.
     ///
     /// A node has to present a certificate for the host in its address as it was given, or for the
-    /// [`domain_name`](tonic::transport::ClientTlsConfig::domain_name) in `tls`, signed by an authority in `tls`: its
-    /// `ca_certificate`s, and those of the platform or of Mozilla (`with_enabled_roots`, with the features
-    /// `tls-native-roots` and `tls-webpki-roots`). If `tls` has an `identity`, that is presented to the node. The
-    /// handshake may take as long as the [`connect_timeout`](Self::connect_timeout), whatever `tls` says of that.
+    /// [`domain_name`](tonic::transport::ClientTlsConfig::domain_name) in `tls`. An authority in `tls` must have signed it:
+    /// one of its `ca_certificate`s, or those of the platform or of Mozilla (`with_enabled_roots`, with the features
+    /// `tls-native-roots` and `tls-webpki-roots`). If `tls` has an `identity`, the manager presents it to the node. The
+    /// [`connect_timeout`](Self::connect_timeout) bounds the handshake; a timeout in `tls` has no effect.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -129,19 +127,19 @@ impl ManagerBuilder {
         self
     }
 
-    /// Puts `user_agent`, such as `name/1`, in front of the `user-agent` that is sent alone by default: that of this crate,
-    /// or tonic's where a call takes the node's [channel](crate::Node::channel). It is of visible ASCII characters and
-    /// spaces, or the manager cannot be made.
+    /// Sends `user_agent`, such as `name/1`, in front of the default `user-agent`. The default names this crate, or
+    /// tonic for calls on the node's [channel](crate::Node::channel). `user_agent` must consist of visible ASCII
+    /// characters and spaces; otherwise the manager is not created.
     pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
         self.connection.user_agent = Some(user_agent.into());
         self
     }
 
-    /// Lets `adjust` change the endpoint of each node, for what tonic offers and this builder does not, after
-    /// everything else is set.
+    /// Lets `adjust` change each node's endpoint, after everything else is set, for options of tonic that this builder
+    /// does not have.
     ///
-    /// The connection is made by the [`connector`](Self::connector) even so: what concerns TCP has no effect. Nor has
-    /// an executor.
+    /// The [`connector`](Self::connector) still makes the connections, so options of TCP have no effect. Neither has an
+    /// executor.
     ///
     /// ```
     /// # use gorums_runtime::Manager;
@@ -157,56 +155,54 @@ impl ManagerBuilder {
     }
 }
 
-/// What is sent over the connections. It holds for all calls but those through a tonic client on a
+/// The messages on the connections. These options apply to all calls except those of a tonic client on a
 /// [`channel`](crate::Node::channel).
 impl ManagerBuilder {
-    /// The size in bytes that a reply may have, unless [`max_reply_size`](Self::max_reply_size) says otherwise: 4 MiB,
-    /// as everywhere in gRPC.
+    /// The default of [`max_reply_size`](Self::max_reply_size): 4 MiB, as everywhere in gRPC.
     pub const DEFAULT_MAX_REPLY_SIZE: usize = 4 * 1024 * 1024;
 
-    /// Sends `metadata` with every call. A call's own entries take the place of those with the same key. None by
+    /// Sends `metadata` with every call. A call's own entries replace those with the same key. There is none by
     /// default.
     pub fn metadata(mut self, metadata: MetadataMap) -> Self {
         self.messages.metadata = metadata.into_headers();
         self
     }
 
-    /// How many bytes a request may have, before compression; by default as many as gRPC can carry, 4 GiB. A call
-    /// with a larger one fails on each node that it would go to with `ResourceExhausted`, and is not sent there.
+    /// Limits the size of a request, in bytes before compression. The default is the limit of gRPC, 4 GiB. A larger
+    /// request is not sent; the call fails with `ResourceExhausted` on each node that it would have gone to.
     pub fn max_request_size(mut self, bytes: usize) -> Self {
         self.messages.max_request_size = bytes;
         self
     }
 
-    /// How many bytes a reply may have, as it came and decompressed;
-    /// [`DEFAULT_MAX_REPLY_SIZE`](Self::DEFAULT_MAX_REPLY_SIZE) by default. A larger one is its node's error,
-    /// `OutOfRange`.
+    /// Limits the size of a reply, in bytes, both as received and decompressed. The default is
+    /// [`DEFAULT_MAX_REPLY_SIZE`](Self::DEFAULT_MAX_REPLY_SIZE). A larger reply fails the call on its node, with `OutOfRange`.
     pub fn max_reply_size(mut self, bytes: usize) -> Self {
         self.messages.max_reply_size = bytes;
         self
     }
 
-    /// How many replies of one node, and how many bytes of them as they came, one call with streams of replies holds:
-    /// those that it has not read, and those that its quorum function has seen and not taken. 16,384 replies and 64 MiB by
-    /// default, and one reply of any size if there is no other.
+    /// Limits the replies of one node, and their bytes as received, that one call with streams of replies holds: those
+    /// that it has not read, and those that its quorum function has seen and not taken. The default is 16,384 replies
+    /// and 64 MiB. One reply of any size is accepted if there is no other.
     ///
-    /// A node that sends more fails in that call, with `ResourceExhausted`, and what it has sent still counts. The others
-    /// have room of their own.
+    /// If a node sends more, the call fails on it with `ResourceExhausted`; its replies so far still count. Each node
+    /// has a limit of its own.
     pub fn reply_limit(mut self, replies: usize, bytes: usize) -> Self {
         self.messages.reply_limit = ReplyLimit { replies, bytes };
         self
     }
 
-    /// Compresses requests, once per call, if that makes them smaller; by default they are sent as they are. The
-    /// nodes have to accept the encoding, or answer `Unimplemented`. Needs the crate's feature `gzip` or `zstd`.
+    /// Compresses requests, once per call, if that makes them smaller. By default they are not compressed. Nodes that
+    /// do not accept the encoding answer `Unimplemented`. Needs the crate's feature `gzip` or `zstd`.
     #[cfg(any(feature = "gzip", feature = "zstd"))]
     pub fn send_compressed(mut self, encoding: tonic::codec::CompressionEncoding) -> Self {
         self.messages.send_compressed = Some(encoding);
         self
     }
 
-    /// Lets the nodes compress their replies with `encoding`, and with those of earlier calls of this method, which
-    /// are preferred; by default with none. Needs the crate's feature `gzip` or `zstd`.
+    /// Lets the nodes compress their replies with `encoding`. Repeated calls add encodings; earlier ones are preferred.
+    /// By default, nodes must not compress replies. Needs the crate's feature `gzip` or `zstd`.
     #[cfg(any(feature = "gzip", feature = "zstd"))]
     pub fn accept_compressed(mut self, encoding: tonic::codec::CompressionEncoding) -> Self {
         self.messages.accept_compressed.push(encoding);

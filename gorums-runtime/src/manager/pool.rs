@@ -24,7 +24,7 @@ impl Pool {
         nodes.clone()
     }
 
-    /// Adds a node. Of several that are added at once with one id or address, one is.
+    /// Adds a node. If several with the same id or address are added concurrently, one of them succeeds.
     pub(super) fn add(&self, node: Node) -> Result<(), ManagerError> {
         let mut nodes = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let duplicate = nodes.nodes().find(|other| {

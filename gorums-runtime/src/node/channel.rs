@@ -18,7 +18,8 @@ use crate::connection::checked;
 /// creates it. A cheap handle: clones share the connection.
 ///
 /// It wraps tonic's own [`Channel`] and protects it from a faulty node. Headers or trailers that would make tonic panic
-/// are corrected. A call whose connection or stream breaks fails with `Unavailable`, whatever the transport's own error.
+/// are corrected. A call whose connection or stream breaks fails with `Unavailable`, whatever the transport's own
+/// error.
 ///
 /// The channel, and each call in flight on it, keep the node connected.
 #[derive(Clone)]

@@ -33,8 +33,8 @@ pub(crate) use shared::{Limits, Shared};
 /// A replica in a manager's pool. A cheap handle: clones share one connection.
 ///
 /// The connection is kept open. A request whose connection breaks fails with `Unavailable`; the runtime never sends it
-/// again. The next request makes a new connection. After the node is [removed](crate::Manager::remove_node), calls on it
-/// fail.
+/// again. The next request makes a new connection. After the node is [removed](crate::Manager::remove_node), calls on
+/// it fail.
 ///
 /// The node stays connected while there is a handle to it: the node itself, a manager or configuration that has it, its
 /// [channel](Self::channel), or a call that waits for it. When the last one is dropped, stragglers and detached multicasts
@@ -136,12 +136,12 @@ impl Node {
         self.inner.info.address.socket
     }
 
-    /// The gRPC channel to the node, for use with any tonic client. Metadata, message sizes and compression are up to that
-    /// client; the manager's settings do not apply.
+    /// The gRPC channel to the node, for use with any tonic client. Metadata, message sizes and compression are up to
+    /// that client; the manager's settings do not apply.
     ///
-    /// Node streams, and calls with streams of messages, use the channel, too. Over plain gRPC, calls with one reply use a
-    /// faster connection of their own, unless the manager has an option that needs a channel: TLS, `keep_alive` or
-    /// `endpoint`. The channel then connects when it is first used.
+    /// Node streams, and calls with streams of messages, use the channel, too. Over plain gRPC, calls with one reply
+    /// use a faster connection of their own, unless the manager has an option that needs a channel: TLS, `keep_alive`
+    /// or `endpoint`. The channel then connects when it is first used.
     pub fn channel(&self) -> NodeChannel {
         NodeChannel::new(self.inner.link.channel(), self.clone())
     }
@@ -166,9 +166,9 @@ impl Node {
         self.inner.link.clone()
     }
 
-    /// How long the node takes to answer a call with one reply: a moving average over the successful ones, in which a new one
-    /// has a weight of one fifth. `None` before the first. The time until there is a connection, and until the node stream
-    /// can carry the request, does not count; see [`opening_time`](Self::opening_time).
+    /// How long the node takes to answer a call with one reply: a moving average over the successful ones, in which a
+    /// new one has a weight of one fifth. `None` before the first. The time until there is a connection, and until the
+    /// node stream can carry the request, does not count; see [`opening_time`](Self::opening_time).
     pub fn latency(&self) -> Option<Duration> {
         self.inner.info.observations.latency()
     }
@@ -179,8 +179,8 @@ impl Node {
         self.inner.info.observations.opening_time()
     }
 
-    /// The latest failure of a call on the node, if any. A one-way call fails if it cannot be sent, or if its stream ends. A
-    /// success does not clear it.
+    /// The latest failure of a call on the node, if any. A one-way call fails if it cannot be sent, or if its stream
+    /// ends. A success does not clear it.
     pub fn last_error(&self) -> Option<LastError> {
         self.inner.info.observations.last_error()
     }

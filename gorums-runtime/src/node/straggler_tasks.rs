@@ -13,9 +13,9 @@ const SWEPT: usize = 64;
 
 /// One node's calls that go on after they were decided, so that a replica that lags still applies a write.
 ///
-/// At most `limit` of them are unfinished. Beyond that, each new one withdraws the oldest, which its server has accepted
-/// long ago. Withdrawals thus come one by one, and never look like the bursts of resets after which HTTP/2 servers close
-/// a connection.
+/// At most `limit` of them are unfinished. Beyond that, each new one withdraws the oldest, which its server has
+/// accepted long ago. Withdrawals thus come one by one, and never look like the bursts of resets after which HTTP/2
+/// servers close a connection.
 #[derive(Debug)]
 pub(crate) struct StragglerTasks {
     limit: usize,
@@ -57,15 +57,16 @@ impl StragglerTasks {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         oldest_first.push_back(StragglerTask { task, place });
-        // A finished call keeps its task's memory while it is in the queue. A sweep removes at least as many calls as it
-        // leaves, so its cost per call is constant.
+        // A finished call keeps its task's memory while it is in the queue. A sweep removes at least as many calls as
+        // it leaves, so its cost per call is constant.
         if oldest_first.len() > 2 * self.unfinished.load(Ordering::SeqCst) + SWEPT {
             oldest_first.retain(|straggler| !straggler.place.is_left());
         }
         while self.unfinished.load(Ordering::SeqCst) > self.limit
             && let Some(oldest) = oldest_first.pop_front()
         {
-            // An aborted task ends some time later. It leaves its place now, so that the next call is not withdrawn instead.
+            // An aborted task ends some time later. It leaves its place now, so that the next call is not withdrawn
+            // instead.
             oldest.place.leave();
             oldest.task.abort();
         }

@@ -174,8 +174,8 @@ impl Connectivity {
 
     /// Returns the changes as a stream, which begins with an event for each node that is connected now.
     ///
-    /// Any number of listeners have streams of their own. A listener that polls rarely misses no final state: of several
-    /// changes of one node it gets the last, preceded by the opposite one if the node was as it is now.
+    /// Any number of listeners have streams of their own. A listener that polls rarely misses no final state: of
+    /// several changes of one node it gets the last, preceded by the opposite one if the node was as it is now.
     pub fn events(&self) -> ConnectivityEvents {
         let listener = Listener {
             table: self.table.clone(),

@@ -1,7 +1,8 @@
 //! What a node shares with its connection and its streams: addresses, observations, and error reports.
 //!
-//! Owns the record of a node's failures and latency, and whether it is connected. Imports `call`, `identity`, `status`, `support` and `telemetry`. Does
-//! not know the node itself: streams hold this instead of a handle that would keep the node.
+//! Owns the record of a node's failures and latency, and whether it is connected. Imports `call`, `identity`, `status`,
+//! `support` and `telemetry`. Does not know the node itself: streams hold this instead of a handle that would keep the
+//! node.
 
 mod connections;
 mod connectivity;

@@ -28,12 +28,12 @@ impl NodeError {
         }
     }
 
-    /// How many bytes it has, besides its status's source.
+    /// Its size in bytes, without its status's source.
     pub(crate) fn size(&self) -> usize {
         status::size(&self.status)
     }
 
-    /// Keeps the code, and a part of the message.
+    /// Reduces it to its code and a part of the message.
     pub(crate) fn shorten(&mut self) {
         let message = cut(self.status.message().to_string(), LISTED);
         self.status = Status::new(self.status.code(), message);
@@ -49,12 +49,12 @@ impl NodeError {
         &self.address
     }
 
-    /// The status that the node answered with, or that tells why it did not: `Unavailable` when it could not be
-    /// reached or its connection broke, `DeadlineExceeded` when the call's deadline passed, `NotFound` when the
-    /// configuration does not have it.
+    /// The status that the node answered with, or the reason why it did not: `Unavailable` if it could not be reached
+    /// or its connection broke, `DeadlineExceeded` if the call's deadline passed, `NotFound` if the configuration does
+    /// not have it.
     ///
-    /// Of what the node answered, the message has at most 4 KiB: a longer one is cut in the middle. Details, or metadata,
-    /// of more than 16 KiB are dropped. The message says so in square brackets.
+    /// A node's message of more than 4 KiB is cut in the middle. Details or metadata of more than 16 KiB are dropped.
+    /// The message says so in square brackets.
     pub fn status(&self) -> &Status {
         &self.status
     }
@@ -91,7 +91,7 @@ impl Error for NodeError {
     }
 }
 
-/// How a call to one node ended that failed with this error.
+/// The outcome of a call to one node that failed with this error.
 impl From<&NodeError> for Outcome {
     fn from(error: &NodeError) -> Self {
         match error.code() {
@@ -101,7 +101,7 @@ impl From<&NodeError> for Outcome {
     }
 }
 
-/// How many bytes of an error are listed with others, or kept of a message that is shortened.
+/// The most bytes of an error in a list, or of a shortened message.
 const LISTED: usize = 512;
 
 /// Node errors on one line.

@@ -17,16 +17,16 @@ use super::node_error::NodeError;
 use crate::identity::NodeId;
 use crate::support::Tasks;
 
-/// The errors of nodes from now on: a stream that ends when the manager closes. Made by
+/// The errors of nodes from now on: a stream that ends when the manager closes.
 /// [`Manager::node_errors`](crate::Manager::node_errors) and
-/// [`Configuration::node_errors`](crate::Configuration::node_errors).
+/// [`Configuration::node_errors`](crate::Configuration::node_errors) create it.
 ///
-/// Each call that fails on a node gives an error here, besides the one that its caller gets, and so do those whose
-/// caller gets none: one-way calls that could not be sent or were dropped for lack of room, and decided calls that go
-/// on at nodes which then fail. A call that its caller withdraws gives none.
+/// Each call that fails on a node adds an error here, besides the one that its caller gets. Some callers get none:
+/// those of one-way calls that could not be sent or were dropped for lack of room, and of decided calls that later fail
+/// on a node. Calls that their callers withdraw add no error.
 ///
-/// The stream is for watching, not for accounting: at most [`CAPACITY`](Self::CAPACITY) errors wait for a listener,
-/// and beyond that the oldest is missed. [`missed`](Self::missed) tells how many were. What waits is bounded in
+/// The stream is for monitoring, not for accounting: at most [`CAPACITY`](Self::CAPACITY) errors wait for a listener,
+/// and beyond that the oldest is lost. [`missed`](Self::missed) counts those. The waiting errors are bounded in
 /// [bytes](Self::CAPACITY_BYTES), too.
 ///
 /// ```no_run
@@ -46,26 +46,26 @@ use crate::support::Tasks;
 #[must_use = "errors are missed unless the stream is polled"]
 pub struct NodeErrors {
     errors: BroadcastStream<Report>,
-    /// Whose errors they are, unless they are those of all nodes.
+    /// The nodes to report on; `None` means all.
     nodes: Option<HashSet<NodeId>>,
     missed: u64,
     closing: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl NodeErrors {
-    /// How many errors wait for a listener that does not poll.
+    /// The most errors that wait for a listener.
     pub const CAPACITY: usize = 1024;
 
-    /// How many bytes of errors wait for listeners in full. While as many wait, an error that comes has no details and
-    /// no metadata, and the beginning and the end of its message.
+    /// The most bytes of complete errors that wait for listeners. Beyond that, a new error is reduced to its code and
+    /// the beginning and end of its message.
     pub const CAPACITY_BYTES: usize = 4 * 1024 * 1024;
 
-    /// How many errors were missed because the stream was not polled in time, whatever the nodes they were of.
+    /// How many errors, of any node, were lost because the stream was not polled in time.
     pub fn missed(&self) -> u64 {
         self.missed
     }
 
-    /// The errors of these nodes alone.
+    /// The errors of these nodes only.
     pub(crate) fn of(self, nodes: impl Iterator<Item = NodeId>) -> Self {
         Self {
             nodes: Some(nodes.collect()),
@@ -111,7 +111,7 @@ impl fmt::Debug for NodeErrors {
 #[derive(Clone)]
 pub(crate) struct Reports {
     ring: broadcast::Sender<Report>,
-    /// How many bytes the errors in the ring have.
+    /// The total size of the errors in the ring, in bytes.
     waiting: Arc<AtomicUsize>,
 }
 
@@ -123,7 +123,7 @@ struct Report {
     _room: Arc<Room>,
 }
 
-/// What an error takes up while it is in the ring.
+/// The bytes that an error occupies while it is in the ring.
 struct Room {
     bytes: usize,
     waiting: Arc<AtomicUsize>,
@@ -143,17 +143,17 @@ impl Reports {
         }
     }
 
-    /// Tells all listeners of the error that `make` makes, if there is any listener.
+    /// Reports the error that `make` creates to all listeners, if there are any.
     pub(crate) fn report(&self, make: impl FnOnce() -> NodeError) {
         if self.ring.receiver_count() > 0 {
-            // The last listener may just have left.
+            // Fails only if the last listener has just left.
             let _ = self.ring.send(self.take_in(make()));
         }
     }
 
     fn take_in(&self, mut error: NodeError) -> Report {
         let mut bytes = error.size();
-        // Several at once may exceed the bound by one each.
+        // Concurrent reports may exceed the bound by one error each.
         if self.waiting.load(Ordering::Relaxed) + bytes > NodeErrors::CAPACITY_BYTES {
             error.shorten();
             bytes = error.size();
@@ -166,7 +166,7 @@ impl Reports {
         }
     }
 
-    /// The errors that are reported from now on, until `tasks` end.
+    /// Returns the errors that are reported from now on, until `tasks` end.
     pub(crate) fn listen(&self, tasks: &Tasks) -> NodeErrors {
         NodeErrors {
             errors: BroadcastStream::new(self.ring.subscribe()),

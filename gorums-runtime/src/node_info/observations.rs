@@ -1,4 +1,4 @@
-//! What calls have shown of a node.
+//! A node's latency and its latest failure.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use tonic::Status;
 /// The weight of a new measurement in the moving average of a latency, as in Gorums (2026).
 const WEIGHT: f64 = 0.2;
 
-/// What calls have shown of one node: how fast it answers, and how it failed last.
+/// What calls have measured of one node: how fast it answers, and how it failed last.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Observations {
@@ -41,7 +41,7 @@ impl Observations {
         }
     }
 
-    /// Takes a failure in.
+    /// Records a failure.
     pub(crate) fn fail(&self, status: Status) {
         *self.lock() = Some(LastError {
             status,
@@ -61,19 +61,19 @@ impl Observations {
         self.lock().clone()
     }
 
-    /// Takes in how long a reply took.
+    /// Records the time until a reply.
     pub(crate) fn measure(&self, latency: Duration) {
         let nanoseconds = Self::nanoseconds(latency);
         let average = |before| match before {
             Self::UNMEASURED => nanoseconds,
             before => (before as f64 * (1.0 - WEIGHT) + nanoseconds as f64 * WEIGHT) as u64,
         };
-        // Of two measurements at once both count, in whatever order.
+        // Concurrent measurements all count, in any order.
         self.latency
             .update(Ordering::Relaxed, Ordering::Relaxed, average);
     }
 
-    /// Takes in how long it took to open a stream.
+    /// Records the time to open a stream.
     pub(crate) fn open(&self, time: Duration) {
         self.opening_time
             .store(Self::nanoseconds(time), Ordering::Relaxed);

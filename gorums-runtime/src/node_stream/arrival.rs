@@ -1,4 +1,4 @@
-//! When and where a message came.
+//! When, and on which stream, messages arrived.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::wire::StreamNumber;
 
-/// When a message came, and on which stream.
+/// When a message arrived, and on which stream.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrival {
     pub(crate) stream: StreamNumber,
@@ -16,8 +16,8 @@ pub(crate) struct Arrival {
 }
 
 impl Arrival {
-    /// How long it took the node to reply to a request that was sent at `sent`. What was queued while the stream was being
-    /// opened was not at the node yet.
+    /// The node's latency for a request that was sent at `sent`. The time that a request waited for the stream to open
+    /// does not count.
     pub(super) fn latency(&self, sent: Instant) -> Duration {
         self.at.saturating_duration_since(sent.max(self.opened))
     }

@@ -15,26 +15,25 @@ use crate::call::{MethodDescriptor, ReplyLimit};
 use crate::node_info::Observations;
 use crate::wire::{CallNumber, Requests, StreamMessage, StreamNumber, StreamNumbers};
 
-/// How many bits of a call's number say where it is in the table. The rest say how often its place was taken before, so
-/// that a late reply is not mistaken for that of another call.
+/// The number of bits of a call's number that give its place in the table. The others count how often the place was
+/// used, so that a late reply is never mistaken for another call's.
 const PLACE_BITS: u32 = 24;
 
-/// How many places keep the memory of their calls for those to come.
+/// The most places that keep their calls' memory for later calls.
 const KEPT: usize = 1024;
 
 /// The calls of one manager that wait for replies. A call has one number on the streams to all nodes.
 ///
-/// A call is in the table from when it is registered until it is released. Replies find it without a lock that all calls
-/// have in common.
+/// A call is in the table from its registration until its release. Replies find it without a lock that all calls share.
 #[derive(Clone, Default)]
 pub(crate) struct Calls(Arc<CallTable>);
 
 #[derive(Default)]
 struct CallTable {
     places: Places<CallPlace>,
-    /// The places that are free. The one that was taken last is the next to be: its memory is in the processor's caches.
+    /// The free places. The one that was freed last is used next, because its memory is in the processor's caches.
     free: Mutex<Vec<usize>>,
-    /// What each call holds of each node.
+    /// The limit on the replies that a call holds of each node.
     limit: ReplyLimit,
     /// The streams that the calls travel on.
     streams: StreamNumbers,
@@ -43,14 +42,14 @@ struct CallTable {
     ignored: AtomicU64,
 }
 
-/// A place for one call after the other, in memory that no other shares a line of cache with.
+/// A place for one call after the other. It shares no cache line with other places.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct CallPlace(Mutex<Taken>);
 
 #[derive(Debug)]
 struct Taken {
-    /// How often the place was taken.
+    /// How often the place was used.
     round: u64,
     inbox: Inbox,
 }
@@ -64,7 +63,7 @@ pub(crate) struct Registration(CallNumber);
 pub(crate) struct Opened<'a>(MutexGuard<'a, Taken>);
 
 impl Calls {
-    /// No calls yet. Each is to hold no more of a node than `limit`.
+    /// An empty table, whose calls hold no more of a node's replies than `limit`.
     pub(crate) fn new(limit: ReplyLimit) -> Self {
         Self(Arc::new(CallTable {
             limit,
@@ -72,7 +71,7 @@ impl Calls {
         }))
     }
 
-    /// Gives a call of `method` that goes to so many nodes a number, and an inbox.
+    /// Registers a call of `method` to `nodes` nodes: gives it a number and an inbox.
     pub(crate) fn register(
         &self,
         method: &'static MethodDescriptor,
@@ -86,12 +85,12 @@ impl Calls {
         };
         let mut place = self.place(index).ok_or_else(Self::full)?;
         place.inbox.begin(method, nodes, sent);
-        // CallPlace 0 is not used, so that the first call has the number 1, and none has 0.
+        // Place 0 is not used: the first call gets the number 1, and none gets 0.
         let number = CallNumber::received(place.round << PLACE_BITS | (index as u64 + 1));
         number.map(Registration).ok_or_else(Self::full)
     }
 
-    /// Takes a call out of the table: nothing of it is left.
+    /// Removes a call from the table.
     pub(crate) fn release(&self, Registration(number): Registration) {
         let Some((index, round)) = place_of(number) else {
             return;
@@ -100,14 +99,14 @@ impl Calls {
             return;
         };
         let reader = place.inbox.end(index < KEPT);
-        // Bits 62 and 63 are those of other numbers.
+        // Bits 62 and 63 mark other kinds of numbers.
         place.round = (round + 1) & ((1 << (62 - PLACE_BITS)) - 1);
         drop(place);
         self.free().push(index);
         drop(reader);
     }
 
-    /// The status of a call that cannot be given a number.
+    /// The status of a call for which the table has no place.
     pub(crate) fn full() -> Status {
         Status::resource_exhausted(format!(
             "{} calls of this manager wait for replies; let some of them end first",
@@ -115,12 +114,12 @@ impl Calls {
         ))
     }
 
-    /// The number of a call without replies.
+    /// A number for a one-way call.
     pub(crate) fn one_way(&self) -> CallNumber {
         CallNumber::one_way(self.0.one_way.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// How many one-way calls were made: their indices are lower.
+    /// How many one-way calls were made. Their indices are below that.
     pub(crate) fn one_way_calls(&self) -> u64 {
         self.0.one_way.load(Ordering::Relaxed)
     }
@@ -137,7 +136,7 @@ impl Calls {
         (place.round == round && place.inbox.is_used()).then_some(Opened(place))
     }
 
-    /// Takes a reply of a node to the call that it names. The node's latency is among `observations`.
+    /// Delivers a node's reply to its call. Records the latency in `observations`.
     pub(crate) fn deliver<'a>(
         &self,
         message: StreamMessage<'a>,
@@ -149,7 +148,7 @@ impl Calls {
             return Delivery::Ignored(message);
         };
         let (delivery, reader) = inbox.deliver(message, arrival, &self.0.limit, observations);
-        // The reader would wait for the lock if it were woken with it.
+        // A reader that is woken while the lock is held would have to wait for it.
         drop(inbox);
         if let Some(reader) = reader {
             reader.wake();
@@ -157,7 +156,7 @@ impl Calls {
         delivery
     }
 
-    /// Fails all calls whose request to a node was put on `stream`, which has broken.
+    /// Fails all calls that have a request on `stream`, which has broken.
     pub(crate) fn lose(&self, stream: StreamNumber, status: &Status) {
         for place in self.0.places.iter() {
             let reader = place.lock().inbox.lose(stream, status);
@@ -172,12 +171,12 @@ impl Calls {
         self.0.places.len().saturating_sub(self.free().len())
     }
 
-    /// Notes that a message was received that no call waits for.
+    /// Counts a message that no call waits for.
     pub(crate) fn ignore(&self) {
         self.0.ignored.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many messages were received that no call waited for.
+    /// How many messages no call waited for.
     pub(crate) fn ignored(&self) -> u64 {
         self.0.ignored.load(Ordering::Relaxed)
     }
@@ -214,12 +213,12 @@ impl CallPlace {
     }
 }
 
-/// How many calls there may be.
+/// The most calls in the table.
 fn most() -> usize {
     (1 << PLACE_BITS) - 1
 }
 
-/// The place that a number stands for, and how often it was taken before.
+/// The place of a call, and how often that was used before.
 fn place_of(number: CallNumber) -> Option<(usize, u64)> {
     let number = number.get();
     let place = number & ((1 << PLACE_BITS) - 1);

@@ -1,22 +1,21 @@
-//! Which calls a node is told that nobody waits for.
+//! Cancellations to send to a node.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::wire::{CallNumber, StreamNumber};
 
-/// How many calls are remembered until it is known whether the node understands. It takes in more on a stream only once
-/// it has told that.
+/// The most cancellations that wait for the node's answer to the opening of a stream.
 const MOST: usize = 16_384;
 
-/// The calls that a node is told that nobody waits for, if it understands that: it says so when a stream is opened.
+/// Which cancellations a node gets. It announces whether it supports them when a stream is opened.
 #[derive(Debug)]
 pub(crate) struct Cancellations(Mutex<Understanding>);
 
 #[derive(Debug)]
 enum Understanding {
-    /// The node has not said anything yet. It is to be told of these calls.
+    /// The node has not answered yet. These calls will be cancelled then.
     Silent(Vec<CallNumber>),
-    /// It does on this stream.
+    /// It supports them on this stream.
     Understands(StreamNumber),
     DoesNot,
 }
@@ -26,8 +25,7 @@ impl Cancellations {
         Self(Mutex::new(Understanding::Silent(Vec::new())))
     }
 
-    /// The stream on which the node is to be told now that nobody waits for a call. If it may have to be later, that is
-    /// noted.
+    /// The stream on which to cancel a call now, if there is one. If the node has not answered yet, remembers the call.
     pub(crate) fn are_told(&self, number: CallNumber) -> Option<StreamNumber> {
         match &mut *self.lock() {
             Understanding::Silent(numbers) => {
@@ -41,7 +39,7 @@ impl Cancellations {
         }
     }
 
-    /// Notes whether the node understands on `stream`. Returns the calls that it is to be told of now.
+    /// Notes whether the node supports cancellations on `stream`. Returns the calls to cancel now.
     pub(crate) fn open(&self, stream: StreamNumber, understands: bool) -> Vec<CallNumber> {
         let now = match understands {
             true => Understanding::Understands(stream),
@@ -53,7 +51,7 @@ impl Cancellations {
         }
     }
 
-    /// Notes that the stream is over: its calls are, too, and another node may open the next.
+    /// Notes that the stream has ended, and its calls with it. Another node may answer the next one.
     pub(crate) fn close(&self) {
         *self.lock() = Understanding::Silent(Vec::new());
     }

@@ -29,10 +29,10 @@ use crate::wire::{
     StreamMessage, StreamNumber,
 };
 
-/// After how many reads from a stream other tasks have their turn.
+/// The number of reads after which the task yields.
 const READS: u32 = 64;
 
-/// Opens the streams to one node, delivers what comes on them, and fails what was on one that broke.
+/// Opens the streams to one node, delivers the messages that arrive on them, and fails the calls on one that broke.
 pub(super) struct Driver {
     pub(super) info: Arc<NodeInfo>,
     pub(super) calls: Calls,
@@ -83,8 +83,8 @@ impl Driver {
         }
     }
 
-    /// Opens a stream as soon as the back-off allows, and another one when it has ended. Returns when there can be no
-    /// more.
+    /// Opens a stream as soon as the back-off allows, and another one whenever it has ended. Returns when the queue is
+    /// closed.
     pub(super) async fn keep_open(self: &Arc<Self>) {
         loop {
             self.opener.until_next_attempt().await;
@@ -115,7 +115,7 @@ impl Driver {
         }
     }
 
-    /// Opens a stream, and delivers what comes on it until it ends.
+    /// Opens a stream, and delivers the messages on it until it ends.
     async fn run(&self) -> Ending {
         let stream = self.queue.stream();
         let start = Instant::now();
@@ -144,7 +144,7 @@ impl Driver {
         }
     }
 
-    /// Delivers messages until the stream ends. Returns why it did; `replied` is set once there was a message.
+    /// Delivers messages until the stream ends, and returns why it did. Sets `replied` after the first message.
     async fn read(
         &self,
         messages: &mut Messages,
@@ -177,13 +177,13 @@ impl Driver {
             }
             reads += 1;
             if reads % READS == 0 {
-                // A node that sends without end must not keep a thread to itself.
+                // A node that sends without end must not monopolise a thread.
                 tokio::task::yield_now().await;
             }
         }
     }
 
-    /// Delivers the messages that have come.
+    /// Delivers the messages that have arrived.
     fn deliver_all(
         &self,
         messages: &mut Messages,
@@ -199,7 +199,7 @@ impl Driver {
                 Received::TooLarge(message, status) => {
                     let number = CallNumber::received(message.number());
                     self.deliver(message.failed(&status), arrival);
-                    // A node that streams its replies would go on.
+                    // A node that streams its replies would go on otherwise.
                     if let Some(number) = number {
                         self.cancel(number);
                     }
@@ -232,8 +232,7 @@ impl Driver {
         }
     }
 
-    /// Records what a message that no call waits for shows of the node: it refuses a one-way call, or answers a
-    /// straggler.
+    /// Handles a message that no call waits for: the refusal of a one-way call, or the answer to a straggler.
     fn observe_ignored(&self, number: CallNumber, message: &StreamMessage<'_>, arrival: &Arrival) {
         let failure = message.failure();
         if let Some(index) = number.one_way_index() {
@@ -266,13 +265,13 @@ impl Driver {
             entry: Some((CANCEL, "")),
             ..Head::default()
         };
-        // It has nothing in it that could be too large.
+        // A cancellation is never too large.
         if let Ok(frame) = cancel.alone() {
             self.queue.push_notice(stream, &frame);
         }
     }
 
-    /// Fails what was on the stream that has ended. What is enqueued from now on is for the next stream.
+    /// Fails the calls on the stream that has ended. Messages enqueued from now on are for the next stream.
     fn break_off(self: &Arc<Self>, ending: &Ending) {
         self.failures.learn(ending);
         let reason = bounded(self.info.explain(ending.status.clone()));
@@ -311,7 +310,7 @@ impl StreamTask {
 impl Drop for StreamTask {
     fn drop(&mut self) {
         if !self.has_ended {
-            // The manager's runtime drops its tasks.
+            // The manager was closed, or its runtime ended.
             self.driver.break_off(&Ending {
                 status: Status::unavailable("the manager is closed"),
                 lesson: Lesson::None,

@@ -10,17 +10,18 @@ pub(super) struct Ending {
     pub(super) lesson: Lesson,
 }
 
-/// What the end of a stream says of the next one.
+/// What the end of a stream means for the next one.
 pub(super) enum Lesson {
     /// Nothing: no stream was opened.
     None,
     /// Streams to the node work: the next may be opened at once.
     Works,
-    /// The node takes no streams: the next must wait.
+    /// The node accepts no streams: the next must wait.
     Fails,
 }
 
-/// The status of what was on a stream that `status` ended. What the node refuses for good is told as it is.
+/// The status of the calls on a stream that ended with `status`. Refusals that a retry would not change are returned as
+/// they are.
 pub(super) fn broken(status: Status) -> Status {
     match status.code() {
         Code::Unimplemented => Status::unimplemented(

@@ -1,4 +1,4 @@
-//! What has come of a call and was not read.
+//! The unread events of a call.
 
 use std::time::Duration;
 
@@ -7,36 +7,36 @@ use tonic::Status;
 
 use crate::wire::{PackedQueue, Payload};
 
-/// How many bytes a small reply has, at most.
+/// The most bytes of a small reply.
 const SMALL: usize = 2 * 1024;
 
-/// Up to how many bytes a reply is copied. A larger one shares the buffer that it was received in, with what came
-/// beside it: buffers have 64 KiB and more, which a reply of a few bytes would keep in memory.
+/// The most bytes of a reply that is copied. A larger one shares the buffer that it arrived in. Such a buffer has 64
+/// KiB or more, which a reply of a few bytes would keep in memory.
 const COPIED: usize = 16 * 1024;
 
-/// For how many events, and for how many bytes of small replies, the memory is kept for the next call.
+/// The most events for which memory is kept for the next call.
 const KEPT: usize = 64;
 const KEPT_BYTES: usize = 20 * 1024;
 
-/// What comes of a call on one node.
+/// What happens to a call on one node.
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// A reply; the only one, unless the method streams. It came so long after the request was sent.
+    /// A reply: the only one, unless the method streams its replies.
     Reply { payload: Bytes, latency: Duration },
-    /// There are no more replies.
+    /// The node has sent its last reply.
     End,
     /// The call failed on the node.
     Failed(Status),
 }
 
-/// The events of one call that its caller has not read, with the indices of their nodes, in order of arrival.
+/// The unread events of one call, with the indices of their nodes, in order of arrival.
 #[derive(Debug)]
 pub(super) struct Events(PackedQueue<EventTag, SMALL>);
 
 /// An event without the bytes of its reply.
 #[derive(Debug)]
 struct EventTag {
-    /// That of the node.
+    /// The index of the node.
     index: u32,
     kind: EventKind,
 }
@@ -55,12 +55,12 @@ impl Default for Events {
 }
 
 impl Events {
-    /// Makes room for an event of each of so many nodes.
+    /// Reserves memory for one event of each of `nodes` nodes.
     pub(super) fn reserve(&mut self, nodes: usize) {
         self.0.reserve(nodes);
     }
 
-    /// Forgets all events. Returns whether the memory that is left is worth being kept.
+    /// Removes all events. Returns whether the memory is small enough to be kept.
     pub(super) fn clear(&mut self) -> bool {
         self.0.clear();
         self.0.capacity() <= KEPT && self.0.small_capacity() <= KEPT_BYTES
@@ -101,7 +101,7 @@ impl Events {
 impl EventTag {
     fn new(index: usize, kind: EventKind) -> Self {
         Self {
-            // There are no more nodes than a u32 counts: each has an id of that size.
+            // Node ids have 32 bits, so there are no more nodes than that.
             index: index as u32,
             kind,
         }

@@ -13,7 +13,7 @@ use crate::connection::Backoff;
 #[derive(Debug)]
 pub(super) struct Failures {
     backoff: Backoff,
-    /// Whether there is one. Read without the lock: each message looks.
+    /// Whether there is one. Every message reads it, without the lock.
     any: AtomicBool,
     streak: Mutex<Streak>,
 }
@@ -75,7 +75,7 @@ impl Failures {
         }
     }
 
-    /// What a stream that lasted since `opened` teaches.
+    /// The lesson of a stream that lasted since `opened`.
     pub(super) fn lesson(&self, opened: Instant, was_of_use: bool) -> Lesson {
         // One-way calls have no replies: a stream that carried nothing else was of use if it lasted.
         match was_of_use || opened.elapsed() >= self.backoff.initial() {

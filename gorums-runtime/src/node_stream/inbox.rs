@@ -1,4 +1,4 @@
-//! What has come back of one call.
+//! The inbox of one call.
 
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -13,16 +13,15 @@ use crate::call::{Held, MethodDescriptor, ReplyLimit, USUAL_NODES};
 use crate::node_info::Observations;
 use crate::wire::{END, Payload, StreamMessage, StreamNumber};
 
-/// The replies to one call that its caller has not looked at yet, and which nodes are still to reply. Calls that follow
-/// each other use its memory again.
+/// The unread replies to one call, and which nodes have yet to reply. Later calls reuse its memory.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     method: &'static MethodDescriptor,
     sent: Instant,
     reader: Option<Waker>,
-    /// For each node the stream that the request was put on, while there is more to come on it.
+    /// For each node, the stream that carries the request, while replies may still arrive on it.
     waits: SmallVec<[Option<StreamNumber>; USUAL_NODES]>,
-    /// What is known of the replies of each node; empty unless the method streams them.
+    /// The state of each node's stream of replies. Empty unless the method streams its replies.
     flows: Vec<Flow>,
     unread: Events,
 }
@@ -31,18 +30,18 @@ pub(crate) struct Inbox {
 #[derive(Clone, Debug, Default)]
 struct Flow {
     unread: Held,
-    /// Whether the reader has seen how it ended. A node ends once, whatever it sends.
+    /// Whether the reader has seen its end. A node ends once, whatever it sends.
     over: bool,
 }
 
-/// What became of a message that was received.
+/// What happened to a received message.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Delivery<'a> {
-    /// Its call has it.
+    /// Its call has taken it.
     Taken,
     /// Its call does not wait for it.
     Ignored(StreamMessage<'a>),
-    /// There is no room for it: the call has failed on the node, and is to be withdrawn there.
+    /// There was no room for it. The call has failed on the node, and has to be cancelled there.
     Overflow,
 }
 
@@ -56,7 +55,7 @@ enum Meaning {
 }
 
 impl Inbox {
-    /// An inbox that no call has.
+    /// An inbox without a call.
     pub(super) fn unused() -> Self {
         static NONE: MethodDescriptor = MethodDescriptor::new("/none.None/None");
         Self {
@@ -69,7 +68,7 @@ impl Inbox {
         }
     }
 
-    /// Makes it the inbox of a call of `method` that goes to so many nodes.
+    /// Makes it the inbox of a call of `method` to `nodes` nodes.
     pub(super) fn begin(&mut self, method: &'static MethodDescriptor, nodes: usize, sent: Instant) {
         self.method = method;
         self.sent = sent;
@@ -80,7 +79,7 @@ impl Inbox {
         }
     }
 
-    /// Makes it an inbox that no call has. Returns the reader, which is to be dropped without a lock.
+    /// Releases it from its call. Returns the reader, which the caller has to drop without holding a lock.
     pub(super) fn end(&mut self, keep_memory: bool) -> Option<Waker> {
         let reader = self.reader.take();
         if keep_memory && self.unread.clear() {
@@ -160,14 +159,14 @@ impl Inbox {
         }
     }
 
-    /// Fails the call on the node whose request was put on `stream`, which has broken. Returns the reader to wake.
+    /// Fails the call on the node whose request is on `stream`, which has broken. Returns the reader to wake.
     pub(super) fn lose(&mut self, stream: StreamNumber, status: &Status) -> Option<Waker> {
         let index = self.index(stream)?;
         self.record_failure(index, status.clone());
         self.reader.take()
     }
 
-    /// Ends the call on the node at `index`: what has come of it and is not read is dropped, and nothing more is taken.
+    /// Ends the call on the node at `index`: drops its unread events, and ignores its later messages.
     pub(crate) fn close(&mut self, index: usize) {
         if let Some(waits) = self.waits.get_mut(index) {
             *waits = None;
@@ -177,12 +176,12 @@ impl Inbox {
         }
     }
 
-    /// Takes nothing more of any node.
+    /// Ignores later messages of all nodes.
     pub(crate) fn close_all(&mut self) {
         self.waits.fill(None);
     }
 
-    /// What happens next, and at which node's index.
+    /// The next event, and the index of its node.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<(usize, Event)> {
         if let Some(event) = self.next_unread() {
             return Poll::Ready(event);
@@ -194,7 +193,7 @@ impl Inbox {
         Poll::Pending
     }
 
-    /// What has happened and was not read, and at which node's index.
+    /// The next unread event, and the index of its node.
     pub(crate) fn next_unread(&mut self) -> Option<(usize, Event)> {
         loop {
             let (index, event) = self.unread.pop()?;
@@ -211,14 +210,14 @@ impl Inbox {
         }
     }
 
-    /// The indices of the nodes whose requests were sent, and that have not replied, with the streams that the requests
-    /// were put on.
+    /// The indices of the nodes that were sent a request and have not replied, with the streams that carry the
+    /// requests.
     pub(crate) fn outstanding(&self) -> impl Iterator<Item = (usize, StreamNumber)> {
         let waits = self.waits.iter().enumerate();
         waits.filter_map(|(index, stream)| Some((index, (*stream)?)))
     }
 
-    /// The index of the node that is to reply on `stream`.
+    /// The index of the node that has yet to reply on `stream`.
     fn index(&self, stream: StreamNumber) -> Option<usize> {
         self.waits.iter().position(|waits| *waits == Some(stream))
     }

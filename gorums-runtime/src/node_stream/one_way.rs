@@ -7,7 +7,7 @@ use super::stream::NodeStream;
 use crate::call::{Envelope, HandedOver, MessageOptions, Receipt};
 use crate::wire::{CallNumber, Frame, Head, MethodName, Owner};
 
-/// A one-way message in the form in which it is sent, to any number of nodes.
+/// An encoded one-way message, for any number of nodes.
 #[derive(Clone, Debug)]
 pub(crate) struct OneWayMessage {
     number: CallNumber,
@@ -64,7 +64,7 @@ impl OneWayMessage {
 /// Withdraws a message when it is dropped.
 struct WithdrawOnDrop<'a> {
     stream: &'a NodeStream,
-    /// None once the message is no longer in the queue.
+    /// `None` once the message has left the queue.
     number: Option<CallNumber>,
 }
 

@@ -1,4 +1,4 @@
-//! Opening a node stream.
+//! Opens node streams.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::wire::{
     CLIENT, ClientId, EXTENSIONS, KEEP_ALIVE, Messages, PATH, QueueBody, STREAM, StreamNumber,
 };
 
-/// How many bytes a message has besides its reply, at most.
+/// The most bytes of a message besides its reply.
 const ENVELOPE: usize = 64 * 1024;
 
 /// Opens the streams to one node, one after the other.
@@ -26,9 +26,9 @@ const ENVELOPE: usize = 64 * 1024;
 pub(super) struct Opener {
     link: Link,
     options: Arc<MessageOptions>,
-    /// How the client names itself to the node. None if there are no random numbers.
+    /// The client's name for the node. `None` if there are no random numbers.
     client: Option<ClientId>,
-    /// How long the node may be silent, as it agreed when the latest stream was opened.
+    /// How long the node may be silent, as agreed on the latest stream.
     patience: Mutex<Option<Duration>>,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Opener {
 pub(super) struct OpenedStream {
     pub(super) messages: Messages,
     pub(super) silence: Silence,
-    /// Whether the node knows the extensions of the protocol.
+    /// Whether the node supports the extensions of the protocol.
     pub(super) is_extended: bool,
 }
 
@@ -89,7 +89,7 @@ impl Opener {
         })
     }
 
-    /// The status of what was on a stream that broke with `status`.
+    /// The status of the calls on a stream that broke with `status`.
     pub(super) fn broken(&self, status: Status) -> Status {
         broken(self.link.normalise(status, Deadline::none()))
     }
@@ -99,7 +99,7 @@ impl Opener {
         self.link.until_next_attempt().await;
     }
 
-    /// Gives up the connection: another stream on it would hear as little.
+    /// Gives up the connection, because another stream on it would be as silent.
     pub(super) fn give_up_connection(&self) {
         self.link.give_up();
     }
@@ -119,8 +119,8 @@ impl Opener {
         headers
     }
 
-    /// Waits for the node to open a stream: for as long as it may be silent, if it agreed to keep its streams alive
-    /// before. Other servers may send nothing until their first reply.
+    /// Waits for the node to open a stream. If it agreed to a keep-alive before, waits no longer than it may be silent.
+    /// Other servers may send nothing until their first reply.
     async fn within_patience<T>(&self, opened: impl Future<Output = T>) -> Result<T, Status> {
         let longest = *self.patience();
         let Some(longest) = longest else {

@@ -1,16 +1,16 @@
-//! A table that grows, and whose entries stay where they are.
+//! A table that grows without moving its entries.
 
 use std::iter;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How many entries the first chunk has. Each has twice as many as the one before.
+/// The number of entries in the first chunk. Each further chunk has twice as many as the one before.
 const FIRST: usize = 64;
 
-/// How many chunks there may be.
+/// The most chunks.
 const CHUNKS: usize = 20;
 
-/// A table that grows, and whose entries stay where they are: one is found without a lock.
+/// A table that grows without moving its entries, so that lookups need no lock.
 #[derive(Debug)]
 pub(super) struct Places<T> {
     chunks: [OnceLock<Box<[T]>>; CHUNKS],
@@ -53,13 +53,13 @@ impl<T> Places<T> {
         self.chunks.get(chunk)?.get()?.get(offset)
     }
 
-    /// The entries, and some that are to be.
+    /// All entries, including some that were not added yet.
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.chunks.iter().filter_map(OnceLock::get).flatten()
     }
 }
 
-/// The chunk that an entry is in, and where in it.
+/// The chunk of an entry, and its position there.
 fn position(index: usize) -> (usize, usize) {
     let chunk = (index / FIRST + 1).ilog2() as usize;
     (chunk, index - FIRST * ((1 << chunk) - 1))

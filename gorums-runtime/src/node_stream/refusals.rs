@@ -2,11 +2,11 @@
 
 use std::sync::{Mutex, PoisonError};
 
-/// How far behind the latest refusal another may come: handlers may refuse out of order, by a little.
+/// How far behind the latest refusal another one may be: handlers may refuse slightly out of order.
 const WINDOW: u64 = u128::BITS as u64;
 
-/// The one-way calls that a node has refused, such as one whose payload it could not decode. Each counts once, and only if
-/// it was made: a node cannot report more errors than it was sent messages.
+/// The one-way calls that a node has refused, for example because a payload did not decode. Each counts once, and only
+/// if it was made, so a node cannot report more errors than it was sent messages.
 #[derive(Debug, Default)]
 pub(super) struct Refusals(Mutex<Window>);
 
@@ -19,7 +19,7 @@ struct Window {
 }
 
 impl Refusals {
-    /// Notes that the one-way call with this index was refused; so many were made. Whether it counts.
+    /// Notes the refusal of the one-way call with this index, of `made` in total. Returns whether it counts.
     pub(super) fn note(&self, index: u64, made: u64) -> bool {
         if index >= made {
             return false;

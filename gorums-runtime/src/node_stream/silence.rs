@@ -1,4 +1,4 @@
-//! Streams on which nothing comes.
+//! Detects streams that have gone silent.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -11,13 +11,13 @@ use tonic::Status;
 use crate::call::{Alarm, Deadline, parse_grpc_timeout};
 use crate::wire::KEEP_ALIVE;
 
-/// After how many intervals without a byte a peer is given up.
+/// The number of silent intervals after which a stream ends.
 const INTERVALS: u32 = 3;
 
 /// The longest interval.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 
-/// What a server is asked for that is to send something in each `interval`.
+/// The header that asks a server to send something in each `interval`.
 pub(super) fn ask(interval: Duration) -> Option<HeaderValue> {
     let millis = interval.as_millis().clamp(1, 99_999_999);
     HeaderValue::try_from(format!("{millis}m")).ok()
@@ -31,12 +31,13 @@ pub(super) struct Silence(Option<Watch>);
 struct Watch {
     interval: Duration,
     alarm: Alarm,
-    /// When something had come last as the alarm went off for all intervals but one.
+    /// The time of the last byte, as of when the timer fired for all intervals but one.
     overdue: Option<Instant>,
 }
 
 impl Silence {
-    /// Watches as the server's `headers` say; they came now. A server that has not agreed may be silent for ever.
+    /// Watches a stream as its server's `headers`, which have just arrived, agree. A server that has not agreed may be
+    /// silent for ever.
     pub(super) fn agreed(headers: &HeaderMap) -> Self {
         let interval = headers
             .get(KEEP_ALIVE)
@@ -52,7 +53,7 @@ impl Silence {
         self.0.as_ref().map(|watch| watch.interval * INTERVALS)
     }
 
-    /// Ready when nothing has come since `last` for too long: why the stream ends.
+    /// Ready, with the reason, when nothing has arrived since `last` for too long.
     pub(super) fn poll(&mut self, last: Instant, cx: &mut Context<'_>) -> Poll<Status> {
         match &mut self.0 {
             Some(watch) => watch.poll(last, cx),
@@ -80,12 +81,12 @@ impl Watch {
                 self.alarm = Deadline::at(overdue).alarm();
             } else if self.overdue == Some(last) {
                 return Poll::Ready(Status::unavailable(format!(
-                    "the node sent nothing for {:?}, and was to send something every {interval:?}",
+                    "the node sent nothing for {:?}, although it agreed to send something every {interval:?}",
                     now - last
                 )));
             } else {
-                // The last interval passes while the process runs: it may have been stopped until now, and what came
-                // meanwhile is still to be read.
+                // The process may have been suspended, with bytes that arrived meanwhile still unread. So the last
+                // interval has to pass while it runs.
                 self.overdue = Some(last);
                 self.alarm = Deadline::at(now + interval).alarm();
             }

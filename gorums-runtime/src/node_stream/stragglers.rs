@@ -10,30 +10,30 @@ use tokio::time::Instant;
 use crate::call::Deadline;
 use crate::wire::{CallNumber, HashCallNumber, StreamNumber};
 
-/// For how many calls the memory is kept when the last of them has ended.
+/// The most calls for which memory is kept after the last of them has ended.
 const KEPT: usize = 1024;
 
 /// The calls that go on at one node after they were decided.
 ///
-/// Nobody waits for them. They are remembered so that it shows how the node deals with them: how fast it answers, and how
-/// it fails. At most `limit` of them are unfinished: beyond it, each new one takes the place of the oldest.
+/// Nobody waits for them. They are remembered in order to record the node's latency and failures. At most `limit` of
+/// them are unfinished. Beyond that, each new one replaces the oldest.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(super) struct Stragglers {
     limit: usize,
     state: Mutex<StragglerTable>,
-    /// How many there are, for the quick look that most replies get.
+    /// How many there are. Most replies only read this.
     count: AtomicUsize,
-    /// Tells that there is an earlier deadline than that which is waited for.
+    /// Notified when there is a deadline before the one that is waited for.
     earlier: Notify,
 }
 
 #[derive(Debug, Default)]
 struct StragglerTable {
     calls: HashMap<CallNumber, Straggler, HashCallNumber>,
-    /// The numbers of the calls, and of some that have ended, in the order in which they were decided.
+    /// The numbers of the calls, and of some that have ended, in the order of their decisions.
     oldest_first: VecDeque<CallNumber>,
-    /// The deadline that is waited for.
+    /// The deadline that a task waits for.
     alarm: Option<Instant>,
 }
 
@@ -41,20 +41,20 @@ struct StragglerTable {
 #[derive(Clone, Debug)]
 pub(crate) struct Straggler {
     pub(crate) number: CallNumber,
-    /// The stream that its request was put on.
+    /// The stream that carries its request.
     pub(crate) stream: StreamNumber,
     pub(crate) sent: Instant,
     pub(crate) deadline: Deadline,
-    /// Whether it is answered with several replies.
+    /// Whether the node may send several replies.
     pub(crate) streams_replies: bool,
 }
 
-/// What follows of one more straggler.
+/// What has to be done after a straggler is added.
 #[derive(Debug, Default)]
 pub(super) struct Pushed {
-    /// The call that is to be withdrawn.
+    /// The call to cancel, if any.
     pub(crate) withdrawn: Option<CallNumber>,
-    /// Whether the deadlines must be waited for from now on.
+    /// Whether a task has to wait for deadlines from now on.
     pub(crate) wait: bool,
 }
 
@@ -68,7 +68,7 @@ impl Stragglers {
         }
     }
 
-    /// Takes a call in that goes on.
+    /// Adds a straggler.
     pub(super) fn push(&self, call: Straggler) -> Pushed {
         if self.limit == 0 {
             return Pushed {
@@ -97,7 +97,7 @@ impl Stragglers {
         Pushed { withdrawn, wait }
     }
 
-    /// The call with this number, which the node has answered. After its last reply it no longer goes on.
+    /// Returns the straggler with this number, which the node has answered. Removes it after its last reply.
     pub(super) fn answered(&self, number: CallNumber, is_last: bool) -> Option<Straggler> {
         if self.count.load(Ordering::Relaxed) == 0 {
             return None;
@@ -115,13 +115,13 @@ impl Stragglers {
         call
     }
 
-    /// The calls whose requests were put on a stream that has ended. They no longer go on.
+    /// Removes and returns the stragglers on a stream that has ended.
     pub(super) fn lose(&self, stream: StreamNumber) -> Vec<Straggler> {
         self.remove_if(&mut self.lock(), |call| call.stream == stream)
     }
 
-    /// Waits for the next deadline. Returns the calls that have passed theirs, which no longer go on; none if no
-    /// deadline is left to wait for.
+    /// Waits for the next deadline. Removes and returns the stragglers that have passed theirs; `None` if no deadline
+    /// is left.
     pub(super) async fn next_late(&self) -> Option<Vec<Straggler>> {
         loop {
             let alarm = self.lock().alarm?;
@@ -181,7 +181,7 @@ impl StragglerTable {
         None
     }
 
-    /// Forgets the numbers of calls that have ended, once they are the most, and memory that only many calls need.
+    /// Drops the numbers of ended calls once these are the majority, and memory that only many calls need.
     fn tidy(&mut self) {
         if self.calls.is_empty() {
             self.oldest_first.clear();

@@ -15,7 +15,7 @@ use crate::wire::{CallNumber, Frame, Owner};
 
 /// The node stream to one node.
 ///
-/// It is opened for the first message and kept open. After it broke, the next message opens it anew.
+/// The first message opens it, and it stays open. After it broke, the next message opens another one.
 pub(crate) struct NodeStream(Arc<Driver>);
 
 impl NodeStream {
@@ -87,8 +87,8 @@ impl NodeStream {
         self.0.queue.withdraw(number);
     }
 
-    /// Watches a decided call to its end on this node. Returns the oldest such call if there are too many now: the
-    /// caller is to cancel it.
+    /// Observes a decided call until it ends on this node. If there are too many such calls now, returns the oldest,
+    /// which the caller has to cancel.
     pub(crate) fn let_go(&self, call: Straggler) -> Option<CallNumber> {
         let pushed = self.0.stragglers.push(call);
         if pushed.wait {

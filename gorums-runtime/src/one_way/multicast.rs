@@ -20,9 +20,9 @@ use crate::telemetry::{CallSpan, Outcome};
 /// # Methods that take a stream
 ///
 /// All multicasts of such a method go to a node on one stream, in the order of their calls. The first one opens the
-/// stream, which then stays open. Three things follow. Only the metadata of the multicast that opened the stream reaches
-/// the replica. The deadline bounds the time until the transport has taken the request, and the replica does not learn
-/// it. The limit applies to those multicasts of the method that the transport has not taken yet.
+/// stream, which then stays open. Three things follow. Only the metadata of the multicast that opened the stream
+/// reaches the replica. The deadline bounds the time until the transport has taken the request, and the replica does
+/// not learn it. The limit applies to those multicasts of the method that the transport has not taken yet.
 ///
 /// The stream ends when the connection breaks or the replica answers. Requests that the transport had taken and the
 /// replica had not handled are then lost; those that it had not taken fail. Nothing is sent again; the next multicast
@@ -64,8 +64,8 @@ impl Multicast {
         }
     }
 
-    /// Lets the call go on in the background. The request to a node that is at its limit of one-way calls is dropped. The
-    /// call does not keep its nodes connected: it has two seconds to reach a node whose last handle is dropped.
+    /// Lets the call go on in the background. The request to a node that is at its limit of one-way calls is dropped.
+    /// The call does not keep its nodes connected: it has two seconds to reach a node whose last handle is dropped.
     pub fn detach(mut self) {
         self.span.end(Outcome::Detached);
         for sending in self.sending {

@@ -43,8 +43,8 @@ impl Unicast {
         Self { sending, span }
     }
 
-    /// Lets the call go on in the background. If the node is at its limit of one-way calls, the request is dropped. The call
-    /// does not keep the node connected: it has two seconds to reach a node whose last handle is dropped.
+    /// Lets the call go on in the background. If the node is at its limit of one-way calls, the request is dropped. The
+    /// call does not keep the node connected: it has two seconds to reach a node whose last handle is dropped.
     pub fn detach(mut self) {
         self.span.end(Outcome::Detached);
         self.sending.detach();

@@ -140,8 +140,8 @@ impl<M: Decide<Q>, Q> fmt::Debug for QuorumCall<M, Q> {
     }
 }
 
-/// A quorum call that also returns the ids of the nodes that its result came from. [`QuorumCall::with_node_ids`] creates
-/// it.
+/// A quorum call that also returns the ids of the nodes that its result came from. [`QuorumCall::with_node_ids`]
+/// creates it.
 #[must_use = "a call does nothing until it is awaited"]
 pub struct WithNodeIds<M: Decide<Q>, Q>(QuorumCall<M, Q>);
 

@@ -215,8 +215,8 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
         })
     }
 
-    /// Handles the outcomes that have arrived. Those that are ready when the deadline passes or the manager closes still
-    /// count, up to the number that one poll handles.
+    /// Handles the outcomes that have arrived. Those that are ready when the deadline passes or the manager closes
+    /// still count, up to the number that one poll handles.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End<M::Output>> {
         let mut turn = Turn::default();
         let goes_on = loop {
@@ -291,8 +291,8 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
         (!reachable).then(|| Err(self.undecided()))
     }
 
-    /// Why a call ends when the remaining nodes cannot lead to a decision. The nodes have the deadline, too, and the manager
-    /// ends their connections, so their errors may arrive before the call's own timer fires.
+    /// Why a call ends when the remaining nodes cannot lead to a decision. The nodes have the deadline, too, and the
+    /// manager ends their connections, so their errors may arrive before the call's own timer fires.
     fn undecided(&self) -> Undecided {
         if self.fan_out.configuration().tasks().is_closed() {
             return Undecided::Closed;

@@ -59,8 +59,8 @@ impl<T: Send + 'static> QuorumCallHandle<T> {
         self.task.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Lets the call go on in the background and discards its result. The call keeps its nodes connected until it ends, so
-    /// give it a timeout: otherwise nodes that never answer make it last for ever.
+    /// Lets the call go on in the background and discards its result. The call keeps its nodes connected until it ends,
+    /// so give it a timeout: otherwise nodes that never answer make it last for ever.
     pub fn detach(mut self) {
         self.task = None;
     }

@@ -28,8 +28,8 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    /// Serves the connections of `incoming` and `pipes` until `stop` completes. Then lets the calls in flight end, for at
-    /// most `grace`. Pipes stay within the process, and are not encrypted.
+    /// Serves the connections of `incoming` and `pipes` until `stop` completes. Then lets the calls in flight end, for
+    /// at most `grace`. Pipes stay within the process, and are not encrypted.
     pub(super) async fn serve<C, E>(
         mut self,
         incoming: impl Stream<Item = Result<C, E>> + Send,

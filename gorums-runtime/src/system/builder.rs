@@ -73,8 +73,8 @@ impl SystemBuilder {
         self
     }
 
-    /// Listens, and starts to connect to all members in the background. They may be down. Calls of others wait until the
-    /// system [serves](System::serve).
+    /// Listens, and starts to connect to all members in the background. They may be down. Calls of others wait until
+    /// the system [serves](System::serve).
     ///
     /// # Errors
     ///

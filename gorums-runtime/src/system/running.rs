@@ -53,8 +53,8 @@ impl RunningSystem {
         self.manager.close();
     }
 
-    /// Stops the system. It accepts no more calls. Handlers that are running may still call their peers, for at most the
-    /// server's [`grace`](Server::grace). Then all connections are closed, in both directions.
+    /// Stops the system. It accepts no more calls. Handlers that are running may still call their peers, for at most
+    /// the server's [`grace`](Server::grace). Then all connections are closed, in both directions.
     ///
     /// # Errors
     ///

@@ -18,8 +18,8 @@ use crate::identity::NodeId;
 use crate::server::server::Server;
 use crate::system::{RunningSystem, System, SystemBuilder, SystemError};
 
-/// Starts `n` systems in memory with the ids 1 to `n`, all members of one another. `replica` makes the services of each,
-/// given the system, which has the configuration of all members.
+/// Starts `n` systems in memory with the ids 1 to `n`, all members of one another. `replica` makes the services of
+/// each, given the system, which has the configuration of all members.
 ///
 /// The network between them can be [cut](Systems::cut) and [slowed](Systems::slow), and each of them
 /// [killed](Systems::kill) and [started](Systems::start) again. Under tokio's paused time, a test takes no longer than its

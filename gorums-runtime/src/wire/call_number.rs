@@ -11,7 +11,7 @@ const ONE_WAY: NonZeroU64 = NonZeroU64::new(1 << 62).expect("it is not 0");
 pub(crate) struct CallNumber(NonZeroU64);
 
 impl CallNumber {
-    /// A number that was received; none if it is 0.
+    /// A received number; `None` if it is 0.
     pub(crate) fn received(number: u64) -> Option<Self> {
         NonZeroU64::new(number).map(Self)
     }
@@ -21,7 +21,7 @@ impl CallNumber {
         Self(ONE_WAY | index)
     }
 
-    /// The index of a one-way call; none for other calls.
+    /// The index of a one-way call; `None` for other calls.
     pub(crate) fn one_way_index(self) -> Option<u64> {
         let is_one_way = self.get() >> 62 == 1;
         is_one_way.then_some(self.get() & !ONE_WAY.get())
@@ -33,7 +33,7 @@ impl CallNumber {
     }
 }
 
-/// Hashes the numbers of this client's calls. Only these are put in tables, so that no peer chooses which ones meet there.
+/// Hashes the numbers of this client's calls. Tables hold no other numbers, so no peer can choose numbers that collide.
 pub(crate) type HashCallNumber = BuildHasherDefault<CallNumberHasher>;
 
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ impl Hasher for CallNumberHasher {
     }
 
     fn finish(&self) -> u64 {
-        // Tables look at the lowest bits and the highest, and a product has its entropy in the highest.
+        // Tables use the lowest and the highest bits, and the entropy of a product is in the highest.
         self.0.rotate_left(26)
     }
 }

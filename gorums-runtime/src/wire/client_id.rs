@@ -4,14 +4,13 @@ use std::fmt;
 
 use http::HeaderValue;
 
-/// The name that a client gives itself towards one node, which knows by it which streams are the client's. It is chosen at
-/// random from 2^128: nobody else can guess it, and take the client's place. Nor can another node of the client, which has
-/// another name for it.
+/// The name by which one node recognises a client's streams. It has 128 random bits, so nobody can guess it and take
+/// the client's place. The client has another name for each of its nodes, so these cannot impersonate it to each other.
 #[derive(Clone)]
 pub(crate) struct ClientId(HeaderValue);
 
 impl ClientId {
-    /// A new name; none if the system has no random numbers.
+    /// A new name; `None` if the operating system has no random numbers.
     pub(crate) fn random() -> Option<Self> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).ok()?;

@@ -1,4 +1,4 @@
-//! Messages out of the bytes that they travel in.
+//! Splits the bytes of a stream into messages.
 
 use std::ops::Range;
 
@@ -8,54 +8,54 @@ use tonic::Status;
 
 use super::message::StreamMessage;
 
-/// The flag that tells whether a message is compressed, and its length in four bytes.
+/// A message's prefix: a flag for compression, and its length in four bytes.
 const PREFIX: usize = 5;
 
-/// How many bytes of a message that is too large are looked at: they tell which call it is of.
+/// How many bytes of a message that is too large are read, to find out which call it belongs to.
 const GIST: usize = 1024;
 
-/// How many bytes are kept free for a message before they come. What a peer announces it need not send.
+/// The most bytes that are allocated before they arrive. A peer may announce more than it sends.
 const AHEAD: usize = 1024 * 1024;
 
-/// Takes messages out of bytes, however these are cut. A message that came in one piece is not copied.
+/// Splits bytes into messages, however the bytes arrive. A message that arrived in one piece is not copied.
 #[derive(Debug)]
 pub(crate) struct Deframer {
-    /// How many bytes a message may have.
+    /// The limit on the size of a message.
     most: usize,
-    /// What has come.
+    /// The bytes that have arrived.
     bytes: Bytes,
-    /// How many of them are looked at.
+    /// How many of them have been read.
     read: usize,
-    /// The beginning of a message whose rest has not come.
+    /// The beginning of a message whose rest has not arrived.
     begun: BytesMut,
-    /// The message that was begun, or its beginning, while it is looked at.
+    /// The gathered message, or its beginning, while it is borrowed.
     gathered: Bytes,
-    /// How many bytes of a message that is too large are still to come.
+    /// How many more bytes of a message that is too large have to be skipped.
     skipped: usize,
 }
 
 /// A message that was received.
 #[derive(Debug)]
 pub(crate) enum Received<'a> {
-    /// One that can be read.
+    /// A message that decodes.
     Message(StreamMessage<'a>),
-    /// One that cannot. The next one can all the same.
+    /// A message that does not decode. The next one still may.
     Malformed(DecodeError),
-    /// One that is larger than it may be: what could be told without reading it all.
+    /// A message beyond the limit: as much of it as its beginning shows.
     TooLarge(StreamMessage<'a>, Status),
 }
 
 /// Where the next message is.
 enum Next {
-    /// Among the bytes that have come.
+    /// In place, among the bytes that have arrived.
     InPlace(Range<usize>),
     Gathered,
-    /// Its beginning is gathered, and it has so many bytes.
+    /// Its beginning is gathered. It has this many bytes.
     TooLarge(usize),
 }
 
 impl Deframer {
-    /// Takes out messages of `most` bytes at most.
+    /// Accepts messages of at most `most` bytes.
     pub(crate) fn new(most: usize) -> Self {
         Self {
             most,
@@ -67,21 +67,22 @@ impl Deframer {
         }
     }
 
-    /// Adds what has come next. Only once [`next`](Self::next) has none.
+    /// Adds the bytes that have arrived next. Call it only after [`next`](Self::next) has returned `None`.
     pub(crate) fn push(&mut self, bytes: Bytes) {
-        debug_assert!(self.bytes.is_empty(), "what came before is not taken out");
+        debug_assert!(self.bytes.is_empty(), "the bytes before have been read");
         self.bytes = bytes;
     }
 
-    /// Whether what has come ends with the end of a message.
+    /// Whether the bytes so far end with a message.
     pub(crate) fn is_between_messages(&self) -> bool {
         self.begun.is_empty() && self.bytes.is_empty() && self.skipped == 0
     }
 
-    /// The next message, if all of it has come. An error ends the stream: where the next message begins is not known.
+    /// Returns the next message, if all of it has arrived. An error ends the stream, because nobody knows where the
+    /// next message begins.
     pub(crate) fn next(&mut self) -> Result<Option<Received<'_>>, Status> {
         let Some(next) = self.find()? else {
-            // Whoever reads into this memory can do so again.
+            // Lets the reader reuse the memory.
             self.bytes = Bytes::new();
             self.gathered = Bytes::new();
             self.read = 0;
@@ -91,14 +92,17 @@ impl Deframer {
             Next::InPlace(range) => decode(&self.bytes[range], &self.bytes),
             Next::Gathered => decode(&self.gathered, &self.gathered),
             Next::TooLarge(len) => {
-                let text = format!("the message has {len} bytes, and {} are taken", self.most);
+                let text = format!(
+                    "the message has {len} bytes, and the limit is {}",
+                    self.most
+                );
                 let beginning = StreamMessage::decode_beginning(&self.gathered);
                 Received::TooLarge(beginning, Status::out_of_range(text))
             }
         }))
     }
 
-    /// How many bytes of memory it keeps.
+    /// How many bytes of memory it holds.
     #[cfg(feature = "_fuzz")]
     pub(crate) fn memory(&self) -> usize {
         self.bytes.len() + self.begun.capacity() + self.gathered.len()
@@ -125,7 +129,7 @@ impl Deframer {
         self.find_begun()
     }
 
-    /// Goes on with a message that comes in pieces, or is too large.
+    /// Continues with a message that arrives in pieces or is too large.
     fn find_begun(&mut self) -> Result<Option<Next>, Status> {
         if !self.gather(PREFIX) {
             return Ok(None);
@@ -150,7 +154,7 @@ impl Deframer {
         Ok(Some(Next::Gathered))
     }
 
-    /// Gathers up to `len` bytes of the message that has begun. Whether they are there.
+    /// Gathers up to `len` bytes of the message that has begun. Returns whether all have arrived.
     fn gather(&mut self, len: usize) -> bool {
         let missing = len.saturating_sub(self.begun.len());
         let rest = &self.bytes[self.read..];

@@ -1,21 +1,22 @@
-//! A message of a node stream, as it is sent.
+//! Encoded messages of node streams.
 
 use std::cell::Cell;
 
 use bytes::Bytes;
 
-/// A message with its length in front, as gRPC has it.
+/// An encoded message with gRPC's prefix.
 ///
-/// A small one is copied into the queues that it is put in. A large one is shared by them.
+/// Queues copy small messages and share large ones.
 #[derive(Clone, Debug)]
 pub(crate) enum Frame {
     Small(Scratch),
     Large(Bytes),
 }
 
-/// Memory for a small message, which the next one of the same thread uses again.
+/// Memory for a small message. The next one of the same thread reuses it.
 ///
-/// Calls and handlers make many, and drop them at once: to allocate each would take a tenth more of a server's instructions.
+/// Calls and handlers create many and drop them at once. `bench/benches/instructions.rs` counts what an allocation for
+/// each would cost.
 #[derive(Clone, Debug)]
 pub(crate) struct Scratch(Vec<u8>);
 
@@ -24,7 +25,7 @@ thread_local! {
 }
 
 impl Frame {
-    /// How many bytes a small one has, at most.
+    /// The most bytes of a small message.
     pub(super) const SMALL: usize = 4 * 1024;
 
     /// A message of `len` bytes, which `write` appends.
@@ -40,10 +41,10 @@ impl Frame {
         }
     }
 
-    /// The same, in no more memory than it needs while it waits.
+    /// The same message in no more memory than it needs, for messages that have to wait.
     pub(super) fn set_aside(self) -> Self {
         match self {
-            // A copy has as much as there are bytes.
+            // A copy has no spare capacity.
             Self::Small(scratch) if scratch.0.capacity() >= Self::SMALL => {
                 Self::Small(scratch.clone())
             }
@@ -51,7 +52,7 @@ impl Frame {
         }
     }
 
-    /// The bytes as a handle to memory that others may have, too.
+    /// The bytes as a shared handle.
     pub(super) fn share(&self) -> Bytes {
         match self {
             Self::Small(scratch) => Bytes::copy_from_slice(&scratch.0),
@@ -71,7 +72,7 @@ impl Frame {
 impl Scratch {
     #[inline]
     fn take() -> Self {
-        // There is none while the thread ends.
+        // The thread-local is gone while the thread ends.
         let mut bytes = SPARE.try_with(Cell::take).unwrap_or_default();
         bytes.reserve(Frame::SMALL);
         Self(bytes)
@@ -81,7 +82,7 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let mut bytes = std::mem::take(&mut self.0);
-        // A clone has no more than it needs.
+        // Clones have no spare capacity, and are not worth keeping.
         if bytes.capacity() >= Frame::SMALL {
             bytes.clear();
             let _ = SPARE.try_with(|spare| spare.set(bytes));

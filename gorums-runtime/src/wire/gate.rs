@@ -1,4 +1,4 @@
-//! Whether a peer that is answered may have more to read.
+//! Whether a peer may be sent more replies.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,15 +9,15 @@ use futures::task::AtomicWaker;
 use super::capacity::Capacity;
 use super::unread::Unread;
 
-/// By how many bytes what a peer has not read on a stream differs from what is known of it elsewhere, at most.
+/// The most bytes by which a queue may differ from the peer's account before the account is updated.
 const GRAIN: usize = 64 * 1024;
 
-/// Whether there is room for more replies on a stream: in its own queue, and among all that its peer has not read.
+/// Whether a stream has room for more replies: in its own queue, and in the account of its peer's unread replies.
 #[derive(Debug)]
 pub(super) struct Gate {
     capacity: Capacity,
     unread: Arc<Unread>,
-    /// Whether the queue has as much as it may have.
+    /// Whether the queue is full.
     is_full: AtomicBool,
     /// Whether somebody waits for room.
     is_awaited: AtomicBool,
@@ -28,7 +28,7 @@ pub(super) struct Gate {
 #[derive(Debug)]
 pub(super) struct Meter {
     gate: Arc<Gate>,
-    /// How many bytes the peer's account has for the queue.
+    /// How many bytes of the queue the peer's account contains.
     reported: usize,
 }
 
@@ -48,12 +48,12 @@ impl Gate {
         !self.is_full.load(Ordering::Acquire) && !self.unread.is_full()
     }
 
-    /// What the peer has not read on all of its streams.
+    /// The account of the peer's unread replies on all of its streams.
     pub(super) fn unread(&self) -> &Unread {
         &self.unread
     }
 
-    /// Has the task woken when the queue changes.
+    /// Wakes the task when the queue changes.
     pub(super) fn wait(&self, cx: &Context<'_>) {
         self.waiting.register(cx.waker());
         self.is_awaited.store(true, Ordering::Release);
@@ -65,12 +65,12 @@ impl Meter {
         Self { gate, reported: 0 }
     }
 
-    /// Whether the peer's streams together have as much as they may have.
+    /// Whether the account of the peer is full.
     pub(super) fn is_peer_full(&self) -> bool {
         self.gate.unread.is_full()
     }
 
-    /// Takes down how much is in the queue.
+    /// Records how much is in the queue.
     #[inline]
     pub(super) fn note(&mut self, messages: usize, bytes: usize) {
         let Self { gate, reported } = self;

@@ -1,4 +1,4 @@
-//! What a message of a node stream carries besides its payload.
+//! Encodes messages of node streams.
 
 use prost::Message;
 use prost::encoding::encoded_len_varint;
@@ -9,7 +9,7 @@ use super::frame::Frame;
 use super::message::RpcStatus;
 use crate::call::MethodDescriptor;
 
-/// The flag for "not compressed" and the message's length in four bytes.
+/// A message's prefix: the flag for "not compressed" and its length in four bytes.
 const PREFIX: usize = 5;
 
 /// The keys of the fields of a `stream.Message`, and of its entries: all but the number are of variable length.
@@ -28,12 +28,12 @@ pub(crate) const END: &str = "gorums-end";
 /// The entry of a message that withdraws a call.
 pub(crate) const CANCEL: &str = "gorums-cancel";
 
-/// What a message carries besides its payload.
+/// A message without its payload.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Head<'a> {
     /// The call's number.
     pub(crate) number: u64,
-    /// The method; none in what is about a call that is known.
+    /// The method; `None` in messages about a call that the peer knows.
     pub(crate) method: Option<MethodName<'a>>,
     /// How the call failed.
     pub(crate) status: Option<&'a RpcStatus>,
@@ -52,18 +52,18 @@ pub(crate) enum MethodName<'a> {
 }
 
 impl Head<'_> {
-    /// The message with nothing in it.
+    /// Encodes the message without a payload.
     pub(crate) fn alone(&self) -> Result<Frame, Status> {
         self.with(&())
     }
 
-    /// The message with `payload` in it.
+    /// Encodes the message with `payload`.
     pub(crate) fn with(&self, payload: &impl Message) -> Result<Frame, Status> {
         let payload_len = payload.encoded_len();
         let len = self.len()? + field_len(payload_len);
         let prefix = u32::try_from(len).map_err(|_| {
             Status::resource_exhausted(format!(
-                "the message has {len} bytes, and gRPC carries 4 GiB"
+                "the message has {len} bytes, and the limit of gRPC is 4 GiB"
             ))
         })?;
         Ok(Frame::written(PREFIX + len, |frame| {
@@ -128,7 +128,7 @@ impl Head<'_> {
         }
     }
 
-    /// The keys and values of the metadata. What is binary is in the notation of HTTP headers.
+    /// The keys and values of the metadata. Binary values are in base64, as in HTTP headers.
     fn metadata_entries(&self) -> impl Iterator<Item = (&str, &[u8])> {
         let entries = self.metadata.into_iter().flat_map(MetadataMap::iter);
         entries.map(|entry| match entry {
@@ -158,8 +158,8 @@ impl MethodName<'_> {
     }
 }
 
-/// Appends `value` in the encoding of Protocol Buffers. For a call's number prost's own takes 73
-/// instructions, for it asks for room byte by byte.
+/// Appends `value` as a varint. prost's own function checks the capacity for each byte, which
+/// `bench/benches/instructions.rs` shows.
 #[inline]
 fn put_varint(mut value: u64, frame: &mut Vec<u8>) {
     while value >= 0x80 {
@@ -169,7 +169,7 @@ fn put_varint(mut value: u64, frame: &mut Vec<u8>) {
     frame.push(value as u8);
 }
 
-/// The length of a field with its key; one that is empty is absent.
+/// The length of a field with its key. Empty fields are absent.
 fn field_len(len: usize) -> usize {
     match len {
         0 => 0,
@@ -177,7 +177,7 @@ fn field_len(len: usize) -> usize {
     }
 }
 
-/// The length of a field that is a message, with its key; one that is empty is there.
+/// The length of a message field with its key. Empty messages are present.
 fn message_len(len: usize) -> usize {
     1 + encoded_len_varint(len as u64) + len
 }

@@ -7,10 +7,10 @@ use tokio::sync::oneshot;
 use super::frame::Frame;
 use super::owner::{Owner, SharedOwner};
 
-/// The messages for which a queue has had no room, first come first served.
+/// The messages for which a queue had no room, first come first served.
 ///
-/// A message waits here, not in the future of its caller: the queue takes it as soon as there is room, whether or not the
-/// caller looks. One that is polled once and then held stops nobody.
+/// A message waits here, not in its caller's future. The queue takes it as soon as there is room, whether or not the
+/// caller polls. A future that is polled once and then held thus blocks nobody.
 #[derive(Debug, Default)]
 pub(super) struct Line {
     /// In the order of their tickets.
@@ -36,17 +36,17 @@ impl Line {
         self.waiting.is_empty()
     }
 
-    /// The message that waits longest.
+    /// The message that has waited longest.
     pub(super) fn first(&self) -> Option<&Waiting> {
         self.waiting.front()
     }
 
-    /// Takes the message out that waits longest.
+    /// Removes the message that has waited longest.
     pub(super) fn pop(&mut self) -> Option<Waiting> {
         self.waiting.pop_front()
     }
 
-    /// Has a message wait. What is returned is ready once the message is admitted.
+    /// Adds a message. The returned receiver is ready once the message is admitted.
     pub(super) fn push(
         &mut self,
         frame: Frame,
@@ -64,7 +64,7 @@ impl Line {
         (ticket, is_admitted)
     }
 
-    /// Takes a message out, if it still waits.
+    /// Removes a message, if it still waits.
     pub(super) fn remove(&mut self, ticket: Ticket) -> Option<Waiting> {
         let index = self
             .waiting
@@ -74,10 +74,10 @@ impl Line {
 }
 
 impl Waiting {
-    /// Has `enqueue` add the message to the queue, and lets its caller know.
+    /// Adds the message to the queue with `enqueue`, and notifies its caller.
     pub(super) fn admit(self, enqueue: impl FnOnce(&Frame, Owner<'_>)) {
         enqueue(&self.frame, self.owner.borrow());
-        // Its caller may be about to take it out.
+        // Fails only if the caller is about to remove it.
         let _ = self.admitted.send(());
     }
 }

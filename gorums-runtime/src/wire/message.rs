@@ -1,4 +1,4 @@
-//! What a message of a node stream is.
+//! Decodes messages of node streams.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -11,18 +11,18 @@ use super::head::key;
 use super::payload::Payload;
 use crate::status::bounded;
 
-/// How many entries of metadata a message may have.
+/// The most entries of metadata in a message.
 pub(crate) const MOST_ENTRIES: usize = 256;
 
-/// How many bytes the entries of a message may have together, encoded.
+/// The most bytes of metadata in a message, encoded.
 pub(crate) const MOST_ENTRY_BYTES: usize = 64 * 1024;
 
-/// How many details of a status are kept.
+/// The most details of a status that are kept.
 const MOST_DETAILS: usize = 256;
 
-/// A request or a reply that was received: a `stream.Message`.
+/// A received request or reply: a `stream.Message`.
 ///
-/// Most have a number, a method and a payload and nothing else. They are read where they lie.
+/// Most have only a number, a method and a payload, which are borrowed.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct StreamMessage<'a> {
     number: u64,
@@ -32,16 +32,16 @@ pub(crate) struct StreamMessage<'a> {
     extras: Option<Box<Extras>>,
 }
 
-/// What few messages have.
+/// The fields that few messages have.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Extras {
-    /// How the call failed; on replies only.
+    /// How the call failed. On replies only.
     status: Option<RpcStatus>,
     /// Metadata of this message.
     entries: Vec<MetadataEntry>,
-    /// How many bytes of metadata there are, encoded.
+    /// The size of the metadata in bytes, encoded.
     entry_bytes: usize,
-    /// Whether there is more metadata than may be. What is beyond that was not kept.
+    /// Whether there was more metadata than allowed. The excess was not kept.
     has_excess: bool,
 }
 
@@ -61,23 +61,23 @@ pub(crate) struct RpcStatus {
     code: i32,
     #[prost(string, tag = "2")]
     message: String,
-    /// Each a `google.protobuf.Any`, which is passed on as it is.
+    /// Each a `google.protobuf.Any`, which is not decoded.
     #[prost(bytes = "bytes", repeated, tag = "3")]
     details: Vec<Bytes>,
 }
 
 impl<'a> StreamMessage<'a> {
-    /// Reads the message that is all of `bytes`, which are a part of `source`.
+    /// Decodes a message from all of `bytes`, which are a part of `source`.
     pub(crate) fn decode(bytes: &'a [u8], source: &'a Bytes) -> Result<Self, DecodeError> {
         let mut message = Self::empty(source);
         message.read(bytes)?;
         Ok(message)
     }
 
-    /// Reads what there is in `bytes` of a message whose end is missing.
+    /// Decodes as much as possible of a message whose end is missing.
     pub(crate) fn decode_beginning(bytes: &'a Bytes) -> Self {
         let mut message = Self::empty(bytes);
-        // It ends somewhere within a field.
+        // The bytes end somewhere within a field.
         let _ = message.read(bytes);
         message
     }
@@ -113,19 +113,19 @@ impl<'a> StreamMessage<'a> {
         self.payload
     }
 
-    /// Takes the metadata of this message out.
+    /// Moves the message's metadata out.
     pub(crate) fn take_entries(&mut self) -> Vec<MetadataEntry> {
         let extras = self.extras.as_mut();
         extras.map_or_else(Vec::new, |extras| std::mem::take(&mut extras.entries))
     }
 
-    /// Why the message is not taken, if it has too much metadata.
+    /// Why the message is refused, if it has too much metadata.
     #[inline]
     pub(crate) fn excess(&self) -> Option<Status> {
         let extras = self.extras.as_ref()?;
         extras.has_excess.then(|| {
             Status::resource_exhausted(format!(
-                "the message has too much metadata: {MOST_ENTRIES} entries and {MOST_ENTRY_BYTES} bytes of them are taken"
+                "the message has too much metadata: the limit is {MOST_ENTRIES} entries and {MOST_ENTRY_BYTES} bytes"
             ))
         })
     }
@@ -136,7 +136,7 @@ impl<'a> StreamMessage<'a> {
         entries.any(|entry| entry.key == key)
     }
 
-    /// Why the call failed, if it did, or why the message is not taken.
+    /// Why the call failed, if it did, or why the message is refused.
     pub(crate) fn failure(&self) -> Option<Status> {
         let extras = self.extras.as_ref()?;
         if extras.has_excess {
@@ -153,10 +153,10 @@ impl<'a> StreamMessage<'a> {
         })
     }
 
-    /// Reads the fields in `rest`, as far as they can be. Of a field that is there twice the last counts.
+    /// Reads the fields in `rest`, up to the first error. Of a repeated field, the last value counts.
     ///
-    /// Taking messages apart is what both ends do most: with prost's own decoder, and its copies of the fields, it is a
-    /// seventh of a client's instructions for a quorum call.
+    /// Both ends spend much of their time here. With prost's decoder, and its copies of the fields, it takes a seventh
+    /// of a client's instructions for a quorum call (`bench/benches/instructions.rs`).
     fn read(&mut self, mut rest: &'a [u8]) -> Result<(), DecodeError> {
         while let [key, after @ ..] = rest {
             match *key {
@@ -174,8 +174,8 @@ impl<'a> StreamMessage<'a> {
         Ok(())
     }
 
-    /// Reads a field of variable length with this tag off `rest`, behind its key.
-    // To call it takes some 30 instructions more for each field.
+    /// Reads the length-delimited field with this tag from `rest`, which begins after its key.
+    // A call would cost more than the work (`bench/benches/instructions.rs`).
     #[inline(always)]
     fn read_field(&mut self, tag: u8, rest: &mut &'a [u8]) -> Result<(), DecodeError> {
         let field = field(rest)?;
@@ -191,7 +191,7 @@ impl<'a> StreamMessage<'a> {
         Ok(())
     }
 
-    /// Reads a field off `rest` that a message does not have, or whose key has more bytes than it needs.
+    /// Reads a field that is unknown, or whose key has more bytes than it needs.
     #[cold]
     fn read_rare(&mut self, rest: &mut &'a [u8]) -> Result<(), DecodeError> {
         let (tag, wire_type) = encoding::decode_key(rest)?;
@@ -214,7 +214,7 @@ impl<'a> StreamMessage<'a> {
     }
 }
 
-/// Takes a number off `rest`.
+/// Reads a varint from `rest`.
 fn varint(rest: &mut &[u8]) -> Result<u64, DecodeError> {
     match *rest {
         [byte @ 0..0x80, after @ ..] => {
@@ -226,7 +226,7 @@ fn varint(rest: &mut &[u8]) -> Result<u64, DecodeError> {
     }
 }
 
-/// Takes the bytes of a field off `rest`, which begins with their number.
+/// Reads the bytes of a field from `rest`, which begins with their number.
 fn field<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
     let mut after = *rest;
     let len = varint(&mut after)?;
@@ -236,7 +236,7 @@ fn field<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
             *rest = next;
             Ok(field)
         }
-        // prost has the words for it.
+        // prost creates the error.
         None => {
             encoding::skip_field(WireType::LengthDelimited, 1, rest, DecodeContext::default())?;
             Ok(&[])
@@ -245,7 +245,7 @@ fn field<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
 }
 
 impl Extras {
-    /// Adds an entry, unless there are too many: each takes more memory than it has bytes.
+    /// Adds an entry, unless there are too many: each occupies more memory than it has bytes.
     fn add_entry(&mut self, entry: &[u8]) -> Result<(), DecodeError> {
         self.entry_bytes += entry.len();
         self.has_excess |=
@@ -258,8 +258,7 @@ impl Extras {
 }
 
 impl RpcStatus {
-    /// Reads the fields in `rest`. Details beyond those that are kept are skipped: each takes more memory than it has
-    /// bytes.
+    /// Reads the fields in `rest`. Skips details beyond the limit: each occupies more memory than it has bytes.
     fn read(&mut self, mut rest: &[u8]) -> Result<(), DecodeError> {
         while !rest.is_empty() {
             let (tag, wire_type) = encoding::decode_key(&mut rest)?;
@@ -273,7 +272,7 @@ impl RpcStatus {
         Ok(())
     }
 
-    /// The form in which `status` travels.
+    /// Converts `status` into its form on the wire.
     pub(crate) fn of(status: &Status) -> Self {
         // By gRPC's convention a status' details are a `google.rpc.Status` with the same code.
         let details = Self::decode(status.details()).map(|status| status.details);
@@ -285,8 +284,8 @@ impl RpcStatus {
     }
 }
 
-/// Adds `entries` to `metadata`, in place of what it has by the same keys. An entry that is no valid metadata is left
-/// out: no header could have carried it.
+/// Adds `entries` to `metadata`, where they replace values with the same keys. Entries that no header could carry are
+/// left out.
 pub(crate) fn replace_entries(metadata: &mut MetadataMap, entries: &[MetadataEntry]) {
     let headers: &mut HeaderMap = metadata.as_mut();
     let entries = entries.iter().filter_map(|MetadataEntry { key, value }| {
@@ -297,7 +296,7 @@ pub(crate) fn replace_entries(metadata: &mut MetadataMap, entries: &[MetadataEnt
         headers.remove(key);
     }
     for (key, value) in entries {
-        // The map has room for many more than a message and its stream may have.
+        // The map has room for many more entries than a message and its stream may have.
         if headers.try_append(key, value).is_err() {
             return;
         }

@@ -1,4 +1,4 @@
-//! The messages of a node stream, as they are received.
+//! Receives the messages of a node stream.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -11,18 +11,18 @@ use tonic::body::Body;
 use super::deframer::{Deframer, Received};
 use crate::status;
 
-/// The messages that a peer sends on a stream, out of the body that they come in. After an error there are none.
+/// The messages that a peer sends on a stream. After an error there are none.
 #[derive(Debug)]
 pub(crate) struct Messages {
-    /// None once it is over.
+    /// `None` once it has ended.
     body: Option<Body>,
     deframer: Deframer,
-    /// When the bytes came that are taken apart: many messages come at once.
+    /// When the bytes arrived that are being split. Many messages arrive at once.
     came: Instant,
 }
 
 impl Messages {
-    /// The messages in `body`, of `most` bytes at most.
+    /// Reads the messages in `body`, of at most `most` bytes each.
     pub(crate) fn new(body: Body, most: usize) -> Self {
         Self {
             body: Some(body),
@@ -31,22 +31,23 @@ impl Messages {
         }
     }
 
-    /// When the last message came.
+    /// When the last message arrived.
     pub(crate) fn came(&self) -> Instant {
         self.came
     }
 
-    /// The next message of those that have come.
+    /// Returns the next message of those that have arrived.
     ///
     /// # Errors
     ///
-    /// When the stream cannot go on.
+    /// If the stream cannot go on.
     pub(crate) fn next(&mut self) -> Result<Option<Received<'_>>, Status> {
         let Self { body, deframer, .. } = self;
         deframer.next().inspect_err(|_| *body = None)
     }
 
-    /// Ready once more has come: false if there is no more. Only once [`next`](Self::next) has none.
+    /// Waits for more bytes. Returns false at the end of the stream. Call it only after [`next`](Self::next) has
+    /// returned `None`.
     pub(crate) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Status>> {
         let more = ready!(self.poll_bytes(cx));
         if !matches!(more, Ok(true)) {

@@ -1,8 +1,8 @@
 //! Node streams at both ends: the bytes of a message, and the queue of outgoing messages.
 //!
-//! Owns the protocol's encoding, its headers, and the order, bounds and cancellation of what is enqueued. Imports `call`
-//! and `status`. Does not know which end it serves: neither the client's calls, which it reaches through the trait
-//! `Requests`, nor the server's handlers.
+//! Owns the protocol's encoding, its headers, and the order, bounds and cancellation of what is enqueued. Imports
+//! `call` and `status`. Does not know which end it serves: neither the client's calls, which it reaches through the
+//! trait `Requests`, nor the server's handlers.
 
 mod call_number;
 mod capacity;

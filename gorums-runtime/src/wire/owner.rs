@@ -7,29 +7,29 @@ use super::call_number::CallNumber;
 use super::stream_number::StreamNumber;
 use crate::call::Receipt;
 
-/// The calls whose requests a queue carries: it notes on which stream it puts each request.
+/// The calls whose requests a queue carries. The queue notes on which stream it puts each request.
 ///
-/// A server's queue carries replies and has none.
+/// A server's queue carries replies, and has no such calls.
 pub(crate) trait Requests: fmt::Debug + Send + Sync {
     /// Notes that the request of the call `number` to its node at `index` was put on `stream`.
     fn note_sent(&self, number: CallNumber, index: usize, stream: StreamNumber);
 
-    /// A handle that a request keeps while it waits for room.
+    /// Returns a handle for a request to hold while it waits for room.
     fn share(&self) -> Arc<dyn Requests>;
 }
 
 /// Who a message in a queue belongs to.
 #[derive(Debug)]
 pub(crate) enum Owner<'a> {
-    /// A call that waits for replies: it is the request for the node at `index`.
+    /// A call that waits for replies. The message is its request to the node at `index`.
     Call {
         requests: &'a dyn Requests,
         number: CallNumber,
         index: usize,
     },
-    /// A one-way call with this number, and somebody who waits until it is sent.
+    /// A one-way call with this number. The receipt reports when it is sent.
     OneWay(CallNumber, Receipt),
-    /// Nobody: it is a reply, or of the protocol itself.
+    /// Nobody: the message is a reply, or belongs to the protocol itself.
     Nobody,
 }
 
@@ -46,7 +46,7 @@ pub(super) enum SharedOwner {
 }
 
 impl Owner<'_> {
-    /// The call that the message is withdrawn with; none if it never is.
+    /// The number by which the message can be withdrawn, if it can.
     pub(super) fn number(&self) -> Option<CallNumber> {
         match self {
             Self::Call { number, .. } | Self::OneWay(number, _) => Some(*number),

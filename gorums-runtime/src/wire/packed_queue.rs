@@ -52,17 +52,17 @@ impl<T, const SMALL: usize> PackedQueue<T, SMALL> {
         self.bytes
     }
 
-    /// Reserves memory for the tags of so many more strings.
+    /// Reserves memory for the tags of `strings` more strings.
     pub(crate) fn reserve(&mut self, strings: usize) {
         self.entries.reserve(strings);
     }
 
-    /// For how many strings there is memory.
+    /// The number of strings that there is memory for.
     pub(crate) fn capacity(&self) -> usize {
         self.entries.capacity()
     }
 
-    /// For how many bytes of small strings there is memory.
+    /// The number of bytes of small strings that there is memory for.
     pub(crate) fn small_capacity(&self) -> usize {
         self.small.capacity()
     }
@@ -101,8 +101,8 @@ impl<T, const SMALL: usize> PackedQueue<T, SMALL> {
         Some((self.take_bytes(len), tag))
     }
 
-    /// Removes strings from the front: as many as have `limit` bytes together, and at least one. Appends those that
-    /// `keep` wants to `pieces`, with small ones that follow each other in one piece.
+    /// Removes strings from the front, up to `limit` bytes in total, and at least one. Appends those that `keep`
+    /// selects to `pieces`; consecutive small ones share a piece.
     #[inline]
     pub(crate) fn pop_burst(
         &mut self,
@@ -131,7 +131,7 @@ impl<T, const SMALL: usize> PackedQueue<T, SMALL> {
         self.bytes -= bytes;
     }
 
-    /// Removes the strings whose tags `keep` does not want.
+    /// Removes the strings whose tags `keep` does not select.
     pub(crate) fn retain(&mut self, keep: impl Fn(&T) -> bool) {
         let mut before = std::mem::replace(self, Self::with_capacity(0));
         while let Some((bytes, tag)) = before.pop() {
@@ -141,18 +141,18 @@ impl<T, const SMALL: usize> PackedQueue<T, SMALL> {
         }
     }
 
-    /// Removes all strings, and gives their tags.
+    /// Removes all strings, and returns their tags.
     pub(crate) fn into_tags(self) -> impl Iterator<Item = T> {
         self.entries.into_iter().map(|entry| entry.tag)
     }
 
-    /// Takes the bytes of the first string, whose entry is removed already.
+    /// Takes the bytes of the first string, whose entry has been removed.
     #[inline]
     fn take_bytes(&mut self, len: usize) -> Bytes {
         match len {
             0 => Bytes::new(),
             len if len <= SMALL => self.small.split_to(len).freeze(),
-            // The invariant has it there.
+            // By the invariant it is there.
             _ => self.large.pop_front().unwrap_or_default(),
         }
     }

@@ -1,8 +1,8 @@
-//! The application's message in a message of a node stream.
+//! The payload of a message of a node stream.
 
 use bytes::Bytes;
 
-/// The application's message in a message that was received, not decoded, where it lies.
+/// The encoded application message in a received message, borrowed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Payload<'a> {
     bytes: &'a [u8],
@@ -25,7 +25,7 @@ impl<'a> Payload<'a> {
         self.bytes
     }
 
-    /// Its bytes, shared with those that came with them.
+    /// Its bytes as a shared handle to the buffer that they arrived in.
     pub(crate) fn share(&self) -> Bytes {
         self.source.slice_ref(self.bytes)
     }

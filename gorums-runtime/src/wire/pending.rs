@@ -10,38 +10,38 @@ use super::owner::Owner;
 use super::packed_queue::PackedQueue;
 use crate::call::Receipt;
 
-/// How many bytes are handed to HTTP/2 at once, at most, unless one message has more. A frame for each message would
-/// have each flushed on its own.
+/// The most bytes that HTTP/2 gets at once, unless one message has more. With a frame for each message, each would be
+/// flushed on its own.
 const BURST: usize = 64 * 1024;
 
-/// How many bytes of small messages lie in one place.
+/// The initial capacity for small messages, in bytes.
 const PLACE: usize = 2 * Frame::SMALL;
 
-/// For how many receipts the memory that they pass through is kept.
+/// The most receipts for which memory is kept between bursts.
 const KEPT: usize = 1024;
 
 /// The outgoing messages of one peer, in send order.
 #[derive(Debug)]
 pub(super) struct Pending {
     messages: PackedQueue<PendingMessage, { Frame::SMALL }>,
-    /// Whether the small messages have taken more memory than is kept for those to come.
+    /// Whether the buffer of small messages has outgrown the memory that is kept.
     has_grown: bool,
     /// The numbers of withdrawn messages that may be among them.
     withdrawn: HashSet<CallNumber>,
 }
 
-/// What is known of a message that waits to be sent.
+/// The tag of a message that waits to be sent.
 #[derive(Debug)]
 struct PendingMessage {
-    /// The call that it is withdrawn with; none if it never is.
+    /// The number by which it can be withdrawn, if it can.
     number: Option<CallNumber>,
     receipt: Option<Receipt>,
 }
 
-/// Messages that are sent at once.
+/// Messages that are sent together.
 #[derive(Debug, Default)]
 pub(crate) struct Burst {
-    /// Their bytes, those of small ones that follow each other in one piece.
+    /// Their bytes. Consecutive small ones share a piece.
     pieces: Vec<Bytes>,
     receipts: Vec<Receipt>,
 }
@@ -76,7 +76,7 @@ impl Pending {
         self.has_grown |= self.messages.small_capacity() > 2 * BURST;
     }
 
-    /// Takes as many messages as are sent at once, but not those that were withdrawn.
+    /// Takes the messages of the next burst, without those that were withdrawn.
     pub(super) fn take(&mut self, burst: &mut Burst) {
         let Self {
             messages,
@@ -102,15 +102,15 @@ impl Pending {
     pub(super) fn withdraw(&mut self, number: CallNumber) {
         if !self.messages.is_empty() {
             self.withdrawn.insert(number);
-            // The set is bounded: most of these numbers may be of messages that were sent before.
+            // Bounds the set: most of these numbers may belong to messages that have been sent.
             if self.withdrawn.len() > self.messages.len() {
                 self.purge();
             }
         }
     }
 
-    /// Removes the messages that were withdrawn, if at least half of them may have been: a full queue is not searched
-    /// for each message that finds no room.
+    /// Removes the messages that were withdrawn, if these may be at least half of all. Thus not every message that
+    /// finds no room causes a search of the full queue.
     pub(super) fn make_room(&mut self) {
         if 2 * self.withdrawn.len() >= self.messages.len() {
             self.purge();
@@ -125,7 +125,7 @@ impl Pending {
         }
     }
 
-    /// Removes all messages. Returns the receipts of those who wait for them.
+    /// Removes all messages. Returns their receipts.
     pub(super) fn clear(&mut self) -> impl Iterator<Item = Receipt> + use<> {
         let all = std::mem::replace(self, Self::new());
         all.messages
@@ -145,7 +145,7 @@ impl PendingMessage {
 }
 
 impl Burst {
-    /// Sends the messages, which leaves none. Returns their bytes.
+    /// Signs the receipts and empties the burst. Returns its bytes.
     pub(super) fn send(&mut self) -> Bytes {
         for receipt in self.receipts.drain(..) {
             receipt.sign(Ok(()));

@@ -1,4 +1,4 @@
-//! What is to be sent on a stream.
+//! The queue of outgoing messages.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -19,7 +19,7 @@ use super::queue_state::{IsFirst, QueueState};
 use super::stream_number::{StreamNumber, StreamNumbers};
 use super::unread::Unread;
 
-/// The messages that wait to be sent to one peer, in the order in which they are.
+/// The outgoing messages of one peer, in send order.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Queue {
@@ -37,7 +37,7 @@ impl Queue {
         Self::with_numbers(capacity, StreamNumbers::default())
     }
 
-    /// A queue whose streams are among those that `streams` counts.
+    /// A queue whose streams get their numbers from `streams`.
     pub(crate) fn with_numbers(capacity: Capacity, streams: StreamNumbers) -> Self {
         Self {
             capacity,
@@ -48,7 +48,7 @@ impl Queue {
         }
     }
 
-    /// A queue of replies to a peer that has not read those of `unread`.
+    /// A queue of replies to a peer whose unread replies `unread` counts.
     pub(crate) fn of_replies(capacity: Capacity, unread: Arc<Unread>) -> Self {
         let gate = Arc::new(Gate::new(capacity, unread));
         let mut queue = Self::new(capacity);
@@ -57,8 +57,8 @@ impl Queue {
         queue
     }
 
-    /// Adds the reply of a call that was let in while there was room. Whether that was done: it is not if all that its
-    /// peer has not read would be too much.
+    /// Adds the reply of a call that was admitted while there was room. Returns false, without adding it, if the peer's
+    /// unread replies leave no room for it.
     pub(crate) fn push_reply(&self, frame: &Frame) -> bool {
         let mut state = self.lock();
         let (bytes, alone) = (frame.as_slice().len(), state.pending.len() == 0);
@@ -72,8 +72,8 @@ impl Queue {
         has_room
     }
 
-    /// Ready while there is room for the replies of further calls. When the peer has much to read on other streams
-    /// there is room if it has read all on this one.
+    /// Ready while there is room for the replies of further calls. If the peer has too many unread replies on other
+    /// streams, there is room once it has read all replies on this one.
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(gate) = &self.gate else {
             return Poll::Ready(());
@@ -82,20 +82,20 @@ impl Queue {
             return Poll::Ready(());
         }
         gate.wait(cx);
-        // From here on the queue does not change unnoticed.
+        // Any change of the queue after this point wakes the task.
         let state = self.lock();
         if state.pending.len() == 0 || gate.is_open() {
             return Poll::Ready(());
         }
         drop(state);
-        // Others make room, too.
+        // Other streams of the peer may make room, too.
         match gate.unread().poll_room(cx).is_ready() && gate.is_open() {
             true => Poll::Ready(()),
             false => Poll::Pending,
         }
     }
 
-    /// Adds a message of `owner`, or gives that back if there is no room for it.
+    /// Adds a message of `owner`. Returns the owner if there is no room for it.
     pub(crate) fn push<'a>(&self, frame: &Frame, owner: Owner<'a>) -> Result<IsFirst, Owner<'a>> {
         self.lock().push_in_turn(self.capacity, frame, owner)
     }
@@ -105,11 +105,11 @@ impl Queue {
         self.lock().begin()
     }
 
-    /// Adds a message once there is room for it, and those that waited before have theirs.
+    /// Adds a message once there is room for it and for those that have waited longer.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future takes the message out of the line, unless it has had room.
+    /// Dropping the future removes the message from the line, unless it has been added to the queue.
     pub(crate) async fn push_when_room(&self, frame: Frame, owner: Owner<'_>) -> IsFirst {
         let (place, admitted) = {
             let mut state = self.lock();
@@ -125,11 +125,11 @@ impl Queue {
             (place, admitted)
         };
         place.wait(admitted).await;
-        // Whoever made the room has seen to the stream.
+        // Whoever made room has started the stream if necessary.
         IsFirst(false)
     }
 
-    /// Adds a message once the queue is a quarter full at most, so that those who cannot wait find room.
+    /// Adds a message once the queue is at most a quarter full, which leaves room for senders that cannot wait.
     pub(crate) async fn push_with_patience(&self, mut frame: Frame, mut owner: Owner<'_>) {
         let Capacity { messages, bytes } = self.capacity;
         let quarter = Capacity {
@@ -148,7 +148,8 @@ impl Queue {
         }
     }
 
-    /// Adds a small message of the protocol itself that is for `stream`, unless that is over, if there is any room for it.
+    /// Adds a small message of the protocol itself for `stream`, unless that stream has ended or the queue is far too
+    /// full.
     pub(crate) fn push_notice(&self, stream: StreamNumber, frame: &Frame) {
         let mut state = self.lock();
         if state.stream == stream && state.pending.len() < 2 * self.capacity.messages {
@@ -160,23 +161,23 @@ impl Queue {
     pub(crate) fn withdraw(&self, number: CallNumber) {
         let mut state = self.lock();
         state.pending.withdraw(number);
-        // What waits for room waits for messages that were for this stream.
+        // The stream is open if messages wait for room.
         let _ = state.admit(self.capacity);
     }
 
-    /// Ends the stream that takes the messages once it has taken those that are here.
+    /// Ends the current stream once it has taken the messages that are enqueued.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
         state.wake();
     }
 
-    /// The stream that takes the messages.
+    /// The current stream, which takes the messages.
     pub(crate) fn stream(&self) -> StreamNumber {
         self.lock().stream
     }
 
-    /// When the stream that takes the messages first looked for some: from then on it carries requests. None before.
+    /// When the current stream first asked for messages, and could carry requests from then on. `None` before that.
     pub(crate) fn opened(&self) -> Option<Instant> {
         self.lock().opened
     }
@@ -187,8 +188,8 @@ impl Queue {
         state.line.is_empty() && state.make_room(self.capacity, bytes)
     }
 
-    /// Fails what waits to be sent on a stream that has broken. What is added from now on is for the next one, and so are
-    /// those messages that waited for room. Returns the stream that has broken, and whether the next must be opened.
+    /// Fails the enqueued messages, because the current stream has broken. Messages that wait for room, and those added
+    /// from now on, are for the next stream. Returns the broken stream, and whether the next one must be opened.
     pub(crate) fn fail(&self, status: &Status) -> (StreamNumber, IsFirst) {
         let (stream, receipts, is_first) = {
             let mut state = self.lock();
@@ -202,7 +203,7 @@ impl Queue {
         (stream, is_first)
     }
 
-    /// The next bytes for `stream`; none when it is over. The messages in them pass through `burst`, which is empty.
+    /// The next bytes for `stream`; `None` when it has ended. `burst` is scratch memory, empty between calls.
     pub(crate) fn poll_burst(
         &self,
         stream: StreamNumber,
@@ -234,7 +235,7 @@ struct InLine<'a> {
 
 impl InLine<'_> {
     async fn wait(self, admitted: oneshot::Receiver<()>) {
-        // The sender is dropped only with the message, which the line keeps until it is admitted.
+        // An error is impossible: the line keeps the sender with the message until that is admitted.
         let _ = admitted.await;
     }
 }
@@ -243,7 +244,7 @@ impl Drop for InLine<'_> {
     fn drop(&mut self) {
         let mut state = self.queue.lock();
         if state.line.remove(self.ticket).is_some() {
-            // Those behind may be smaller. What they waited for is for this stream.
+            // Messages behind it may be smaller and have room. The stream is open.
             let _ = state.admit(self.queue.capacity);
         }
     }

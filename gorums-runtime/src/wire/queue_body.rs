@@ -1,4 +1,4 @@
-//! The request that a stream is.
+//! The body of a stream's request or response.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use super::pending::Burst;
 use super::queue::Queue;
 use super::stream_number::StreamNumber;
 
-/// The messages of a queue, from when they are there.
+/// A body fed from a queue.
 #[derive(Debug)]
 pub(crate) struct QueueBody {
     queue: Arc<Queue>,

@@ -1,4 +1,4 @@
-//! What a queue holds, and which stream it is for.
+//! The state of a queue: its messages, and the stream that takes them.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -23,19 +23,18 @@ pub(crate) struct IsFirst(pub(crate) bool);
 #[derive(Debug)]
 pub(super) struct QueueState {
     pub(super) pending: Pending,
-    /// What waits for room. It is empty unless there is none for its first message: until that has it there is none for
-    /// those that come later.
+    /// The messages that wait for room. Empty unless there is no room for the first of them; later ones wait behind it.
     pub(super) line: Line,
-    /// Which stream takes the messages: streams to one peer follow each other.
+    /// The stream that takes the messages. The streams to a peer follow each other.
     pub(super) stream: StreamNumber,
     /// Whether it has been opened, or is being opened.
     begun: bool,
-    /// When it first looked for messages.
+    /// When it first asked for messages.
     pub(super) opened: Option<Instant>,
-    /// Whether there is no more to come.
+    /// Whether no more messages will be added.
     pub(super) closed: bool,
     sender: Option<Waker>,
-    /// Whether the stream has let those that fill the queue go on since it was last empty.
+    /// Whether the sender has yielded since the queue was last empty.
     yielded: bool,
     /// Whether the last burst had several messages.
     crowded: bool,
@@ -59,8 +58,8 @@ impl QueueState {
         }
     }
 
-    /// Ends the stream: what is enqueued from now on is for the stream `next`. Returns the stream that has ended, and the
-    /// receipts of the messages that were for it.
+    /// Ends the current stream: messages enqueued from now on are for the stream `next`. Returns the ended stream, and
+    /// the receipts of its unsent messages.
     pub(super) fn end_stream(
         &mut self,
         next: StreamNumber,
@@ -68,14 +67,14 @@ impl QueueState {
         let ended = std::mem::replace(&mut self.stream, next);
         self.begun = false;
         self.opened = None;
-        // The sender of the ended stream finds out that it is over.
+        // Lets the sender of the ended stream notice its end.
         self.wake();
         let receipts = self.pending.clear();
         self.note();
         (ended, receipts)
     }
 
-    /// Adds a message if none waits before it.
+    /// Adds a message if there is room for it and none waits before it.
     pub(super) fn push_in_turn<'a>(
         &mut self,
         capacity: Capacity,
@@ -102,12 +101,12 @@ impl QueueState {
         Ok(IsFirst(!std::mem::replace(&mut self.begun, true)))
     }
 
-    /// Begins the stream without a message, unless it has begun. `None` if there is no more to come.
+    /// Begins the stream without a message, unless it has begun. `None` if the queue is closed.
     pub(super) fn begin(&mut self) -> Option<IsFirst> {
         (!self.closed).then(|| IsFirst(!std::mem::replace(&mut self.begun, true)))
     }
 
-    /// Adds the messages that waited for room and have it now. Must be called whenever there may be more.
+    /// Adds the waiting messages that have room now. Must be called whenever there may be more room.
     pub(super) fn admit(&mut self, capacity: Capacity) -> IsFirst {
         let mut is_first = false;
         while let Some(bytes) = self.line.first().map(|first| first.frame.as_slice().len())
@@ -123,7 +122,7 @@ impl QueueState {
         IsFirst(is_first)
     }
 
-    /// Whether there is room, without the messages that were withdrawn.
+    /// Whether there is room, after removing messages that were withdrawn if necessary.
     pub(super) fn make_room(&mut self, capacity: Capacity, bytes: usize) -> bool {
         if self.has_room(capacity, bytes) {
             return true;
@@ -153,7 +152,7 @@ impl QueueState {
         }
     }
 
-    /// Takes the next messages for `stream`, as many as are sent at once. Whether there are any, or the stream is over.
+    /// Takes the next burst of messages for `stream`. Ready with false when the stream has ended.
     #[inline]
     pub(super) fn poll_take(
         &mut self,
@@ -190,9 +189,9 @@ impl QueueState {
     /// Whether the sender is to yield once, so that one burst carries the messages of all who are about to send.
     ///
     /// Callers send at the same time: without the yield the first message would leave alone, and those that follow it
-    /// at once would wait for the next burst. The yield is tokio's, which lasts until the worker has nothing else to do;
-    /// one that another worker can take up at once costs throughput (`bench/`, 64 calls in flight). A queue whose last
-    /// burst had one message does not yield: there, one call at a time has nobody to wait for.
+    /// at once would wait for the next burst. The yield is tokio's, which lasts until the worker has nothing else to
+    /// do; one that another worker can take up at once costs throughput (`bench/`, 64 calls in flight). A queue whose
+    /// last burst had one message does not yield: there, one call at a time has nobody to wait for.
     fn lets_others_fill(&mut self) -> bool {
         self.crowded && !std::mem::replace(&mut self.yielded, true)
     }

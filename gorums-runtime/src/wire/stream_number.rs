@@ -1,11 +1,11 @@
-//! Which of the streams of one manager.
+//! The numbers of streams.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Identifies a stream among all that a manager has opened, to whichever node. It is never used again, so that what is
-/// known by it cannot be taken for a part of a later stream, of the same node or of another with the same id.
+/// Identifies a stream among all that a manager has opened, to any node. A number is never used again, so nothing of
+/// one stream can be mistaken for a part of a later one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct StreamNumber(NonZeroU64);
 

@@ -1,21 +1,21 @@
-//! What one peer has not read.
+//! The account of one peer's unread replies.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-/// How many bytes wait until one peer reads them, on all of its streams and calls.
+/// The bytes that one peer has not read yet, on all of its streams and calls.
 #[derive(Debug)]
 pub(crate) struct Unread {
     limit: usize,
-    /// How much a stream may have on which nothing else waits, whatever the others have.
+    /// The bytes that an otherwise empty stream may always have, however full the account is.
     share: usize,
     bytes: AtomicUsize,
     waiting: Mutex<Vec<Waker>>,
 }
 
 impl Unread {
-    /// None yet, of `limit` bytes at most, on `streams` streams.
+    /// An empty account with a limit of `limit` bytes, shared by up to `streams` streams.
     pub(crate) fn new(limit: usize, streams: usize) -> Self {
         Self {
             limit,
@@ -25,12 +25,12 @@ impl Unread {
         }
     }
 
-    /// Whether there are as many as there may be.
+    /// Whether the limit is reached.
     pub(crate) fn is_full(&self) -> bool {
         self.bytes.load(Ordering::Acquire) >= self.limit
     }
 
-    /// Whether there may be `bytes` more, on a stream on which nothing waits if `alone`.
+    /// Whether there is room for `bytes` more. `alone` means that nothing else waits on their stream.
     pub(crate) fn has_room(&self, bytes: usize, alone: bool) -> bool {
         let unread = self.bytes.load(Ordering::Acquire);
         let fits = unread.saturating_add(bytes) <= self.limit;
@@ -50,7 +50,7 @@ impl Unread {
         }
     }
 
-    /// Ready while there are fewer than there may be.
+    /// Ready while the limit is not reached.
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.is_full() {
             return Poll::Ready(());
@@ -59,7 +59,7 @@ impl Unread {
         if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
             waiting.push(cx.waker().clone());
         }
-        // Whoever makes room from here on finds the waker.
+        // Whoever makes room after this point finds the waker.
         match self.is_full() {
             true => Poll::Pending,
             false => Poll::Ready(()),

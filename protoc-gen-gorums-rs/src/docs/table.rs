@@ -17,7 +17,8 @@ struct Text {
 const PLACEHOLDER: &str = "gorums documentation ";
 
 impl Docs {
-    /// Keeps the lines of an element's documentation and the attributes after them, and returns the placeholder for them.
+    /// Keeps the lines of an element's documentation and the attributes after them, and returns the placeholder for
+    /// them.
     pub(super) fn add(&mut self, lines: Vec<String>, attributes: Vec<&'static str>) -> String {
         self.texts.push(Text { lines, attributes });
         format!("{PLACEHOLDER}{}", self.texts.len() - 1)

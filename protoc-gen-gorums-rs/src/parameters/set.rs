@@ -130,8 +130,8 @@ set! {
     calls_trait: bool => |on| on;
     /// The name, without `.rs`, of the file for protos without a package.
     default_package_filename: impl Into<String> => |name| name.into();
-    /// Adds a file of this name that includes all others as nested modules. It has those of one run of the generator: the
-    /// next one into the same directory overwrites it.
+    /// Adds a file of this name that includes all others as nested modules. It has those of one run of the generator:
+    /// the next one into the same directory overwrites it.
     include_file: impl Into<String> => |name| Some(name.into());
     /// Whether to generate the messages of `google.protobuf`, too, as far as protos import them,
     /// instead of using those of `prost-types`.

@@ -161,7 +161,7 @@ async fn a_detached_call_that_is_dropped_for_lack_of_room_is_told_of() {
     assert_eq!(
         error.to_string(),
         "node 1 (10.0.0.1:4000): ResourceExhausted: \
-         a one-way call was dropped: 1 are under way, which is the limit (one_way_limit)"
+         a one-way call was dropped: 1 are in flight, which is the limit (one_way_limit)"
     );
     settle().await;
     assert_eq!(past(&mut errors), []);

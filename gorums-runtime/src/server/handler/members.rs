@@ -88,8 +88,8 @@ impl Members {
         Ok(member)
     }
 
-    /// Registers a stream as that of `member`, which a newer stream of another process will end through `end`. `process`
-    /// is the name that the client gives itself. Ends the stream of another process that claims the same id.
+    /// Registers a stream as that of `member`, which a newer stream of another process will end through `end`.
+    /// `process` is the name that the client gives itself. Ends the stream of another process that claims the same id.
     pub(crate) fn claim(
         &self,
         member: NodeId,
