@@ -32,7 +32,7 @@ pub mod aggregates_gorums {
             Self(gorums_runtime::codegen::Caller::new(configuration, ()))
         }
 
-        /// The same service, with `options` for each call that is made from it.
+        /// The same service, with `options` for each call made through the returned handle.
         pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
             Self(self.0.with_options(options))
         }
@@ -471,7 +471,7 @@ pub mod mixed_gorums {
             self.0.spec()
         }
 
-        /// The same service, with `options` for each call that is made from it.
+        /// The same service, with `options` for each call made through the returned handle.
         pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
             Self(self.0.with_options(options))
         }
@@ -725,7 +725,7 @@ pub mod deciding_gorums {
             self.0.spec()
         }
 
-        /// The same service, with `options` for each call that is made from it.
+        /// The same service, with `options` for each call made through the returned handle.
         pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
             Self(self.0.with_options(options))
         }
@@ -1024,7 +1024,7 @@ pub mod named_gorums {
             Self(gorums_runtime::codegen::Caller::new(configuration, ()))
         }
 
-        /// The same service, with `options` for each call that is made from it.
+        /// The same service, with `options` for each call made through the returned handle.
         pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
             Self(self.0.with_options(options))
         }
@@ -1239,7 +1239,7 @@ pub mod named_on_node_gorums {
             Self(gorums_runtime::codegen::Caller::new(configuration, ()))
         }
 
-        /// The same service, with `options` for each call that is made from it.
+        /// The same service, with `options` for each call made through the returned handle.
         pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
             Self(self.0.with_options(options))
         }

@@ -333,7 +333,7 @@ pub mod type_service_gorums {
             self.0.spec()
         }
 
-        /// The same service, with `options` for each call that is made from it.
+        /// The same service, with `options` for each call made through the returned handle.
         pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
             Self(self.0.with_options(options))
         }
@@ -952,7 +952,7 @@ pub mod own_names_gorums {
             self.0.spec()
         }
 
-        /// The same service, with `options` for each call that is made from it.
+        /// The same service, with `options` for each call made through the returned handle.
         pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
             Self(self.0.with_options(options))
         }
@@ -1802,7 +1802,7 @@ pub mod http_server2_gorums {
             self.0.spec()
         }
 
-        /// The same service, with `options` for each call that is made from it.
+        /// The same service, with `options` for each call made through the returned handle.
         pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
             Self(self.0.with_options(options))
         }
@@ -2428,7 +2428,7 @@ pub mod unknown_gorums {
             self.0.spec()
         }
 
-        /// The same service, with `options` for each call that is made from it.
+        /// The same service, with `options` for each call made through the returned handle.
         pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
             Self(self.0.with_options(options))
         }

@@ -95,7 +95,7 @@ pub mod storage_gorums {
             self.0.spec()
         }
 
-        /// The same service, with `options` for each call that is made from it.
+        /// The same service, with `options` for each call made through the returned handle.
         pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
             Self(self.0.with_options(options))
         }

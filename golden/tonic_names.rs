@@ -337,7 +337,7 @@ pub mod body_gorums {
             Self(gorums_runtime::codegen::Caller::new(configuration, ()))
         }
 
-        /// The same service, with `options` for each call that is made from it.
+        /// The same service, with `options` for each call made through the returned handle.
         pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
             Self(self.0.with_options(options))
         }
@@ -788,7 +788,7 @@ pub mod context_gorums {
             Self(gorums_runtime::codegen::Caller::new(configuration, ()))
         }
 
-        /// The same service, with `options` for each call that is made from it.
+        /// The same service, with `options` for each call made through the returned handle.
         pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
             Self(self.0.with_options(options))
         }
@@ -1333,7 +1333,7 @@ pub mod t_gorums {
             self.0.spec()
         }
 
-        /// The same service, with `options` for each call that is made from it.
+        /// The same service, with `options` for each call made through the returned handle.
         pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
             Self(self.0.with_options(options))
         }
@@ -1827,7 +1827,7 @@ pub mod b_gorums {
             Self(gorums_runtime::codegen::Caller::new(configuration, ()))
         }
 
-        /// The same service, with `options` for each call that is made from it.
+        /// The same service, with `options` for each call made through the returned handle.
         pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
             Self(self.0.with_options(options))
         }
@@ -2267,7 +2267,7 @@ pub mod self_gorums {
             Self(gorums_runtime::codegen::Caller::new(configuration, ()))
         }
 
-        /// The same service, with `options` for each call that is made from it.
+        /// The same service, with `options` for each call made through the returned handle.
         pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
             Self(self.0.with_options(options))
         }
@@ -2712,7 +2712,7 @@ pub mod read_svc_gorums {
             Self(gorums_runtime::codegen::Caller::new(configuration, ()))
         }
 
-        /// The same service, with `options` for each call that is made from it.
+        /// The same service, with `options` for each call made through the returned handle.
         pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
             Self(self.0.with_options(options))
         }

@@ -64,7 +64,7 @@ pub mod log_gorums {
             self.0.spec()
         }
 
-        /// The same service, with `options` for each call that is made from it.
+        /// The same service, with `options` for each call made through the returned handle.
         pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
             Self(self.0.with_options(options))
         }
@@ -281,7 +281,7 @@ pub mod journal_gorums {
             self.0.spec()
         }
 
-        /// The same service, with `options` for each call that is made from it.
+        /// The same service, with `options` for each call made through the returned handle.
         pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
             Self(self.0.with_options(options))
         }
@@ -471,7 +471,7 @@ pub mod nothing_gorums {
             Self(gorums_runtime::codegen::Caller::new(configuration, ()))
         }
 
-        /// The same service, with `options` for each call that is made from it.
+        /// The same service, with `options` for each call made through the returned handle.
         pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
             Self(self.0.with_options(options))
         }

@@ -1,4 +1,4 @@
-//! What the user sets up, and the order of events.
+//! Sets up and runs a compilation.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -46,40 +46,40 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// What to generate, and how: the parameters of the protoc plugin.
+    /// Sets the parameters of the generator, which are those of the protoc plugin.
     pub fn parameters(mut self, parameters: Parameters) -> Self {
         self.parameters = parameters;
         self
     }
 
-    /// Writes to this directory in place of `OUT_DIR`; it is created if need be.
+    /// Writes to this directory instead of `OUT_DIR`. It is created if necessary.
     pub fn out_dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.out_dir = Some(directory.into());
         self
     }
 
-    /// Takes the descriptors from this file, in place of compiling .proto files. It is what
-    /// `protoc --include_imports --include_source_info --descriptor_set_out=FILE` writes.
+    /// Reads the descriptors from this file instead of compiling .proto files.
+    /// `protoc --include_imports --include_source_info --descriptor_set_out=FILE` writes such a file.
     pub fn descriptor_set(mut self, file: impl Into<PathBuf>) -> Self {
         self.descriptor_set = Some(file.into());
         self
     }
 
-    /// Also writes the descriptors of the .proto files and their imports to this file; a relative path is one below
-    /// where the code goes. It is what gRPC's reflection service wants:
+    /// Also writes the descriptors of the .proto files and their imports to this file. A relative path is below the
+    /// directory of the code. gRPC's reflection service takes such a file:
     /// `server.reflection(include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin")))`.
     pub fn descriptor_set_out(mut self, file: impl Into<PathBuf>) -> Self {
         self.descriptor_set_out = Some(file.into());
         self
     }
 
-    /// Compiles .proto files with this compiler, in place of the first one that there is.
+    /// Compiles .proto files with this compiler instead of the first one that is found.
     pub fn compiler(mut self, compiler: Compiler) -> Self {
         self.compiler = Some(compiler);
         self
     }
 
-    /// Whether to tell cargo which files and variables the result depends on; true unless set otherwise.
+    /// Sets whether cargo is told which files and variables the result depends on. The default is true.
     pub fn emit_rerun_if_changed(mut self, emit: bool) -> Self {
         self.emit_rerun_if_changed = emit;
         self
@@ -88,8 +88,8 @@ impl Builder {
     /// Compiles `protos` and what they import, looked up in the directories `includes`, and writes one file of
     /// Rust code per proto package. A file whose content stays the same is not touched.
     ///
-    /// With a [`descriptor_set`](Self::descriptor_set) all the packages in it are generated, and `protos` and
-    /// `includes` only say what cargo is to watch.
+    /// With a [`descriptor_set`](Self::descriptor_set), all packages in it are generated, and cargo only watches
+    /// `protos` and `includes`.
     ///
     /// # Errors
     ///
@@ -105,7 +105,7 @@ impl Builder {
             Some(directory) => directory.clone(),
             None => env::var_os("OUT_DIR").ok_or(Error::NoOutDir)?.into(),
         };
-        // Told first, so that cargo runs the script again once a file that does not compile is mended.
+        // Printed first, so that cargo runs the script again after a file that does not compile is corrected.
         let mut watched: BTreeSet<PathBuf> = protos.iter().map(PathBuf::from).collect();
         watched.extend(self.descriptor_set.clone());
         self.watch(&watched);
@@ -139,7 +139,7 @@ impl Builder {
     }
 }
 
-/// The files of `descriptors`, as far as they are below one of `includes`: not those that a compiler has built in.
+/// The files of `descriptors` that are below one of `includes`, without those that a compiler has built in.
 fn imports(descriptors: &Descriptors, includes: &[&Path]) -> BTreeSet<PathBuf> {
     let find = |name: &String| {
         includes

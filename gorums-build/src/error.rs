@@ -1,4 +1,4 @@
-//! What can go wrong in a build script.
+//! The errors of a build script.
 
 use std::fmt;
 use std::io;
@@ -8,11 +8,11 @@ use protoc_gen_gorums_rs::Problems;
 
 /// Why no code was generated.
 ///
-/// It prints the same with `{:?}` as with `{}`, so that a `main` that returns it gives a readable message.
+/// `{:?}` prints the same as `{}`, so a `main` that returns the error prints a readable message.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Neither was the code run from a build script nor a directory given.
+    /// The code does not run in a build script, and no directory was given.
     #[error(
         "OUT_DIR is not set; run this from a build.rs, or give a directory with Builder::out_dir"
     )]
@@ -25,10 +25,10 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// The protoc that was given, or that `PROTOC` names, cannot be run.
+    /// The given protoc, or the one in `PROTOC`, cannot be run.
     #[error("cannot run the protoc {}: {source}; correct its path, in the environment variable PROTOC or the build script", path.display())]
     Protoc {
-        /// Where it should be.
+        /// Its path.
         path: PathBuf,
         /// Why it cannot be run.
         source: io::Error,
@@ -36,12 +36,12 @@ pub enum Error {
     /// The .proto files do not compile.
     #[error("{compiler} cannot compile the .proto files:\n{message}")]
     Compile {
-        /// What compiled them.
+        /// The name of the compiler.
         compiler: String,
-        /// What it said.
+        /// The output of the compiler.
         message: String,
     },
-    /// There is no protoc, and without it a file with an edition cannot be compiled.
+    /// There is no protoc, which a file with an edition needs.
     #[error(
         "{file} declares an edition, which only protoc can compile; install protoc 27 or later (for edition 2024: 32 or \
          later), and put it on the PATH or name it in the environment variable PROTOC"
@@ -56,7 +56,7 @@ pub enum Error {
          on the feature `protox` of gorums-build"
     )]
     NoCompiler,
-    /// A descriptor set is not one.
+    /// A file is not a descriptor set.
     #[error("{} is not a descriptor set: {source}; make one with protoc --include_imports --include_source_info --descriptor_set_out", path.display())]
     DescriptorSet {
         /// The file.
@@ -64,7 +64,7 @@ pub enum Error {
         /// What is wrong with it.
         source: prost::DecodeError,
     },
-    /// What the .proto files say of gorums is wrong.
+    /// The .proto files have problems.
     #[error("{0}")]
     Problems(#[from] Problems),
 }

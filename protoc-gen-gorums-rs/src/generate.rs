@@ -17,8 +17,8 @@ use crate::problems::Problems;
 
 /// Generates the code for `files_to_generate`: one file for each of their packages, sorted by name.
 ///
-/// `files` are the encoded `google.protobuf.FileDescriptorProto`s of these files and of all they
-/// import, imports first. A package is generated with all its files that are there.
+/// `files` are the encoded `google.protobuf.FileDescriptorProto`s of these files and of all that they import, imports
+/// first. A package is generated with all its files among them.
 ///
 /// # Errors
 ///
@@ -99,7 +99,7 @@ fn lower_all(
     parameters: &Parameters,
     problems: &mut Problems,
 ) -> (Vec<FileDescriptorProto>, Vec<FileDescriptorProto>) {
-    // Only names matter of what is not ours to generate.
+    // Of files that are not generated here, only the names matter.
     let mut ignored = Problems::default();
     let others = sources
         .iter()
@@ -119,7 +119,7 @@ fn lower_all(
     (wanted, others)
 }
 
-/// Adds what prost-build is to resolve or to write for us.
+/// Adds what prost-build has to resolve or to write.
 fn prepare(
     mut file: FileDescriptorProto,
     models: &[Package],
@@ -139,7 +139,7 @@ fn prepare(
             .iter()
             .filter_map(|method| method.custom_return_type.clone())
             .map(|custom_type| MethodDescriptorProto {
-                // Only its reply type is looked at.
+                // Only its reply type is used.
                 name: Some("custom_return_type".to_owned()),
                 input_type: Some(custom_type.clone()),
                 output_type: Some(custom_type),
@@ -335,7 +335,7 @@ mod tests {
         assert!(
             problems
                 .to_string()
-                .starts_with("parameter `type_attribute`: `.=no` is wrong")
+                .starts_with("parameter `type_attribute`: `.=no` is not valid")
         );
     }
 }

@@ -7,8 +7,8 @@ use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 
 use crate::descriptor::qualified;
 
-/// The paths of the fields with groups that must be boxed, as prost-build's configuration has them. It boxes messages
-/// that contain themselves, but overlooks what they contain by groups.
+/// The paths of the group fields that must be boxed, for prost-build's configuration. prost-build boxes messages that
+/// contain themselves, but overlooks groups.
 pub(crate) fn recursive<'a>(
     files: impl IntoIterator<Item = &'a FileDescriptorProto>,
 ) -> Vec<String> {
@@ -54,7 +54,7 @@ fn contained(message: &DescriptorProto) -> impl Iterator<Item = &FieldDescriptor
     })
 }
 
-/// Whether the message `outer` has the message `inner` in it, or is it.
+/// Whether the message `outer` contains the message `inner`, or is the same.
 fn contains(messages: &HashMap<String, &DescriptorProto>, outer: &str, inner: &str) -> bool {
     let mut seen = HashSet::new();
     let mut open = vec![outer];

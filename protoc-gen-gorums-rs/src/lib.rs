@@ -13,8 +13,7 @@
 //! * [`Parameters`] are what users can set.
 //! * [`GORUMS_PROTO`] is the file that declares the options.
 //!
-//! What is wrong with the input comes as [`Problems`]: all of it at once, each with its place and with
-//! what to do.
+//! All that is wrong with the input is reported at once, as [`Problems`]: each says where it is and what to do.
 #![warn(missing_docs)]
 
 mod check;

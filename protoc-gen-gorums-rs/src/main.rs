@@ -1,6 +1,6 @@
 //! The protoc plugin `protoc-gen-rust-gorums`.
 //!
-//! protoc runs it without arguments, with a request on stdin. The rest is for people.
+//! protoc runs it without arguments, with a request on stdin. All arguments are for people.
 #![warn(missing_docs)]
 
 use std::error::Error;
@@ -64,7 +64,7 @@ fn run(command: Option<Command>) -> Result<(), Box<dyn Error>> {
 fn answer_protoc() -> Result<(), Box<dyn Error>> {
     let mut request = Vec::new();
     io::stdin().read_to_end(&mut request)?;
-    // Panics below become errors in the response, so that their usual message is noise.
+    // Panics become errors in the response, so their usual message would be noise.
     panic::set_hook(Box::new(|_| {}));
     let response = respond(&request)
         .map_err(|error| format!("{error}; protoc runs this program, --help tells how"))?;

@@ -16,11 +16,11 @@ use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::problems::Problems;
 
-/// Where generated code finds the well-known types, which spares users a dependency.
+/// The path of the well-known types in generated code. It spares users a dependency.
 const WELL_KNOWN_TYPES: &str = "::gorums_runtime::prost_types";
 
-/// Types inside the functions that prost-derive writes. They hide enums of these names, unless the enums' paths have
-/// more parts.
+/// Types inside the functions that prost-derive writes. They hide enums with the same names, unless the enums' paths
+/// have more parts.
 const DERIVED_TYPES: [&str; 5] = [
     "Inner",
     "KeyWrapper",
@@ -29,7 +29,7 @@ const DERIVED_TYPES: [&str; 5] = [
     "ValueWrapper",
 ];
 
-/// What prost-build makes of a run.
+/// The output of prost-build.
 #[derive(Debug, Default)]
 pub(crate) struct Generated {
     /// The text of messages and enums, by package.
@@ -39,7 +39,7 @@ pub(crate) struct Generated {
 }
 
 impl Generated {
-    /// Fills in the documentation.
+    /// Replaces the placeholders by the documentation.
     pub(crate) fn document(&mut self, docs: &Docs) {
         for text in self.text.values_mut() {
             *text = docs.fill(text);
@@ -68,7 +68,7 @@ pub(crate) fn generate(
     run(wanted, &others, parameters).map_err(|failure| blame(wanted, &others, parameters, failure))
 }
 
-/// Finds the files at which prost-build fails, by giving it one at a time.
+/// Finds the files at which prost-build fails, by passing it one at a time.
 fn blame(
     wanted: &[FileDescriptorProto],
     others: &[FileDescriptorProto],
@@ -112,8 +112,8 @@ fn run(
         config.boxed(path);
     }
 
-    // prost-build only uses modules to group its output, which is by package here. It needs the other
-    // files to know which messages contain themselves.
+    // prost-build uses modules only to group its output, here by package. It needs the other files to know
+    // which messages contain themselves.
     let module = |package: &str| Module::from_parts([package]);
     let wanted_files = wanted
         .iter()
@@ -141,7 +141,7 @@ fn run(
     })
 }
 
-/// The text with longer paths to enums that would be hidden.
+/// Lengthens the paths of enums that would be hidden.
 fn unhide(mut text: String) -> String {
     for name in DERIVED_TYPES {
         for (start, end) in [("enumeration = \"", "\", "), ("enumeration(", ")\", ")] {
@@ -196,7 +196,7 @@ fn config(parameters: &Parameters) -> Config {
     config
 }
 
-/// The file without what only matters for its own code, which could fail for no good reason.
+/// The file without the parts that matter only for its own code, because these could fail needlessly.
 fn outline(file: &FileDescriptorProto) -> FileDescriptorProto {
     fn outline(message: &DescriptorProto) -> DescriptorProto {
         DescriptorProto {
@@ -227,7 +227,7 @@ impl ServiceGenerator for Collector {
     }
 }
 
-/// What a panic said, in one line.
+/// The message of a panic, in one line.
 fn panic_text(panic: Box<dyn Any + Send>) -> String {
     let text = match panic.downcast_ref::<String>() {
         Some(text) => text.as_str(),

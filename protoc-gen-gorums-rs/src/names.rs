@@ -25,7 +25,7 @@ pub(crate) fn snake(name: &str) -> String {
     escape_keyword(name.to_snake_case())
 }
 
-/// The name of a variant of an enum: without the enum's name before it, unless that is retained.
+/// The name of a variant of an enum: without the enum's name as a prefix, unless that is retained.
 pub(crate) fn enum_value(item: &str, value: &str, retain_prefix: bool) -> String {
     let name = upper_camel(value);
     let stripped = name.strip_prefix(&upper_camel(item));
@@ -40,8 +40,8 @@ pub(crate) fn quorum_function(method: &str) -> String {
     escape_keyword(format!("{}_qf", method.to_snake_case()))
 }
 
-/// Whether no Rust name can be made of a name: without a letter or digit, none is left of it. protoc lets
-/// no other signs pass, and no digit at the beginning, but descriptors need not come from there.
+/// Whether a name cannot become a Rust name: because it has no letter or digit, or because it has characters that
+/// protoc would have refused. Descriptors need not come from protoc.
 pub(crate) fn is_unusable(name: &str) -> bool {
     let is_sign = |c: char| c != '_' && !c.is_ascii_alphanumeric();
     name.starts_with(|c: char| c.is_ascii_digit())

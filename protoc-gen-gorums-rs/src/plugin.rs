@@ -19,25 +19,25 @@ const FEATURES: u64 = 1 | 2;
 #[non_exhaustive]
 pub enum RequestError {
     /// It is not an encoded `CodeGeneratorRequest`.
-    #[error("the input is no request of protoc: {0}")]
+    #[error("the input is not a request from protoc: {0}")]
     Malformed(#[from] DecodeError),
-    /// It is one, but no file is to be generated, which protoc never asks for.
-    #[error("the input is no request of protoc: no file is to be generated")]
+    /// It is one, but asks for no file, which protoc never does.
+    #[error("the input is not a request from protoc: no file is to be generated")]
     Empty,
 }
 
 /// Answers an encoded `google.protobuf.compiler.CodeGeneratorRequest` with an encoded
-/// `CodeGeneratorResponse`: the generated files, or all that is wrong.
+/// `CodeGeneratorResponse`: the generated files, or all problems.
 ///
 /// # Errors
 ///
-/// When the input is not a request, so that nobody waits for a response.
+/// If the input is not a request: then nobody waits for a response.
 pub fn respond(request: &[u8]) -> Result<Vec<u8>, RequestError> {
     let request = mirror::Request::decode(request)?;
     if request.file_to_generate.is_empty() {
         return Err(RequestError::Empty);
     }
-    // The last defence: protoc shows a response's error well, and a panic badly.
+    // The last defence: protoc shows an error in a response well, but a panic badly.
     let answer = catch_unwind(AssertUnwindSafe(|| answer(&request)))
         .unwrap_or_else(|_| Err("the generator failed; please report this as a bug".to_owned()));
     let mut response = mirror::Response {

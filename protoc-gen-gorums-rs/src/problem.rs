@@ -1,11 +1,10 @@
-//! What is wrong with the input, in the form in which protoc shows it.
+//! A problem with the input, in the form that protoc shows.
 
 use std::fmt;
 
-/// One thing that is wrong with the input, and what to do about it.
+/// One problem with the input, and what to do about it.
 ///
-/// Displayed as `file.proto:line: Service.Method: what is wrong; what to do`, without the parts that
-/// are not known.
+/// Displayed as `file.proto:line: Service.Method: what is wrong; what to do`, without the parts that are unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     file: Option<String>,
@@ -33,13 +32,13 @@ impl Problem {
         }
     }
 
-    /// Says which line of the file it is, when that is known.
+    /// Sets the line in the file, if it is known.
     pub(crate) fn at(mut self, line: Option<u32>) -> Self {
         self.line = line;
         self
     }
 
-    /// Says which service, method, message or field it is.
+    /// Sets the service, method, message or field.
     pub(crate) fn about(mut self, subject: impl Into<String>) -> Self {
         self.subject = Some(subject.into());
         self
@@ -50,7 +49,7 @@ impl Problem {
         self.file.as_deref()
     }
 
-    /// The line in the file, counted from 1; none when the descriptors have no source information.
+    /// The line in the file, counted from 1; `None` if the descriptors have no source information.
     pub fn line(&self) -> Option<u32> {
         self.line
     }

@@ -32,8 +32,7 @@ impl Problems {
         }
     }
 
-    /// Puts them in the order in which a reader of the files meets them. Those that are about no
-    /// file come first.
+    /// Sorts them by files and lines. Those that concern no file come first.
     pub(crate) fn sort<'a>(&mut self, files: impl IntoIterator<Item = &'a str>) {
         let order: HashMap<&str, usize> = files.into_iter().zip(0..).collect();
         self.problems.sort_by_key(|problem| {

@@ -11,7 +11,7 @@ use crate::names;
 use crate::parameters::Parameters;
 use crate::problems::Problems;
 
-/// Reports names of messages and enums that are taken, and those inside them. `scope` is the package's module.
+/// Reports names of messages, enums and their parts that collide. `scope` is the package's module.
 pub(super) fn check(
     files: &[Lowered<'_>],
     scope: &mut Scope,
@@ -55,7 +55,7 @@ impl<'a> Walk<'a> {
         self.path.truncate(self.path.len() - 2);
     }
 
-    /// The element at hand; none if it has no Rust name, which is reported elsewhere.
+    /// The current element; `None` if it has no Rust name, which is reported elsewhere.
     fn element(&self, kind: &str, scope: &str, name: &str) -> Option<Element<'a>> {
         (!names::is_unusable(name)).then(|| Element {
             file: self.file.source,
@@ -153,7 +153,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The names of the functions that prost derives for the field; none if it cannot name them.
+    /// The names of the functions that prost derives for the field; `None` if it cannot name them.
     fn functions(
         &self,
         message: &DescriptorProto,
@@ -200,7 +200,7 @@ impl<'a> Walk<'a> {
         let mut variants = Scope::default();
         let mut numbers = HashSet::new();
         for (index, value) in item.value.iter().enumerate() {
-            // prost leaves out further names of a number.
+            // prost skips further names of the same number.
             if !numbers.insert(value.number()) {
                 continue;
             }
@@ -215,7 +215,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Whether the field is a variant of a oneof. That of a proto3 `optional` field is only there in descriptors.
+/// Whether the field is a variant of a oneof. The oneof of a proto3 `optional` field exists in descriptors only.
 fn in_oneof(field: &FieldDescriptorProto) -> bool {
     field.oneof_index.is_some() && !field.proto3_optional()
 }

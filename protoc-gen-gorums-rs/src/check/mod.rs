@@ -1,7 +1,7 @@
 //! What prost, tonic or rustc would refuse, or what would fail at run time.
 //!
-//! Different names in protos can be one name in Rust. [`Scope`] is the one place that finds them: the walks over
-//! [messages](messages) and [services](services) name every item that is generated, in the Rust scope where it is.
+//! Different names in protos can become the same name in Rust. [`Scope`] finds these: the walks over
+//! [messages](messages) and [services](services) register the name of every generated item in its Rust scope.
 
 mod messages;
 mod packages;
@@ -21,14 +21,14 @@ use crate::problems::Problems;
 
 use scope::{Element, Scope};
 
-/// A file of a package to generate, as it was declared and as prost-build is given it.
+/// A file of a package to generate: its declaration, and the form that prost-build gets.
 #[derive(Clone, Copy, Debug)]
 struct Lowered<'a> {
     source: &'a Source,
     proto: &'a FileDescriptorProto,
 }
 
-/// Reports everything in the packages whose code would not compile or not work. `lowered` are all their files, in the
+/// Reports everything in the packages whose code would not compile or not work. `lowered` has all their files, in the
 /// order of the packages.
 pub(crate) fn check(
     models: &[Package],
@@ -56,7 +56,7 @@ pub(crate) fn check(
         let mut others = Problems::default();
         let of_messages = match parameters.messages {
             true => &mut *problems,
-            // They are elsewhere, and so are their problems; their names are here all the same.
+            // Extern types have their problems elsewhere, but their names count here.
             false => &mut others,
         };
         messages::check(&files, &mut scope, parameters, of_messages);

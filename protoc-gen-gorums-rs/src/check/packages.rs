@@ -11,7 +11,7 @@ use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::problems::Problems;
 
-/// Reports packages that give no module or no file of their own.
+/// Reports packages that have no module or no file of their own.
 pub(super) fn check(
     models: &[Package],
     sources: &Sources,
@@ -27,7 +27,7 @@ pub(super) fn check(
     for file in packages.values().flatten() {
         let mut parts = file.package().split('.');
         if let Some(part) = parts.find(|part| is_unusable(part)) {
-            let text = format!("its part `{part}` gives no Rust name; use letters");
+            let text = format!("its part `{part}` cannot become a Rust name; use letters");
             let subject = format!("package `{}`", file.package());
             problems.push(file.problem(&[tag::FILE_PACKAGE], &subject, text));
         }
@@ -112,7 +112,7 @@ fn has_module(file: &Source, parameters: &Parameters) -> bool {
     !is_elsewhere && (has_types || !proto.service.is_empty())
 }
 
-/// Whether the part of a package's name gives no module. A package without a name has no parts.
+/// Whether no module name can be made of the part of a package's name. A package without a name has no parts.
 fn is_unusable(part: &str) -> bool {
     !part.is_empty() && names::is_unusable(part)
 }

@@ -9,7 +9,7 @@ use super::required::walk;
 use crate::descriptor::{Source, Sources, path_index, qualified, tag};
 use crate::problems::Problems;
 
-/// Reports fields and methods whose types are not there. Compilers of protos leave none; other descriptors may.
+/// Reports fields and methods whose types are missing. protoc never produces these; other descriptors may.
 pub(super) fn check(
     sources: &Sources,
     packages: &BTreeMap<&str, Vec<&Source>>,

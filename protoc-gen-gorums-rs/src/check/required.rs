@@ -11,8 +11,8 @@ use crate::problems::Problems;
 /// The messages that each message requires, by full names.
 type Requirements = HashMap<String, Vec<String>>;
 
-/// Reports required fields whose message requires the one that they are in. No value of it has an end, and the
-/// default value, with which every decoding begins, would overflow the stack.
+/// Reports required fields whose message, in turn, requires the message that they are in. Such a message has no finite
+/// value: creating its default, with which every decoding begins, would overflow the stack.
 pub(super) fn check(
     sources: &Sources,
     packages: &BTreeMap<&str, Vec<&Source>>,
@@ -78,7 +78,7 @@ fn required_message(field: &FieldDescriptorProto) -> Option<&str> {
     required.then(|| field.type_name().trim_start_matches('.'))
 }
 
-/// Whether the message `from` requires the message `to`, itself or by others that it requires.
+/// Whether the message `from` requires the message `to`, directly or through others.
 fn requires(requirements: &Requirements, from: &str, to: &str) -> bool {
     let mut seen = HashSet::new();
     let mut open = vec![from];

@@ -5,15 +5,15 @@ use std::collections::HashMap;
 use crate::descriptor::Source;
 use crate::problems::Problems;
 
-/// An element of a proto that gives names to Rust items.
+/// An element of a proto that Rust items are named after.
 #[derive(Clone, Debug)]
 pub(super) struct Element<'a> {
     pub(super) file: &'a Source,
-    /// Where it is in the file's descriptor.
+    /// Its path in the file's descriptor.
     pub(super) path: Vec<i32>,
-    /// What problems are about.
+    /// The subject of its problems.
     pub(super) subject: String,
-    /// What other elements' problems call it, such as ``message `M` ``.
+    /// How the problems of other elements refer to it, such as ``message `M` ``.
     pub(super) title: String,
 }
 
@@ -23,19 +23,19 @@ impl Element<'_> {
     }
 }
 
-/// The names in one Rust scope and namespace, and the elements that gave them.
+/// The names in one Rust scope and namespace, and the elements that have them.
 #[derive(Debug, Default)]
 pub(super) struct Scope {
     owners: HashMap<String, String>,
 }
 
 impl Scope {
-    /// Gives a name to what is not an element of a file.
+    /// Registers a name that does not come from an element of a file.
     pub(super) fn reserve(&mut self, name: String, owner: String) {
         self.owners.entry(name).or_insert(owner);
     }
 
-    /// Gives the element the name of its Rust item. Reports and returns false if the name is taken.
+    /// Registers the name of the element's Rust item. Reports the problem and returns false if the name is taken.
     pub(super) fn item(
         &mut self,
         name: String,
@@ -50,7 +50,7 @@ impl Scope {
         false
     }
 
-    /// Gives the element the names of `kind`s that are generated beside its Rust item. Reports the names that are
+    /// Registers the names of the `kind`s that are generated beside the element's Rust item. Reports those that are
     /// taken, at most one for each other element.
     pub(super) fn companions(
         &mut self,
@@ -77,7 +77,7 @@ impl Scope {
         }
     }
 
-    /// Takes the name, or returns who has it.
+    /// Registers the name. Returns its owner if it is taken.
     fn take(&mut self, name: &str, element: &Element<'_>) -> Option<String> {
         let owner = self.owners.get(name).cloned();
         if owner.is_none() {

@@ -1,4 +1,4 @@
-//! The names that tonic and we give to services and what is inside them.
+//! The names of the code that tonic and this crate generate for services.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::names;
 use crate::parameters::Parameters;
 use crate::problems::Problems;
 
-/// Reports names of services and methods that are taken or that cannot be made. `scope` is the package's module.
+/// Reports names of services and methods that collide or cannot become Rust names. `scope` is the package's module.
 pub(super) fn check(
     package: &Package,
     files: &[Lowered<'_>],
@@ -33,7 +33,7 @@ pub(super) fn check(
             title: format!("service `{}`", service.name),
         };
         if names::is_unusable(&service.name) {
-            element.report("its name gives no Rust name; use letters", problems);
+            element.report("its name cannot become a Rust name; use letters", problems);
             continue;
         }
         if types.item(service.type_name(), &element, problems) {
@@ -45,7 +45,7 @@ pub(super) fn check(
 }
 
 fn check_methods(service: &Service, of: &Element<'_>, problems: &mut Problems) {
-    // Those in the model are only the methods without other problems.
+    // The model has only the methods without other problems.
     let Some(declared) = of.file.proto.service.get(service.index) else {
         return;
     };
@@ -60,7 +60,7 @@ fn check_methods(service: &Service, of: &Element<'_>, problems: &mut Problems) {
             title: format!("method `{name}`"),
         };
         if names::is_unusable(name) {
-            element.report("its name gives no Rust name; use letters", problems);
+            element.report("its name cannot become a Rust name; use letters", problems);
         } else if functions.item(names::snake(name), &element, problems) {
             types.item(names::upper_camel(name), &element, problems);
         }

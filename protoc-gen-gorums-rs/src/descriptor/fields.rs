@@ -1,8 +1,8 @@
-//! The fields of an encoded message whose descriptor is not known.
+//! The fields of an encoded message without its descriptor.
 
 use thiserror::Error;
 
-/// The value of a field, as far as the encoding tells.
+/// The value of a field, as far as the encoding determines it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Value<'a> {
     Varint(u64),
@@ -13,7 +13,7 @@ pub(crate) enum Value<'a> {
 
 /// The bytes are not an encoded message.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[error("the bytes are no encoded message")]
+#[error("the bytes are not an encoded message")]
 pub(crate) struct Malformed;
 
 /// Reads the fields in their order: number and value.

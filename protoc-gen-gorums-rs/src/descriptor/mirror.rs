@@ -1,7 +1,7 @@
 //! The parts of the descriptor messages that `prost_types` lacks.
 //!
-//! `prost_types` drops the fields it does not know: the extensions in which method options live, and all
-//! that editions added. These messages read just those, from the same bytes.
+//! `prost_types` drops fields that it does not know: the extensions that hold method options, and everything that
+//! editions added. These messages read only those fields, from the same bytes.
 
 use prost::Message;
 
@@ -110,7 +110,7 @@ pub(crate) struct Service {
 /// `google.protobuf.MethodDescriptorProto`.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Method {
-    /// The options still encoded, for only descriptors know what their extensions mean.
+    /// The options, still encoded, because their extensions are declared in other descriptors.
     #[prost(bytes = "vec", tag = "4")]
     pub(crate) options: Vec<u8>,
 }

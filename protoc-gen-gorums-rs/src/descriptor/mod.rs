@@ -1,4 +1,4 @@
-//! The descriptors of the `.proto` files: where every run begins.
+//! The descriptors of the `.proto` files, with which every run begins.
 
 mod fields;
 pub(crate) mod mirror;
@@ -10,7 +10,7 @@ pub(crate) use source::{Source, qualified};
 pub(crate) use sources::Sources;
 pub use sources::split_descriptor_set;
 
-/// Numbers of fields in the descriptor messages, of which the paths of source locations are made.
+/// Numbers of fields in the descriptor messages. The paths of source locations consist of them.
 pub(crate) mod tag {
     pub(crate) const FILE_PACKAGE: i32 = 2;
     pub(crate) const FILE_DEPENDENCY: i32 = 3;
@@ -25,7 +25,7 @@ pub(crate) mod tag {
     pub(crate) const SERVICE_METHOD: i32 = 2;
 }
 
-/// An index in the form in which paths of source locations have it.
+/// An index as an element of a source location's path.
 pub(crate) fn path_index(index: usize) -> i32 {
     i32::try_from(index).unwrap_or(i32::MAX)
 }

@@ -1,4 +1,4 @@
-//! One `.proto` file as its descriptor tells it.
+//! One `.proto` file.
 
 use prost::{DecodeError, Message};
 use prost_types::FileDescriptorProto;
@@ -6,12 +6,12 @@ use prost_types::FileDescriptorProto;
 use super::mirror;
 use crate::problem::Problem;
 
-/// One `.proto` file as its descriptor tells it.
+/// One `.proto` file, from its descriptor.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
-    /// What `prost_types` knows of it.
+    /// The parts that `prost_types` knows.
     pub(crate) proto: FileDescriptorProto,
-    /// What it does not know.
+    /// The parts that it does not know.
     pub(crate) mirror: mirror::File,
 }
 
@@ -31,19 +31,19 @@ impl Source {
         self.proto.package()
     }
 
-    /// The name of something at the file's top level, with the package.
+    /// The full name of an element at the file's top level.
     pub(crate) fn full_name(&self, name: &str) -> String {
         qualified(self.package(), name)
     }
 
-    /// A problem with what is at this path in the descriptor.
+    /// A problem of the element at this path in the descriptor.
     pub(crate) fn problem(&self, path: &[i32], subject: &str, text: impl Into<String>) -> Problem {
         Problem::in_file(self.name(), text)
             .at(self.line(path))
             .about(subject)
     }
 
-    /// The line of what is at this path in the descriptor.
+    /// The line of the element at this path in the descriptor.
     pub(crate) fn line(&self, path: &[i32]) -> Option<u32> {
         let info = self.proto.source_code_info.as_ref()?;
         let location = info

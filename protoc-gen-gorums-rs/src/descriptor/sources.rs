@@ -58,10 +58,10 @@ impl Sources {
         self.files.iter()
     }
 
-    /// The packages to generate, by name, each with all its files: a package is one Rust module, so
-    /// half of it would not compile. The files are sorted by name.
+    /// The packages to generate, by name. Each has all its files, sorted by name: a package is one Rust module, and a
+    /// part of it would not compile.
     ///
-    /// When the well-known types are to be compiled, those that the packages import are.
+    /// With `compile_well_known_types`, they include the well-known types that the packages import.
     pub(crate) fn packages(&self, parameters: &Parameters) -> BTreeMap<&str, Vec<&Source>> {
         let mut packages = BTreeMap::<&str, Vec<&Source>>::new();
         let wanted: HashSet<&str> = self
@@ -82,15 +82,15 @@ impl Sources {
         for file in files {
             packages.entry(file.package()).or_default().push(file);
         }
-        // The order of imports depends on who made the descriptors; the code should not.
+        // The order of imports depends on the compiler; the code must not.
         for files in packages.values_mut() {
             files.sort_by_key(|file| file.name());
         }
         packages
     }
 
-    /// The files of well-known types that belong to the `files`: those that they import, and those to generate. What
-    /// only `gorums.proto` imports does not belong to them.
+    /// The files of well-known types that the `files` need: those that they import, and those to generate. Files that
+    /// only `gorums.proto` imports do not count.
     fn well_known(&self, files: &[&Source]) -> Vec<&Source> {
         let options = self.files.iter().filter(|file| file.package() == "gorums");
         let imported = self.imported(files.iter().copied());
@@ -103,7 +103,7 @@ impl Sources {
             .collect()
     }
 
-    /// The names of all files that the files import, not those that `gorums.proto` imports for them.
+    /// The names of all files that the files import, except through `gorums.proto`.
     fn imported<'a>(&'a self, files: impl Iterator<Item = &'a Source>) -> HashSet<&'a str> {
         let by_name: HashMap<&str, &Source> =
             self.files.iter().map(|file| (file.name(), file)).collect();
@@ -126,8 +126,8 @@ impl Sources {
 /// The package of the well-known types.
 const WELL_KNOWN: &str = "google.protobuf";
 
-/// Takes an encoded `google.protobuf.FileDescriptorSet` apart into the descriptors of its files, which
-/// is what [`generate`](crate::generate) takes.
+/// Splits an encoded `google.protobuf.FileDescriptorSet` into the descriptors of its files, for
+/// [`generate`](crate::generate).
 ///
 /// # Errors
 ///

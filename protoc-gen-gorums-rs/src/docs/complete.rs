@@ -1,6 +1,6 @@
 //! Completes the source information of a file.
 //!
-//! prost-build takes comments from there, and panics where there is some of it but not all.
+//! prost-build reads comments from it, and panics if it is incomplete.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use crate::descriptor::{path_index, qualified, tag};
 
 /// Gives every element of the file a location, and every item of Rust code a placeholder for its comment in `docs`.
 ///
-/// Services and methods keep no comment when they have none: their code has better words of its own.
+/// Services and methods without a comment get none here: their code has documentation of its own.
 pub(crate) fn complete(
     file: &mut FileDescriptorProto,
     disabled: &Disabled<'_>,
@@ -82,12 +82,12 @@ impl Completion<'_> {
         self.path.truncate(self.path.len() - 2);
     }
 
-    /// Adds the location of the element at hand: with its comments, or else with `words`.
+    /// Adds the location of the current element: with its comment, or else with `words`.
     fn document(&mut self, full_name: &str, words: &str) {
         self.document_with(full_name, words, Vec::new());
     }
 
-    /// The same, with attributes that are to stand after the documentation.
+    /// The same, with attributes after the documentation.
     fn document_with(&mut self, full_name: &str, words: &str, attributes: Vec<&'static str>) {
         let known = self
             .known
@@ -133,7 +133,7 @@ impl Completion<'_> {
         let fields = message.field.iter();
         let mut attributes = self.attributes(message, &name, fields);
         if message.field.iter().any(|field| field.name() == "len") {
-            // prost makes functions with the names of fields.
+            // prost derives functions with the names of fields.
             attributes.push("#[allow(clippy::len_without_is_empty)]");
         }
         self.document_with(&name, &words, attributes);

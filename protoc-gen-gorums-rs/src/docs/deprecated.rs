@@ -1,4 +1,4 @@
-//! Types that are deprecated.
+//! Finds deprecated types.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use prost_types::{
 
 use crate::descriptor::{Sources, qualified};
 
-/// The full names, with a dot before, of the messages and enums that are deprecated.
+/// The full names, with a leading dot, of the deprecated messages and enums.
 #[derive(Debug, Default)]
 pub(crate) struct Deprecated {
     names: HashSet<String>,
@@ -42,12 +42,12 @@ impl Deprecated {
         }
     }
 
-    /// Whether the type, of which this is the full name with a dot before, is deprecated.
+    /// Whether the type with this full name, with a leading dot, is deprecated.
     pub(crate) fn contains(&self, full_name: &str) -> bool {
         self.names.contains(full_name)
     }
 
-    /// Whether one of the fields of the message has such a type, itself or as a value of a map.
+    /// Whether a field of the message has a deprecated type, directly or as a value of a map.
     pub(super) fn has_field<'a>(
         &self,
         message: &DescriptorProto,

@@ -1,6 +1,6 @@
-//! Where the user does not want the proto's comments.
+//! The parameter `disable_comments`.
 
-/// Where the user does not want the proto's comments.
+/// The paths whose comments the user does not want.
 #[derive(Debug)]
 pub(crate) struct Disabled<'a> {
     paths: &'a [String],
@@ -11,8 +11,8 @@ impl<'a> Disabled<'a> {
         Self { paths }
     }
 
-    /// Whether one of the paths matches the full name: the name itself, some last parts of it, or, with
-    /// a dot before, some first parts.
+    /// Whether one of the paths matches the full name: the name itself, its last parts, or, with a leading dot, its
+    /// first parts.
     pub(crate) fn matches(&self, full_name: &str) -> bool {
         self.paths.iter().any(|path| match path.strip_prefix('.') {
             Some("") => true,

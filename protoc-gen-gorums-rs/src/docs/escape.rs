@@ -1,8 +1,8 @@
-//! Escapes what an author did not mean as markup.
+//! Escapes text that its author did not mean as markup.
 
 /// The prose without HTML and without links to Rust items, and with angle brackets around bare URLs.
 ///
-/// Code, what is escaped already and links to URLs stay.
+/// Code, links to URLs and text that is already escaped stay as they are.
 pub(super) fn escape(prose: &str) -> String {
     let mut escaped = String::with_capacity(prose.len());
     let mut rest = prose;
@@ -45,7 +45,7 @@ fn is_markup(letter: char, after: &str) -> bool {
     }
 }
 
-/// The length of the code span that begins the text, or of its marks when nothing ends it.
+/// The length of the code span at the beginning of the text, or of its marks if nothing ends it.
 fn code_span(text: &str) -> usize {
     let count = |text: &str| text.len() - text.trim_start_matches('`').len();
     let marks = count(text);

@@ -1,7 +1,7 @@
-//! What a line of a comment is, by itself.
+//! Classifies single lines of a comment.
 
-/// The line without control characters, which rustc does not accept in comments, and without characters that change the
-/// direction of the text, which it denies. Tabs, which clippy denies, become spaces.
+/// The line without control characters and without characters that change the direction of text, neither of which rustc
+/// accepts in comments. Tabs, which clippy denies, become spaces.
 pub(super) fn printable(line: &str) -> String {
     let mut printable = String::with_capacity(line.len());
     for letter in line.chars() {
@@ -15,7 +15,7 @@ pub(super) fn printable(line: &str) -> String {
     printable
 }
 
-/// The marks of the fence that the text is, if it begins a block of code.
+/// The marks of the fence, if the text begins a fenced block of code.
 pub(super) fn fence(text: &str) -> Option<&str> {
     let mark = text.chars().next().filter(|c| "`~".contains(*c))?;
     let language = text.trim_start_matches(mark);
@@ -29,7 +29,7 @@ pub(super) fn closes(text: &str, fence: &str) -> bool {
     text.starts_with(fence) && text.trim_start_matches(&fence[..1]).is_empty()
 }
 
-/// For an item of a list, how wide its mark is.
+/// The width of the mark, if the text is an item of a list.
 pub(super) fn item_width(text: &str) -> Option<usize> {
     if ["- ", "* ", "+ "].iter().any(|mark| text.starts_with(mark)) {
         return Some(2);
@@ -48,7 +48,7 @@ pub(super) fn begins_list(item: &str) -> bool {
     !item.starts_with(|c: char| c.is_ascii_digit()) || number == Some("1")
 }
 
-/// Whether the text is a line across the page, or under a heading.
+/// Whether the text is a horizontal rule, or the underline of a heading.
 pub(super) fn is_rule(text: &str) -> bool {
     let marks = text.replace(' ', "");
     marks.len() >= 3
@@ -57,7 +57,7 @@ pub(super) fn is_rule(text: &str) -> bool {
             .any(|mark| is_made_of(&marks, mark))
 }
 
-/// Whether the text makes the line before it the head of a table.
+/// Whether the text is the delimiter row of a table.
 fn is_delimiter_row(text: &str) -> bool {
     text.contains('-')
         && text.contains(['|', ':'])
@@ -73,8 +73,8 @@ pub(super) fn is_heading(text: &str) -> bool {
     (1..=6).contains(&(text.len() - rest.len())) && (rest.is_empty() || rest.starts_with(' '))
 }
 
-/// A line of prose that is no quotation, no heading, no table and no item. These are for the lines after them, too, and
-/// code in them would not be what it is without them.
+/// Escapes marks that would make the line a quotation, a heading, a table or an item. Those would also affect the lines
+/// after it, and the code in them.
 pub(super) fn protect(text: &str) -> String {
     if text.starts_with('>') || text == "--" || is_delimiter_row(text) || is_made_of(text, '=') {
         return format!("\\{text}");

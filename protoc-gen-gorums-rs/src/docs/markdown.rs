@@ -1,14 +1,14 @@
 //! Makes a proto's comments into documentation that rustdoc and clippy accept.
 //!
-//! Authors of protos do not write for rustdoc: what they indent would be compiled as a doctest, and what
-//! they put in brackets would be taken for HTML or for links. The text of code stays as it is, whatever its language.
+//! Authors of protos do not write for rustdoc. It would compile their indented text as doctests, and take their
+//! brackets for HTML or links. Code stays as it is, whatever its language.
 
 use super::escape::escape;
 use super::line::{
     begins_list, closes, fence, is_heading, is_rule, item_width, printable, protect,
 };
 
-/// The comment's lines without what rustdoc would misunderstand.
+/// The comment's lines, without anything that rustdoc would misread.
 pub(super) fn clean(comment: &str) -> Vec<String> {
     let mut cleaner = Cleaner::default();
     for line in comment.lines() {
@@ -26,17 +26,17 @@ struct Cleaner {
     block: Block,
 }
 
-/// What the line before belongs to.
+/// The block that the previous line belongs to.
 #[derive(Clone, Default, PartialEq)]
 enum Block {
-    /// Nothing that can be continued.
+    /// No block that the next line could continue.
     #[default]
     None,
-    /// A paragraph, maybe of an item, that begins with this line of the output.
+    /// A paragraph, possibly within an item, that begins with this line of the output.
     Paragraph { start: usize },
-    /// Indented code, of which this many spaces are cut off. It begins with this line of the output.
+    /// Indented code that begins with this line of the output. This many spaces are removed from each line.
     Code { start: usize, indent: usize },
-    /// A fenced block that was indented so.
+    /// A fenced block with this indentation.
     Fence { fence: String, indent: usize },
 }
 
@@ -123,15 +123,15 @@ impl Cleaner {
 
     fn continue_paragraph(&mut self, text: &str) {
         match self.lines.last_mut() {
-            // At the beginning of a line it would be HTML even inside code.
+            // At the beginning of a line, `<` would begin HTML even inside code.
             Some(line) if text.starts_with('<') => line.extend([" ", text]),
             _ => self.push(&protect(text)),
         }
     }
 
-    /// An item that is indented so inside the one around it. Its text was indented by `text_indent`.
+    /// An item with this indentation within its parent item. Its text was indented by `text_indent`.
     fn item(&mut self, mark: &str, text: &str, indent: usize, text_indent: usize) {
-        // With more it would be code.
+        // A larger margin would make it code.
         let margin = self.column() + indent.min(3);
         let (mut marks, mut text, mut text_indent) = (mark.to_owned(), text, text_indent);
         let start = self.lines.len();
@@ -148,7 +148,7 @@ impl Cleaner {
             // An empty item cannot follow a paragraph.
             self.push("");
             let marks = match marks.trim_end() {
-                // Several of these would be a line across the page.
+                // Several of these would be a horizontal rule.
                 several if several.contains(' ') => several.replace(['-', '*'], "+"),
                 mark => mark.to_owned(),
             };
@@ -200,7 +200,7 @@ impl Cleaner {
         self.items.last().copied().unwrap_or(0)
     }
 
-    /// Adds a line to what is open.
+    /// Adds a line to the open block.
     fn push(&mut self, text: &str) {
         if text.is_empty() {
             if !self.lines.is_empty() {

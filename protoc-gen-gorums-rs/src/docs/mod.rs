@@ -1,6 +1,6 @@
-//! Documentation of the generated code: the proto's comments, and a line for what has none.
+//! Documentation of the generated code: the proto's comments, and a line for items without one.
 //!
-//! prost-build changes comments, also the text of code in them. It is given [placeholders](Docs) in their place.
+//! prost-build changes comments, including the code in them. It gets [placeholders](Docs) instead.
 
 mod complete;
 mod deprecated;

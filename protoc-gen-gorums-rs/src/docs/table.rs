@@ -6,25 +6,24 @@ pub(crate) struct Docs {
     texts: Vec<Text>,
 }
 
-/// What takes the place of a placeholder.
+/// The documentation that replaces a placeholder.
 #[derive(Debug)]
 struct Text {
     lines: Vec<String>,
     attributes: Vec<&'static str>,
 }
 
-/// What a placeholder begins with; its number follows.
+/// The beginning of a placeholder; its number follows.
 const PLACEHOLDER: &str = "gorums documentation ";
 
 impl Docs {
-    /// Keeps the lines of an element's documentation and the attributes after them, and returns the placeholder for
-    /// them.
+    /// Stores the lines of an element's documentation and the attributes after them. Returns their placeholder.
     pub(super) fn add(&mut self, lines: Vec<String>, attributes: Vec<&'static str>) -> String {
         self.texts.push(Text { lines, attributes });
         format!("{PLACEHOLDER}{}", self.texts.len() - 1)
     }
 
-    /// The lines that the text is the placeholder for; none if it is something else.
+    /// The lines whose placeholder the text is; `None` if it is something else.
     pub(crate) fn lines(&self, text: &str) -> Option<&[String]> {
         self.text(text).map(|text| text.lines.as_slice())
     }
@@ -34,7 +33,7 @@ impl Docs {
         self.texts.get(number.parse::<usize>().ok()?)
     }
 
-    /// The code with documentation in the place of its placeholders, each of which is a doc comment of its own.
+    /// Replaces each placeholder in the code, a doc comment of its own, by the documentation.
     pub(crate) fn fill(&self, code: &str) -> String {
         let mut filled = String::with_capacity(code.len() * 2);
         for line in code.lines() {

@@ -8,7 +8,7 @@ use super::gorums::Names;
 use super::service_code::{MethodCode, ServiceCode};
 use crate::model::Form;
 
-/// The trait of the service's calls, and how a configuration implements it. Nothing for a service without calls.
+/// The trait of the service's calls, and its implementation by a configuration. Empty for a service without calls.
 pub(super) fn calls_trait(service: &ServiceCode<'_>, names: &Names) -> Option<TokenStream> {
     let calls = service.methods.iter();
     let calls: Vec<Call> = calls.filter_map(|code| Call::new(code, names)).collect();
@@ -65,12 +65,12 @@ struct Call {
     doc: TokenStream,
     deprecated: Option<TokenStream>,
     signature: TokenStream,
-    /// What it is for a configuration.
+    /// Its body in the implementation by a configuration.
     body: TokenStream,
 }
 
 impl Call {
-    /// The function for the method; none for one that is called through tonic's client.
+    /// The function for the method; `None` for one that is called through tonic's client.
     fn new(code: &MethodCode<'_>, names: &Names) -> Option<Self> {
         let MethodCode {
             request,

@@ -8,10 +8,10 @@ use super::gorums::{Names, function_doc};
 use super::service_code::{MethodCode, ServiceCode};
 use crate::model::{Form, Start};
 
-/// What to say of a call that need not be awaited to be sent.
+/// The documentation of a call that is sent without being awaited.
 pub(super) const SENT: &str = "The call has been sent when this returns.";
 
-/// What to say of a multicast that takes a stream.
+/// The documentation of a multicast that takes a stream.
 const ON_ONE_STREAM: &str =
     "Each node is sent all calls of this method on one stream, in their order.";
 
@@ -89,11 +89,11 @@ pub(super) fn configuration(service: &ServiceCode<'_>, names: &Names) -> TokenSt
     }
 }
 
-/// What every such type has, whatever the service's methods.
+/// The functions that every such type has, whatever the service's methods.
 fn common(names: &Names) -> TokenStream {
     let node = &names.node;
     quote! {
-        /// The same service, with `options` for each call that is made from it.
+        /// The same service, with `options` for each call made through the returned handle.
         pub fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
             Self(self.0.with_options(options))
         }
@@ -122,7 +122,7 @@ fn common(names: &Names) -> TokenStream {
     }
 }
 
-/// The function that calls the method on all nodes; none for a method that is called on one.
+/// The function that calls the method on all nodes; `None` for a method that is called on one.
 fn call(service: &ServiceCode<'_>, code: &MethodCode<'_>, names: &Names) -> Option<TokenStream> {
     let MethodCode {
         request, output, ..
@@ -182,7 +182,7 @@ fn call(service: &ServiceCode<'_>, code: &MethodCode<'_>, names: &Names) -> Opti
     })
 }
 
-/// The lines that document the function: the proto's, or what can be said without.
+/// The lines that document the function: the proto's comment, or a default.
 fn lines(service: &ServiceCode<'_>, code: &MethodCode<'_>, names: &Names) -> Vec<String> {
     let full_name = code.full_name(service.service);
     let quorum_function = format!("[`{}::{}`]", names.quorum_spec, code.quorum_function());

@@ -9,8 +9,8 @@ use super::{calls_trait, configuration, doc, lints, methods, node, quorum_spec, 
 use crate::names;
 use crate::parameters::Parameters;
 
-/// Functions of the type of a service on a configuration, and of traits in scope everywhere that would be called in
-/// the place of one that is named like them.
+/// Functions of a service's configuration type, and of traits of the prelude. A method's function with such a name
+/// would be hidden by them.
 const CONFIGURATION_FUNCTIONS: [&str; 9] = [
     "clone",
     "configuration",
@@ -23,7 +23,7 @@ const CONFIGURATION_FUNCTIONS: [&str; 9] = [
     "with_options",
 ];
 
-/// Functions of the type of a service on a node, and of such traits.
+/// Functions of a service's node type, and of such traits.
 const NODE_FUNCTIONS: [&str; 8] = [
     "as_node",
     "client",
@@ -92,7 +92,7 @@ pub(crate) fn module(
         lines.extend(service.comment.iter().cloned());
     }
     let doc = doc::doc(&lines);
-    // A crate need not call everything that a service has.
+    // A crate need not use everything that a service has.
     let mut lints = vec!["dead_code"];
     lints.extend(lints::of_service(service));
     let lints = lints::paths(&lints);

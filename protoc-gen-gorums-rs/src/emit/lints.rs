@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 
 use super::service_code::ServiceCode;
 
-/// Lints about what functions with certain names should look like.
+/// Lints about the signatures of functions with certain names.
 fn function_names(service: &ServiceCode<'_>) -> Vec<&'static str> {
     let any = |is: fn(&str) -> bool| service.methods.iter().any(|method| is(&method.function));
     let mut lints = Vec::new();

@@ -1,7 +1,6 @@
 //! Writes the code of a service: tonic's stubs, and ours.
 //!
-//! All of it is a function of a [`ServiceCode`]: what the model says, with the Rust paths that
-//! prost-build found.
+//! All code is a function of a [`ServiceCode`]: the model, with the Rust paths from prost-build.
 
 mod calls_trait;
 mod configuration;

@@ -54,7 +54,7 @@ pub(super) fn replica(service: &ServiceCode<'_>, names: &Names) -> TokenStream {
     }
 }
 
-/// What a handler takes and gives, besides the context.
+/// The arguments and the result of a handler, besides the context.
 struct Signature {
     /// The function of `Handlers` that takes it.
     register: &'static str,
@@ -120,7 +120,7 @@ fn function(service: &ServiceCode<'_>, code: &MethodCode<'_>) -> TokenStream {
     }
 }
 
-/// The lines that document the function: the proto's, or what can be said without.
+/// The lines that document the function: the proto's comment, or a default.
 fn lines(service: &ServiceCode<'_>, code: &MethodCode<'_>) -> Vec<String> {
     let full_name = code.full_name(service.service);
     let mut lines = if code.comment.is_empty() {

@@ -12,7 +12,7 @@ pub(crate) struct RustType {
 }
 
 impl RustType {
-    /// Makes it from prost's path, which is relative to the package's module, absolute, or no path.
+    /// Converts prost's path, which is relative to the package's module, absolute, or not a path at all.
     pub(crate) fn new(path: &str) -> Result<Self, syn::Error> {
         let parsed: Type = syn::parse_str(path)?;
         let is_absolute = match &parsed {
@@ -39,13 +39,13 @@ impl RustType {
         Ok(Self { tokens, reference })
     }
 
-    /// The type of a borrowed one, as a function takes it.
+    /// The type of a reference to it, as functions take it.
     pub(crate) fn reference(&self) -> &TokenStream {
         &self.reference
     }
 }
 
-/// The type of a reference to strings or bytes, for which clippy wants slices; none for other types.
+/// The type of a reference to strings or bytes, for which clippy wants slices; `None` for other types.
 fn slice(parsed: &Type) -> Option<TokenStream> {
     let text = parsed.to_token_stream().to_string().replace(' ', "");
     match text.as_str() {
@@ -55,7 +55,7 @@ fn slice(parsed: &Type) -> Option<TokenStream> {
     }
 }
 
-/// What prost uses for the wrappers of `google.protobuf`.
+/// Whether it is a type that prost uses for the wrappers of `google.protobuf`.
 fn is_primitive(name: &str) -> bool {
     matches!(name, "bool" | "f32" | "f64" | "i32" | "i64" | "u32" | "u64")
 }

@@ -1,4 +1,4 @@
-//! All that the code of a service is made of.
+//! The input of the code of a service.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -8,7 +8,7 @@ use crate::docs::Deprecated;
 use crate::model::{Form, Method, Service};
 use crate::names;
 
-/// All that the code of a service is made of.
+/// The input of the code of a service: the model, with Rust paths.
 #[derive(Clone, Debug)]
 pub(crate) struct ServiceCode<'a> {
     pub(crate) service: &'a Service,
@@ -18,15 +18,15 @@ pub(crate) struct ServiceCode<'a> {
     /// The proto's comment, line by line.
     pub(crate) comment: Vec<String>,
     pub(crate) methods: Vec<MethodCode<'a>>,
-    /// It or one of its types is deprecated, so that its code uses what is.
+    /// Whether it or one of its types is deprecated, so that its code uses deprecated items.
     pub(crate) uses_deprecated: bool,
 }
 
-/// All that the code of a method is made of.
+/// The input of the code of a method.
 #[derive(Clone, Debug)]
 pub(crate) struct MethodCode<'a> {
     pub(crate) method: &'a Method,
-    /// The name of its functions, where nothing else has that name.
+    /// The name of its functions, unless another function has that name.
     pub(crate) function: String,
     /// The name of its marker type.
     pub(crate) type_name: String,
@@ -39,8 +39,8 @@ pub(crate) struct MethodCode<'a> {
 }
 
 impl<'a> ServiceCode<'a> {
-    /// Joins the model of a service with what prost-build made of it. `resolved` has the service's
-    /// methods, and after them one more for each custom return type, which is its reply.
+    /// Joins the model of a service with the types from prost-build. `resolved` has the service's methods, followed by
+    /// one more for each custom return type, which is its reply.
     pub(crate) fn new(
         package: &'a str,
         service: &'a Service,

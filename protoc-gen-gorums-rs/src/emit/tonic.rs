@@ -12,7 +12,7 @@ use crate::parameters::Parameters;
 
 const CODEC: &str = "::gorums_runtime::codegen::ProstCodec";
 
-/// Functions of tonic's clients, and of traits in scope everywhere that would be called in their place.
+/// Functions of tonic's clients, and of traits of the prelude that would hide a method's function.
 const TAKEN: [&str; 12] = [
     "accept_compressed",
     "clone",
@@ -104,7 +104,7 @@ fn names_of_server(service: &ServiceCode<'_>) -> impl Iterator<Item = String> {
         .chain(of_methods)
 }
 
-/// Gives identifiers other names, also where documentation ends with one.
+/// Renames identifiers, also where documentation ends with one.
 fn rename(tokens: TokenStream, names: &[(String, String)]) -> TokenStream {
     let tokens = tokens.into_iter().map(|token| match token {
         TokenTree::Group(group) => {
@@ -143,7 +143,7 @@ fn attributes(module: &[(String, String)], structure: &[(String, String)]) -> At
     attributes
 }
 
-/// Adds the lints to those that tonic's module allows, and says that it is deprecated if the service is.
+/// Adds the lints to those that tonic's module allows, and deprecates the module if the service is deprecated.
 fn complete(
     service: &ServiceCode<'_>,
     lints: &[&str],
@@ -160,17 +160,17 @@ fn complete(
     Ok(module)
 }
 
-/// A service as tonic-build wants it.
+/// A service in the form that tonic-build takes.
 struct Stubs<'a> {
     service: &'a ServiceCode<'a>,
-    /// The name of the server's trait, of which the others are made.
+    /// The name of the server's trait, from which tonic derives the others.
     type_name: String,
-    /// Lines with a space before them: tonic adds it to those that have none, and code would lose its shape.
+    /// Lines with a leading space. tonic adds one to lines without it, which would change the indentation of code.
     comment: Vec<String>,
     methods: Vec<Stub<'a>>,
 }
 
-/// A method as tonic-build wants it.
+/// A method in the form that tonic-build takes.
 struct Stub<'a> {
     method: &'a MethodCode<'a>,
     function: String,

@@ -12,7 +12,7 @@ pub(super) struct Features {
     pub(super) delimited: bool,
 }
 
-/// Whether a field without a value differs from one with the default value.
+/// Whether an absent field differs from one with the default value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Presence {
     Explicit,
@@ -30,7 +30,7 @@ impl Features {
         delimited: false,
     };
 
-    /// The features inside an element that has these features and sets those of its own.
+    /// The features inside an element that overrides these with its own.
     pub(super) fn with(self, own: Option<FeatureSet>) -> Self {
         let own = own.unwrap_or_default();
         Self {

@@ -5,7 +5,7 @@ use prost_types::{FieldDescriptorProto, FieldOptions};
 
 use super::features::{Features, Presence};
 
-/// Makes a field of an edition one of proto3, and tells what has no counterpart there.
+/// Converts a field of an edition to proto3, and reports what has no counterpart there.
 pub(super) fn lower(
     field: &mut FieldDescriptorProto,
     features: Features,
@@ -47,7 +47,7 @@ pub(super) fn lower(
     wrong
 }
 
-/// Writes the default value of a number with a fraction in one way: compilers of protos write it differently.
+/// Normalises the default value of a floating-point field, which compilers write in different ways.
 pub(super) fn normalize_default(field: &mut FieldDescriptorProto) {
     let of = field.r#type();
     let Some(text) = &mut field.default_value else {
@@ -58,7 +58,7 @@ pub(super) fn normalize_default(field: &mut FieldDescriptorProto) {
         Type::Double => text.parse::<f64>().map(|value| format!("{value:?}")),
         _ => return,
     };
-    // prost-derive reports what is no number.
+    // prost-derive reports what is not a number.
     if let Ok(normal) = normal {
         *text = normal.replace("NaN", "nan");
     }

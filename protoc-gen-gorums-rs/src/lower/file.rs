@@ -17,8 +17,8 @@ pub(crate) const MINIMUM_EDITION: i32 = 998;
 pub(crate) const MAXIMUM_EDITION: i32 = 1001;
 const EDITION_2023: i32 = 1000;
 
-/// The file as prost-build understands it, and a report of what in it has no counterpart there. That
-/// is lowered to something near, for types need names even when their code is not wanted.
+/// Converts the file for prost-build, and reports what has no counterpart there. Such elements become something
+/// similar, because types need names even if their code is not generated.
 pub(crate) fn lower(source: &Source, problems: &mut Problems) -> FileDescriptorProto {
     let mut file = source.proto.clone();
     let features = features(source, problems);
@@ -51,7 +51,7 @@ pub(crate) fn lower(source: &Source, problems: &mut Problems) -> FileDescriptorP
     file
 }
 
-/// The features of a file of an edition; none for others.
+/// The features of a file of an edition; `None` for other files.
 fn features(source: &Source, problems: &mut Problems) -> Option<Features> {
     let mut report = |what| problems.push(Problem::in_file(source.name(), what));
     match source.proto.syntax.as_deref() {
@@ -148,7 +148,7 @@ impl Lowering<'_> {
 
         let nothing = mirror::MessageType::default();
         for (index, nested) in message.nested_type.iter_mut().enumerate() {
-            // The fields of an entry are those of a map: always there, always length-prefixed.
+            // The fields of a map's entry are always present and always length-prefixed.
             if !is_map_entry(nested) {
                 let mirror = mirror.nested_type.get(index).unwrap_or(&nothing);
                 self.inside(tag::MESSAGE_NESTED, index, |lowering| {
@@ -189,10 +189,10 @@ impl Lowering<'_> {
         }
     }
 
-    /// prost would make a nameless item of such a name.
+    /// Reports a name of which prost would make an item without a name.
     fn name(&mut self, subject: &str, name: &str) {
         if names::is_unusable(name) {
-            self.report(subject, "its name gives no Rust name; use letters");
+            self.report(subject, "its name cannot become a Rust name; use letters");
         }
     }
 }
@@ -327,7 +327,7 @@ mod tests {
         source.proto.message_type[0].field[0].name = Some("_".to_owned());
         assert_eq!(
             lowered(&source).1,
-            "a.proto: Outer._: its name gives no Rust name; use letters"
+            "a.proto: Outer._: its name cannot become a Rust name; use letters"
         );
     }
 }

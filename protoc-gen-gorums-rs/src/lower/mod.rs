@@ -1,6 +1,6 @@
-//! Makes descriptors into what prost-build understands, which does not know editions.
+//! Converts descriptors for prost-build, which does not know editions.
 //!
-//! A file of an edition becomes a proto3 file that means the same. What proto3 cannot say is an error.
+//! A file of an edition becomes a proto3 file with the same meaning. What proto3 cannot express is an error.
 
 mod features;
 mod field;

@@ -2,12 +2,12 @@
 
 use crate::options::MethodOption;
 
-/// How a method is called: what the options that exclude each other say.
+/// How a method is called. At most one of these options may be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CallType {
     /// A call to one node, by default.
     Plain,
-    /// A call to one node, said explicitly.
+    /// A call to one node, by an explicit option.
     Rpc,
     /// One-way to one node.
     Unicast,
@@ -47,7 +47,7 @@ impl CallType {
             .find(|call_type| call_type.option() == Some(option))
     }
 
-    /// The option that asks for it.
+    /// The option that selects it.
     pub(crate) fn option(self) -> Option<MethodOption> {
         match self {
             Self::Plain => None,
@@ -63,7 +63,7 @@ impl CallType {
         }
     }
 
-    /// Whether the replies of several nodes make the result.
+    /// Whether the result depends on the replies of several nodes.
     pub(crate) fn is_quorum_call(self) -> bool {
         !matches!(
             self,

@@ -6,7 +6,7 @@ use prost_types::{DescriptorProto, MessageOptions};
 
 use crate::descriptor::{Sources, qualified};
 
-/// The full names of all messages of a run, without the entries of maps, which are no Rust types.
+/// The full names of all messages of a run, without the entries of maps, which have no Rust types.
 #[derive(Debug, Default)]
 pub(crate) struct MessageNames {
     names: HashSet<String>,
@@ -38,10 +38,9 @@ impl MessageNames {
         self.names.insert(name);
     }
 
-    /// The full name, with a dot before, of the message that `name` means in the scope `package`.
+    /// The full name, with a leading dot, of the message that `name` means in the scope `package`.
     ///
-    /// A name with a dot before is full. Any other is looked for in the package, then in the packages
-    /// around it.
+    /// A name with a leading dot is full. Any other is looked up in the package, then in the packages around it.
     pub(crate) fn resolve(&self, package: &str, name: &str) -> Option<String> {
         if let Some(full) = name.strip_prefix('.') {
             return self.names.contains(full).then(|| name.to_owned());

@@ -13,9 +13,9 @@ pub(crate) struct Method {
     pub(crate) qf_with_req: bool,
     /// Each node gets its own request.
     pub(crate) per_node_arg: bool,
-    /// The full name of the message that the quorum function returns, with a dot before.
+    /// The full name of the message that the quorum function returns, with a leading dot.
     pub(crate) custom_return_type: Option<String>,
-    /// The requests that come after one of it are handled while it is.
+    /// Whether later requests are handled while one of this method is.
     pub(crate) concurrent: bool,
     pub(crate) deprecated: bool,
 }
@@ -33,7 +33,7 @@ impl Shape {
     }
 }
 
-/// What code a method gets of us.
+/// The kind of code that is generated for a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// None: it is called through tonic's client.
@@ -48,7 +48,7 @@ pub(crate) enum Form {
     Quorum(Start),
     /// A quorum call whose caller aggregates the replies.
     Aggregate(Start),
-    /// A quorum call whose quorum function gives levels.
+    /// A quorum call whose quorum function returns levels.
     Correctable,
 }
 
@@ -62,7 +62,7 @@ pub(crate) enum Start {
 }
 
 impl Method {
-    /// What code it gets.
+    /// The kind of code that is generated for it.
     pub(crate) fn form(&self) -> Form {
         let custom = self.custom_return_type.is_some();
         let aggregated = |start| match self.call_type.has_quorum_function(custom) {
@@ -92,8 +92,8 @@ impl Method {
         matches!(self.form(), Form::Quorum(_) | Form::Correctable)
     }
 
-    /// Whether its quorum function sees the request. Those of the call types whose caller aggregates always do, as
-    /// they did when there were such functions.
+    /// Whether its quorum function sees the request. For call types whose caller aggregates, it always does, as in the
+    /// generation of Gorums that had such functions.
     pub(crate) fn shows_request(&self) -> bool {
         self.qf_with_req || matches!(self.call_type, CallType::QuorumCall | CallType::Async)
     }

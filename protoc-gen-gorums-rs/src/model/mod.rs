@@ -1,7 +1,6 @@
-//! What the files ask for, in our own words.
+//! The model of a run: its packages, services and methods, with the meaning of their options.
 //!
-//! [`read`] makes it from descriptors and reports every rule that is broken, so that what comes after
-//! need not look at options again.
+//! [`read`] makes it from descriptors and reports every broken rule. Later stages do not look at options again.
 
 mod call_type;
 mod message_names;

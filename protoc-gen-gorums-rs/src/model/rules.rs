@@ -1,4 +1,4 @@
-//! Which options go together, and with which method shapes.
+//! The rules: which options go together, and with which streams.
 
 use super::{CallType, Shape};
 use crate::options::{MethodOption, MethodOptions};
@@ -11,7 +11,7 @@ pub(super) struct Declared<'a> {
 }
 
 impl Declared<'_> {
-    /// How the method is called; none when its options contradict each other.
+    /// How the method is called; `None` if its options contradict each other.
     pub(super) fn call_type(&self) -> Option<CallType> {
         match self.call_types().as_slice() {
             [] => Some(CallType::Plain),
@@ -21,9 +21,9 @@ impl Declared<'_> {
         }
     }
 
-    /// Every rule that the method breaks, as "what is wrong; what to do".
+    /// The rules that the method breaks, each as "what is wrong; what to do".
     pub(super) fn broken_rules(&self) -> Vec<String> {
-        // Without one call type, other rules have nothing to say.
+        // The other rules depend on the call type.
         let Some(call_type) = self.call_type() else {
             return vec![self.two_call_types()];
         };

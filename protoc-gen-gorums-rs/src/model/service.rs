@@ -18,7 +18,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// The name of which those of its types are made.
+    /// The stem of its types' names.
     pub(crate) fn type_name(&self) -> String {
         names::type_stem(&self.name)
     }

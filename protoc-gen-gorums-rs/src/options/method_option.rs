@@ -1,4 +1,4 @@
-//! The vocabulary.
+//! The options that `gorums.proto` declares.
 
 use prost_types::field_descriptor_proto::Type;
 

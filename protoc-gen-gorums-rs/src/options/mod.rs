@@ -1,4 +1,4 @@
-//! The method options: which there are, and which a method sets.
+//! The method options, and which of them a method sets.
 
 mod method_option;
 mod registry;

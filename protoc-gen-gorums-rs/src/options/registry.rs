@@ -13,14 +13,14 @@ use crate::descriptor::{Malformed, Source, Sources, Value, read_fields};
 
 const EXTENDEE: &str = ".google.protobuf.MethodOptions";
 
-/// From here on the fields of `MethodOptions` are extensions.
+/// The first number of an extension in `MethodOptions`.
 const FIRST_EXTENSION: u32 = 1000;
 
 /// The options of a run's `gorums.proto`, by number.
 #[derive(Debug)]
 pub(crate) struct Registry {
     by_number: HashMap<u32, Declaration>,
-    /// The numbers of all extensions, also those of other packages.
+    /// The numbers of all extensions, including those of other packages.
     known: HashSet<u32>,
     files: HashSet<String>,
 }
@@ -47,7 +47,7 @@ impl MethodOptions {
 }
 
 impl Registry {
-    /// Gathers what the files declare.
+    /// Collects the declarations of the files.
     pub(crate) fn new(sources: &Sources) -> Self {
         let mut registry = Self {
             by_number: HashMap::new(),

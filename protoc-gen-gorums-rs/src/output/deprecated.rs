@@ -1,4 +1,4 @@
-//! Moves deprecated types to where their derived code may use them.
+//! Moves deprecated types to a module that may use them.
 
 use proc_macro2::{Group, Literal, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -7,8 +7,8 @@ use syn::{Attribute, Item, parse_quote};
 /// The module that the types are moved to. No element of a proto has such a name in Rust.
 const MODULE: &str = "deprecated_";
 
-/// Moves the deprecated types among the items to a module inside that is private and allows their use, and exports them
-/// from there: what prost derives for a type uses it, and cannot be told to allow that.
+/// Moves the deprecated types among the items to a private module that allows their use, and re-exports them. The code
+/// that prost derives for a type uses the type, and takes no attribute that would allow it.
 pub(super) fn wrap(items: Vec<Item>) -> Result<Vec<Item>, syn::Error> {
     let mut wrapped = Vec::with_capacity(items.len() + 2);
     let mut moved = Vec::new();
@@ -64,7 +64,7 @@ fn is_deprecated(attributes: &[Attribute]) -> bool {
         .any(|attribute| attribute.path().is_ident("deprecated"))
 }
 
-/// The tokens with paths that are seen from a module inside. Those of prost's attributes are in strings.
+/// The tokens with paths as seen from an inner module. In prost's attributes, paths are in strings.
 fn deeper(tokens: TokenStream, in_attribute: bool) -> TokenStream {
     let mut result = TokenStream::new();
     let (mut before, mut last) = (String::new(), String::new());

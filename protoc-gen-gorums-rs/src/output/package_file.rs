@@ -60,7 +60,7 @@ pub(crate) fn package_file(
     Ok(Some(GeneratedFile { name, content }))
 }
 
-/// The code of the package's services, in their order. They share the processors, since what parses and prints the code
+/// The code of the package's services, in their order. They are formatted in parallel, because parsing and printing
 /// takes nearly all of the generator's time.
 fn services(
     package: &Package,
@@ -109,7 +109,7 @@ fn service_code(
     parameters: &Parameters,
 ) -> Result<String, syn::Error> {
     let service = ServiceCode::new(&package.name, service, resolved, deprecated)?;
-    // One module at a time, for a syntax tree takes many times the memory of its text.
+    // One module at a time: a syntax tree takes many times the memory of its text.
     modules(&service, parameters)
         .map(|module| Ok(unparse(&module?)))
         .collect()

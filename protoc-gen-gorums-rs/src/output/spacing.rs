@@ -1,4 +1,4 @@
-//! Empty lines between items, which prettyplease leaves out.
+//! Adds empty lines between items, which prettyplease omits.
 
 /// Puts an empty line between an item and the next one, and around a block of imports.
 pub(super) fn space_out(code: &str) -> String {
@@ -16,12 +16,12 @@ pub(super) fn space_out(code: &str) -> String {
     spaced
 }
 
-/// Whether a function follows the associated type that it returns: the two stay together.
+/// Whether a function follows the associated type that it returns. The two stay together.
 fn belongs_to(line: &str, before: &str) -> bool {
     before.trim_start().starts_with("type ") && line.trim_start().starts_with("fn ")
 }
 
-/// Whether an item may end here. Fields, which end with a comma, stay together.
+/// Whether an item may end here. Fields end with a comma and stay together.
 fn ends_item(line: &str) -> bool {
     line.trim_start().starts_with("#![")
         || (line.ends_with(';') && !line.trim_start().starts_with("//"))

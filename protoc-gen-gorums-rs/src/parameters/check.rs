@@ -1,7 +1,7 @@
-//! Which values make sense.
+//! Checks the values of parameters.
 //!
-//! They are checked apart from parsing, for a build script sets them without a parser. What is checked
-//! here would make prost-build or tonic-build panic, or give code that cannot be parsed.
+//! The check is separate from parsing, because build scripts set values without a parser. The values refused here would
+//! make prost-build or tonic-build panic, or lead to code that does not parse.
 
 use super::{ParameterError, ParameterErrors, Parameters};
 
@@ -88,7 +88,7 @@ impl Parameters {
     }
 }
 
-/// Names with dots in between, maybe with a dot before, or just a dot.
+/// Whether it is names with dots in between, possibly with a leading dot, or just a dot.
 fn is_path(path: &str) -> bool {
     let is_name = |name: &str| {
         !name.is_empty() && name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric())
@@ -152,7 +152,7 @@ mod tests {
             .extern_path(".a", "::b");
         assert_eq!(
             parameters.check().to_string(),
-            "parameter `extern_path`: `.a=::b` is wrong; it takes each proto path once"
+            "parameter `extern_path`: `.a=::b` is not valid; it takes each proto path once"
         );
     }
 }

@@ -16,8 +16,8 @@ pub enum ParameterError {
         /// The names there are.
         valid: Vec<&'static str>,
     },
-    /// The value is not what the parameter takes.
-    #[error("parameter `{name}`: `{value}` is wrong; it takes {expected}")]
+    /// The value is not valid.
+    #[error("parameter `{name}`: `{value}` is not valid; it takes {expected}")]
     Value {
         /// The parameter.
         name: &'static str,

@@ -1,7 +1,7 @@
-//! What a user can set.
+//! The parameters of the generator.
 //!
-//! There is one list of it, [`table`]: it drives the parser of `--rust-gorums_opt=`, its errors and the
-//! help text. A build script sets the same things with the methods of [`Parameters`].
+//! [`table`] lists them once, for the parser of `--rust-gorums_opt=`, its errors and the help text. A build script sets
+//! the same parameters with the methods of [`Parameters`].
 
 mod check;
 mod error;

@@ -6,13 +6,13 @@ use super::table::{Entry, Kind, TABLE};
 use super::{ParameterError, ParameterErrors, Parameters};
 
 impl Parameters {
-    /// Parses what `--rust-gorums_opt=` passes: `name=value` pairs with commas in between.
+    /// Parses the value of `--rust-gorums_opt=`: `name=value` pairs with commas in between.
     ///
-    /// A name alone is `name=true`; `\,` in a value is a comma.
+    /// A name alone means `name=true`; `\,` in a value is a comma.
     ///
     /// # Errors
     ///
-    /// All that is wrong: unknown names, and values that are not what the parameter takes.
+    /// All unknown names and invalid values.
     pub fn parse(parameters: &str) -> Result<Self, ParameterErrors> {
         let mut parsed = Self::default();
         let mut errors = ParameterErrors::default();
@@ -40,7 +40,7 @@ impl Parameters {
         errors.or(parsed)
     }
 
-    /// The parameters with what they do, one per line.
+    /// The parameters and their effects, one per line.
     pub fn help() -> String {
         let usage = |entry: &Entry| format!("{}{}", entry.name, entry.kind.shape());
         let width = TABLE
@@ -91,7 +91,7 @@ fn set(
     }
 }
 
-/// Splits at the commas that no backslash precedes, and takes those backslashes out.
+/// Splits at commas without a backslash before them, and removes the backslashes of the others.
 fn split(parameters: &str) -> Vec<String> {
     let mut parts = Vec::new();
     let mut part = String::new();
@@ -167,12 +167,12 @@ mod tests {
     fn all_errors_are_told_at_once() {
         assert_eq!(
             errors("client=no,bytes,type_attribute=.,extern_path=a=b,default_package_filename="),
-            "parameter `client`: `no` is wrong; it takes `true` or `false`\n\
-             parameter `bytes`: `` is wrong; it takes a proto path, such as `.package.Message`, or `.` for everything\n\
-             parameter `type_attribute`: `.` is wrong; it takes PATH=ATTR\n\
-             parameter `extern_path`: `a=b` is wrong; it takes a full proto path, such as `.package.Message`, and \
+            "parameter `client`: `no` is not valid; it takes `true` or `false`\n\
+             parameter `bytes`: `` is not valid; it takes a proto path, such as `.package.Message`, or `.` for everything\n\
+             parameter `type_attribute`: `.` is not valid; it takes PATH=ATTR\n\
+             parameter `extern_path`: `a=b` is not valid; it takes a full proto path, such as `.package.Message`, and \
              a Rust path that starts with `::` or `crate`\n\
-             parameter `default_package_filename`: `` is wrong; it takes the name of a file"
+             parameter `default_package_filename`: `` is not valid; it takes the name of a file"
         );
     }
 

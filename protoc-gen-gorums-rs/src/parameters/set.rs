@@ -1,6 +1,6 @@
 //! The parameters and their values.
 
-/// What a user can set: the parameters of the plugin, and of a build script.
+/// The parameters of the plugin and of build scripts.
 ///
 /// # Examples
 ///
@@ -73,7 +73,7 @@ impl Default for Parameters {
     }
 }
 
-/// Methods that set what has one value.
+/// Setters of parameters with one value.
 macro_rules! set {
     ($($(#[$doc:meta])* $name:ident: $type:ty => |$value:ident| $stored:expr;)*) => {
         impl Parameters {
@@ -130,8 +130,8 @@ set! {
     calls_trait: bool => |on| on;
     /// The name, without `.rs`, of the file for protos without a package.
     default_package_filename: impl Into<String> => |name| name.into();
-    /// Adds a file of this name that includes all others as nested modules. It has those of one run of the generator:
-    /// the next one into the same directory overwrites it.
+    /// Adds a file with this name that includes all others as nested modules. It has the files of one run: the next run
+    /// into the same directory overwrites it.
     include_file: impl Into<String> => |name| Some(name.into());
     /// Whether to generate the messages of `google.protobuf`, too, as far as protos import them,
     /// instead of using those of `prost-types`.
@@ -184,12 +184,12 @@ impl Parameters {
         Self::default()
     }
 
-    /// Whether the types of `google.protobuf` are ours to generate.
+    /// Whether the types of `google.protobuf` are generated.
     pub(crate) fn compiles_well_known_types(&self) -> bool {
         self.compile_well_known_types
     }
 
-    /// Whether the user said that a package or type is in another crate or module: it, or what it is in.
+    /// Whether `extern_path` covers a package or type, directly or through a package around it.
     pub(crate) fn is_extern(&self, full_name: &str) -> bool {
         self.extern_path.iter().any(|(path, _)| {
             let rest = path
@@ -199,7 +199,7 @@ impl Parameters {
         })
     }
 
-    /// Whether the user said where the types of `google.protobuf` are.
+    /// Whether `extern_path` covers the types of `google.protobuf`.
     pub(crate) fn replaces_well_known_types(&self) -> bool {
         self.extern_path
             .iter()

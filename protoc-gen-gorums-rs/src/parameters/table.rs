@@ -1,8 +1,8 @@
-//! The one list of parameters.
+//! The list of parameters.
 
 use super::Parameters;
 
-/// A parameter as a user sees it.
+/// A parameter as the user sees it.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) name: &'static str,
@@ -10,13 +10,13 @@ pub(super) struct Entry {
     pub(super) help: &'static str,
 }
 
-/// What a parameter takes, and how it is set.
+/// The kind of a parameter's value, and its setter.
 #[derive(Debug)]
 pub(super) enum Kind {
     Flag(fn(Parameters, bool) -> Parameters),
     Name(fn(Parameters, &str) -> Parameters),
     Path(fn(Parameters, &str) -> Parameters),
-    /// A path and what the second field is called.
+    /// A path and a second value with this name.
     Pair(&'static str, fn(Parameters, &str, &str) -> Parameters),
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-mod protoc;
+pub(crate) mod protoc;
 
 pub(crate) use protoc::golden;
 use protoc::protoc;

@@ -1,13 +1,11 @@
 //! Pins the errors that bad protos give, one proto per rule: `UPDATE_EXPECT=1` rewrites them.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 
 use expect_test::expect_file;
 
-use support::{generate, golden};
+use crate::support::{generate, golden};
 
 /// The names of the files in golden/bad that end in `.{extension}`, without it.
 fn names(extension: &str) -> BTreeSet<String> {

@@ -1,9 +1,6 @@
 //! Descriptors that no compiler of protos would write, made from those of the golden protos: the generator gives errors,
 //! or code in which no two items have one name. It never panics.
 
-#[path = "support/protoc.rs"]
-mod protoc;
-
 use std::collections::HashSet;
 use std::fmt::Write;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
@@ -13,7 +10,7 @@ use fastrand::Rng;
 use protoc_gen_gorums_rs::{Parameters, generate, split_descriptor_set};
 use syn::{ImplItem, Item, ItemImpl, TraitItem};
 
-use protoc::{golden, protoc};
+use crate::support::protoc::{golden, protoc};
 
 /// How many descriptors are tried, unless the variable `MUTATIONS` says how many, or from which one to which: `7..8`.
 const MUTATIONS: u64 = 80;

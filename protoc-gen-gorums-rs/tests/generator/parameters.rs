@@ -1,10 +1,8 @@
 //! What the parameters change.
 
-mod support;
-
 use std::collections::BTreeMap;
 
-use support::{generate, golden};
+use crate::support::{generate, golden};
 
 fn register(parameter: &str) -> BTreeMap<String, String> {
     generate(&golden(), &["register.proto"], parameter).expect("a good proto")

@@ -1,13 +1,11 @@
 //! Pins the generated code: `UPDATE_EXPECT=1 cargo test -p protoc-gen-gorums-rs` rewrites it.
 
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use expect_test::expect_file;
 
-use support::{generate, golden};
+use crate::support::{generate, golden};
 
 /// The parameters with which the golden file of a proto is generated: the proto says them in a line of its own.
 fn parameters(proto: &str) -> String {
