@@ -68,9 +68,14 @@ impl<M: Method> NodeCall<M> {
             options,
         } = self;
         let deadline = options.deadline();
+        let withdrawal = options.withdrawal();
+        let is_withdrawn = options.is_withdrawn();
         let outcome = async {
             if deadline.has_passed() {
                 return Err(Deadline::exceeded());
+            }
+            if is_withdrawn {
+                return Err(withdrawn());
             }
             let envelope = Envelope::new::<M>(options.metadata, deadline);
             let call = exchange::<M>(&node, &request, &envelope);
@@ -78,6 +83,7 @@ impl<M: Method> NodeCall<M> {
                 biased;
                 outcome = call => outcome,
                 () = deadline.alarm() => Err(Deadline::exceeded()),
+                () = withdrawal => Err(withdrawn()),
             }
         };
         let sent = Instant::now();
@@ -90,6 +96,11 @@ impl<M: Method> NodeCall<M> {
         let outcome = node.observe(sent, outcome);
         outcome.map_err(|status| node.info().error(status))
     }
+}
+
+/// The status of a call of a handler that serves nobody any more.
+fn withdrawn() -> Status {
+    Status::cancelled("the caller of the call that this one serves has given up")
 }
 
 /// Sends the request, and waits for the reply.

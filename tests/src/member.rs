@@ -79,7 +79,7 @@ impl RegisterReplica for Member {
 
     /// Reads like `read`, but keeps its turn.
     async fn read_for_write(&self, _: &Context, _: ReadRequest) -> Result<State, Status> {
-        let read = self.register.read_for_write(ReadRequest {}).await;
+        let read = self.register.read_agreed(ReadRequest {}).await;
         let agreed = read.map_err(|error| Status::aborted(error.to_string()))?;
         Ok(agreed.state.unwrap_or_default())
     }

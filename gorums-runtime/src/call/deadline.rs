@@ -49,7 +49,12 @@ impl Deadline {
 
     /// The same, or `timeout` from now if that is earlier.
     pub(crate) fn within(self, timeout: Duration) -> Self {
-        match (self.0, Self::after(Some(timeout)).0) {
+        self.or_earlier(Self::after(Some(timeout)))
+    }
+
+    /// The earlier of both.
+    pub(crate) fn or_earlier(self, other: Self) -> Self {
+        match (self.0, other.0) {
             (Some(this), Some(other)) => Self(Some(this.min(other))),
             (this, other) => Self(this.or(other)),
         }

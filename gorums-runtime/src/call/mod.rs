@@ -1,7 +1,7 @@
 //! The parts of a call: its method, options, deadline, envelope, and replies.
 //!
-//! Owns values only; nothing here sends or waits for a message. Imports `identity` and `support`. Does not know nodes,
-//! transports or connections.
+//! Owns values, and what the calls of a handler inherit from the call that it serves. Nothing here sends a message.
+//! Imports `identity` and `support`. Does not know nodes, transports or connections.
 
 mod deadline;
 mod decode;
@@ -13,6 +13,7 @@ mod per_node;
 mod receipt;
 mod replies;
 mod reply_limit;
+mod served;
 mod tally;
 mod transport;
 mod turn;
@@ -29,6 +30,7 @@ pub(crate) use receipt::{HandedOver, Receipt};
 pub use replies::Replies;
 pub(crate) use replies::TooMany;
 pub(crate) use reply_limit::{Held, ReplyLimit};
+pub(crate) use served::{Served, Serving, Withdrawal};
 pub use tally::Tally;
 pub use transport::Transport;
 pub(crate) use turn::Turn;

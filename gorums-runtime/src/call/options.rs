@@ -6,6 +6,7 @@ use std::time::Duration;
 use tonic::metadata::MetadataMap;
 
 use super::deadline::Deadline;
+use super::served::{self, Served, Withdrawal};
 
 /// The options of a call: its deadline, its metadata, and what happens to it once it is decided.
 ///
@@ -25,10 +26,12 @@ pub struct CallOptions {
     /// `None` if empty: most calls have no metadata, and even an empty map costs time.
     pub(crate) metadata: Option<Arc<MetadataMap>>,
     pub(crate) cancel_rest: bool,
+    pub(crate) is_independent: bool,
 }
 
 impl CallOptions {
-    /// No deadline, no metadata, and a decided call goes on at the nodes that have not answered.
+    /// No deadline, no metadata, nested in the call that a handler serves, and a decided call goes on at the nodes that
+    /// have not answered.
     pub fn new() -> Self {
         Self::default()
     }
@@ -55,9 +58,41 @@ impl CallOptions {
         self
     }
 
+    /// Makes a call that a handler makes independent of the call that the handler serves.
+    ///
+    /// Otherwise such a nested call ends at the deadline of the served call, if that is before its own, and is
+    /// withdrawn when the caller of the served call gives up.
+    pub fn independent(mut self) -> Self {
+        self.is_independent = true;
+        self
+    }
+
     /// The deadline of a call that starts now.
     pub(crate) fn deadline(&self) -> Deadline {
-        Deadline::after(self.timeout)
+        let own = Deadline::after(self.timeout);
+        match self.served() {
+            Some(served) => own.or_earlier(served.deadline()),
+            None => own,
+        }
+    }
+
+    /// When a call that starts now is withdrawn because it serves nobody any more.
+    pub(crate) fn withdrawal(&self) -> Withdrawal {
+        Withdrawal::with(self.served())
+    }
+
+    /// Whether a call that starts now would serve nobody.
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        self.served().is_some_and(|served| served.is_abandoned())
+    }
+
+    /// The call that a call which starts now serves, if any.
+    #[inline]
+    fn served(&self) -> Option<Arc<dyn Served>> {
+        match self.is_independent {
+            true => None,
+            false => served::current(),
+        }
     }
 }
 
@@ -74,6 +109,13 @@ macro_rules! option_methods {
         /// Sends `metadata` along with the request, in place of what was set before.
         pub fn metadata(mut self, metadata: tonic::metadata::MetadataMap) -> Self {
             self.options = self.options.metadata(metadata);
+            self
+        }
+
+        /// Makes a call that a handler makes independent of the call that the handler serves. See
+        /// [`CallOptions::independent`](crate::CallOptions::independent).
+        pub fn independent(mut self) -> Self {
+            self.options = self.options.independent();
             self
         }
     };

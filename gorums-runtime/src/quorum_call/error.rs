@@ -31,6 +31,8 @@ pub enum QuorumCallErrorKind {
     DeadlineExceeded,
     /// The manager of the configuration was closed.
     Closed,
+    /// A handler made the call, and the caller of the call that the handler serves gave up.
+    Cancelled,
     /// The quorum function, or the function that makes each node's request, panicked; see
     /// [`panic_message`](QuorumCallError::panic_message).
     Panicked,
@@ -100,6 +102,7 @@ impl fmt::Display for QuorumCallErrorKind {
             Self::Incomplete => f.write_str("incomplete call"),
             Self::DeadlineExceeded => f.write_str("deadline exceeded"),
             Self::Closed => f.write_str("the manager is closed"),
+            Self::Cancelled => f.write_str("the caller of the call that this one serves gave up"),
             Self::Panicked => f.write_str("a function of the caller panicked"),
         }
     }
@@ -112,6 +115,7 @@ impl From<QuorumCallErrorKind> for Outcome {
             QuorumCallErrorKind::Incomplete => Self::Incomplete,
             QuorumCallErrorKind::DeadlineExceeded => Self::DeadlineExceeded,
             QuorumCallErrorKind::Closed => Self::Closed,
+            QuorumCallErrorKind::Cancelled => Self::Cancelled,
             QuorumCallErrorKind::Panicked => Self::Panicked,
         }
     }
@@ -135,6 +139,7 @@ impl From<QuorumCallError> for Status {
                 Status::unavailable(message)
             }
             QuorumCallErrorKind::DeadlineExceeded => Status::deadline_exceeded(message),
+            QuorumCallErrorKind::Cancelled => Status::cancelled(message),
             QuorumCallErrorKind::Panicked => Status::internal(message),
         }
     }

@@ -14,7 +14,9 @@ use tonic::Status;
 use super::error::QuorumCallError;
 use super::undecided::Undecided;
 use super::{Decided, QuorumCall};
-use crate::call::{Alarm, Deadline, Decide, Replies, Tally, TooMany, Transport, Turn, USUAL_NODES};
+use crate::call::{
+    Alarm, Deadline, Decide, Replies, Tally, TooMany, Transport, Turn, USUAL_NODES, Withdrawal,
+};
 use crate::fan_out::FanOut;
 use crate::identity::NodeId;
 use crate::node_info::NodeError;
@@ -153,6 +155,7 @@ struct RunningCall<M: Decide<Q>, Q> {
     errors: Vec<NodeError>,
     deadline: Deadline,
     alarm: Alarm,
+    withdrawal: Withdrawal,
     /// `None` over node streams, which end by themselves when the manager closes.
     closing: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     cancel_rest: bool,
@@ -172,6 +175,7 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
         } = call;
         let deadline = options.deadline();
         let cancel_rest = options.cancel_rest;
+        let withdrawal = options.withdrawal();
         let not_sent = |cause| {
             Err(QuorumCallError::new(
                 M::DESCRIPTOR.full_name(),
@@ -185,6 +189,9 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
         }
         if deadline.has_passed() {
             return not_sent(Undecided::DeadlineExceeded);
+        }
+        if options.is_withdrawn() {
+            return not_sent(Undecided::Cancelled);
         }
         let sent = guard(|| FanOut::new::<M>(configuration, &request, per_node, options, deadline));
         let fan_out = match sent {
@@ -210,6 +217,7 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
             errors: Vec::new(),
             deadline,
             alarm: deadline.alarm(),
+            withdrawal,
             closing,
             cancel_rest,
         })
@@ -241,6 +249,9 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
         // On a busy runtime the timer may fire late.
         if self.alarm.poll_unpin(cx).is_ready() || goes_on && self.deadline.has_passed() {
             return Poll::Ready(Err(Undecided::DeadlineExceeded));
+        }
+        if self.withdrawal.poll_unpin(cx).is_ready() {
+            return Poll::Ready(Err(Undecided::Cancelled));
         }
         if goes_on {
             cx.waker().wake_by_ref();

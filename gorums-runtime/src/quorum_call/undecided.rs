@@ -11,6 +11,7 @@ pub(crate) enum Undecided {
     Incomplete,
     DeadlineExceeded,
     Closed,
+    Cancelled,
     Panicked(Panicked),
 }
 
@@ -20,6 +21,7 @@ impl Undecided {
             Self::Incomplete => QuorumCallErrorKind::Incomplete,
             Self::DeadlineExceeded => QuorumCallErrorKind::DeadlineExceeded,
             Self::Closed => QuorumCallErrorKind::Closed,
+            Self::Cancelled => QuorumCallErrorKind::Cancelled,
             Self::Panicked(_) => QuorumCallErrorKind::Panicked,
         }
     }
@@ -40,6 +42,7 @@ impl From<QuorumCallErrorKind> for Undecided {
             QuorumCallErrorKind::Incomplete => Self::Incomplete,
             QuorumCallErrorKind::DeadlineExceeded => Self::DeadlineExceeded,
             QuorumCallErrorKind::Closed => Self::Closed,
+            QuorumCallErrorKind::Cancelled => Self::Cancelled,
             QuorumCallErrorKind::Panicked => Self::Panicked(Panicked::without_message()),
         }
     }

@@ -5,8 +5,8 @@
 //!
 //! # Spans
 //!
-//! A call is a span of level `DEBUG`, from its start until it ends or is dropped. The span is current while the call is
-//! polled, so it contains the events of the call's nodes and whatever a quorum function logs.
+//! A call is a span of level `DEBUG`, from its start until it ends or is dropped, and so is a handler. The span is
+//! current while the call is polled, so it contains the events of the call's nodes and whatever a quorum function logs.
 //!
 //! | span | of |
 //! |---|---|
@@ -15,11 +15,12 @@
 //! | `node_call` | [`NodeCall`](crate::NodeCall) |
 //! | `multicast` | [`Multicast`](crate::Multicast), until each of its replicas has answered, or been sent the request on a stream |
 //! | `unicast` | [`Unicast`](crate::Unicast), until its replica has answered |
+//! | `handler` | a replica's handler of a call, while it runs. The spans of calls that it makes are inside it |
 //!
 //! | field | of | value |
 //! |---|---|---|
 //! | `otel.name` | all | the method and its service, such as `register.Register/Read` |
-//! | `otel.kind` | all | `client` |
+//! | `otel.kind` | all | `client`, or `server` for handlers |
 //! | `rpc.system` | all | `grpc` |
 //! | `rpc.service` | all | the service, such as `register.Register` |
 //! | `rpc.method` | all | the method, such as `Read` |
@@ -27,12 +28,13 @@
 //! | `gorums.nodes` | calls to several nodes | the number of the configuration's nodes |
 //! | `gorums.node.id`, `server.address`, `server.port` | calls to one node | the node |
 //! | `gorums.deadline` | calls with a timeout | the timeout, such as `50ms` |
-//! | `gorums.outcome` | all, once they end | see below |
+//! | `gorums.peer.id` | handlers | the id of the caller, if it is a member of the server's system |
+//! | `gorums.outcome` | calls, once they end | see below |
 //!
 //! | outcome | how the call ended |
 //! |---|---|
 //! | `decided` | its quorum function decided; responses: their reader stopped reading |
-//! | `incomplete`, `deadline_exceeded`, `closed`, `panicked` | see [`QuorumCallErrorKind`](crate::errors::QuorumCallErrorKind) |
+//! | `incomplete`, `deadline_exceeded`, `closed`, `cancelled`, `panicked` | see [`QuorumCallErrorKind`](crate::errors::QuorumCallErrorKind) |
 //! | `answered` | its node replied; responses: all nodes replied or failed |
 //! | `sent` | one-way calls: the request was handed to the transport on all nodes |
 //! | `failed` | one-way calls and calls to one node: with an error |
@@ -62,6 +64,6 @@ mod event;
 mod span;
 
 pub(crate) use event::{claimed_again, failed, replied};
-pub(crate) use span::{CallSpan, Outcome};
+pub(crate) use span::{CallSpan, Outcome, handler_span};
 
 const TARGET: &str = "gorums_runtime";

@@ -5,7 +5,7 @@ use tracing::field::Empty;
 
 use super::TARGET;
 use crate::call::{CallOptions, MethodDescriptor};
-use crate::identity::{ConfigurationId, NodeAddress};
+use crate::identity::{ConfigurationId, NodeAddress, NodeId};
 
 /// The span of one call. If it is dropped before the call ends, the call counts as cancelled.
 #[derive(Debug)]
@@ -82,6 +82,21 @@ macro_rules! span_of_node {
             )
         }
     };
+}
+
+/// Creates the span of a handler of `method`, called by `peer` if that is a member of the server's system.
+#[inline]
+pub(crate) fn handler_span(method: &MethodDescriptor, peer: Option<NodeId>) -> Span {
+    tracing::debug_span!(
+        target: TARGET,
+        "handler",
+        otel.name = method.full_name(),
+        otel.kind = "server",
+        rpc.system = "grpc",
+        rpc.service = method.service(),
+        rpc.method = method.name(),
+        gorums.peer.id = peer.map(NodeId::get),
+    )
 }
 
 impl CallSpan {

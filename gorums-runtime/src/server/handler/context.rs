@@ -6,6 +6,8 @@ use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use futures::task::AtomicWaker;
 use http::Extensions;
 use tokio::sync::Notify;
@@ -13,10 +15,12 @@ use tonic::Request;
 use tonic::metadata::MetadataMap;
 #[cfg(feature = "_tls-any")]
 use tonic::transport::CertificateDer;
+use tracing::Span;
 
 use super::peer::Peer;
-use crate::call::{Deadline, MethodDescriptor};
+use crate::call::{Deadline, MethodDescriptor, Served, Serving};
 use crate::identity::NodeId;
+use crate::telemetry;
 use crate::wire::{MetadataEntry, replace_entries};
 
 /// The header that carries the time until the caller's deadline.
@@ -225,6 +229,22 @@ impl Context {
         }
     }
 
+    /// Runs `future` as a part of this call: the calls that it makes inherit from this one, as those of its handler do.
+    /// For work that the handler spawns as a task of its own.
+    ///
+    /// Calls that a handler makes are nested in the call that it serves: they end at its deadline at the latest, and
+    /// are withdrawn when its caller gives up, unless they are [independent](crate::CallOptions::independent). Metadata
+    /// is not forwarded.
+    pub fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        Serving::new(Arc::clone(&self.0) as _, Span::current(), future)
+    }
+
+    /// Runs the handler of the call.
+    pub(super) fn serve<F>(self, handler: F) -> Serving<F> {
+        let span = telemetry::handler_span(self.0.method, self.0.peer.member);
+        Serving::new(self.0, span, handler)
+    }
+
     /// Records that the caller no longer waits.
     pub(crate) fn abandon(&self) {
         self.0.abandoned.set();
@@ -233,6 +253,20 @@ impl Context {
     /// Returns whether [`abandon`](Self::abandon) was called.
     pub(super) fn is_abandoned(&self) -> bool {
         self.0.abandoned.is_set()
+    }
+}
+
+impl Served for ContextState {
+    fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.abandoned.is_set()
+    }
+
+    fn abandoned(self: Arc<Self>) -> BoxFuture<'static, ()> {
+        async move { self.abandoned.wait().await }.boxed()
     }
 }
 

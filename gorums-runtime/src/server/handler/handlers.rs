@@ -53,8 +53,9 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         M: Method,
         F: for<'a> Function<'a, T, M::Request, Output = Result<M::Reply, Status>>,
     {
-        let handler = move |replica: Arc<T>, context: Context, request| async move {
-            function.call(&*replica, &context, request).await
+        let handler = move |replica: Arc<T>, context: Context, request| {
+            let call = context.clone();
+            call.serve(async move { function.call(&*replica, &context, request).await })
         };
         let replica = Arc::clone(&self.replica);
         let answering = with_one::<M, _>(move |context, request| {
@@ -70,8 +71,9 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         M: Method,
         F: for<'a> Function<'a, T, M::Request, Output = ()>,
     {
-        let handler = move |replica: Arc<T>, context: Context, request| async move {
-            function.call(&*replica, &context, request).await
+        let handler = move |replica: Arc<T>, context: Context, request| {
+            let call = context.clone();
+            call.serve(async move { function.call(&*replica, &context, request).await })
         };
         self.one_way_on_stream::<M, _, _>(handler)
             .one_request::<M, _, _>(move |replica, context, request| {
@@ -87,8 +89,9 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         M: Method,
         F: for<'a> Function<'a, T, M::Request, Output = ()>,
     {
-        let handler = move |replica: Arc<T>, context: Context, request| async move {
-            function.call(&*replica, &context, request).await
+        let handler = move |replica: Arc<T>, context: Context, request| {
+            let call = context.clone();
+            call.serve(async move { function.call(&*replica, &context, request).await })
         };
         self.one_way_on_stream::<M, _, _>(handler)
             .many_requests::<M, _, _>(
@@ -115,9 +118,12 @@ impl<T: Send + Sync + 'static> Handlers<T> {
                 Output = Result<(), Status>,
             >,
     {
-        let handler = move |replica: Arc<T>, context: Context, request, replies| async move {
-            let replied = function.call(&*replica, &context, request, replies);
-            replied.await
+        let handler = move |replica: Arc<T>, context: Context, request, replies| {
+            let call = context.clone();
+            call.serve(async move {
+                let replied = function.call(&*replica, &context, request, replies);
+                replied.await
+            })
         };
         let replica = Arc::clone(&self.replica);
         let answering = with_many::<M, _>(move |context, request, replies| {
@@ -146,11 +152,10 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         M: Method,
         F: for<'a> Function<'a, T, Streaming<M::Request>, Output = Result<M::Reply, Status>>,
     {
-        self.many_requests::<M, _, _>(
-            move |replica: Arc<T>, context: Context, requests| async move {
-                function.call(&*replica, &context, requests).await
-            },
-        )
+        self.many_requests::<M, _, _>(move |replica: Arc<T>, context: Context, requests| {
+            let call = context.clone();
+            call.serve(async move { function.call(&*replica, &context, requests).await })
+        })
     }
 
     /// Handles a method with streams of requests and replies.
@@ -165,9 +170,12 @@ impl<T: Send + Sync + 'static> Handlers<T> {
                 Output = Result<(), Status>,
             >,
     {
-        let handler = move |replica: Arc<T>, context: Context, request, replies| async move {
-            let replied = function.call(&*replica, &context, request, replies);
-            replied.await
+        let handler = move |replica: Arc<T>, context: Context, request, replies| {
+            let call = context.clone();
+            call.serve(async move {
+                let replied = function.call(&*replica, &context, request, replies);
+                replied.await
+            })
         };
         let replica = Arc::clone(&self.replica);
         self.answered_by::<M>(move |request, messages, pacing| {

@@ -3,4 +3,5 @@
 mod identity;
 mod itself;
 mod membership;
+mod nested;
 mod stop;
