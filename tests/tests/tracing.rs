@@ -9,6 +9,7 @@ use futures::{FutureExt, StreamExt};
 use gorums_runtime::calls::MulticastCall;
 use gorums_runtime::codegen::{Caller, NodeCaller};
 use gorums_runtime::{AggregateCall, CallOptions, Configuration, Unicast};
+use tests::member::{members, register};
 use tests::network::Network;
 use tests::on_both;
 use tests::register::ReadRequest;
@@ -24,6 +25,9 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
+
+/// The name of a handler's span.
+const HANDLER: &str = "handler";
 
 type Fields = BTreeMap<String, String>;
 
@@ -50,10 +54,21 @@ impl Told {
         (told, tracing::subscriber::set_default(subscriber))
     }
 
+    /// The spans of calls.
     fn spans(&self) -> Vec<Entry> {
         let entries = self.0.lock().expect("not poisoned");
         let spans = entries.iter().filter(|entry| entry.span.is_some());
-        spans.cloned().collect()
+        spans
+            .filter(|entry| entry.name != HANDLER)
+            .cloned()
+            .collect()
+    }
+
+    /// The spans of handlers.
+    fn handlers(&self) -> Vec<Entry> {
+        let entries = self.0.lock().expect("not poisoned");
+        let handlers = entries.iter().filter(|entry| entry.name == HANDLER);
+        handlers.cloned().collect()
     }
 
     fn events(&self) -> Vec<Entry> {
@@ -62,7 +77,7 @@ impl Told {
         events.cloned().collect()
     }
 
-    /// The name and the outcome of each span.
+    /// The name and the outcome of each call's span.
     fn outcomes(&self) -> Vec<(String, String)> {
         let outcome = |span: &Entry| span.fields.get("gorums.outcome").cloned();
         let spans = self.spans().into_iter();
@@ -337,6 +352,44 @@ async fn a_call_is_inside_the_span_of_its_caller_and_a_panic_is_its_outcome() {
         handle.await.expect_err("a panic");
         assert_eq!(told.spans()[0].inside, Some("caller"));
         assert_eq!(told.outcomes(), [("quorum_call".into(), "panicked".into())]);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_is_a_span_that_names_its_caller_and_contains_the_calls_that_it_makes() {
+    on_both(async |transport| {
+        let systems = members(transport, 2).await;
+        let register = register(&systems.system(Network::id(1)));
+        let (told, _guard) = Told::listen();
+        register.read(ReadRequest {}).await.expect("a majority");
+        let of = |method: &str, entries: Vec<Entry>| -> Vec<Entry> {
+            let entries = entries.into_iter();
+            entries
+                .filter(|entry| entry.fields["rpc.method"] == method)
+                .collect()
+        };
+        let expected = fields([
+            ("otel.name", "register.Register/Read"),
+            ("otel.kind", "server"),
+            ("rpc.system", "grpc"),
+            ("rpc.service", "register.Register"),
+            ("rpc.method", "Read"),
+            ("gorums.peer.id", "1"),
+        ]);
+        let handlers = of("Read", told.handlers());
+        assert_eq!(handlers.len(), 2);
+        for handler in handlers {
+            assert_eq!(
+                (handler.level, handler.fields),
+                (Level::DEBUG, expected.clone())
+            );
+        }
+        let nested = of("ReadAgreed", told.spans());
+        assert_eq!(nested.len(), 2);
+        for call in nested {
+            assert_eq!(call.inside, Some(HANDLER));
+        }
     })
     .await;
 }
