@@ -37,6 +37,7 @@ golden! {
     register
     register_2017
     relab_import
+    replicated_log
     std_names
     storage
     streaming

@@ -69,6 +69,7 @@ pinned! {
     register
     register_2017
     relab_import
+    replicated_log
     std_names
     storage
     streaming

@@ -4,6 +4,7 @@ mod calls;
 mod nodes;
 mod service;
 mod serving;
+mod systems;
 mod testing;
 
 use tests::golden::guide as storage;
@@ -25,6 +26,7 @@ fn every_example_of_the_guide_is_compiled_here() {
         include_str!("calls.rs"),
         include_str!("nodes.rs"),
         include_str!("serving.rs"),
+        include_str!("systems.rs"),
         include_str!("testing.rs"),
     ));
     let here = here.replace("pub(crate)", "");
