@@ -1312,11 +1312,17 @@ pub mod new_service_gorums {
 
     impl<Q: NewServiceQuorumSpec> NewServiceConfiguration<Q> {
         /// Calls `deprecated.NewService/Get` on every node; [`NewServiceQuorumSpec::get_qf`] decides.
+        ///
+        /// `per_node` gives each node its own request, or none to skip the node.
         pub fn get(
             &self,
             request: super::New,
+            per_node: impl FnMut(
+                &super::New,
+                gorums_runtime::NodeId,
+            ) -> Option<super::New> + Send + 'static,
         ) -> gorums_runtime::QuorumCall<methods::Get, Q> {
-            gorums_runtime::QuorumCall::new(&self.0, request)
+            gorums_runtime::QuorumCall::per_node(&self.0, request, per_node)
         }
     }
 
@@ -1370,6 +1376,10 @@ pub mod new_service_gorums {
         fn get(
             &self,
             request: super::New,
+            per_node: impl FnMut(
+                &super::New,
+                gorums_runtime::NodeId,
+            ) -> Option<super::New> + Send + 'static,
         ) -> impl std::future::Future<
             Output = Result<super::Old, gorums_runtime::errors::QuorumCallError>,
         > + Send;
@@ -1388,10 +1398,14 @@ pub mod new_service_gorums {
         fn get(
             &self,
             request: super::New,
+            per_node: impl FnMut(
+                &super::New,
+                gorums_runtime::NodeId,
+            ) -> Option<super::New> + Send + 'static,
         ) -> impl std::future::Future<
             Output = Result<super::Old, gorums_runtime::errors::QuorumCallError>,
         > + Send {
-            std::future::IntoFuture::into_future(Self::get(self, request))
+            std::future::IntoFuture::into_future(Self::get(self, request, per_node))
         }
 
         fn set(

@@ -18,11 +18,9 @@ golden! {
     edition_2023
     edition_2024
     futures
-    guide
     keywords
     kitchen_sink
     no_package
-    numbered
     one_way
     options_async
     options_correctable
@@ -37,7 +35,6 @@ golden! {
     register
     register_2017
     relab_import
-    replicated_log
     std_names
     storage
     streaming

@@ -1,4 +1,4 @@
-//! Shared by the end-to-end tests: the code generated from the golden protos, and replicas to call with it.
+//! Shared by the end-to-end tests: the code generated from the protos of the tests, and replicas to call with it.
 
 use std::thread;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use gorums_runtime::Transport;
 
 pub mod authority;
+pub mod generated;
 pub mod golden;
 pub mod member;
 pub mod network;
@@ -20,7 +21,8 @@ pub mod stream_replica;
 pub mod transfer;
 pub mod waiting;
 
-pub use golden::{numbered, register, streaming};
+pub use generated::numbered;
+pub use golden::{register, streaming};
 pub use waiting::soon;
 
 /// Runs all other tasks until they wait: a paused clock advances only then.

@@ -5,11 +5,11 @@ use gorums_runtime::{Context, ManagerBuilder, ReplySink, Transport};
 use tokio::sync::mpsc;
 use tonic::Status;
 
-use crate::golden::numbered::numbered_gorums::{
+use crate::network::Network;
+use crate::numbered::numbered_gorums::{
     NumberedConfiguration, NumberedReplica, NumberedReplicaServer, NumberedService,
 };
-use crate::golden::numbered::{Reply, Request, Wish};
-use crate::network::Network;
+use crate::numbered::{Reply, Request, Wish};
 use crate::replica::Gate;
 use crate::spec::Count;
 use crate::waiting::Events;

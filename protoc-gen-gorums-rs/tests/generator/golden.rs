@@ -51,10 +51,8 @@ pinned! {
     edition_2023
     edition_2024
     futures
-    guide
     keywords
     kitchen_sink
-    numbered
     one_way
     options_async
     options_correctable
@@ -69,7 +67,6 @@ pinned! {
     register
     register_2017
     relab_import
-    replicated_log
     std_names
     storage
     streaming

@@ -7,7 +7,7 @@ mod serving;
 mod systems;
 mod testing;
 
-use tests::golden::guide as storage;
+use tests::generated::guide as storage;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -30,7 +30,7 @@ fn every_example_of_the_guide_is_compiled_here() {
         include_str!("testing.rs"),
     ));
     let here = here.replace("pub(crate)", "");
-    let proto = normalised(include_str!("../../../../golden/guide.proto"));
+    let proto = normalised(include_str!("../../../proto/guide.proto"));
     let examples = |language: &str| {
         let start = format!("```{language}\n");
         let blocks: Vec<String> = guide.split(&start).skip(1).map(str::to_string).collect();

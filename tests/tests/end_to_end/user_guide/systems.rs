@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use gorums_runtime::testing;
 use gorums_runtime::{Context, NodeId, System};
-use tests::golden::replicated_log as log;
+use tests::generated::replicated_log as log;
 use tonic::{Code, Status};
 
 use crate::user_guide::Outcome;
