@@ -93,6 +93,7 @@ mod aggregate_call;
 pub mod bench;
 mod call;
 mod caller;
+mod clients;
 mod configuration;
 mod connection;
 mod correctable;

@@ -31,6 +31,14 @@ impl Connector {
         }))
     }
 
+    /// Makes no connections, for the reason given.
+    pub(crate) fn none(reason: &'static str) -> Self {
+        let refused = move || io::Error::new(io::ErrorKind::Unsupported, reason);
+        Self(Arc::new(move |_| {
+            std::future::ready(Err(refused())).boxed()
+        }))
+    }
+
     /// Makes connections with `dial`. A panic of `dial` is a failed attempt, and a panic of its connection a lost
     /// connection.
     pub(crate) fn new<F, Fut, C>(dial: F) -> Self

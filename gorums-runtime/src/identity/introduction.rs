@@ -11,6 +11,14 @@ const NODE_ID: &str = "gorums-node-id";
 /// The header by which a member of a system says which cluster it belongs to.
 const CLUSTER: &str = "gorums-cluster";
 
+/// The node id of a client that has no id of its own and accepts calls.
+pub(crate) const DYNAMIC: u32 = 0;
+
+/// Adds the header by which a client without an id says that it accepts calls.
+pub(crate) fn accept_calls(headers: &mut HeaderMap) {
+    headers.insert(NODE_ID, HeaderValue::from(DYNAMIC));
+}
+
 /// How a member of a system introduces itself: to the servers that it calls, and to the clients that call it.
 #[derive(Clone, Debug)]
 pub(crate) struct Introduction {

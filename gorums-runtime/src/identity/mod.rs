@@ -11,6 +11,6 @@ mod node_spec;
 
 pub(crate) use answerer::Answerer;
 pub use id::{ConfigurationId, NodeId};
-pub(crate) use introduction::{Introduction, claimed_id};
+pub(crate) use introduction::{DYNAMIC, Introduction, accept_calls, claimed_id};
 pub(crate) use node_address::NodeAddress;
 pub use node_spec::NodeSpec;

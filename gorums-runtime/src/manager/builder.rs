@@ -12,10 +12,10 @@ use super::dialer::{Destination, Dialer};
 use super::error::ManagerError;
 use crate::call::{MessageOptions, Transport};
 use crate::connection::{ConnectionOptions, Connector};
-use crate::identity::{Introduction, NodeId, NodeSpec};
+use crate::identity::{Introduction, NodeId, NodeSpec, accept_calls};
 use crate::node::{Limits, Shared};
 use crate::node_info::{Connections, Reports};
-use crate::node_stream::Calls;
+use crate::node_stream::{Calls, ReverseService};
 use crate::support::Tasks;
 use crate::wire::Capacity;
 
@@ -46,6 +46,8 @@ pub struct ManagerBuilder {
     keep_connected: bool,
     /// The node that is this process itself, and the connector that leads to it.
     itself: Option<(NodeId, Connector)>,
+    /// What serves the calls that the nodes make to this client. `None` if it accepts none.
+    reverse: Option<ReverseService>,
 }
 
 impl ManagerBuilder {
@@ -77,6 +79,7 @@ impl ManagerBuilder {
             transport: Transport::default(),
             keep_connected: false,
             itself: None,
+            reverse: None,
         }
     }
 
@@ -155,6 +158,12 @@ impl ManagerBuilder {
         self.keep_connected().check_node_ids()
     }
 
+    /// Lets the nodes call this client, which `service` serves.
+    pub(crate) fn reverse_service(mut self, service: ReverseService) -> Self {
+        self.reverse = Some(service);
+        self.keep_connected()
+    }
+
     /// Limits the messages, at least 1, and their bytes that wait to be sent on the stream to a node, with
     /// [`Transport::NodeStream`]. Beyond the limit, a quorum call fails on the node at once with `ResourceExhausted`; calls
     /// to one node and one-way calls wait for room.
@@ -225,22 +234,29 @@ impl ManagerBuilder {
     }
 
     fn dialer(&self) -> Dialer {
+        let itself = self.itself.clone();
+        Dialer::new(self.connection.clone(), self.shared(), itself, Tasks::new())
+    }
+
+    /// What the nodes of a manager with these options have in common.
+    pub(crate) fn shared(&self) -> Shared {
         let mut messages = self.messages.clone();
-        if let Some(introduction) = &self.connection.introduction {
-            introduction.add_to(&mut messages.metadata);
+        match &self.connection.introduction {
+            Some(introduction) => introduction.add_to(&mut messages.metadata),
+            None if self.reverse.is_some() => accept_calls(&mut messages.metadata),
+            None => {}
         }
-        let shared = Shared {
+        Shared {
             limits: self.limits,
             calls: Calls::new(messages.reply_limit),
             messages: Arc::new(messages),
             reports: Reports::new(),
-            connections: Connections::new(),
+            connections: Connections::of_manager(),
             keep_connected: self.keep_connected,
             transport: self.transport,
             backoff: self.connection.backoff,
-        };
-        let itself = self.itself.clone();
-        Dialer::new(self.connection.clone(), shared, itself, Tasks::new())
+            reverse: self.reverse.clone(),
+        }
     }
 
     /// Resolves the nodes' addresses, and checks that no two lead to the same node.

@@ -131,6 +131,7 @@ impl Dialer {
         Node::new(
             destination.address,
             link,
+            None,
             &self.shared,
             destination.tasks,
             self.runtime_watch.clone(),

@@ -6,6 +6,7 @@ use super::error::ManagerError;
 use crate::configuration::Configuration;
 use crate::identity::NodeId;
 use crate::node::Node;
+use crate::node_info::REMOVED;
 
 /// The nodes that a manager has at a time: at least one, and no two with one id or one address. Clones are the same
 /// pool.
@@ -50,7 +51,7 @@ impl Pool {
         *nodes = nodes
             .without([id])
             .map_err(|_| ManagerError::LastNode { node: node.spec() })?;
-        node.remove();
+        node.remove(REMOVED);
         Ok(())
     }
 }

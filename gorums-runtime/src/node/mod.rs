@@ -23,7 +23,7 @@ use crate::connection::Link;
 use crate::grpc::MessageStreams;
 use crate::identity::{NodeAddress, NodeId, NodeSpec};
 use crate::node_info::{LastError, NodeError, NodeInfo, Reports};
-use crate::node_stream::{NodeStream, StreamOptions};
+use crate::node_stream::{Carrier, NodeStream, StreamOptions};
 use crate::support::{Keep, RuntimeWatch, Tasks};
 use crate::telemetry;
 
@@ -58,10 +58,12 @@ struct NodeParts {
 }
 
 impl Node {
-    /// The node at `address` that `link` leads to, whose background work is `tasks`.
+    /// The node at `address`, whose background work is `tasks`. `link` leads to it, but for its stream if there is a
+    /// `carrier`.
     pub(crate) fn new(
         address: NodeAddress,
         link: Link,
+        carrier: Option<Carrier>,
         shared: &Shared,
         tasks: Tasks,
         manager: RuntimeWatch,
@@ -82,10 +84,12 @@ impl Node {
             queue: limits.queue,
             stragglers: limits.stragglers,
             backoff: shared.backoff,
+            reverse: shared.reverse.clone(),
         };
         let stream = NodeStream::new(
             Arc::clone(&info),
             link.clone(),
+            carrier,
             shared.calls.clone(),
             options,
         );
@@ -223,9 +227,9 @@ impl Node {
         self.info().address.spec()
     }
 
-    /// Closes the connection for good.
-    pub(crate) fn remove(&self) {
-        self.info().remove();
+    /// Closes the connection for good, for the `reason` given, which calls on the node fail with.
+    pub(crate) fn remove(&self, reason: &'static str) {
+        self.info().remove(reason);
     }
 
     /// Whether both are handles to the same node. A node that was added later with the other's id is another one.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::call::{MessageOptions, Transport};
 use crate::connection::Backoff;
 use crate::node_info::{Connections, Reports};
-use crate::node_stream::Calls;
+use crate::node_stream::{Calls, ReverseService};
 use crate::wire::Capacity;
 
 /// What the nodes of one manager have in common.
@@ -20,6 +20,8 @@ pub(crate) struct Shared {
     pub(crate) transport: Transport,
     pub(crate) calls: Calls,
     pub(crate) backoff: Backoff,
+    /// What serves the calls that the nodes make to this client. `None` if it accepts none.
+    pub(crate) reverse: Option<ReverseService>,
 }
 
 /// Limits on unawaited work per node.

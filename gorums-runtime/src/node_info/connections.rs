@@ -9,13 +9,21 @@ use tonic::Status;
 
 use crate::identity::NodeId;
 
+/// Why calls fail on a node that its manager has no longer.
+pub(crate) const REMOVED: &str = "the node was removed";
+
+/// Why calls fail on a client that is no longer connected.
+pub(crate) const DISCONNECTED: &str = "the client has disconnected";
+
 /// Whether each node of a manager is connected. Clones share the table.
 #[derive(Clone, Debug)]
 pub(crate) struct Connections(Arc<watch::Sender<Table>>);
 
 /// One row per node.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Table {
+    /// Why nodes that are no longer in the table are not connected.
+    pub(super) reason: &'static str,
     pub(super) rows: BTreeMap<NodeId, Row>,
     /// Counts all changes of all rows.
     pub(super) clock: u64,
@@ -48,8 +56,22 @@ pub(super) struct Row {
 }
 
 impl Connections {
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(Table::default())))
+    /// The nodes of a manager, which are there until they are removed.
+    pub(crate) fn of_manager() -> Self {
+        Self::new(REMOVED)
+    }
+
+    /// The clients of a server, which are there while they are connected.
+    pub(crate) fn of_clients() -> Self {
+        Self::new(DISCONNECTED)
+    }
+
+    fn new(reason: &'static str) -> Self {
+        Self(Arc::new(watch::Sender::new(Table {
+            reason,
+            rows: BTreeMap::new(),
+            clock: 0,
+        })))
     }
 
     /// Creates the row of a node. It is not in the table yet.
@@ -125,7 +147,7 @@ impl ConnectionRow {
     /// Changes the row, and notifies listeners if the node was connected or disconnected by that.
     fn change(&self, change: impl FnOnce(&mut Row)) {
         self.connections.0.send_if_modified(|table| {
-            let Table { rows, clock } = table;
+            let Table { rows, clock, .. } = table;
             let Some(row) = rows.get_mut(&self.id).filter(|row| self.is(row)) else {
                 return false;
             };

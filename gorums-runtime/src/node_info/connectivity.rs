@@ -258,7 +258,7 @@ impl Listener {
         let mut changes = Vec::new();
         for (id, seen) in &self.seen {
             if !table.rows.contains_key(id) && seen.is_connected {
-                let removed = Status::unavailable("the node was removed");
+                let removed = Status::unavailable(table.reason);
                 changes.push((table.clock, disconnected(*id, seen, Some(removed))));
             }
         }
@@ -318,7 +318,7 @@ mod tests {
     }
 
     fn fixture() -> Fixture {
-        let connections = Connections::new();
+        let connections = Connections::of_manager();
         let closed = CancellationToken::new();
         Fixture {
             connectivity: Connectivity::new(&connections, closed.clone()),

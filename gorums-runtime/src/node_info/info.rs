@@ -1,7 +1,7 @@
 //! What a node shares with its connection and its streams.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::time::Instant;
 use tonic::{Code, Status};
@@ -31,7 +31,8 @@ pub(crate) struct NodeInfo {
     pub(crate) connection: ConnectionRow,
     /// The node's background work.
     pub(crate) tasks: Tasks,
-    removed: AtomicBool,
+    /// Why the node was removed. Unset before that.
+    removed: OnceLock<&'static str>,
     /// Whether the last handle to the node was dropped, so that its failures interest nobody.
     dropped: AtomicBool,
 }
@@ -53,7 +54,7 @@ impl NodeInfo {
             observations: Observations::new(),
             connection,
             tasks,
-            removed: AtomicBool::new(false),
+            removed: OnceLock::new(),
             dropped: AtomicBool::new(false),
         }
     }
@@ -90,10 +91,7 @@ impl NodeInfo {
 
     /// The status of calls once the node's background work has ended.
     pub(crate) fn ended(&self) -> Status {
-        Status::unavailable(match self.removed.load(Ordering::SeqCst) {
-            true => "the node was removed",
-            false => "the manager is closed",
-        })
+        Status::unavailable(*self.removed.get().unwrap_or(&"the manager is closed"))
     }
 
     /// Ends the recording and reporting of failures: the last handle to the node is dropped.
@@ -101,9 +99,9 @@ impl NodeInfo {
         self.dropped.store(true, Ordering::SeqCst);
     }
 
-    /// Closes the node's connection for good.
-    pub(crate) fn remove(&self) {
-        self.removed.store(true, Ordering::SeqCst);
+    /// Closes the node's connection for good, for the `reason` given, which calls on it fail with.
+    pub(crate) fn remove(&self, reason: &'static str) {
+        let _ = self.removed.set(reason);
         self.connection.remove();
         self.tasks.close();
     }

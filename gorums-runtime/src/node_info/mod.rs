@@ -11,7 +11,7 @@ mod node_error;
 mod node_errors;
 mod observations;
 
-pub(crate) use connections::Connections;
+pub(crate) use connections::{Connections, DISCONNECTED, REMOVED};
 pub use connectivity::{
     Closed, Connectivity, ConnectivityEvent, ConnectivityEvents, NodeConnectivity,
 };

@@ -1,8 +1,6 @@
 //! Runs the streams to one node.
 
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -11,12 +9,14 @@ use tonic::Status;
 use super::arrival::Arrival;
 use super::calls::Calls;
 use super::cancellations::Cancellations;
+use super::carrier::Carrier;
 use super::ending::{Ending, Lesson};
 use super::failures::Failures;
 use super::inbox::Delivery;
 use super::opener::{OpenedStream, Opener};
+use super::reader::Reader;
 use super::refusals::Refusals;
-use super::silence::Silence;
+use super::reverse::{ReverseCalls, ReverseService};
 use super::stragglers::Stragglers;
 use super::stream_options::StreamOptions;
 use crate::call::Deadline;
@@ -25,12 +25,9 @@ use crate::node_info::NodeInfo;
 use crate::status::bounded;
 use crate::telemetry;
 use crate::wire::{
-    CANCEL, CallNumber, END, Head, IsFirst, KEEP_ALIVE, Messages, Queue, QueueBody, Received,
+    CANCEL, CallNumber, Capacity, END, Head, IsFirst, KEEP_ALIVE, Queue, QueueBody, ReverseBody,
     StreamMessage, StreamNumber,
 };
-
-/// The number of reads after which the task yields.
-const READS: u32 = 64;
 
 /// Opens the streams to one node, delivers the messages that arrive on them, and fails the calls on one that broke.
 pub(super) struct Driver {
@@ -39,9 +36,11 @@ pub(super) struct Driver {
     pub(super) queue: Arc<Queue>,
     pub(super) stragglers: Stragglers,
     pub(super) failures: Failures,
-    opener: Opener,
+    pub(super) opener: Opener,
     refusals: Refusals,
     cancellations: Cancellations,
+    /// What serves the node's own calls, and how many may wait for it. `None` if it may make none.
+    reverse: Option<(ReverseService, Capacity)>,
     /// Notified when a stream has ended.
     ended: Notify,
 }
@@ -51,6 +50,7 @@ impl Driver {
     pub(super) fn new(
         info: Arc<NodeInfo>,
         link: Link,
+        carrier: Option<Carrier>,
         calls: Calls,
         options: StreamOptions,
     ) -> Self {
@@ -58,9 +58,11 @@ impl Driver {
             queue,
             stragglers,
             backoff,
+            reverse,
         } = options;
         Self {
-            opener: Opener::new(link, Arc::clone(&info.messages)),
+            opener: Opener::new(link, carrier, Arc::clone(&info.messages)),
+            reverse: reverse.map(|service| (service, queue)),
             info,
             queue: Arc::new(Queue::with_numbers(queue, calls.streams().clone())),
             calls,
@@ -120,97 +122,57 @@ impl Driver {
         let stream = self.queue.stream();
         let start = Instant::now();
         let body = QueueBody::new(Arc::clone(&self.queue), stream);
+        let (mut reverse, replies) = self.reverse_calls().unzip();
         let OpenedStream {
-            mut messages,
-            mut silence,
+            messages,
+            silence,
             is_extended,
-        } = match self.opener.open(body, stream).await {
+        } = match self.opener.open(body, replies, stream).await {
             Ok(opened) => opened,
             Err(ending) => return ending,
         };
+        if let Some(reverse) = &mut reverse {
+            reverse.agree(is_extended);
+        }
         for number in self.cancellations.open(stream, is_extended) {
             self.send_cancellation(stream, number);
         }
         let opened = self.queue.opened().unwrap_or(start);
         self.info.observations.open(opened - start);
         self.info.connection.open();
-        let mut replied = false;
-        let status = self
-            .read(&mut messages, &mut silence, stream, opened, &mut replied)
-            .await;
-        Ending {
-            status: self.opener.broken(status),
-            lesson: self.failures.lesson(opened, replied),
-        }
+        let reader = Reader {
+            driver: self,
+            messages,
+            silence,
+            stream,
+            opened,
+            reverse,
+            replied: false,
+        };
+        reader.read().await
     }
 
-    /// Delivers messages until the stream ends, and returns why it did. Sets `replied` after the first message.
-    async fn read(
-        &self,
-        messages: &mut Messages,
-        silence: &mut Silence,
-        stream: StreamNumber,
-        opened: Instant,
-        replied: &mut bool,
-    ) -> Status {
-        let mut reads = 0;
-        loop {
-            let more = poll_fn(|cx| match messages.poll_more(cx) {
-                Poll::Pending => silence.poll(messages.came(), cx).map(|status| {
-                    self.opener.give_up_connection();
-                    Err(status)
-                }),
-                more => more,
-            });
-            match more.await {
-                Ok(true) => {}
-                Ok(false) => return Status::unavailable("the node ended the stream"),
-                Err(status) => return status,
-            }
-            let arrival = Arrival {
-                stream,
-                opened,
-                at: messages.came(),
-            };
-            if let Err(status) = self.deliver_all(messages, &arrival, replied) {
-                return status;
-            }
-            reads += 1;
-            if reads % READS == 0 {
-                // A node that sends without end must not monopolise a thread.
-                tokio::task::yield_now().await;
-            }
-        }
+    /// The calls that the node may make on the next stream, and the replies to them.
+    fn reverse_calls(&self) -> Option<(ReverseCalls, ReverseBody)> {
+        let (service, capacity) = self.reverse.clone()?;
+        let (sender, replies) = ReverseBody::new();
+        let node = self.info.address.id;
+        Some((ReverseCalls::new(service, node, capacity, sender), replies))
     }
 
-    /// Delivers the messages that have arrived.
-    fn deliver_all(
-        &self,
-        messages: &mut Messages,
-        arrival: &Arrival,
-        replied: &mut bool,
-    ) -> Result<(), Status> {
-        while let Some(received) = messages.next()? {
-            match received {
-                Received::Message(message) => {
-                    *replied = true;
-                    self.deliver(message, arrival);
-                }
-                Received::TooLarge(message, status) => {
-                    let number = CallNumber::received(message.number());
-                    self.deliver(message.failed(&status), arrival);
-                    // A node that streams its replies would go on otherwise.
-                    if let Some(number) = number {
-                        self.cancel(number);
-                    }
-                }
-                Received::Malformed(_) => self.calls.ignore(),
-            }
-        }
-        Ok(())
+    /// Delivers a reply that arrived on the stream's carrier.
+    pub(super) fn deliver_carried(&self, reply: StreamMessage<'_>) {
+        let at = Instant::now();
+        let arrival = Arrival {
+            stream: self.queue.stream(),
+            opened: self.queue.opened().unwrap_or(at),
+            at,
+        };
+        self.deliver(reply, &arrival);
     }
 
-    fn deliver(&self, message: StreamMessage<'_>, arrival: &Arrival) {
+    /// Delivers a message to its call, or observes it if no call waits for it.
+    pub(super) fn deliver(&self, message: StreamMessage<'_>, arrival: &Arrival) {
         let number = CallNumber::received(message.number());
         match self
             .calls

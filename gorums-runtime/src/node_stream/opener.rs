@@ -9,13 +9,15 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::{Service, ServiceExt};
 
+use super::carrier::Carrier;
 use super::ending::{Ending, Lesson, broken};
 use super::silence::{self, Silence};
 use crate::call::{Deadline, MessageOptions};
 use crate::connection::Link;
 use crate::status;
 use crate::wire::{
-    CLIENT, ClientId, EXTENSIONS, KEEP_ALIVE, Messages, PATH, QueueBody, STREAM, StreamNumber,
+    CLIENT, CarryingBody, ClientId, EXTENSIONS, KEEP_ALIVE, Messages, PATH, QueueBody, ReverseBody,
+    STREAM, StreamNumber,
 };
 
 /// The most bytes of a message besides its reply.
@@ -25,6 +27,8 @@ const ENVELOPE: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Opener {
     link: Link,
+    /// What carries the stream in place of the link's connection, if the node is a client of this process.
+    carrier: Option<Carrier>,
     options: Arc<MessageOptions>,
     /// The client's name for the node. `None` if there are no random numbers.
     client: Option<ClientId>,
@@ -41,27 +45,40 @@ pub(super) struct OpenedStream {
 }
 
 impl Opener {
-    pub(super) fn new(link: Link, options: Arc<MessageOptions>) -> Self {
+    pub(super) fn new(link: Link, carrier: Option<Carrier>, options: Arc<MessageOptions>) -> Self {
         Self {
             link,
+            carrier,
             options,
             client: ClientId::random(),
             patience: Mutex::default(),
         }
     }
 
-    /// Opens the stream number `stream`, which sends `body`.
+    /// Opens the stream number `stream`, which sends the messages of `body`, and with them the `replies` to the node's
+    /// own calls if it may make any.
     pub(super) async fn open(
         &self,
         body: QueueBody,
+        replies: Option<ReverseBody>,
         stream: StreamNumber,
     ) -> Result<OpenedStream, Ending> {
+        if let Some(carrier) = &self.carrier {
+            return carrier.open(body).map_err(|status| Ending {
+                status,
+                lesson: Lesson::Fails,
+            });
+        }
+        let body = match replies {
+            Some(replies) => Body::new(CarryingBody::new(body, replies)),
+            None => Body::new(body),
+        };
         let mut channel = self.link.channel();
         let channel = channel.ready().await.map_err(|error| Ending {
             status: status::unavailable(error.into()),
             lesson: Lesson::None,
         })?;
-        let mut request = Request::new(Body::new(body));
+        let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
         *request.version_mut() = Version::HTTP_2;
         *request.uri_mut() = Uri::from_static(PATH);

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use tonic::Status;
 
 use super::calls::Calls;
+use super::carrier::Carrier;
 use super::driver::Driver;
 use super::stragglers::Straggler;
 use super::stream_options::StreamOptions;
 use crate::connection::Link;
 use crate::node_info::NodeInfo;
-use crate::wire::{CallNumber, Frame, Owner};
+use crate::wire::{CallNumber, Frame, Owner, StreamMessage};
 
 /// The node stream to one node.
 ///
@@ -19,14 +20,21 @@ use crate::wire::{CallNumber, Frame, Owner};
 pub(crate) struct NodeStream(Arc<Driver>);
 
 impl NodeStream {
-    /// The stream to the node of `info`, over `link`, for the requests of `calls`.
+    /// The stream to the node of `info`, for the requests of `calls`: over `link`, or on the `carrier` if the node is a
+    /// client of this process.
     pub(crate) fn new(
         info: Arc<NodeInfo>,
         link: Link,
+        carrier: Option<Carrier>,
         calls: Calls,
         options: StreamOptions,
     ) -> Self {
-        Self(Arc::new(Driver::new(info, link, calls, options)))
+        Self(Arc::new(Driver::new(info, link, carrier, calls, options)))
+    }
+
+    /// Delivers a reply that arrived on the carrier.
+    pub(crate) fn deliver(&self, reply: StreamMessage<'_>) {
+        self.0.deliver_carried(reply);
     }
 
     /// The calls that wait for replies from this node or another of its manager.

@@ -19,6 +19,8 @@ pub(crate) mod server;
 mod services;
 mod serving;
 
+#[doc(inline)]
+pub use crate::clients::Clients;
 pub use bound::{BoundServer, RunningServer};
 pub use handler::StreamLimits;
 pub use recommended::recommended_server;

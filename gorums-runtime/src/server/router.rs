@@ -9,6 +9,8 @@ use tonic::server::NamedService;
 use tonic::service::Routes;
 
 use super::replica_server::{ReplicaServer, ServiceName};
+use crate::clients::Clients;
+use crate::node_stream::ReverseServer;
 use crate::server::handler::{Members, Pacing, StreamLimits};
 use crate::server::node_stream::NodeStreams;
 
@@ -102,6 +104,18 @@ impl Router {
     pub(crate) fn join(mut self, members: Members) -> Self {
         self.streams.join(members);
         self
+    }
+
+    /// Adds the clients that [accept calls](crate::ManagerBuilder::serve) to `clients` while they are connected, so that
+    /// this process can call them.
+    pub fn clients(mut self, clients: Clients) -> Self {
+        self.streams.call(clients);
+        self
+    }
+
+    /// Serves the calls that nodes make to this process as their client.
+    pub(crate) fn reverse_server(&self) -> Arc<dyn ReverseServer> {
+        Arc::new(self.streams.clone().of_one_server())
     }
 
     fn add_name(&mut self, name: &'static str) {

@@ -1,5 +1,6 @@
 //! The [`Server`], and how it is set up.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::Stream;
@@ -16,6 +17,8 @@ use super::replica_server::{ReplicaServer, ServiceName};
 use super::router::Router;
 use super::services::{Services, Standard};
 use super::serving::Serving;
+use crate::clients::Clients;
+use crate::node_stream::ReverseServer;
 use crate::server::handler::Members;
 
 /// Serves replicas over node streams and plain gRPC, with other gRPC services beside them.
@@ -179,6 +182,18 @@ impl Server {
     pub fn reflection(mut self, descriptor_set: impl Into<Vec<u8>>) -> Self {
         self.standard.descriptor_sets.push(descriptor_set.into());
         self
+    }
+
+    /// Adds the clients that [accept calls](crate::ManagerBuilder::serve) to `clients` while they are connected, so that
+    /// this process can call them.
+    pub fn clients(mut self, clients: Clients) -> Self {
+        self.router = self.router.clients(clients);
+        self
+    }
+
+    /// Serves the calls that nodes make to this process as their client.
+    pub(crate) fn reverse_server(&self) -> Arc<dyn ReverseServer> {
+        self.router.reverse_server()
     }
 
     /// Makes the server one of a system, whose members it knows.

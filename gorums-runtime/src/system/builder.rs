@@ -11,9 +11,11 @@ use tokio::sync::mpsc;
 
 use super::error::SystemError;
 use super::{System, SystemParts, Unserved};
+use crate::clients::Clients;
 use crate::connection::Connector;
 use crate::identity::{Introduction, NodeId};
 use crate::manager::{Manager, ManagerBuilder};
+use crate::node_stream::ReverseService;
 use crate::server::accepting::Incoming;
 use crate::server::error::ServerError;
 use crate::server::handler::Members;
@@ -137,6 +139,8 @@ impl SystemBuilder {
         let (pipes, itself) = itself();
         let ids = self.members.iter().map(|(id, _)| *id);
         let members = Members::of_system(introduction.clone(), ids);
+        let reverse = ReverseService::default();
+        let clients = Clients::with_options(|_| self.manager.clone().without_nodes());
         let manager = self
             .members
             .into_iter()
@@ -144,6 +148,7 @@ impl SystemBuilder {
                 manager.node(id, address)
             })
             .member(introduction, itself)
+            .reverse_service(reverse.clone())
             .connect_lazy()
             .await?;
         Ok(System::new(SystemParts {
@@ -151,6 +156,8 @@ impl SystemBuilder {
             address,
             manager,
             members,
+            clients,
+            reverse,
             unserved: Mutex::new(Some(Unserved { incoming, pipes })),
         }))
     }

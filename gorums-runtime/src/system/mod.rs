@@ -4,6 +4,7 @@
 //! and what is below them. Does not know which calls are made.
 
 mod builder;
+mod client;
 mod error;
 mod running;
 
@@ -17,11 +18,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
 
+use crate::clients::Clients;
 use crate::configuration::{Configuration, ConfigurationError};
 use crate::identity::NodeId;
 use crate::manager::{Manager, ManagerError};
 use crate::node::Node;
 use crate::node_info::Connectivity;
+use crate::node_stream::ReverseService;
 use crate::server::accepting::Incoming;
 use crate::server::handler::Members;
 use crate::server::pipe::Pipe;
@@ -41,6 +44,7 @@ use crate::server::server::Server;
 ///   calling member from [`Context::peer`](crate::Context::peer). A member that answers with another id than expected is
 ///   refused. Without TLS a claimed id is believed. If two processes claim one id, the newer one is believed, and the
 ///   older one's stream ends.
+/// * **Clients** that accept calls can be called, too, without an address of their own: [`clients`](Self::clients).
 /// * **Calls to itself** do not use the network. They keep all rules of other calls: order, deadlines, bounds.
 ///
 /// ```no_run
@@ -71,6 +75,9 @@ struct SystemParts {
     address: Option<SocketAddr>,
     manager: Manager,
     members: Members,
+    clients: Clients,
+    /// Serves the calls that members make to this process on the streams that it opens.
+    reverse: ReverseService,
     /// `None` once the system serves.
     unserved: Mutex<Option<Unserved>>,
 }
@@ -135,6 +142,11 @@ impl System {
         self.0.manager.connectivity()
     }
 
+    /// The clients that accept calls from this process and are connected now; see [`Clients`].
+    pub fn clients(&self) -> &Clients {
+        &self.0.clients
+    }
+
     /// Adds a member. It is connected in the background. Configurations that exist do not change:
     /// [`configuration`](Self::configuration) has the member from now on. Only this process learns of it; how all
     /// members come to agree on a new set is up to the protocol that they run.
@@ -184,9 +196,22 @@ impl System {
     pub fn serve(&self, services: impl Into<Server>) -> Result<RunningSystem, SystemError> {
         let unserved = self.unserved().take();
         let Unserved { incoming, pipes } = unserved.ok_or(SystemError::ServesAlready)?;
-        let server = services.into().join(self.0.members.clone());
-        let manager = self.manager().clone();
-        Ok(RunningSystem::start(manager, server, incoming, pipes))
+        let SystemParts {
+            manager,
+            members,
+            clients,
+            reverse,
+            ..
+        } = &*self.0;
+        let server = services.into().clients(clients.clone());
+        reverse.begin(server.reverse_server());
+        Ok(RunningSystem::start(
+            manager.clone(),
+            reverse.clone(),
+            server.join(members.clone()),
+            incoming,
+            pipes,
+        ))
     }
 
     fn unserved(&self) -> MutexGuard<'_, Option<Unserved>> {

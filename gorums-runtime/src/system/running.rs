@@ -7,6 +7,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::error::SystemError;
 use crate::manager::Manager;
+use crate::node_stream::ReverseService;
 use crate::server::accepting::Incoming;
 use crate::server::error::ServerError;
 use crate::server::pipe::Pipe;
@@ -19,6 +20,7 @@ use crate::server::server::Server;
 #[must_use = "dropping a running system stops it"]
 pub struct RunningSystem {
     manager: Manager,
+    reverse: ReverseService,
     task: JoinHandle<Result<(), ServerError>>,
     stop: DropGuard,
 }
@@ -26,22 +28,25 @@ pub struct RunningSystem {
 impl RunningSystem {
     pub(super) fn start(
         manager: Manager,
+        reverse: ReverseService,
         server: Server,
         incoming: Incoming,
         pipes: mpsc::UnboundedReceiver<Pipe>,
     ) -> Self {
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
-        let closing = manager.clone();
+        let (closing, calls) = (manager.clone(), reverse.clone());
         let serving = async move {
             let pipes = UnboundedReceiverStream::new(pipes);
             let served = server.serve_system(incoming, pipes, stopped).await;
             // Handlers may call their peers until they have ended.
             closing.close();
+            calls.end();
             served
         };
         Self {
             manager,
+            reverse,
             task: tokio::spawn(serving),
             stop: stop.drop_guard(),
         }
@@ -51,6 +56,7 @@ impl RunningSystem {
     pub(crate) fn abort(&self) {
         self.task.abort();
         self.manager.close();
+        self.reverse.end();
     }
 
     /// Stops the system. It accepts no more calls. Handlers that are running may still call their peers, for at most

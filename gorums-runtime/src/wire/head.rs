@@ -60,7 +60,24 @@ impl Head<'_> {
     /// Encodes the message with `payload`.
     pub(crate) fn with(&self, payload: &impl Message) -> Result<Frame, Status> {
         let payload_len = payload.encoded_len();
-        let len = self.len()? + field_len(payload_len);
+        self.followed_by(field_len(payload_len), |frame| {
+            if payload_len > 0 {
+                frame.push(key::PAYLOAD);
+                put_varint(payload_len as u64, frame);
+                payload.encode_raw(frame);
+            }
+        })
+    }
+
+    /// Encodes the message with further `fields`, which are encoded already.
+    pub(super) fn before(&self, fields: &[u8]) -> Result<Frame, Status> {
+        self.followed_by(fields.len(), |frame| frame.extend_from_slice(fields))
+    }
+
+    /// Encodes the message with `more` bytes, which `write` appends.
+    #[inline]
+    fn followed_by(&self, more: usize, write: impl FnOnce(&mut Vec<u8>)) -> Result<Frame, Status> {
+        let len = self.len()? + more;
         let prefix = u32::try_from(len).map_err(|_| {
             Status::resource_exhausted(format!(
                 "the message has {len} bytes, and the limit of gRPC is 4 GiB"
@@ -70,11 +87,7 @@ impl Head<'_> {
             let [a, b, c, d] = prefix.to_be_bytes();
             frame.extend_from_slice(&[0, a, b, c, d]);
             self.write(frame);
-            if payload_len > 0 {
-                frame.push(key::PAYLOAD);
-                put_varint(payload_len as u64, frame);
-                payload.encode_raw(frame);
-            }
+            write(frame);
         }))
     }
 

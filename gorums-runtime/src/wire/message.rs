@@ -7,7 +7,8 @@ use prost::{DecodeError, Message};
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
-use super::head::key;
+use super::frame::Frame;
+use super::head::{Head, key};
 use super::payload::Payload;
 use crate::status::bounded;
 
@@ -16,6 +17,9 @@ pub(crate) const MOST_ENTRIES: usize = 256;
 
 /// The most bytes of metadata in a message, encoded.
 pub(crate) const MOST_ENTRY_BYTES: usize = 64 * 1024;
+
+/// The tag of the number in a message.
+const NUMBER_TAG: u32 = (key::NUMBER >> 3) as u32;
 
 /// The most details of a status that are kept.
 const MOST_DETAILS: usize = 256;
@@ -28,6 +32,8 @@ pub(crate) struct StreamMessage<'a> {
     number: u64,
     method: &'a [u8],
     payload: Payload<'a>,
+    /// All of the message, encoded.
+    bytes: &'a [u8],
     source: &'a Bytes,
     extras: Option<Box<Extras>>,
 }
@@ -69,24 +75,25 @@ pub(crate) struct RpcStatus {
 impl<'a> StreamMessage<'a> {
     /// Decodes a message from all of `bytes`, which are a part of `source`.
     pub(crate) fn decode(bytes: &'a [u8], source: &'a Bytes) -> Result<Self, DecodeError> {
-        let mut message = Self::empty(source);
+        let mut message = Self::empty(bytes, source);
         message.read(bytes)?;
         Ok(message)
     }
 
     /// Decodes as much as possible of a message whose end is missing.
     pub(crate) fn decode_beginning(bytes: &'a Bytes) -> Self {
-        let mut message = Self::empty(bytes);
+        let mut message = Self::empty(bytes, bytes);
         // The bytes end somewhere within a field.
         let _ = message.read(bytes);
         message
     }
 
-    fn empty(source: &'a Bytes) -> Self {
+    fn empty(bytes: &'a [u8], source: &'a Bytes) -> Self {
         Self {
             number: 0,
             method: &[],
             payload: Payload::of(&[], source),
+            bytes,
             source,
             extras: None,
         }
@@ -96,6 +103,40 @@ impl<'a> StreamMessage<'a> {
     pub(crate) fn failed(mut self, status: &Status) -> Self {
         self.extras().status = Some(RpcStatus::of(status));
         self
+    }
+
+    /// The same message with another number.
+    pub(crate) fn with_number(self, number: u64) -> Self {
+        Self { number, ..self }
+    }
+
+    /// Encodes the same message with another number.
+    pub(crate) fn renumbered(&self, number: u64) -> Result<Frame, Status> {
+        Head {
+            number,
+            ..Head::default()
+        }
+        .before(&self.without_number())
+    }
+
+    /// The fields besides the number, encoded.
+    fn without_number(&self) -> Vec<u8> {
+        let mut fields = Vec::with_capacity(self.bytes.len());
+        let mut rest = self.bytes;
+        while !rest.is_empty() {
+            let field = rest;
+            let skipped = encoding::decode_key(&mut rest).and_then(|(tag, wire_type)| {
+                encoding::skip_field(wire_type, tag, &mut rest, DecodeContext::default())?;
+                Ok(tag)
+            });
+            match skipped {
+                Ok(NUMBER_TAG) => {}
+                Ok(_) => fields.extend_from_slice(&field[..field.len() - rest.len()]),
+                // Only the beginning of a message ends within a field.
+                Err(_) => break,
+            }
+        }
+        fields
     }
 
     /// The call's number, which its replies carry back.

@@ -22,6 +22,7 @@ mod pending;
 mod queue;
 mod queue_body;
 mod queue_state;
+mod reverse;
 mod stream_number;
 mod unread;
 
@@ -44,5 +45,6 @@ pub(crate) use payload::Payload;
 pub(crate) use queue::Queue;
 pub(crate) use queue_body::QueueBody;
 pub(crate) use queue_state::IsFirst;
+pub(crate) use reverse::{CarryingBody, FROM_SERVER, ReverseBody};
 pub(crate) use stream_number::{StreamNumber, StreamNumbers};
 pub(crate) use unread::Unread;

@@ -19,6 +19,9 @@ use super::queue_state::{IsFirst, QueueState};
 use super::stream_number::{StreamNumber, StreamNumbers};
 use super::unread::Unread;
 
+/// How many messages a queue may have for which a message of the protocol itself is added in any case.
+const NOTICES: usize = 4096;
+
 /// The outgoing messages of one peer, in send order.
 #[derive(Debug)]
 #[repr(align(128))]
@@ -152,7 +155,8 @@ impl Queue {
     /// full.
     pub(crate) fn push_notice(&self, stream: StreamNumber, frame: &Frame) {
         let mut state = self.lock();
-        if state.stream == stream && state.pending.len() < 2 * self.capacity.messages {
+        let most = self.capacity.messages.saturating_mul(2).max(NOTICES);
+        if state.stream == stream && state.pending.len() < most {
             state.push(frame, Owner::Nobody);
         }
     }

@@ -49,6 +49,7 @@ mod quorum_call;
 mod recommended_server;
 mod replica;
 mod replica_messages;
+mod reverse_calls;
 mod runtime_end;
 mod server;
 mod server_connections;

@@ -17,9 +17,10 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::CertificateDer;
 use tracing::Span;
 
-use super::peer::Peer;
+use super::peer::{Caller, Peer};
 use crate::call::{Deadline, MethodDescriptor, Served, Serving};
 use crate::identity::NodeId;
+use crate::node::Node;
 use crate::telemetry;
 use crate::wire::{MetadataEntry, replace_entries};
 
@@ -181,6 +182,16 @@ impl Context {
     /// system's own.
     pub fn peer(&self) -> Option<NodeId> {
         self.0.peer.member
+    }
+
+    /// Returns the caller as a node on which the handler can call it back, if the caller [accepts
+    /// calls](crate::ManagerBuilder::serve) and the server [makes them](crate::Server::clients).
+    ///
+    /// A member of a system has an address of its own, and is called through the system's
+    /// [configuration](crate::System::configuration).
+    pub fn caller(&self) -> Option<&Node> {
+        let caller = self.0.peer.extensions.get();
+        caller.map(|Caller(node)| node)
     }
 
     /// Returns the address that the call came from; `None` if the connection has none, such as one in memory.

@@ -24,7 +24,7 @@ struct SystemMembers {
 
 /// The member that a request or a stream comes from, among the request's extensions.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Member(pub(super) NodeId);
+pub(crate) struct Member(pub(crate) NodeId);
 
 impl Members {
     /// The members `ids` of a system, of whom the server itself is one.

@@ -1,7 +1,7 @@
 //! Runs the handlers of calls, on both transports.
 //!
 //! Owns what a handler sees of its call (`Context`, `ReplySink`), how replies leave, and the limits on unread replies.
-//! Imports `call`, `support` and `wire`. Does not know the server around it: routers, connections, and the order in
+//! Imports `call`, `node`, `support` and `wire`. Does not know the server around it: routers, connections, and the order in
 //! which a node stream starts its handlers.
 
 mod answering;
@@ -33,9 +33,9 @@ pub(crate) use handlers::Answer;
 pub use handlers::Handlers;
 pub(crate) use handling::Handling;
 pub use limits::StreamLimits;
-pub(crate) use members::Members;
+pub(crate) use members::{Member, Members};
 pub(crate) use pacing::Pacing;
-pub(crate) use peer::{Peer, address};
+pub(crate) use peer::{Caller, Peer, address};
 pub(crate) use peers::{Peers, Visit};
 pub(crate) use progress::{Progress, next_piece};
 pub use reply_sink::ReplySink;

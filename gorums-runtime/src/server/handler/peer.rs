@@ -12,6 +12,11 @@ use tonic::transport::CertificateDer;
 
 use super::members::Member;
 use crate::identity::NodeId;
+use crate::node::Node;
+
+/// The client that a stream comes from, as a node that can be called, among the request's extensions.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller(pub(crate) Node);
 
 /// What the request of a call, or of its stream, says about the client.
 #[derive(Debug)]

@@ -1,13 +1,14 @@
 //! The server's end of node streams.
 //!
 //! Owns the streams that clients have open, the requests that wait for their turn on each, and their cancellation.
-//! Imports `call`, `server/handler`, `support` and `wire`. Does not know the types of a service's messages, nor the
+//! Imports `call`, `clients`, `server/handler`, `support` and `wire`, and of `node_stream` what it needs for calls to its
+//! clients. Does not know the types of a service's messages, nor the
 //! connections that the streams run on.
 
 mod backlog;
-mod clients;
 mod keep_alive;
 mod methods;
+mod named_clients;
 mod opening;
 mod released_handlers;
 mod reply_body;

@@ -5,13 +5,10 @@ use std::time::Duration;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
-use super::clients::{ClientName, StreamName};
 use super::keep_alive;
-use crate::identity::claimed_id;
+use super::named_clients::{ClientName, StreamName};
+use crate::identity::{DYNAMIC, claimed_id};
 use crate::wire::{CLIENT, EXTENSIONS, KEEP_ALIVE, STREAM};
-
-/// The node id of a client that has no id of its own and accepts calls.
-const DYNAMIC: u32 = 0;
 
 /// What the headers of a stream's request say.
 pub(super) struct Opening {

@@ -13,16 +13,16 @@ use tonic::Status;
 
 use super::keep_alive::KeepAlive;
 use crate::server::handler::{Progress, Visit, next_piece};
-use crate::wire::{MAX_FRAME, QueueBody, Unread};
+use crate::wire::{CarryingBody, MAX_FRAME, Unread};
 
 /// The most bytes that HTTP/2 gets at once. It keeps them until the client's window lets them through.
 const PIECE: usize = MAX_FRAME as usize;
 
-/// The replies on a stream, and the status that it ends with.
+/// The replies on a stream, the server's own calls to the client, and the status that it ends with.
 #[derive(Debug)]
 pub(super) struct ReplyBody {
     /// `None` once all replies are sent.
-    replies: Option<QueueBody>,
+    replies: Option<CarryingBody>,
     /// Present if the client asks for it.
     keep_alive: Option<KeepAlive>,
     outlet: Arc<Outlet>,
@@ -111,7 +111,7 @@ impl End {
 
 impl ReplyBody {
     pub(super) fn new(
-        replies: QueueBody,
+        replies: CarryingBody,
         keep_alive: Option<KeepAlive>,
         outlet: Arc<Outlet>,
         end: End,

@@ -14,15 +14,23 @@ use tonic::metadata::MetadataMap;
 use tonic::server::NamedService;
 use tonic::{Request, Status};
 
-use super::clients::Clients;
 use super::keep_alive::KeepAlive;
 use super::methods::Methods;
+use super::named_clients::NamedClients;
 use super::opening::Opening;
 use super::reply_body::{End, Outlet, ReplyBody};
 use super::session::Session;
 use crate::call::MethodDescriptor;
-use crate::server::handler::{Answering, CallLimits, Members, Pacing, Peer, Peers, StreamLimits};
-use crate::wire::{Capacity, EXTENSIONS, KEEP_ALIVE, Messages, PATH, Queue, QueueBody, SERVICE};
+use crate::clients::Clients;
+use crate::identity::NodeId;
+use crate::node_stream::{Carrier, ReverseServer};
+use crate::server::handler::{
+    Answering, CallLimits, Caller, Member, Members, Pacing, Peer, Peers, StreamLimits, address,
+};
+use crate::wire::{
+    Capacity, CarryingBody, EXTENSIONS, KEEP_ALIVE, Messages, PATH, Queue, QueueBody, ReverseBody,
+    SERVICE,
+};
 
 /// How many bytes of metadata may accompany a request of the largest size.
 const METADATA: usize = 64 * 1024;
@@ -33,8 +41,10 @@ pub(crate) struct NodeStreams {
     methods: Arc<Methods>,
     limits: StreamLimits,
     peers: Peers,
-    clients: Clients,
+    named: NamedClients,
     members: Members,
+    /// The clients that accept calls, if the server calls any.
+    clients: Option<Clients>,
     stop: CancellationToken,
 }
 
@@ -61,13 +71,18 @@ impl NodeStreams {
     /// Returns a copy for one server, with clients of its own: a client may have a stream to each of several servers of
     /// the same replicas.
     pub(crate) fn of_one_server(self) -> Self {
-        let clients = Clients::default();
-        Self { clients, ..self }
+        let named = NamedClients::default();
+        Self { named, ..self }
     }
 
     /// Makes the server one of a system, whose members it knows.
     pub(crate) fn join(&mut self, members: Members) {
         self.members = members;
+    }
+
+    /// Calls the clients that accept calls.
+    pub(crate) fn call(&mut self, clients: Clients) {
+        self.clients = Some(clients);
     }
 
     /// Cancelling this token ends the streams. They finish the requests that have begun and take no others.
@@ -101,19 +116,31 @@ impl NodeStreams {
         let opening = Opening::take(&mut headers)?;
         // Before `admit` counts the peer's streams: this ends the client's older stream, which then leaves room.
         let gone = CancellationToken::new();
-        let membership = opening.name.map(|name| self.clients.enter(name, &gone));
+        let membership = opening.name.map(|name| self.named.enter(name, &gone));
         let membership = membership.transpose()?;
         let process = opening.name.map(|name| name.client.0);
         let claim = member.and_then(|member| self.members.claim(member, process, &gone));
         let keep_alive = opening.keep_alive.map(KeepAlive::new).transpose()?;
-        let (peer, ()) = Peer::of(Request::from_parts(headers, head.extensions, ()));
-        let address = peer.address.map(|address| address.ip());
-        let visit = self.peers.admit(address, &self.limits).ok_or_else(|| {
+        let address = address(&head.extensions);
+        let host = address.map(|address| address.ip());
+        let visit = self.peers.admit(host, &self.limits).ok_or_else(|| {
             let most = self.limits.streams_per_peer;
             Status::resource_exhausted(format!(
                 "this peer has {most} streams open; close one first"
             ))
         })?;
+        let (requests, reverse) = ReverseBody::new();
+        let clients = self.clients.as_ref().filter(|_| opening.accepts_calls);
+        let client = clients.and_then(|clients| {
+            clients.admit(
+                address,
+                Carrier::new(requests, opening.extended, gone.clone()),
+            )
+        });
+        if let Some(client) = &client {
+            head.extensions.insert(Caller(client.node().clone()));
+        }
+        let (peer, ()) = Peer::of(Request::from_parts(headers, head.extensions, ()));
         let requests = Messages::new(body, self.largest_message());
         let capacity = Capacity {
             messages: self.limits.replies,
@@ -122,6 +149,7 @@ impl NodeStreams {
         let queue = Arc::new(Queue::of_replies(capacity, Arc::clone(visit.unread())));
         let outlet = Arc::new(Outlet::new(Arc::clone(visit.unread())));
         let replies = QueueBody::new(Arc::clone(&queue), queue.stream());
+        let replies = CarryingBody::new(replies, reverse);
         let end = End::default();
         let session = Session {
             methods: Arc::clone(&self.methods),
@@ -131,6 +159,7 @@ impl NodeStreams {
             accepts_calls: opening.accepts_calls || claim.is_some(),
             membership,
             claim,
+            client,
             queue: Arc::clone(&queue),
             end: end.clone(),
             gone: gone.clone(),
@@ -182,6 +211,18 @@ impl Supervision {
         let _ = self.queue.fail(&status);
         self.outlet.clear();
         self.gone.cancel();
+    }
+}
+
+impl ReverseServer for NodeStreams {
+    fn open(&self, node: NodeId, is_extended: bool, requests: Body) -> Result<Body, Status> {
+        let mut request = http::Request::new(requests);
+        request.extensions_mut().insert(Member(node));
+        if is_extended {
+            let extended = HeaderValue::from_static("1");
+            request.headers_mut().insert(EXTENSIONS, extended);
+        }
+        Ok(Self::open(self, request)?.into_body())
     }
 }
 

@@ -11,20 +11,19 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
 use super::backlog::{Backlog, Callee, Request, Waiting};
-use super::clients::Membership;
 use super::methods::{Callable, Methods};
+use super::named_clients::Membership;
 use super::reply_body::End;
 use super::work::Work;
+use crate::clients::ConnectedClient;
 use crate::server::handler::{
     Claim, Context, Framing, Peer, ReplyTo, StreamLimits, check_size, panicked_at_once, reply,
 };
 use crate::support::Panicked;
 use crate::wire::{
-    CANCEL, Head, Messages, MethodName, Payload, Queue, Received, RpcStatus, StreamMessage,
+    CANCEL, FROM_SERVER, Head, Messages, MethodName, Payload, Queue, Received, RpcStatus,
+    StreamMessage,
 };
-
-/// Set in the numbers of a server's calls, and clear in those of a client's.
-const FROM_SERVER: u64 = 1 << 63;
 
 /// How much of an unknown method's name the error text shows, in bytes.
 const NAME_SHOWN: usize = 256;
@@ -43,6 +42,8 @@ pub(super) struct Session {
     pub(super) accepts_calls: bool,
     /// The stream's place among those of its client, if the client names itself.
     pub(super) membership: Option<Arc<Membership>>,
+    /// The client as a node, if it accepts calls and the server makes any.
+    pub(super) client: Option<ConnectedClient>,
     /// The stream's claim to be a member's, if its client is one.
     pub(super) claim: Option<Claim>,
     pub(super) queue: Arc<Queue>,
@@ -219,9 +220,20 @@ impl Session {
     fn sort(&self, received: Received<'_>, work: &mut Work) -> Result<(), Status> {
         match received {
             Received::Message(message) if self.is_cancel(&message) => work.cancel(message.number()),
-            // No call of the server waits for it.
-            Received::Message(message) if self.is_reply(&message) => {}
+            Received::Message(message) if self.is_reply(&message) => {
+                // Otherwise no call of the server waits for it.
+                if let Some(client) = &self.client {
+                    client.deliver(message);
+                }
+            }
             Received::Message(message) => self.take(message, work)?,
+            Received::TooLarge(reply, status) if self.is_reply(&reply) => {
+                if let Some(client) = &self.client {
+                    let number = reply.number();
+                    client.deliver(reply.failed(&status));
+                    client.cancel(number);
+                }
+            }
             Received::TooLarge(request, status) => {
                 let method = MethodName::Received(request.method());
                 self.fail(request.number(), method, &status)?;

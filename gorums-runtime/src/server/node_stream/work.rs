@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tonic::Status;
 
 use super::backlog::Backlog;
-use super::clients::Turn;
+use super::named_clients::Turn;
 use super::released_handlers::{HandlerId, ReleasedHandlers};
 use crate::server::handler::{Context, Handling, StreamLimits};
 use crate::support::{Panicked, guard};

@@ -22,7 +22,7 @@ pub(super) struct StreamName {
 
 /// The clients that name themselves and have open streams, or handlers left from ended ones.
 #[derive(Clone, Default)]
-pub(super) struct Clients(Arc<Mutex<HashMap<ClientName, Client>>>);
+pub(super) struct NamedClients(Arc<Mutex<HashMap<ClientName, Client>>>);
 
 struct Client {
     /// The number of its newest stream.
@@ -37,7 +37,7 @@ struct Client {
 
 /// A stream's place among those of its client. Dropping it gives the place up.
 pub(super) struct Membership {
-    clients: Clients,
+    clients: NamedClients,
     stream: StreamName,
     line: Arc<tokio::sync::Mutex<()>>,
 }
@@ -49,7 +49,7 @@ pub(super) struct Turn {
     _membership: Arc<Membership>,
 }
 
-impl Clients {
+impl NamedClients {
     /// Adds a stream and ends the client's older one. A still newer stream will end this one through `end`.
     ///
     /// # Errors
@@ -139,12 +139,12 @@ mod tests {
 
     use super::*;
 
-    fn enter(clients: &Clients, client: u128, number: u64) -> Result<Arc<Membership>, Code> {
+    fn enter(clients: &NamedClients, client: u128, number: u64) -> Result<Arc<Membership>, Code> {
         enter_with(clients, client, number, &CancellationToken::new())
     }
 
     fn enter_with(
-        clients: &Clients,
+        clients: &NamedClients,
         client: u128,
         number: u64,
         end: &CancellationToken,
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_stream_ends_the_older_one_of_its_client_and_no_other() {
-        let clients = Clients::default();
+        let clients = NamedClients::default();
         let ends = [0; 3].map(|_| CancellationToken::new());
         let ended = || ends.each_ref().map(CancellationToken::is_cancelled);
         let first = enter_with(&clients, 1, 4, &ends[0]).expect("it is the first");
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn streams_have_their_turns_one_after_the_other() {
-        let clients = Clients::default();
+        let clients = NamedClients::default();
         let [first, second, third] =
             [1, 2, 3].map(|number| enter(&clients, 1, number).expect("it is newer"));
         let turn = first.turn().now_or_never().expect("it is the first");
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_client_is_forgotten_with_its_last_stream_and_the_last_turn_of_one() {
-        let clients = Clients::default();
+        let clients = NamedClients::default();
         let first = enter(&clients, 1, 1).expect("it is the first");
         let turn = Arc::clone(&first)
             .turn()

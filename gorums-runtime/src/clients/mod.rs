@@ -1,0 +1,192 @@
+//! The clients that a server can call.
+//!
+//! Owns which clients are connected, and their ids. Imports `configuration`, `connection`, `manager`, `node` and what is
+//! below them. Does not know the server that reads the clients' streams.
+
+mod connected;
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::call::Transport;
+use crate::configuration::{Configuration, ConfigurationError};
+use crate::connection::{ConnectionOptions, Connector, Endpoint};
+use crate::identity::{NodeAddress, NodeId, NodeSpec};
+use crate::manager::{Manager, ManagerBuilder};
+use crate::node::{Node, Shared};
+use crate::node_info::{Connections, Connectivity};
+use crate::node_stream::Carrier;
+use crate::support::{RuntimeWatch, Tasks};
+
+pub(crate) use connected::ConnectedClient;
+
+/// The clients of a server that accept calls from it, as nodes.
+///
+/// A client accepts calls if its manager [serves](ManagerBuilder::serve) something. The calls travel on the node stream
+/// that the client has opened, so that the client needs no address of its own, and may be behind a firewall. A multicast
+/// to all clients is a broadcast to subscribers:
+///
+/// ```no_run
+/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
+/// # async fn example(replica: impl register::register_gorums::RegisterReplica) -> Result<(), Box<dyn std::error::Error>> {
+/// use gorums_runtime::Server;
+/// use gorums_runtime::server::Clients;
+/// use register::register_gorums::{RegisterConfiguration, RegisterReplicaServer};
+///
+/// let clients = Clients::new();
+/// let server = Server::new(RegisterReplicaServer::new(replica)).clients(clients.clone());
+/// let running = server.bind("127.0.0.1:4000").await?.start();
+///
+/// clients.connectivity().wait_for(1).await?;
+/// let subscribers = RegisterConfiguration::new(clients.configuration()?, ());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Each connection of a client is a node with an id of its own, from 2²⁰ on, which no later one gets. A slow client is
+/// limited like any slow node, by [`ManagerBuilder::queue_limit`]: calls fail on it, and others do not wait for it.
+///
+/// A cheap handle: clones are the same clients.
+#[derive(Clone)]
+pub struct Clients(Arc<ClientPool>);
+
+struct ClientPool {
+    shared: Shared,
+    connection: ConnectionOptions,
+    tasks: Tasks,
+    runtime_watch: RuntimeWatch,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// In the order in which they connected.
+    nodes: Vec<Node>,
+    /// The id of the next client.
+    next: u32,
+}
+
+impl Clients {
+    /// The id of the first client. Those of members are usually lower. This is the rule of Gorums (2026).
+    pub const FIRST_ID: NodeId = NodeId::new(1 << 20);
+
+    /// Creates the clients of a server, without any yet.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn new() -> Self {
+        Self::with_options(|options| options)
+    }
+
+    /// Like [`new`](Self::new), but with options of the calls to the clients, such as
+    /// [`queue_limit`](ManagerBuilder::queue_limit). Those of connections, and nodes, have no effect.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn with_options(configure: impl FnOnce(ManagerBuilder) -> ManagerBuilder) -> Self {
+        let options = configure(Manager::builder())
+            .transport(Transport::NodeStream)
+            .keep_connected();
+        let tasks = Tasks::new();
+        Self(Arc::new(ClientPool {
+            shared: Shared {
+                connections: Connections::of_clients(),
+                ..options.shared()
+            },
+            connection: ConnectionOptions::new(ManagerBuilder::DEFAULT_CONNECT_TIMEOUT)
+                .in_process(Connector::none("a client has no address to connect to")),
+            runtime_watch: RuntimeWatch::new(&tasks),
+            tasks,
+            state: Mutex::new(State {
+                nodes: Vec::new(),
+                next: Self::FIRST_ID.get(),
+            }),
+        }))
+    }
+
+    /// The configuration of the clients that are connected now. It does not change: calls on a client that has
+    /// disconnected fail with `Unavailable`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigurationError::Empty`] if there are none.
+    pub fn configuration(&self) -> Result<Configuration, ConfigurationError> {
+        let nodes = self.lock().nodes.clone();
+        Configuration::new(nodes, self.0.tasks.clone())
+    }
+
+    /// Which clients are connected, as a set and as events; see [`Connectivity`].
+    pub fn connectivity(&self) -> Connectivity {
+        Connectivity::new(&self.0.shared.connections, self.0.tasks.closed().clone())
+    }
+
+    /// Adds the client at `address`, whose stream is the `carrier`. `None` if there are no more ids.
+    pub(crate) fn admit(
+        &self,
+        address: Option<SocketAddr>,
+        carrier: Carrier,
+    ) -> Option<ConnectedClient> {
+        let mut state = self.lock();
+        let id = NodeId::new(state.next);
+        let node = self.node(id, address, carrier)?;
+        state.next = state.next.checked_add(1)?;
+        state.nodes.push(node.clone());
+        drop(state);
+        node.join();
+        Some(ConnectedClient::new(self.clone(), node))
+    }
+
+    fn node(&self, id: NodeId, address: Option<SocketAddr>, carrier: Carrier) -> Option<Node> {
+        let name = match address {
+            Some(address) => address.to_string(),
+            None => "a client without an address".to_owned(),
+        };
+        let pool = &*self.0;
+        let address = NodeAddress {
+            id,
+            name: name.into(),
+            socket: address.unwrap_or_else(|| (Ipv4Addr::UNSPECIFIED, 0).into()),
+        };
+        let tasks = pool.tasks.child();
+        let spec: NodeSpec = address.spec();
+        let endpoint = Endpoint::new(&spec, address.socket, &pool.connection, tasks.clone());
+        let link = endpoint.ok()?.connect_lazy();
+        let (shared, watch) = (&pool.shared, pool.runtime_watch.clone());
+        Some(Node::new(
+            address,
+            link,
+            Some(carrier),
+            shared,
+            tasks,
+            watch,
+        ))
+    }
+
+    fn remove(&self, node: &Node) {
+        self.lock().nodes.retain(|other| !other.is(node));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Clients {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for ClientPool {
+    fn drop(&mut self) {
+        self.tasks.close();
+    }
+}
+
+impl fmt::Debug for Clients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.lock().nodes).finish()
+    }
+}
