@@ -44,7 +44,8 @@ pub(crate) use connected::ConnectedClient;
 /// # }
 /// ```
 ///
-/// Each connection of a client is a node with an id of its own, from 2²⁰ on, which no later one gets. A slow client is
+/// Each connection of a client is a node with an id of its own, from 2²⁰ on and above those of a system's members. No
+/// later one gets it. A slow client is
 /// limited like any slow node, by [`ManagerBuilder::queue_limit`]: calls fail on it, and others do not wait for it.
 ///
 /// A cheap handle: clones are the same clients.
@@ -86,6 +87,23 @@ impl Clients {
     ///
     /// Outside of a tokio runtime.
     pub fn with_options(configure: impl FnOnce(ManagerBuilder) -> ManagerBuilder) -> Self {
+        Self::with_ids_from(Self::FIRST_ID, configure)
+    }
+
+    /// The clients of a system with these `members`, whose ids no client gets.
+    pub(crate) fn of_system(
+        members: impl Iterator<Item = NodeId>,
+        options: ManagerBuilder,
+    ) -> Self {
+        let above = members.max().and_then(|id| id.get().checked_add(1));
+        let first = above.map_or(Self::FIRST_ID, NodeId::new);
+        Self::with_ids_from(first.max(Self::FIRST_ID), |_| options)
+    }
+
+    fn with_ids_from(
+        first: NodeId,
+        configure: impl FnOnce(ManagerBuilder) -> ManagerBuilder,
+    ) -> Self {
         let options = configure(Manager::builder())
             .transport(Transport::NodeStream)
             .keep_connected();
@@ -101,7 +119,7 @@ impl Clients {
             tasks,
             state: Mutex::new(State {
                 nodes: Vec::new(),
-                next: Self::FIRST_ID.get(),
+                next: first.get(),
             }),
         }))
     }

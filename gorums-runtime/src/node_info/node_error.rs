@@ -91,6 +91,13 @@ impl Error for NodeError {
     }
 }
 
+/// The status of a handler whose nested call failed: the same code, with a text that names the node.
+impl From<NodeError> for Status {
+    fn from(error: NodeError) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}
+
 /// The outcome of a call to one node that failed with this error.
 impl From<&NodeError> for Outcome {
     fn from(error: &NodeError) -> Self {

@@ -138,9 +138,9 @@ impl SystemBuilder {
         };
         let (pipes, itself) = itself();
         let ids = self.members.iter().map(|(id, _)| *id);
-        let members = Members::of_system(introduction.clone(), ids);
+        let members = Members::of_system(introduction.clone(), ids.clone());
         let reverse = ReverseService::default();
-        let clients = Clients::with_options(|_| self.manager.clone().without_nodes());
+        let clients = Clients::of_system(ids.clone(), self.manager.clone().without_nodes());
         let manager = self
             .members
             .into_iter()

@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
 use gorums_runtime::server::{Clients, Router, StreamLimits};
-use gorums_runtime::{CallOptions, ConnectivityEvent, Manager, ManagerBuilder};
+use gorums_runtime::{CallOptions, ConnectivityEvent, Context, Manager, ManagerBuilder, Transport};
+use tests::generated::replicated_log::log_gorums::{LogNode, LogReplica, LogReplicaServer};
+use tests::generated::replicated_log::{Command, Commands, Entry, Position};
 use tests::network::Network;
 use tests::numbered::numbered_gorums::{NumberedConfiguration, NumberedNode};
 use tests::numbered::{Request, Wish};
 use tests::numbered_replica::{Cluster, Event, began_at, request, wish};
 use tests::soon;
 use tests::spec::Count;
-use tonic::Code;
 use tonic::metadata::MetadataMap;
+use tonic::{Code, Status};
 
 use crate::wire::message::Message;
 use crate::wire::raw_client::RawClient;
@@ -387,4 +389,110 @@ async fn replies_that_a_client_makes_up_are_ignored() {
     tests::settle().await;
     let reply = waiting.now_or_never();
     assert!(reply.is_none(), "another client answered it: {reply:?}");
+}
+
+/// Serves a log at both ends.
+struct Log {
+    texts: Vec<String>,
+}
+
+impl LogReplica for Log {
+    /// Counts the entries of the caller.
+    async fn propose(&self, ctx: &Context, _: Command) -> Result<Position, Status> {
+        let Some(caller) = ctx.caller() else {
+            return Err(Status::failed_precondition("the caller accepts no calls"));
+        };
+        let caller = LogNode::new(caller.clone());
+        let log = caller.read(()).await?;
+        Ok(Position {
+            index: log.texts.len() as u64,
+        })
+    }
+
+    /// Has the texts, or that in the metadata.
+    async fn read(&self, ctx: &Context, _: ()) -> Result<Commands, Status> {
+        let text = ctx.metadata().get("text");
+        let texts = match text.and_then(|text| text.to_str().ok()) {
+            Some(text) => vec![text.to_owned()],
+            None => self.texts.clone(),
+        };
+        Ok(Commands { texts })
+    }
+
+    async fn append(&self, _: &Context, _: Entry) -> Result<Position, Status> {
+        Err(Status::unimplemented("no entries"))
+    }
+
+    async fn fetch(&self, _: &Context, _: ()) -> Result<Commands, Status> {
+        Err(Status::unimplemented("no entries"))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_calls_its_caller_back_if_that_accepts_calls() {
+    let network = Network::new(Transport::NodeStream);
+    let server = LogReplicaServer::new(Log { texts: Vec::new() });
+    let server = Router::from(server).clients(Clients::new());
+    network.serve(1, server);
+    let propose = async |builder: ManagerBuilder| {
+        let manager = builder.connect_lazy().await.expect("a manager");
+        let node = manager.node(Network::id(1)).expect("the server");
+        let called = LogNode::new(node).propose(Command::default());
+        soon("the reply", called.into_future()).await
+    };
+    for entries in [0, 1, 5] {
+        let texts = vec!["entry".to_owned(); entries];
+        let client = LogReplicaServer::new(Log { texts });
+        let position = propose(network.manager(1).serve(client)).await;
+        assert_eq!(position.expect("a position").index, entries as u64);
+    }
+    let error = propose(network.manager(1))
+        .await
+        .expect_err("a plain client");
+    assert_eq!(error.code(), Code::FailedPrecondition);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_calls_over_plain_grpc_is_called_on_its_node_stream() {
+    let cluster = Cluster::start_on(Transport::Grpc, 0);
+    let clients = Clients::new();
+    let router = cluster.router(SERVER).clients(clients.clone());
+    cluster.network.serve(SERVER, router);
+    let manager = cluster.network.manager(0);
+    let manager = manager.node(Network::id(SERVER), Network::address(SERVER));
+    let manager = manager.serve(cluster.router(1)).connect_lazy().await;
+    let manager = manager.expect("a manager");
+    let connectivity = clients.connectivity();
+    let connected = soon("the client", connectivity.wait_for(1)).await;
+    connected.expect("the server is up");
+    let clients = clients.configuration().expect("a client");
+    let client = NumberedConfiguration::new(clients, Count(1));
+    assert!(client.quorum(request(1)).await.is_ok());
+    let server = NumberedConfiguration::new(manager.configuration(), Count(1));
+    assert!(server.quorum(request(2)).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_metadata_of_a_call_reaches_the_handler_at_the_client() {
+    let network = Network::new(Transport::NodeStream);
+    let clients = Clients::new();
+    let server = LogReplicaServer::new(Log { texts: Vec::new() });
+    network.serve(1, Router::from(server).clients(clients.clone()));
+    let client = LogReplicaServer::new(Log { texts: Vec::new() });
+    let manager = network.manager(1).serve(client).connect_lazy().await;
+    let _manager = manager.expect("a manager");
+    let connectivity = clients.connectivity();
+    let connected = soon("the client", connectivity.wait_for(1)).await;
+    connected.expect("the server is up");
+    let client = clients
+        .configuration()
+        .expect("a client")
+        .nodes()
+        .next()
+        .cloned();
+    let client = LogNode::new(client.expect("a client"));
+    let mut metadata = MetadataMap::new();
+    metadata.insert("text", "abc".parse().expect("ASCII"));
+    let log = client.read(()).metadata(metadata).await.expect("a reply");
+    assert_eq!(log.texts, ["abc"]);
 }

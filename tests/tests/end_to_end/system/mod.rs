@@ -1,5 +1,6 @@
 //! Systems of peers.
 
+mod clients;
 mod identity;
 mod itself;
 mod membership;

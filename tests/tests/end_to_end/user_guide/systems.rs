@@ -4,12 +4,15 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use futures::StreamExt;
+use gorums_runtime::server::Clients;
 use gorums_runtime::testing;
-use gorums_runtime::{Context, NodeId, System};
+use gorums_runtime::{Context, Manager, NodeId, System};
 use tests::generated::replicated_log as log;
+use tokio::sync::mpsc;
 use tonic::{Code, Status};
 
 use crate::user_guide::Outcome;
+use log::follower_gorums::{FollowerConfiguration, FollowerReplica, FollowerReplicaServer};
 use log::log_gorums::{LogConfiguration, LogReplica, LogReplicaServer};
 use log::{Command, Commands, Entry, Position};
 
@@ -21,6 +24,8 @@ struct Log {
     commands: Mutex<Vec<String>>,
     /// The index of the entry that the leader appended last.
     last: Mutex<u64>,
+    /// The clients that follow the log.
+    followers: Clients,
 }
 
 impl Log {
@@ -31,6 +36,7 @@ impl Log {
             members: LogConfiguration::new(system.configuration()),
             commands: Mutex::default(),
             last: Mutex::default(),
+            followers: system.clients().clone(),
         })
     }
 
@@ -66,8 +72,14 @@ impl LogReplica for Log {
         if entry.index != commands.len() as u64 + 1 {
             return Err(Status::failed_precondition("an entry is missing"));
         }
-        commands.push(entry.command);
-        Ok(Position { index: entry.index })
+        commands.push(entry.command.clone());
+        let position = Position { index: entry.index };
+        if let Ok(followers) = self.followers.configuration() {
+            FollowerConfiguration::new(followers)
+                .appended(entry)
+                .detach();
+        }
+        Ok(position)
     }
 
     /// Reads the longest log of a majority.
@@ -81,6 +93,16 @@ impl LogReplica for Log {
     async fn fetch(&self, _: &Context, _: ()) -> Result<Commands, Status> {
         let texts = self.commands().clone();
         Ok(Commands { texts })
+    }
+}
+
+/// Follows the log of a member.
+struct Follower(mpsc::UnboundedSender<Entry>);
+
+impl FollowerReplica for Follower {
+    async fn appended(&self, _: &Context, entry: Entry) {
+        // Nobody may be interested any more.
+        let _ = self.0.send(entry);
     }
 }
 
@@ -145,5 +167,30 @@ async fn a_log_is_replicated_while_a_member_is_down() -> Outcome {
         .expect_err("not the leader");
     let refusals = refused.errors().iter().map(|error| error.code());
     assert!(refusals.clone().any(|code| code == Code::PermissionDenied));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_client_follows_the_log_of_a_member() -> Outcome {
+    let system = System::builder(1, [(1, "10.0.0.1:4000")])
+        .listen("127.0.0.1:0")
+        .bind()
+        .await?;
+    let _running = system.serve(Log::of(&system))?;
+    let address = system.address().ok_or("it listens")?.to_string();
+
+    let (appended, mut entries) = mpsc::unbounded_channel();
+    let manager = Manager::builder()
+        .address(address)
+        .serve(FollowerReplicaServer::new(Follower(appended)))
+        .connect()
+        .await?;
+
+    system.clients().connectivity().wait_for(1).await?;
+    let log = LogConfiguration::new(manager.configuration());
+    let member = log.nodes().next().ok_or("there is one")?;
+    member.propose(command("a")).await?;
+    let entry = entries.recv().await.ok_or("the manager is open")?;
+    assert_eq!((entry.index, entry.command.as_str()), (1, "a"));
     Ok(())
 }

@@ -13,16 +13,20 @@ use crate::wire::raw_server::{Kind, RawNode};
 use crate::wire::replica::Replica;
 
 /// The messages of the example, in their order.
-struct Example {
+pub(crate) struct Example {
     request: Bytes,
     reply: Bytes,
     failure: Bytes,
     cancel: Bytes,
     end: Bytes,
+    /// A call of a server.
+    pub(crate) call: Bytes,
+    /// The client's reply to that.
+    pub(crate) answer: Bytes,
 }
 
 impl Example {
-    fn read() -> Self {
+    pub(crate) fn read() -> Self {
         let page = include_str!("../../../../docs/wire.md");
         let (_, example) = page.split_once("\n## An example\n").expect("an example");
         let blocks = example.split("```text\n").skip(1);
@@ -38,6 +42,8 @@ impl Example {
             failure: next(),
             cancel: next(),
             end: next(),
+            call: next(),
+            answer: next(),
         };
         assert_eq!(messages.next(), None);
         example

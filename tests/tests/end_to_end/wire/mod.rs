@@ -13,6 +13,7 @@ pub(crate) mod message;
 pub(crate) mod raw_client;
 mod raw_server;
 mod replica;
+mod reverse;
 mod server;
 mod server_extensions;
 mod server_headers;

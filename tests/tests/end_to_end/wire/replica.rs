@@ -94,7 +94,8 @@ impl Replica {
         })
     }
 
-    fn write(&self, request: WriteRequest) -> WriteResponse {
+    /// Stores what is newer than what is stored.
+    pub(crate) fn write(&self, request: WriteRequest) -> WriteResponse {
         let age = |time: Option<Timestamp>| time.map(|time| (time.seconds, time.nanos));
         let mut values = self.values.lock().expect("not poisoned");
         let stored = values.get(&request.key);
