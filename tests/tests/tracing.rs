@@ -11,6 +11,8 @@ use gorums_runtime::codegen::{Caller, NodeCaller};
 use gorums_runtime::{AggregateCall, CallOptions, Configuration, Unicast};
 use tests::member::{members, register};
 use tests::network::Network;
+use tests::numbered::Wish;
+use tests::numbered_replica::{self, request, wish};
 use tests::on_both;
 use tests::register::ReadRequest;
 use tests::register::register_gorums::RegisterConfiguration;
@@ -392,4 +394,66 @@ async fn a_handler_is_a_span_that_names_its_caller_and_contains_the_calls_that_i
         }
     })
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_keeps_its_turn_while_others_wait_is_reported_once() {
+    let mut cluster = numbered_replica::Cluster::start(1);
+    let numbered = cluster.numbered(1).await;
+    let node = numbered.nodes().next().expect("a node");
+    let call = |request| tokio::spawn(node.call(request).into_future());
+    let (told, _guard) = Told::listen();
+    let kept = || -> Vec<Entry> {
+        let events = told.events().into_iter();
+        events
+            .filter(|event| event.name == "handler_keeps_turn")
+            .collect()
+    };
+    let alone = call(wish(1, Wish::Wait));
+    cluster.event().await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert!(kept().is_empty(), "nothing waits behind it");
+    let behind = [2, 3, 4].map(|number| call(request(number)));
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    assert!(kept().is_empty(), "it is early");
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let events = kept();
+    assert_eq!(events.len(), 1);
+    let expected = fields([
+        ("rpc.service", "numbered.Numbered"),
+        ("rpc.method", "Call"),
+        ("gorums.waiting", "3"),
+    ]);
+    assert_eq!(
+        (events[0].level, &events[0].fields),
+        (Level::WARN, &expected)
+    );
+    cluster.gate.open();
+    for ended in std::iter::once(alone).chain(behind) {
+        ended.await.expect("no panic").expect("a reply");
+    }
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(kept().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn handlers_that_take_turns_are_not_reported_however_many_wait() {
+    let cluster = numbered_replica::Cluster::start(1);
+    let numbered = cluster.numbered(1).await;
+    let node = numbered.nodes().next().expect("a node");
+    let (told, _guard) = Told::listen();
+    let calls: Vec<_> = (0..20)
+        .map(|number| {
+            let call = node.call(wish(number, Wish::Cancelled));
+            tokio::spawn(
+                call.timeout(Duration::from_millis(500 * number))
+                    .into_future(),
+            )
+        })
+        .collect();
+    for call in calls {
+        call.await.expect("no panic").expect_err("its deadline");
+    }
+    let events = told.events().into_iter();
+    assert_eq!(events.filter(|event| event.level == Level::WARN).count(), 0);
 }

@@ -1,11 +1,13 @@
 //! The events of calls: replies and failures.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tonic::Status;
 use tracing::Level;
 
 use super::TARGET;
+use crate::call::MethodDescriptor;
 use crate::identity::{NodeAddress, NodeId};
 
 /// Emits the event that a node has replied after `duration`.
@@ -37,6 +39,29 @@ pub(crate) fn failed(node: &NodeAddress, duration: Duration, status: &Status) {
             error = status.message(),
         },
         "failure"
+    );
+}
+
+/// Emits the event that a handler of `method` keeps its turn on a stream of `peer` at `address`, while `waiting`
+/// requests wait behind it.
+pub(crate) fn kept_turn(
+    method: &MethodDescriptor,
+    peer: Option<NodeId>,
+    address: Option<SocketAddr>,
+    waiting: usize,
+) {
+    tracing::event!(
+        target: TARGET,
+        Level::WARN,
+        {
+            rpc.service = method.service(),
+            rpc.method = method.name(),
+            gorums.peer.id = peer.map(NodeId::get),
+            client.address = address.map(|address| tracing::field::display(address.ip())),
+            client.port = address.map(|address| address.port()),
+            gorums.waiting = waiting,
+        },
+        "handler_keeps_turn"
     );
 }
 

@@ -50,8 +50,16 @@
 //! A server whose client claims the id of a member that has a stream from another process emits an event of level
 //! `WARN` with the message `node_id_claimed_again` and the field `gorums.node.id`. The older stream ends.
 //!
+//! A server emits an event of level `WARN` with the message `handler_keeps_turn`, once per handler, if the handler has kept its
+//! turn on a node stream for one to two seconds while other requests of the stream wait behind it. Such a handler should
+//! call [`release`](crate::Context::release): if it waits for a peer whose own handler waits for one of these requests,
+//! neither ever ends.
+//!
 //! | field | value |
 //! |---|---|
+//! | `rpc.service`, `rpc.method` | of a handler that keeps its turn: its method |
+//! | `gorums.peer.id`, `client.address`, `client.port` | of such a handler: the caller, as far as it is known |
+//! | `gorums.waiting` | of such a handler: the number of requests that wait |
 //! | `gorums.node.id`, `server.address`, `server.port` | the node |
 //! | `duration` | the time since the request was sent, such as `2.5ms` |
 //! | `rpc.grpc.status_code` | of a failure: the number of the status code |
@@ -63,7 +71,7 @@
 mod event;
 mod span;
 
-pub(crate) use event::{claimed_again, failed, replied};
+pub(crate) use event::{claimed_again, failed, kept_turn, replied};
 pub(crate) use span::{CallSpan, Outcome, handler_span};
 
 const TARGET: &str = "gorums_runtime";

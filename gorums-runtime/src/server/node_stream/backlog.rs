@@ -75,6 +75,11 @@ impl Backlog {
         self.waiting.is_empty()
     }
 
+    /// How many requests wait, including withdrawn ones.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Whether one more request may wait. Drops withdrawn requests if that is needed.
     pub(super) fn make_room(&mut self, limits: &StreamLimits) -> bool {
         if self.has_room(limits) {

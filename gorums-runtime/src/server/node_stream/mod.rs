@@ -6,6 +6,7 @@
 //! connections that the streams run on.
 
 mod backlog;
+mod held_turn;
 mod keep_alive;
 mod methods;
 mod named_clients;

@@ -127,7 +127,10 @@ impl Session {
                     return Poll::Ready(Ok(end));
                 }
                 match self.poll(requests, work, cx) {
-                    Poll::Pending => end.as_mut().poll(cx).map(Ok),
+                    Poll::Pending => {
+                        work.watch_turn(cx);
+                        end.as_mut().poll(cx).map(Ok)
+                    }
                     ready => ready,
                 }
             });

@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use tonic::Status;
 
 use super::backlog::Backlog;
+use super::held_turn::{HeldTurn, Holder};
 use super::named_clients::Turn;
 use super::released_handlers::{HandlerId, ReleasedHandlers};
 use crate::server::handler::{Context, Handling, StreamLimits};
@@ -20,6 +21,9 @@ pub(super) struct Work {
     pub(super) backlog: Backlog,
     /// The call whose turn it is.
     current: Option<Begun>,
+    /// How many calls have had the turn.
+    begun: u64,
+    held_turn: HeldTurn,
     /// Its handler, or the memory for the next one.
     handling: Handling,
     /// The memory for the next call's context.
@@ -61,6 +65,7 @@ impl Work {
         guard(|| handle(context.clone(), handling))
             .inspect_err(|_| *handling = Handling::default())?;
         self.current = Some(Begun { number, context });
+        self.begun += 1;
         Ok(())
     }
 
@@ -100,6 +105,25 @@ impl Work {
             }
         }
         Poll::Pending
+    }
+
+    /// Looks, when the stream cannot go on, whether a handler keeps its turn for long while requests wait.
+    #[inline]
+    pub(super) fn watch_turn(&mut self, cx: &mut task::Context<'_>) {
+        let Self {
+            backlog,
+            current,
+            begun,
+            held_turn,
+            ..
+        } = self;
+        let current = current.as_ref().filter(|_| !backlog.is_empty());
+        let holder = current.map(|Begun { context, .. }| Holder {
+            handler: *begun,
+            context,
+            waiting: backlog.len(),
+        });
+        held_turn.look(holder, cx);
     }
 
     /// Whether another request may begin.
