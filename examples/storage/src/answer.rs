@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use futures::future::join_all;
 use futures::{StreamExt, pin_mut};
 use gorums_runtime::Node;
 use gorums_runtime::errors::{MulticastError, NodeError, QuorumCallError};
@@ -9,7 +10,9 @@ use gorums_runtime::prost_types::Timestamp;
 
 use crate::client::{Client, Storage};
 use crate::command::{COMMANDS, Command, Entry, Quorum, Rpc};
-use crate::proto::{ReadRequest, ReadResponse, WriteRequest};
+use crate::peers;
+use crate::proto::{ReadRequest, ReadResponse, WatchRequest, WriteRequest};
+use crate::quorum::newest;
 use crate::selection::SelectionError;
 
 /// Why a command failed.
@@ -54,6 +57,28 @@ pub(crate) async fn answer(
             let replicas = storage.configuration().size();
             Ok(writeln!(out, "sent to {replicas} replicas: {entry}")?)
         }
+        Command::NestedRead { key } => {
+            let read = client
+                .all()
+                .read_nested_qc(ReadRequest { key: key.clone() });
+            let newest = newest(&mut read.majority().await?).unwrap_or_default();
+            Ok(writeln!(out, "{}", said(&key, &newest))?)
+        }
+        Command::NestedWrite { entry } => {
+            let storage = client.all();
+            let written = storage.write_nested_multicast(entry.as_of_now()).majority();
+            let (some, all) = (written.await?.len(), storage.configuration().size());
+            Ok(writeln!(out, "{entry} (sent by {some} of {all} replicas)")?)
+        }
+        Command::Watch { key } => watch(client, key, out).await,
+        Command::Peers => {
+            let answers = client
+                .membership()
+                .peers(())
+                .responses()
+                .collect::<Vec<_>>();
+            Ok(peers::write(&client.replicas(), &answers.await, out)?)
+        }
         Command::Nodes => Ok(nodes(client, out)?),
         Command::Help => Ok(help(out)?),
     }
@@ -83,6 +108,32 @@ async fn quorum(storage: &Storage, call: Quorum, out: &mut impl Write) -> Result
         }
     }
     Ok(())
+}
+
+/// Asks the replicas to report new values of a key.
+async fn watch(client: &Client, key: String, out: &mut impl Write) -> Result<(), Failure> {
+    client.watch(key.clone());
+    let membership = client.membership();
+    let calls = membership.nodes().map(|replica| {
+        let request = WatchRequest { key: key.clone() };
+        async move { replica.watch(request).await }
+    });
+    let mut watching = 0;
+    let mut failure = None;
+    for outcome in join_all(calls).await {
+        match outcome {
+            Ok(()) => watching += 1,
+            Err(error) => failure = Some(error),
+        }
+    }
+    if let (0, Some(error)) = (watching, failure) {
+        return Err(error.into());
+    }
+    let replicas = membership.configuration().size();
+    Ok(writeln!(
+        out,
+        "watching {key} at {watching} of {replicas} replicas"
+    )?)
 }
 
 /// A call to one replica.

@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::str::FromStr;
+
 use clap::{Parser, Subcommand, ValueEnum};
 
 /// A replicated set of registers, read and written with quorum calls.
@@ -30,12 +32,8 @@ pub(crate) struct Args {
 /// What to run.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Mode {
-    /// Run one replica until it is interrupted
-    Serve {
-        /// The address to listen on; port 0 takes a free one
-        #[arg(long, value_name = "HOST:PORT")]
-        addr: String,
-    },
+    /// Run one replica until it is interrupted: with --id and --peers as a member of a system, with --addr without peers
+    Serve(Serve),
     /// Run a client of running replicas
     Client {
         /// The replicas' addresses, separated by commas
@@ -47,6 +45,61 @@ pub(crate) enum Mode {
         )]
         addrs: Vec<String>,
     },
+}
+
+/// How to run one replica.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Serve {
+    /// The address to listen on, without peers; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", required_unless_present = "id", conflicts_with_all = ["id", "peers", "listen", "cluster"])]
+    pub(crate) addr: Option<String>,
+
+    /// This member's id, from 1 on
+    #[arg(long, value_name = "ID", requires = "peers", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) id: Option<u32>,
+
+    /// The ids and addresses of all members, this one included, separated by commas; they may start in any order
+    #[arg(
+        long,
+        value_name = "ID=HOST:PORT,...",
+        value_delimiter = ',',
+        requires = "id"
+    )]
+    pub(crate) peers: Vec<Peer>,
+
+    /// The address to listen on, if it is not the one that the members have for this one
+    #[arg(long, value_name = "HOST:PORT", requires = "id")]
+    pub(crate) listen: Option<String>,
+
+    /// The name of the cluster; members of clusters with other names are refused
+    #[arg(long, value_name = "NAME", requires = "id")]
+    pub(crate) cluster: Option<String>,
+}
+
+/// A member's id and address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Peer {
+    pub(crate) id: u32,
+    pub(crate) address: String,
+}
+
+impl FromStr for Peer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('=');
+        let peer = parts.and_then(|(id, address)| {
+            let id = id.parse().ok().filter(|id| *id > 0)?;
+            let address = Some(address).filter(|address| !address.is_empty())?;
+            Some(Self {
+                id,
+                address: address.to_owned(),
+            })
+        });
+        peer.ok_or_else(|| {
+            "give an id from 1 on and an address, such as 1=127.0.0.1:4001".to_owned()
+        })
+    }
 }
 
 /// The transport of calls.
@@ -63,6 +116,45 @@ impl From<Transport> for gorums_runtime::Transport {
         match transport {
             Transport::NodeStream => Self::NodeStream,
             Transport::Grpc => Self::Grpc,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_an_id_and_an_address() {
+        let peer = "7=[::1]:4000".parse();
+        let address = "[::1]:4000".to_owned();
+        assert_eq!(peer, Ok(Peer { id: 7, address }));
+        for text in ["", "7", "7=", "=a:1", "0=a:1", "-1=a:1", "x=a:1"] {
+            assert!(text.parse::<Peer>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_replica_has_peers_or_an_address_of_its_own() {
+        let parse = |arguments: &str| {
+            let words = "storage serve".split(' ').chain(arguments.split(' '));
+            Args::try_parse_from(words)
+        };
+        for good in [
+            "--addr a:1",
+            "--id 1 --peers 1=a:1",
+            "--id 1 --peers 1=a:1,2=b:1 --listen c:1 --cluster prod",
+        ] {
+            assert!(parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "--id 1",
+            "--peers 1=a:1",
+            "--id 0 --peers 1=a:1",
+            "--addr a:1 --id 1 --peers 1=a:1",
+            "--addr a:1 --listen b:1",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
         }
     }
 }

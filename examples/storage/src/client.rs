@@ -5,9 +5,11 @@ use std::time::Duration;
 use gorums_runtime::errors::ManagerError;
 use gorums_runtime::{CallOptions, Configuration, Manager, NodeId, Transport};
 
+use crate::proto::membership_gorums::MembershipConfiguration;
 use crate::proto::storage_gorums::{StorageConfiguration, StorageNode};
 use crate::quorum::Majority;
 use crate::selection::{Selection, SelectionError};
+use crate::watch::Watch;
 
 /// The storage on a number of replicas, of which a minority may be down.
 pub(crate) type Storage = StorageConfiguration<Majority>;
@@ -17,22 +19,30 @@ pub(crate) type Storage = StorageConfiguration<Majority>;
 pub(crate) struct Client {
     manager: Manager,
     timeout: Duration,
+    watch: Watch,
 }
 
 impl Client {
-    /// A client of the replicas at `addresses`, whose calls take at most `timeout`. It connects to each replica at the
-    /// first call.
+    /// A client of the replicas at `addresses`, whose calls take at most `timeout`. It connects to the replicas
+    /// in the background.
     pub(crate) async fn connect(
         addresses: Vec<String>,
         transport: Transport,
         timeout: Duration,
     ) -> Result<Self, ManagerError> {
+        let watch = Watch::default();
         let manager = Manager::builder()
             .addresses(addresses)
             .transport(transport)
+            .serve(watch.server())
             .connect_lazy()
             .await?;
-        Ok(Self { manager, timeout })
+        tokio::spawn(watch.clone().renew(manager.clone()));
+        Ok(Self {
+            manager,
+            timeout,
+            watch,
+        })
     }
 
     /// The nodes of all replicas.
@@ -59,9 +69,22 @@ impl Client {
         node.ok_or(SelectionError::TooLarge { index, size })
     }
 
+    /// What all replicas tell about themselves.
+    pub(crate) fn membership(&self) -> MembershipConfiguration {
+        MembershipConfiguration::new(self.replicas()).with_options(self.options())
+    }
+
+    /// Reports new values of `key` from now on.
+    pub(crate) fn watch(&self, key: String) {
+        self.watch.add(key);
+    }
+
     fn on(&self, replicas: Configuration) -> Storage {
         let majority = Majority::of(replicas.size());
-        let options = CallOptions::new().timeout(self.timeout);
-        Storage::new(replicas, majority).with_options(options)
+        Storage::new(replicas, majority).with_options(self.options())
+    }
+
+    fn options(&self) -> CallOptions {
+        CallOptions::new().timeout(self.timeout)
     }
 }

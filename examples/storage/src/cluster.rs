@@ -1,29 +1,51 @@
 //! Replicas in this process.
 
-use gorums_runtime::errors::ServerError;
-use gorums_runtime::server::RunningServer;
+use futures::{StreamExt, TryStreamExt};
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
 
-use crate::replica;
+use crate::error::Error;
+use crate::member::Member;
 
-/// Replicas that run until this is dropped.
+/// Replicas that run until this is dropped. They are the members of a system.
 #[derive(Debug)]
 pub(crate) struct Cluster {
-    replicas: Vec<RunningServer>,
+    _replicas: Vec<Member>,
+    addresses: Vec<String>,
 }
 
 impl Cluster {
     /// Starts `replicas` replicas on free ports.
-    pub(crate) async fn start(replicas: u16) -> Result<Self, ServerError> {
-        let mut running = Vec::new();
-        for _ in 0..replicas {
-            running.push(replica::bind("127.0.0.1:0").await?.start());
+    pub(crate) async fn start(replicas: u16) -> Result<Self, Error> {
+        // All addresses are known before the first replica starts.
+        let mut listeners = Vec::new();
+        let mut members = Vec::new();
+        for id in 1..=u32::from(replicas) {
+            let listener = TcpListener::bind("127.0.0.1:0")
+                .await
+                .map_err(Error::Listen)?;
+            members.push((
+                id,
+                listener.local_addr().map_err(Error::Listen)?.to_string(),
+            ));
+            listeners.push((id, listener));
         }
-        Ok(Self { replicas: running })
+        let mut running = Vec::new();
+        for (id, listener) in listeners {
+            let connections = TcpListenerStream::new(listener).inspect_ok(|connection| {
+                // Without it, small replies may be delayed.
+                let _ = connection.set_nodelay(true);
+            });
+            running.push(Member::accept(id, &members, connections.boxed()).await?);
+        }
+        Ok(Self {
+            _replicas: running,
+            addresses: members.into_iter().map(|(_, address)| address).collect(),
+        })
     }
 
     /// The addresses of the replicas.
     pub(crate) fn addresses(&self) -> Vec<String> {
-        let addresses = self.replicas.iter().map(RunningServer::address);
-        addresses.map(|address| address.to_string()).collect()
+        self.addresses.clone()
     }
 }

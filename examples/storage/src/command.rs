@@ -26,6 +26,14 @@ pub(crate) enum Command {
     Quorum { call: Quorum },
     /// A quorum call on some of the replicas.
     Configuration { replicas: Selection, call: Quorum },
+    /// A quorum call, for which each replica makes a quorum call on its peers.
+    NestedRead { key: String },
+    /// A quorum call, for which each replica makes a multicast to its peers.
+    NestedWrite { entry: Entry },
+    /// Reports of new values.
+    Watch { key: String },
+    /// The replicas' views of each other.
+    Peers,
     /// The list of the replicas.
     Nodes,
     /// The list of the commands.
@@ -68,7 +76,7 @@ pub(crate) enum CommandError {
 }
 
 /// The commands and what they do, in the order in which help shows them.
-pub(crate) const COMMANDS: [(&str, &str); 8] = [
+pub(crate) const COMMANDS: [(&str, &str); 12] = [
     (
         QC,
         "a quorum call on all replicas; cread prints better values as replies arrive",
@@ -80,6 +88,19 @@ pub(crate) const COMMANDS: [(&str, &str); 8] = [
     (RPC, "a call to one replica"),
     (UCAST, "a one-way write to one replica"),
     (MCAST, "a one-way write to all replicas"),
+    (
+        NREAD,
+        "a quorum call on all replicas, each of which makes one on its peers",
+    ),
+    (
+        NWRITE,
+        "a quorum call on all replicas, each of which sends the value to its peers",
+    ),
+    (WATCH, "from now on, print each new value of the key"),
+    (
+        PEERS,
+        "which peers each replica is connected to, since when, and the last failure",
+    ),
     (
         NODES,
         "the replicas' numbers, ids, addresses, latencies and last errors",
@@ -93,6 +114,10 @@ const CFG: &str = "cfg REPLICAS read KEY | ... cread KEY | ... write KEY VALUE";
 const RPC: &str = "rpc REPLICA read KEY | rpc REPLICA write KEY VALUE";
 const UCAST: &str = "ucast REPLICA KEY VALUE";
 const MCAST: &str = "mcast KEY VALUE";
+const NREAD: &str = "nread KEY";
+const NWRITE: &str = "nwrite KEY VALUE";
+const WATCH: &str = "watch KEY";
+const PEERS: &str = "peers";
 const NODES: &str = "nodes";
 const HELP: &str = "help";
 const EXIT: &str = "exit";
@@ -128,6 +153,19 @@ impl Line {
             ("mcast", entry) => Command::Multicast {
                 entry: Entry::parse(entry).ok_or(usage(MCAST))?,
             },
+            ("nread", [key]) => Command::NestedRead {
+                key: (*key).to_string(),
+            },
+            ("nread", _) => return Err(usage(NREAD)),
+            ("nwrite", entry) => Command::NestedWrite {
+                entry: Entry::parse(entry).ok_or(usage(NWRITE))?,
+            },
+            ("watch", [key]) => Command::Watch {
+                key: (*key).to_string(),
+            },
+            ("watch", _) => return Err(usage(WATCH)),
+            ("peers", []) => Command::Peers,
+            ("peers", _) => return Err(usage(PEERS)),
             ("nodes", []) => Command::Nodes,
             ("nodes", _) => return Err(usage(NODES)),
             ("help", []) => Command::Help,
@@ -244,6 +282,15 @@ mod tests {
                     entry: entry("k", "v"),
                 },
             ),
+            ("nread k", Command::NestedRead { key: key() }),
+            (
+                "nwrite k v",
+                Command::NestedWrite {
+                    entry: entry("k", "v"),
+                },
+            ),
+            ("watch k", Command::Watch { key: key() }),
+            ("peers", Command::Peers),
         ] {
             assert_eq!(Line::parse(line), Ok(Line::Command(command)), "{line}");
         }
@@ -280,6 +327,10 @@ mod tests {
             ("rpc one read k", malformed("one")),
             ("ucast k v", CommandError::Usage(UCAST)),
             ("mcast k", CommandError::Usage(MCAST)),
+            ("nread", CommandError::Usage(NREAD)),
+            ("nwrite k", CommandError::Usage(NWRITE)),
+            ("watch", CommandError::Usage(WATCH)),
+            ("peers 1", CommandError::Usage(PEERS)),
             ("nodes all", CommandError::Usage(NODES)),
             ("exit now", CommandError::Usage(EXIT)),
             ("qc write k 'v", CommandError::Quotation),

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use gorums_runtime::errors::{ManagerError, ServerError};
+use gorums_runtime::errors::{ManagerError, ServerError, SystemError};
 use rustyline::error::ReadlineError;
 
 /// Why the program fails.
@@ -14,6 +14,15 @@ pub(crate) enum Error {
     /// A replica cannot listen, or has failed.
     #[error(transparent)]
     Server(#[from] ServerError),
+    /// A member cannot listen, or its peers are wrong.
+    #[error(transparent)]
+    System(#[from] SystemError),
+    /// A replica of this process cannot listen.
+    #[error("cannot listen on a free port: {0}")]
+    Listen(io::Error),
+    /// The process cannot be told to end.
+    #[error("cannot wait for signals: {0}")]
+    Signals(io::Error),
     /// The replicas' addresses are wrong.
     #[error(transparent)]
     Manager(#[from] ManagerError),

@@ -7,10 +7,15 @@ mod cluster;
 mod command;
 mod error;
 mod input;
+mod member;
+mod peers;
 mod prompt;
 mod quorum;
 mod replica;
 mod selection;
+mod serving;
+mod watch;
+mod watchers;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -53,8 +58,8 @@ fn run(args: Args) -> Result<ExitCode, Error> {
                 runtime.block_on(Client::connect(cluster.addresses(), transport, timeout))?;
             prompt::run(&runtime, &client)
         }
-        Some(Mode::Serve { addr }) => {
-            runtime.block_on(replica::serve(&addr))?;
+        Some(Mode::Serve(options)) => {
+            runtime.block_on(serving::run(options))?;
             Ok(ExitCode::SUCCESS)
         }
         Some(Mode::Client { addrs }) => {

@@ -15,7 +15,8 @@ use crate::input::Input;
 /// the exit code says whether a command failed.
 pub(crate) fn run(runtime: &Runtime, client: &Client) -> Result<ExitCode, Error> {
     let mut input = Input::new()?;
-    let mut out = io::stdout().lock();
+    // Not locked while the client waits for a command: watched keys are printed meanwhile.
+    let mut out = io::stdout();
     let mut failed = false;
     if input.is_terminal() {
         let replicas = client.replicas().size();

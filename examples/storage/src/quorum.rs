@@ -27,7 +27,7 @@ impl StorageQuorumSpec for Majority {
         if replies.len() < self.quorum {
             return None;
         }
-        replies.take_max_by_key(|reply| (reply.ok, written_at(&reply.time)))
+        newest(replies)
     }
 
     fn write_qc_qf(&self, replies: &mut Replies<WriteResponse>) -> Option<WriteResponse> {
@@ -55,6 +55,11 @@ impl StorageQuorumSpec for Majority {
             Correction::last(newest, level)
         })
     }
+}
+
+/// Takes the newest value out of the replies.
+pub(crate) fn newest(replies: &mut Replies<ReadResponse>) -> Option<ReadResponse> {
+    replies.take_max_by_key(|reply| (reply.ok, written_at(&reply.time)))
 }
 
 /// A sort key, greater for newer times.

@@ -161,6 +161,7 @@ impl Driver {
     }
 
     /// Delivers a reply that arrived on the stream's carrier.
+    #[cold]
     pub(super) fn deliver_carried(&self, reply: StreamMessage<'_>) {
         let at = Instant::now();
         let arrival = Arrival {

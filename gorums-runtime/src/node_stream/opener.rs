@@ -69,10 +69,7 @@ impl Opener {
                 lesson: Lesson::Fails,
             });
         }
-        let body = match replies {
-            Some(replies) => Body::new(CarryingBody::new(body, replies)),
-            None => Body::new(body),
-        };
+        let body = Body::new(CarryingBody::new(body, replies));
         let mut channel = self.link.channel();
         let channel = channel.ready().await.map_err(|error| Ending {
             status: status::unavailable(error.into()),

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 use tonic::Status;
 
@@ -91,8 +92,9 @@ impl Reader<'_> {
                     self.replied = true;
                     match reverse {
                         Some(reverse) if is_call(&message) => {
-                            if let Err(status) = reverse.take(&message) {
-                                refuse(driver, arrival.stream, &message, &status);
+                            let number = message.number();
+                            if let Err(status) = reverse.take(number, messages.last()) {
+                                refuse_last(driver, arrival.stream, messages, &status);
                             }
                         }
                         _ => driver.deliver(message, &arrival),
@@ -101,14 +103,7 @@ impl Reader<'_> {
                 Received::TooLarge(message, status) if reverse.is_some() && is_call(&message) => {
                     refuse(driver, arrival.stream, &message, &status);
                 }
-                Received::TooLarge(message, status) => {
-                    let number = CallNumber::received(message.number());
-                    driver.deliver(message.failed(&status), &arrival);
-                    // A node that streams its replies would go on otherwise.
-                    if let Some(number) = number {
-                        driver.cancel(number);
-                    }
-                }
+                Received::TooLarge(message, status) => fail(driver, message, &status, &arrival),
                 Received::Malformed(_) => driver.calls.ignore(),
             }
         }
@@ -119,6 +114,26 @@ impl Reader<'_> {
 /// Whether a message belongs to a call of the node.
 fn is_call(message: &StreamMessage<'_>) -> bool {
     message.number() & FROM_SERVER != 0
+}
+
+/// Fails the call whose reply is too large.
+#[cold]
+fn fail(driver: &Driver, reply: StreamMessage<'_>, status: &Status, arrival: &Arrival) {
+    let number = CallNumber::received(reply.number());
+    driver.deliver(reply.failed(status), arrival);
+    // A node that streams its replies would go on otherwise.
+    if let Some(number) = number {
+        driver.cancel(number);
+    }
+}
+
+/// Answers the call of the node that was received last with an error.
+#[cold]
+fn refuse_last(driver: &Driver, stream: StreamNumber, messages: &Messages, status: &Status) {
+    let call = Bytes::copy_from_slice(messages.last());
+    if let Ok(call) = StreamMessage::decode(&call, &call) {
+        refuse(driver, stream, &call, status);
+    }
 }
 
 /// Answers a call of the node with an error, unless the node does not read.

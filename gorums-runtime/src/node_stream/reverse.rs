@@ -8,7 +8,7 @@ use tonic::Status;
 use tonic::body::Body;
 
 use crate::identity::NodeId;
-use crate::wire::{Capacity, FROM_SERVER, Owner, Queue, QueueBody, StreamMessage};
+use crate::wire::{Capacity, FROM_SERVER, Owner, Queue, QueueBody, renumbered};
 
 /// Serves the calls that nodes make to this client.
 pub(crate) trait ReverseServer: fmt::Debug + Send + Sync {
@@ -79,14 +79,14 @@ impl ReverseCalls {
         self.is_extended = is_extended;
     }
 
-    /// Takes a request of the node. The stream's other messages must not wait for its handler, so there is no
+    /// Takes a request of the node: its number, and the encoded message. The stream's other messages must not wait for its handler, so there is no
     /// back-pressure.
     ///
     /// # Errors
     ///
     /// If nothing serves the call, or too many requests wait.
-    pub(super) fn take(&mut self, message: &StreamMessage<'_>) -> Result<(), Status> {
-        let frame = message.renumbered(message.number() & !FROM_SERVER)?;
+    pub(super) fn take(&mut self, number: u64, message: &[u8]) -> Result<(), Status> {
+        let frame = renumbered(message, number & !FROM_SERVER)?;
         let Self { capacity, .. } = *self;
         let pushed = self.requests()?.push(&frame, Owner::Nobody);
         pushed.map(drop).map_err(|_| {

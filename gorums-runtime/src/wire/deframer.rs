@@ -26,6 +26,8 @@ pub(crate) struct Deframer {
     bytes: Bytes,
     /// How many of them have been read.
     read: usize,
+    /// Where the last message is among them, unless it is gathered.
+    last: Range<usize>,
     /// The beginning of a message whose rest has not arrived.
     begun: BytesMut,
     /// The gathered message, or its beginning, while it is borrowed.
@@ -61,6 +63,7 @@ impl Deframer {
             most,
             bytes: Bytes::new(),
             read: 0,
+            last: 0..0,
             begun: BytesMut::new(),
             gathered: Bytes::new(),
             skipped: 0,
@@ -86,11 +89,18 @@ impl Deframer {
             self.bytes = Bytes::new();
             self.gathered = Bytes::new();
             self.read = 0;
+            self.last = 0..0;
             return Ok(None);
         };
         Ok(Some(match next {
-            Next::InPlace(range) => decode(&self.bytes[range], &self.bytes),
-            Next::Gathered => decode(&self.gathered, &self.gathered),
+            Next::InPlace(range) => {
+                self.last = range.clone();
+                decode(&self.bytes[range], &self.bytes)
+            }
+            Next::Gathered => {
+                self.last = 0..0;
+                decode(&self.gathered, &self.gathered)
+            }
             Next::TooLarge(len) => {
                 let text = format!(
                     "the message has {len} bytes, and the limit is {}",
@@ -100,6 +110,14 @@ impl Deframer {
                 Received::TooLarge(beginning, Status::out_of_range(text))
             }
         }))
+    }
+
+    /// The last message that [`next`](Self::next) returned whole, encoded.
+    pub(crate) fn last(&self) -> &[u8] {
+        match self.last.is_empty() {
+            true => &self.gathered,
+            false => &self.bytes[self.last.clone()],
+        }
     }
 
     /// How many bytes of memory it holds.

@@ -7,8 +7,7 @@ use prost::{DecodeError, Message};
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
-use super::frame::Frame;
-use super::head::{Head, key};
+use super::head::key;
 use super::payload::Payload;
 use crate::status::bounded;
 
@@ -17,9 +16,6 @@ pub(crate) const MOST_ENTRIES: usize = 256;
 
 /// The most bytes of metadata in a message, encoded.
 pub(crate) const MOST_ENTRY_BYTES: usize = 64 * 1024;
-
-/// The tag of the number in a message.
-const NUMBER_TAG: u32 = (key::NUMBER >> 3) as u32;
 
 /// The most details of a status that are kept.
 const MOST_DETAILS: usize = 256;
@@ -32,8 +28,6 @@ pub(crate) struct StreamMessage<'a> {
     number: u64,
     method: &'a [u8],
     payload: Payload<'a>,
-    /// All of the message, encoded.
-    bytes: &'a [u8],
     source: &'a Bytes,
     extras: Option<Box<Extras>>,
 }
@@ -75,25 +69,24 @@ pub(crate) struct RpcStatus {
 impl<'a> StreamMessage<'a> {
     /// Decodes a message from all of `bytes`, which are a part of `source`.
     pub(crate) fn decode(bytes: &'a [u8], source: &'a Bytes) -> Result<Self, DecodeError> {
-        let mut message = Self::empty(bytes, source);
+        let mut message = Self::empty(source);
         message.read(bytes)?;
         Ok(message)
     }
 
     /// Decodes as much as possible of a message whose end is missing.
     pub(crate) fn decode_beginning(bytes: &'a Bytes) -> Self {
-        let mut message = Self::empty(bytes, bytes);
+        let mut message = Self::empty(bytes);
         // The bytes end somewhere within a field.
         let _ = message.read(bytes);
         message
     }
 
-    fn empty(bytes: &'a [u8], source: &'a Bytes) -> Self {
+    fn empty(source: &'a Bytes) -> Self {
         Self {
             number: 0,
             method: &[],
             payload: Payload::of(&[], source),
-            bytes,
             source,
             extras: None,
         }
@@ -108,35 +101,6 @@ impl<'a> StreamMessage<'a> {
     /// The same message with another number.
     pub(crate) fn with_number(self, number: u64) -> Self {
         Self { number, ..self }
-    }
-
-    /// Encodes the same message with another number.
-    pub(crate) fn renumbered(&self, number: u64) -> Result<Frame, Status> {
-        Head {
-            number,
-            ..Head::default()
-        }
-        .before(&self.without_number())
-    }
-
-    /// The fields besides the number, encoded.
-    fn without_number(&self) -> Vec<u8> {
-        let mut fields = Vec::with_capacity(self.bytes.len());
-        let mut rest = self.bytes;
-        while !rest.is_empty() {
-            let field = rest;
-            let skipped = encoding::decode_key(&mut rest).and_then(|(tag, wire_type)| {
-                encoding::skip_field(wire_type, tag, &mut rest, DecodeContext::default())?;
-                Ok(tag)
-            });
-            match skipped {
-                Ok(NUMBER_TAG) => {}
-                Ok(_) => fields.extend_from_slice(&field[..field.len() - rest.len()]),
-                // Only the beginning of a message ends within a field.
-                Err(_) => break,
-            }
-        }
-        fields
     }
 
     /// The call's number, which its replies carry back.

@@ -46,6 +46,11 @@ impl Messages {
         deframer.next().inspect_err(|_| *body = None)
     }
 
+    /// The last message that [`next`](Self::next) returned whole, encoded.
+    pub(crate) fn last(&self) -> &[u8] {
+        self.deframer.last()
+    }
+
     /// Waits for more bytes. Returns false at the end of the stream. Call it only after [`next`](Self::next) has
     /// returned `None`.
     pub(crate) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Status>> {

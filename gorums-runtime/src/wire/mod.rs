@@ -45,6 +45,6 @@ pub(crate) use payload::Payload;
 pub(crate) use queue::Queue;
 pub(crate) use queue_body::QueueBody;
 pub(crate) use queue_state::IsFirst;
-pub(crate) use reverse::{CarryingBody, FROM_SERVER, ReverseBody};
+pub(crate) use reverse::{CarryingBody, FROM_SERVER, ReverseBody, renumbered};
 pub(crate) use stream_number::{StreamNumber, StreamNumbers};
 pub(crate) use unread::Unread;

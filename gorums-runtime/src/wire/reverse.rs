@@ -6,16 +6,23 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures::FutureExt;
-use http_body::Frame;
+use http_body::Frame as BodyFrame;
+use prost::encoding::{self, DecodeContext};
 use tokio::sync::oneshot;
+use tonic::Status;
 use tonic::body::Body;
 
 use super::deframer::Received;
+use super::frame::Frame;
+use super::head::{Head, key};
 use super::messages::Messages;
 use super::queue_body::QueueBody;
 
 /// The bit that is set in the numbers of a server's calls to its client, and of the replies to them.
 pub(crate) const FROM_SERVER: u64 = 1 << 63;
+
+/// The tag of the number in a message.
+const NUMBER_TAG: u32 = (key::NUMBER >> 3) as u32;
 
 /// About how many bytes are gathered before they are sent.
 const BURST: usize = 64 * 1024;
@@ -70,41 +77,57 @@ fn take_marked(messages: &mut Messages) -> Bytes {
     while marked.len() < BURST
         && let Ok(Some(received)) = messages.next()
     {
-        if let Received::Message(message) = received {
-            let number = message.number() | FROM_SERVER;
-            // They were encoded before, so that a few more bytes do not make them too large.
-            if let Ok(frame) = message.renumbered(number) {
-                marked.extend_from_slice(frame.as_slice());
-            }
+        let Received::Message(message) = received else {
+            continue;
+        };
+        let number = message.number() | FROM_SERVER;
+        // They were encoded before, so that a few more bytes do not make them too large.
+        if let Ok(frame) = renumbered(messages.last(), number) {
+            marked.extend_from_slice(frame.as_slice());
         }
     }
     marked.into()
 }
 
-/// The body of a stream's request or response that also carries the messages of calls in the reverse direction.
+/// Encodes the `message`, which is encoded and can be read, with another number.
+pub(crate) fn renumbered(message: &[u8], number: u64) -> Result<Frame, Status> {
+    let mut fields = Vec::with_capacity(message.len());
+    let mut rest = message;
+    while !rest.is_empty() {
+        let field = rest;
+        let skipped = encoding::decode_key(&mut rest).and_then(|(tag, wire_type)| {
+            encoding::skip_field(wire_type, tag, &mut rest, DecodeContext::default())?;
+            Ok(tag)
+        });
+        let tag = skipped.map_err(|error| Status::internal(error.to_string()))?;
+        if tag != NUMBER_TAG {
+            fields.extend_from_slice(&field[..field.len() - rest.len()]);
+        }
+    }
+    let head = Head {
+        number,
+        ..Head::default()
+    };
+    head.before(&fields)
+}
+
+/// The body of a stream's request or response, which may also carry the messages of calls in the reverse direction.
 #[derive(Debug)]
 pub(crate) struct CarryingBody {
     own: QueueBody,
-    reverse: ReverseBody,
+    /// `None` if there are no such calls.
+    reverse: Option<ReverseBody>,
     /// Which of the two is asked first. They take turns, so that neither starves.
     is_reverse_first: bool,
 }
 
 impl CarryingBody {
-    pub(crate) fn new(own: QueueBody, reverse: ReverseBody) -> Self {
+    pub(crate) fn new(own: QueueBody, reverse: Option<ReverseBody>) -> Self {
         Self {
             own,
             reverse,
             is_reverse_first: false,
         }
-    }
-
-    fn poll_reverse(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
-        let bytes = self.reverse.poll_bytes(cx);
-        if bytes.is_ready() {
-            self.is_reverse_first = false;
-        }
-        bytes
     }
 }
 
@@ -115,18 +138,26 @@ impl http_body::Body for CarryingBody {
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.is_reverse_first
-            && let Poll::Ready(bytes) = self.poll_reverse(cx)
-        {
-            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+    ) -> Poll<Option<Result<BodyFrame<Bytes>, Infallible>>> {
+        let Self {
+            own,
+            reverse,
+            is_reverse_first,
+        } = &mut *self;
+        let Some(reverse) = reverse else {
+            return Pin::new(own).poll_frame(cx);
+        };
+        if *is_reverse_first && let Poll::Ready(bytes) = reverse.poll_bytes(cx) {
+            *is_reverse_first = false;
+            return Poll::Ready(Some(Ok(BodyFrame::data(bytes))));
         }
-        if let Poll::Ready(frame) = Pin::new(&mut self.own).poll_frame(cx) {
-            self.is_reverse_first = true;
+        if let Poll::Ready(frame) = Pin::new(own).poll_frame(cx) {
+            *is_reverse_first = true;
             return Poll::Ready(frame);
         }
-        let reverse = ready!(self.poll_reverse(cx));
-        Poll::Ready(Some(Ok(Frame::data(reverse))))
+        let bytes = ready!(reverse.poll_bytes(cx));
+        *is_reverse_first = false;
+        Poll::Ready(Some(Ok(BodyFrame::data(bytes))))
     }
 }
 
@@ -189,7 +220,7 @@ mod tests {
         let (own, own_body) = queue();
         let (reverse, reverse_queue_body) = queue();
         let (sender, reverse_body) = ReverseBody::new();
-        let mut body = CarryingBody::new(own_body, reverse_body);
+        let mut body = CarryingBody::new(own_body, Some(reverse_body));
         push(&own, 1);
         assert_eq!(next(&mut body), Poll::Ready(Some(vec![1])));
         assert_eq!(next(&mut body), Poll::Pending);
@@ -211,7 +242,7 @@ mod tests {
         let (own, own_body) = queue();
         let (reverse, reverse_queue_body) = queue();
         let (sender, reverse_body) = ReverseBody::new();
-        let mut body = CarryingBody::new(own_body, reverse_body);
+        let mut body = CarryingBody::new(own_body, Some(reverse_body));
         sender
             .send(Body::new(reverse_queue_body))
             .expect("it waits");

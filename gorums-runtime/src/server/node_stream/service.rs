@@ -129,14 +129,13 @@ impl NodeStreams {
                 "this peer has {most} streams open; close one first"
             ))
         })?;
-        let (requests, reverse) = ReverseBody::new();
         let clients = self.clients.as_ref().filter(|_| opening.accepts_calls);
         let client = clients.and_then(|clients| {
-            clients.admit(
-                address,
-                Carrier::new(requests, opening.extended, gone.clone()),
-            )
+            let (requests, reverse) = ReverseBody::new();
+            let carrier = Carrier::new(requests, opening.extended, gone.clone());
+            Some((clients.admit(address, carrier)?, reverse))
         });
+        let (client, reverse) = client.unzip();
         if let Some(client) = &client {
             head.extensions.insert(Caller(client.node().clone()));
         }

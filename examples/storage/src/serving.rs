@@ -1,0 +1,68 @@
+//! Runs one replica until the process is told to end.
+
+use std::io;
+
+use gorums_runtime::Server;
+use gorums_runtime::server::Clients;
+
+use crate::args::Serve;
+use crate::error::Error;
+use crate::member::{self, Member};
+use crate::replica;
+
+/// Runs one replica until the process is interrupted or terminated.
+pub(crate) async fn run(options: Serve) -> Result<(), Error> {
+    let stop = told_to_end().map_err(Error::Signals)?;
+    match options {
+        Serve {
+            addr: Some(address),
+            ..
+        } => {
+            let clients = Clients::new();
+            let server = Server::new(replica::services(clients, None));
+            let server = server.bind(address).await?;
+            println!("serving on {}", server.address());
+            server.serve_until(stop).await?;
+        }
+        Serve {
+            id: Some(id),
+            peers,
+            listen,
+            cluster,
+            ..
+        } => {
+            let members: Vec<_> = peers
+                .into_iter()
+                .map(|peer| (peer.id, peer.address))
+                .collect();
+            let member = Member::start(id, &members, listen, cluster).await?;
+            if let Some(address) = member.address() {
+                println!("member {id} is serving on {address}");
+            }
+            let events = tokio::spawn(member::print_events(member.connectivity()));
+            stop.await;
+            member.stop().await?;
+            // They end with the member.
+            let _ = events.await;
+        }
+        // The command line requires one of the two.
+        Serve { .. } => {}
+    }
+    Ok(())
+}
+
+/// Completes when the process is interrupted or terminated.
+fn told_to_end() -> io::Result<impl Future<Output = ()> + Send> {
+    #[cfg(unix)]
+    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    Ok(async move {
+        #[cfg(unix)]
+        let terminated = terminated.recv();
+        #[cfg(not(unix))]
+        let terminated = std::future::pending::<()>();
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminated => {}
+        }
+    })
+}
