@@ -2,16 +2,24 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use gorums_runtime::errors::SystemError;
-use gorums_runtime::{Connectivity, ConnectivityEvent, RunningSystem, System, SystemBuilder};
+use gorums_runtime::{
+    Backoff, Connectivity, ConnectivityEvent, RunningSystem, System, SystemBuilder,
+};
 use tokio::net::TcpStream;
 
 use crate::replica;
 
 /// How long a member may be silent before it is asked for a sign of life, and how long it may take for the answer.
-const SILENCE: std::time::Duration = std::time::Duration::from_millis(400);
+const SILENCE: Duration = Duration::from_millis(400);
+
+/// How long to wait between attempts to connect to a member, at first and at most.
+fn backoff() -> Backoff {
+    Backoff::new(Duration::from_millis(50), Duration::from_millis(500))
+}
 
 /// A member that serves until this is dropped or stopped.
 #[derive(Debug)]
@@ -20,10 +28,10 @@ pub(crate) struct Member {
     running: RunningSystem,
 }
 
-/// The member `id` of a system of `members`. It notices within a second if one of the others hangs.
+/// The member `id` of a system of `members`. It notices within a second if one of the others hangs, or is back.
 fn builder(id: u32, members: &[(u32, String)]) -> SystemBuilder {
     System::builder(id, members.iter().cloned())
-        .manager(|manager| manager.keep_alive(SILENCE, SILENCE))
+        .manager(|manager| manager.keep_alive(SILENCE, SILENCE).backoff(backoff()))
 }
 
 impl Member {
