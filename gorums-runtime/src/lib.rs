@@ -152,7 +152,7 @@ pub mod calls {
     };
     pub use crate::call::{Decide, Tally};
     pub use crate::correctable::CorrectableCall;
-    pub use crate::node_call::NodeCallFuture;
+    pub use crate::node_call::{NodeCallFuture, NodeCallHandle};
     pub use crate::one_way::MulticastCall;
     pub use crate::quorum_call::{
         Decided, QuorumCallFuture, QuorumCallHandle, WithNodeIds, WithNodeIdsFuture,

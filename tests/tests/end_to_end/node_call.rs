@@ -1,7 +1,11 @@
 //! Calls to one node.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use tests::network::Network;
+use tests::numbered::Wish;
+use tests::numbered_replica::{self, Event, request, wish};
 use tests::on_both;
 use tests::register::ReadRequest;
 use tests::replica::{Behaviour, Cluster, Gate, arrived};
@@ -69,4 +73,62 @@ async fn the_status_that_a_node_answers_with_is_the_error_of_its_call() {
         );
     })
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_are_started_are_handled_in_their_order_before_any_is_awaited() {
+    let mut cluster = numbered_replica::Cluster::start(1);
+    let numbered = cluster.numbered(1).await;
+    let node = numbered.nodes().next().expect("a node");
+    let calls: Vec<_> = (1..=100)
+        .map(|number| node.call(request(number)).start())
+        .collect();
+    tests::settle().await;
+    assert_eq!(cluster.began_at(1), (1..=100).collect::<Vec<u64>>());
+    for (call, number) in calls.into_iter().zip(1..) {
+        assert!(call.is_done());
+        assert_eq!(call.await.expect("a reply").number, number);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_started_call_is_withdrawn_when_its_handle_is_dropped_unless_it_is_detached() {
+    on_both(async |transport| {
+        let mut cluster = numbered_replica::Cluster::start_on(transport, 1);
+        let numbered = cluster.numbered(1).await;
+        let node = numbered.nodes().next().expect("a node");
+        let dropped = node.concurrent_call(wish(1, Wish::Cancelled)).start();
+        let detached = node.concurrent_call(wish(2, Wish::Wait)).start();
+        for _ in 0..2 {
+            let event = cluster.event().await;
+            assert!(matches!(event, Event::Began { .. }), "{event:?}");
+        }
+        drop(dropped);
+        detached.detach();
+        let (replica, number) = (1, 1);
+        assert_eq!(cluster.event().await, Event::Ended { replica, number });
+        cluster.gate.open();
+        let (replica, number) = (1, 2);
+        assert_eq!(cluster.event().await, Event::Ended { replica, number });
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_started_call_fails_with_its_node() {
+    let mut cluster = numbered_replica::Cluster::start(1);
+    let numbered = cluster.numbered(1).await;
+    let node = numbered.nodes().next().expect("a node");
+    let call = node.call(wish(1, Wish::Wait)).start();
+    cluster.event().await;
+    cluster.network.kill(1);
+    let error = tests::soon("the end", call)
+        .await
+        .expect_err("the node is gone");
+    assert_eq!(error.code(), Code::Unavailable);
+    let late = node.call(request(2)).timeout(Duration::ZERO).start();
+    let error = tests::soon("the end", late)
+        .await
+        .expect_err("it is too late");
+    assert_eq!(error.code(), Code::DeadlineExceeded);
 }

@@ -53,6 +53,11 @@ async fn one_node() -> Outcome {
     let node = storage.node(NodeId::new(1))?;
     println!("{:?}", node.get(key()).await?);
 
+    let earlier = node.get(key()).start();
+    let later = node.get(key()).start();
+    println!("{:?}", later.await?);
+    println!("{:?}", earlier.await?);
+
     for node in storage.nodes() {
         match node.get(Key::default()).await {
             Ok(entry) => println!("{}: {entry:?}", node.id()),

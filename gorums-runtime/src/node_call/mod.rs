@@ -1,4 +1,11 @@
 //! Calls to one node.
+//!
+//! Owns such a call from its setup to its end. Imports `fan_out`, `grpc`, `node` and what is below them. Does not know
+//! configurations.
+
+mod handle;
+
+pub use handle::NodeCallHandle;
 
 use std::fmt;
 use std::pin::Pin;
@@ -50,6 +57,32 @@ impl<M: Method> NodeCall<M> {
     }
 
     option_methods!();
+
+    /// Sends the call now, and returns a handle to await, ask or detach. The call goes on while the handle is not
+    /// polled.
+    ///
+    /// Over node streams, the node receives calls in the order in which they were started. Entries of a log, for
+    /// example, can thus be sent to a follower one after the other without a wait for each reply:
+    ///
+    /// ```no_run
+    /// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
+    /// # async fn example(replica: register::register_gorums::RegisterNode) -> Result<(), gorums_runtime::errors::NodeError> {
+    /// use register::State;
+    ///
+    /// let mut written = Vec::new();
+    /// for timestamp in 1..=3 {
+    ///     let state = State { value: "hello".into(), timestamp };
+    ///     written.push(replica.write_no_qc(state).start());
+    /// }
+    /// for written in written {
+    ///     println!("{}", written.await?.new);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn start(self) -> NodeCallHandle<M> {
+        NodeCallHandle::start(self.node.clone(), self.into_future())
+    }
 
     async fn run(self) -> Result<M::Reply, NodeError> {
         let mut span = CallSpan::node_call(M::DESCRIPTOR, &self.node.info().address, &self.options);
