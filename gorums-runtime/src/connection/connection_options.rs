@@ -8,6 +8,7 @@ use tonic::transport::Endpoint;
 
 use super::backoff::Backoff;
 use super::connector::Connector;
+use super::resolver::Resolver;
 use crate::identity::{Answerer, Introduction, NodeId, NodeSpec};
 
 /// The options of all connections of one manager.
@@ -15,6 +16,7 @@ use crate::identity::{Answerer, Introduction, NodeId, NodeSpec};
 pub(crate) struct ConnectionOptions {
     pub(crate) connect_timeout: Duration,
     pub(crate) connector: Connector,
+    pub(crate) resolver: Resolver,
     pub(crate) backoff: Backoff,
     pub(crate) keep_alive: Option<KeepAlive>,
     pub(crate) user_agent: Option<String>,
@@ -33,6 +35,7 @@ impl ConnectionOptions {
         Self {
             connect_timeout,
             connector: Connector::tcp(),
+            resolver: Resolver::system(),
             backoff: Backoff::default(),
             keep_alive: None,
             user_agent: None,
@@ -49,6 +52,7 @@ impl ConnectionOptions {
     pub(crate) fn in_process(&self, connector: Connector) -> Self {
         Self {
             connector,
+            resolver: Resolver::unneeded(),
             introduction: self.introduction.clone(),
             check_node_ids: self.check_node_ids,
             ..Self::new(self.connect_timeout)

@@ -2,10 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use futures::FutureExt;
-use futures::future::BoxFuture;
 use http::HeaderValue;
 use http::uri::Authority;
 use hyper_util::rt::TokioIo;
@@ -15,14 +13,14 @@ use tonic::transport::Channel;
 use super::attempted::Attempted;
 use super::attempts::{Attempts, ConnectionTasks};
 use super::connection_options::{ConnectionOptions, KeepAlive};
-use super::connector::Connector;
+use super::dial::Dial;
 use super::direct;
 use super::direct::{Direct, REMEMBERED_RESETS};
 use super::link::Link;
 use crate::call::Transport;
-use crate::identity::{Answerer, NodeSpec};
+use crate::identity::{Address, Answerer, NodeSpec};
 use crate::status;
-use crate::support::{BoxedConnection, Tasks};
+use crate::support::Tasks;
 use crate::wire::MAX_FRAME;
 
 /// Where and how to connect to one node.
@@ -36,14 +34,14 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Creates the endpoint of `node`, whose address resolved to `address`.
+    /// Creates the endpoint of `node`, whose parsed address is `address`.
     ///
     /// # Errors
     ///
     /// If an option is not valid.
     pub(crate) fn new(
         node: &NodeSpec,
-        address: SocketAddr,
+        address: &Address,
         options: &ConnectionOptions,
         tasks: Tasks,
     ) -> Result<Self, tonic::transport::Error> {
@@ -73,11 +71,12 @@ impl Endpoint {
             tasks: tasks.clone(),
             attempts: attempts.clone(),
         });
-        let dial = Dial {
-            address,
-            timeout: options.connect_timeout,
-            connector: options.connector.clone(),
-        };
+        let dial = Dial::new(
+            address.clone(),
+            options.connect_timeout,
+            options.connector.clone(),
+            options.resolver.clone(),
+        );
         let direct = direct_connection(endpoint.uri(), options, &dial, &attempts, tasks);
         Ok(Self {
             dial,
@@ -110,6 +109,7 @@ impl Endpoint {
         Link::new(
             channel,
             self.direct.clone(),
+            self.dial.clone(),
             self.attempts.clone(),
             self.answerer.clone(),
         )
@@ -169,36 +169,19 @@ fn direct_connection(
 }
 
 /// Returns the node's URI, which has the address as it was given: TLS takes the server's name from it. If that cannot
-/// be part of a URI, it has the resolved address.
-fn uri(node: &NodeSpec, address: SocketAddr, scheme: &'static str) -> http::Uri {
-    let authority = match Authority::try_from(node.address.as_str()) {
-        Ok(authority) => authority.to_string(),
-        Err(_) => SocketAddr::new(address.ip(), address.port()).to_string(),
+/// be part of a URI, it has the IP address, or else the node's id.
+fn uri(node: &NodeSpec, address: &Address, scheme: &'static str) -> http::Uri {
+    let authority = match (Authority::try_from(node.address.as_str()), address) {
+        (Ok(authority), _) => authority.to_string(),
+        (Err(_), Address::Socket(socket)) => {
+            SocketAddr::new(socket.ip(), socket.port()).to_string()
+        }
+        (Err(_), Address::Name { port, .. }) => format!("node-{}:{port}", node.id),
     };
     http::Uri::builder()
         .scheme(scheme)
         .authority(authority)
         .path_and_query("/")
         .build()
-        .expect("an authority makes a URI, and an IP address with a port is one")
-}
-
-/// How to dial a node.
-#[derive(Clone, Debug)]
-struct Dial {
-    address: SocketAddr,
-    timeout: Duration,
-    connector: Connector,
-}
-
-impl Dial {
-    fn once(&self) -> BoxFuture<'static, io::Result<BoxedConnection>> {
-        let timeout = self.timeout;
-        let connecting = tokio::time::timeout(timeout, self.connector.connect(self.address));
-        let late = move |_| {
-            let message = format!("not connected within {timeout:?}");
-            io::Error::new(io::ErrorKind::TimedOut, message)
-        };
-        async move { connecting.await.map_err(late)? }.boxed()
-    }
+        .expect("an authority makes a URI, and a host with a port is one")
 }

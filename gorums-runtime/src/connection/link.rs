@@ -1,5 +1,6 @@
 //! The connections that requests to a node use.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::HeaderMap;
@@ -8,6 +9,7 @@ use tonic::Status;
 use tonic::transport::Channel;
 
 use super::attempts::Attempts;
+use super::dial::Dial;
 use super::direct::Direct;
 use crate::call::Deadline;
 use crate::identity::Answerer;
@@ -22,6 +24,7 @@ struct LinkParts {
     channel: Channel,
     /// Carries calls with one reply in place of the channel.
     direct: Option<Direct>,
+    dial: Dial,
     attempts: Attempts,
     answerer: Answerer,
 }
@@ -30,12 +33,14 @@ impl Link {
     pub(super) fn new(
         channel: Channel,
         direct: Option<Direct>,
+        dial: Dial,
         attempts: Attempts,
         answerer: Answerer,
     ) -> Self {
         Self(Arc::new(LinkParts {
             channel,
             direct,
+            dial,
             attempts,
             answerer,
         }))
@@ -49,6 +54,11 @@ impl Link {
     /// that only a channel supports.
     pub(crate) fn direct(&self) -> Option<&Direct> {
         self.0.direct.as_ref()
+    }
+
+    /// The IP address that was connected to last. `None` if there was no connection yet.
+    pub(crate) fn reached(&self) -> Option<SocketAddr> {
+        self.0.dial.reached()
     }
 
     /// When the latest connection was established; `None` if there was none yet.

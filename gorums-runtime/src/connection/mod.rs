@@ -9,11 +9,13 @@ mod backoff;
 mod checked;
 mod connection_options;
 mod connector;
+mod dial;
 mod direct;
 mod endpoint;
 mod given_up;
 mod guarded_connection;
 mod link;
+mod resolver;
 
 pub use backoff::Backoff;
 pub(crate) use checked::checked;
@@ -21,3 +23,4 @@ pub(crate) use connection_options::{Adjustment, ConnectionOptions, KeepAlive};
 pub(crate) use connector::Connector;
 pub(crate) use endpoint::Endpoint;
 pub(crate) use link::Link;
+pub(crate) use resolver::Resolver;

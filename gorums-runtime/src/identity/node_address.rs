@@ -1,9 +1,9 @@
 //! A node's id and addresses.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::address::Address;
 use super::id::NodeId;
 use super::node_spec::NodeSpec;
 
@@ -13,8 +13,8 @@ pub(crate) struct NodeAddress {
     pub(crate) id: NodeId,
     /// The address as it was given to the manager, such as `localhost:8080`.
     pub(crate) name: Arc<str>,
-    /// The address that `name` resolved to.
-    pub(crate) socket: SocketAddr,
+    /// The same, parsed.
+    pub(crate) address: Address,
 }
 
 impl NodeAddress {

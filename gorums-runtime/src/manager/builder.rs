@@ -1,7 +1,6 @@
 //! Sets up managers.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -12,7 +11,7 @@ use super::dialer::{Destination, Dialer};
 use super::error::ManagerError;
 use crate::call::{MessageOptions, Transport};
 use crate::connection::{ConnectionOptions, Connector};
-use crate::identity::{Introduction, NodeId, NodeSpec, accept_calls};
+use crate::identity::{Address, Introduction, NodeId, NodeSpec, accept_calls};
 use crate::node::{Limits, Shared};
 use crate::node_info::{Connections, Reports};
 use crate::node_stream::{Calls, ReverseService};
@@ -83,8 +82,10 @@ impl ManagerBuilder {
         }
     }
 
-    /// Adds a node at `address` (`host:port`) whose id is derived from the address that it resolves to, as
-    /// [`NodeId::from_address`] does. Of several resolved addresses, the first IPv4 one counts, or else the first.
+    /// Adds a node at `address` (`host:port`) whose id is derived from its IP address, as [`NodeId::from_address`] does. A
+    /// name is resolved for that when the manager is created, and has to be known by then; of several IP addresses, the
+    /// first IPv4 one counts, or else the first. Give the node an id with [`node`](Self::node) if its name may be
+    /// unknown, or its address may change.
     pub fn address(mut self, address: impl Into<String>) -> Self {
         self.nodes.push((None, address.into()));
         self
@@ -97,7 +98,8 @@ impl ManagerBuilder {
         self
     }
 
-    /// Adds a node at `address` (`host:port`) with an id of your choice, above 0.
+    /// Adds a node at `address` (`host:port`) with an id of your choice, above 0. A name is resolved in each attempt to
+    /// connect, and all of its IP addresses are tried.
     pub fn node(mut self, id: NodeId, address: impl Into<String>) -> Self {
         self.nodes.push((Some(id), address.into()));
         self
@@ -269,12 +271,13 @@ impl ManagerBuilder {
             .iter()
             .map(|(id, address)| dialer.resolve(*id, address));
         let mut by_id: HashMap<NodeId, NodeSpec> = HashMap::new();
-        let mut by_address: HashMap<SocketAddr, NodeSpec> = HashMap::new();
+        let mut by_address: HashMap<Address, NodeSpec> = HashMap::new();
         let mut destinations = Vec::with_capacity(self.nodes.len());
         for destination in join_all(resolving).await {
             let destination = destination?;
             let node = destination.spec();
-            if let Some(first) = by_address.insert(destination.address.socket, node.clone()) {
+            let address = destination.address.address.clone();
+            if let Some(first) = by_address.insert(address, node.clone()) {
                 return Err(ManagerError::DuplicateAddress {
                     first,
                     second: node,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::error::ManagerError;
 use crate::connection::{ConnectionOptions, Connector, Endpoint, Link};
-use crate::identity::{NodeAddress, NodeId, NodeSpec};
+use crate::identity::{Address, NodeAddress, NodeId, NodeSpec};
 use crate::node::{Node, Shared};
 use crate::node_info::{Connections, NodeError};
 use crate::node_stream::Calls;
@@ -70,30 +70,33 @@ impl Dialer {
         &self.tasks
     }
 
-    /// Resolves `address`. Without an `id`, the node's id is derived from the resolved address.
+    /// Parses `address`. Without an `id`, the node's id is derived from the IP address, for which a name is resolved.
     pub(super) async fn resolve(
         &self,
         id: Option<NodeId>,
         address: &str,
     ) -> Result<Destination, ManagerError> {
-        let socket =
-            self.look_up(address)
-                .await
-                .map_err(|source| ManagerError::InvalidAddress {
-                    address: address.to_string(),
-                    source,
-                })?;
+        let invalid = |source| ManagerError::InvalidAddress {
+            address: address.to_string(),
+            source,
+        };
+        let parsed = Address::parse(address).map_err(invalid)?;
+        let id = match id {
+            Some(id) => id,
+            None => NodeId::from_address(self.look_up(&parsed).await.map_err(invalid)?),
+        };
         let address = NodeAddress {
-            id: id.unwrap_or_else(|| NodeId::from_address(socket)),
+            id,
             name: Arc::from(address),
-            socket,
+            address: parsed,
         };
         let spec = address.spec();
         if spec.id.get() == 0 {
             return Err(ManagerError::ReservedId { node: spec });
         }
         let tasks = self.tasks.child();
-        match Endpoint::new(&spec, socket, self.options_for(spec.id), tasks.clone()) {
+        let options = self.options_for(spec.id);
+        match Endpoint::new(&spec, &address.address, options, tasks.clone()) {
             Ok(endpoint) => Ok(Destination {
                 address,
                 endpoint,
@@ -138,27 +141,16 @@ impl Dialer {
         )
     }
 
-    async fn look_up(&self, address: &str) -> io::Result<SocketAddr> {
-        let resolved: Vec<SocketAddr> = match address.parse() {
-            Ok(address) => vec![address],
-            Err(_) => {
-                let lookup = tokio::net::lookup_host(address);
-                tokio::time::timeout(self.connection.connect_timeout, lookup)
-                    .await??
-                    .collect()
-            }
-        };
+    /// The IP address from which the id of the node at `address` is derived: the first IPv4 one, or else the first.
+    async fn look_up(&self, address: &Address) -> io::Result<SocketAddr> {
+        let resolving = self.connection.resolver.resolve(address);
+        let resolved = tokio::time::timeout(self.connection.connect_timeout, resolving).await??;
         let address = resolved
             .iter()
             .find(|address| address.is_ipv4())
-            .or_else(|| resolved.first())
-            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "it has no IP address"))?;
-        if address.port() == 0 {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "port 0 is not a port to connect to",
-            ));
-        }
-        Ok(*address)
+            .or_else(|| resolved.first());
+        address
+            .copied()
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 }

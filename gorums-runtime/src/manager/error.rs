@@ -14,12 +14,12 @@ pub enum ManagerError {
     /// No node was given.
     #[error("a manager needs at least one node; add nodes to its builder")]
     NoNodes,
-    /// An address cannot be resolved.
-    #[error("cannot resolve the address {address:?} of a node: {source}; give host:port")]
+    /// An address is not of the form `host:port`, or an id cannot be derived from it because its name cannot be resolved.
+    #[error("the address {address:?} of a node cannot be used: {source}; give host:port")]
     InvalidAddress {
         /// The address as it was given.
         address: String,
-        /// Why it cannot be resolved.
+        /// What is wrong with it.
         source: io::Error,
     },
     /// A node was given the id 0.

@@ -10,7 +10,7 @@ use tonic::transport::Endpoint;
 
 use super::builder::ManagerBuilder;
 use crate::call::{MessageOptions, ReplyLimit};
-use crate::connection::{Adjustment, Backoff, Connector, KeepAlive};
+use crate::connection::{Adjustment, Backoff, Connector, KeepAlive, Resolver};
 use crate::identity::NodeSpec;
 use crate::support::Connection;
 
@@ -19,15 +19,40 @@ impl ManagerBuilder {
     /// The default of [`connect_timeout`](Self::connect_timeout).
     pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-    /// Bounds each of three steps: resolving an address, connecting to it, and the TLS handshake. The default is
-    /// [`DEFAULT_CONNECT_TIMEOUT`](Self::DEFAULT_CONNECT_TIMEOUT).
+    /// Bounds each attempt to connect to a node, in which its name is resolved and all of its IP addresses are tried, and
+    /// in addition the TLS handshake. The default is [`DEFAULT_CONNECT_TIMEOUT`](Self::DEFAULT_CONNECT_TIMEOUT).
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connection.connect_timeout = timeout;
         self
     }
 
-    /// Connects with `connect` in place of TCP: in memory, under simulation, or through a tunnel. Addresses other
-    /// than `ip:port` are still resolved by DNS.
+    /// Resolves names with `resolve` in place of the system's resolver. It gets the address of a node as it was given, in
+    /// lower case, if that is not `ip:port`, and returns the IP addresses to try, in order.
+    ///
+    /// A name is resolved in each attempt to connect, so a node may move, and a name that is not known yet fails that
+    /// attempt only. A panic of `resolve` counts as a failed attempt.
+    ///
+    /// ```no_run
+    /// # fn example(builder: gorums_runtime::ManagerBuilder) -> gorums_runtime::ManagerBuilder {
+    /// // Asks the system's resolver, and prefers IPv6.
+    /// builder.resolver(|address| async move {
+    ///     let mut addresses: Vec<_> = tokio::net::lookup_host(address).await?.collect();
+    ///     addresses.sort_by_key(|address| address.is_ipv4());
+    ///     Ok(addresses)
+    /// })
+    /// # }
+    /// ```
+    pub fn resolver<F, Fut>(mut self, resolve: F) -> Self
+    where
+        F: Fn(String) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'static,
+    {
+        self.connection.resolver = Resolver::new(resolve);
+        self
+    }
+
+    /// Connects with `connect` in place of TCP: in memory, under simulation, or through a tunnel. Names are still
+    /// [resolved](Self::resolver).
     ///
     /// A panic of `connect`, or of the future that it returns, counts as a failed attempt. A panic of the connection
     /// counts as its loss.

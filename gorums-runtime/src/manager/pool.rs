@@ -28,12 +28,12 @@ impl Pool {
     /// Adds a node. If several with the same id or address are added concurrently, one of them succeeds.
     pub(super) fn add(&self, node: Node) -> Result<(), ManagerError> {
         let mut nodes = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let duplicate = nodes.nodes().find(|other| {
-            other.id() == node.id() || other.socket_address() == node.socket_address()
-        });
+        let duplicate = nodes
+            .nodes()
+            .find(|other| other.id() == node.id() || other.is_at_the_address_of(&node));
         if let Some(other) = duplicate {
             let (first, second) = (other.spec(), node.spec());
-            return Err(if other.socket_address() == node.socket_address() {
+            return Err(if other.is_at_the_address_of(&node) {
                 ManagerError::DuplicateAddress { first, second }
             } else {
                 ManagerError::DuplicateId { first, second }

@@ -21,7 +21,7 @@ use straggler_tasks::StragglerTasks;
 use crate::call::{Deadline, MessageOptions, Transport};
 use crate::connection::Link;
 use crate::grpc::MessageStreams;
-use crate::identity::{NodeAddress, NodeId, NodeSpec};
+use crate::identity::{Address, NodeAddress, NodeId, NodeSpec};
 use crate::node_info::{LastError, NodeError, NodeInfo, Reports};
 use crate::node_stream::{Carrier, NodeStream, StreamOptions};
 use crate::support::{Keep, RuntimeWatch, Tasks};
@@ -135,9 +135,13 @@ impl Node {
         &self.inner.info.address.name
     }
 
-    /// The address that the node is connected to.
-    pub fn socket_address(&self) -> SocketAddr {
-        self.inner.info.address.socket
+    /// The IP address that the node is connected to, or was last. If the node has a name for an address, it is `None`
+    /// before the first connection.
+    pub fn socket_address(&self) -> Option<SocketAddr> {
+        match self.inner.info.address.address {
+            Address::Socket(socket) => Some(socket),
+            Address::Name { .. } => self.inner.link.reached(),
+        }
     }
 
     /// The gRPC channel to the node, for use with any tonic client. Metadata, message sizes and compression are up to
@@ -230,6 +234,11 @@ impl Node {
     /// Closes the connection for good, for the `reason` given, which calls on the node fail with.
     pub(crate) fn remove(&self, reason: &'static str) {
         self.info().remove(reason);
+    }
+
+    /// Whether both nodes were given the same address.
+    pub(crate) fn is_at_the_address_of(&self, other: &Self) -> bool {
+        self.info().address.address == other.info().address.address
     }
 
     /// Whether both are handles to the same node. A node that was added later with the other's id is another one.

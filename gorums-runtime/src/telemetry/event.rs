@@ -18,7 +18,7 @@ pub(crate) fn replied(node: &NodeAddress, duration: impl FnOnce() -> Duration) {
         {
             gorums.node.id = node.id.get(),
             server.address = node.host(),
-            server.port = node.socket.port(),
+            server.port = node.address.port(),
             duration = ?duration(),
         },
         "reply"
@@ -33,7 +33,7 @@ pub(crate) fn failed(node: &NodeAddress, duration: Duration, status: &Status) {
         {
             gorums.node.id = node.id.get(),
             server.address = node.host(),
-            server.port = node.socket.port(),
+            server.port = node.address.port(),
             duration = ?duration,
             rpc.grpc.status_code = i32::from(status.code()),
             error = status.message(),

@@ -78,7 +78,7 @@ macro_rules! span_of_node {
                 options,
                 gorums.node.id = node.id.get(),
                 server.address = node.host(),
-                server.port = node.socket.port(),
+                server.port = node.address.port(),
             )
         }
     };

@@ -2,6 +2,7 @@
 //!
 //! Tests that look at the whole process (its memory, its descriptors, its spans) have their own binaries.
 
+mod addresses;
 mod aggregate_call;
 mod architecture;
 mod backoff;

@@ -39,7 +39,8 @@ async fn a_node_that_was_added_is_called() {
         assert_eq!(second.expect("added").id(), Network::id(2));
         let third = manager.add_address(&Network::address(3)).await;
         let third = third.expect("added");
-        assert_eq!(third.id(), NodeId::from_address(third.socket_address()));
+        let address = third.socket_address().expect("it is an IP address");
+        assert_eq!(third.id(), NodeId::from_address(address));
         assert_eq!(ids(&before), [1]);
         let all = manager.configuration();
         assert_eq!(ids(&all), [1, 2, third.id().get()]);
