@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::{FutureExt, StreamExt};
 use gorums_runtime::calls::MulticastCall;
 use gorums_runtime::codegen::{Caller, NodeCaller};
-use gorums_runtime::{AggregateCall, CallOptions, Configuration, Unicast};
+use gorums_runtime::{AggregateCall, CallOptions, Configuration, Transport, Unicast};
 use tests::member::{members, register};
 use tests::network::Network;
 use tests::numbered::Wish;
@@ -456,4 +456,32 @@ async fn handlers_that_take_turns_are_not_reported_however_many_wait() {
     }
     let events = told.events().into_iter();
     assert_eq!(events.filter(|event| event.level == Level::WARN).count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn members_that_wait_for_each_other_in_their_turns_are_reported_and_released_ones_are_not() {
+    let systems = members(Transport::NodeStream, 2).await;
+    let register = register(&systems.system(Network::id(1)));
+    let (told, _guard) = Told::listen();
+    let timeout = Duration::from_secs(5);
+    register
+        .read(ReadRequest {})
+        .timeout(timeout)
+        .await
+        .expect("its handlers release their turns");
+    register
+        .read_for_write(ReadRequest {})
+        .timeout(timeout)
+        .await
+        .expect_err("its handlers keep their turns, and wait for each other");
+    let events = told.events().into_iter();
+    let kept: Vec<Entry> = events
+        .filter(|event| event.name == "handler_keeps_turn")
+        .collect();
+    assert!(!kept.is_empty());
+    for event in kept {
+        assert_eq!(event.level, Level::WARN);
+        assert_eq!(event.fields["rpc.method"], "ReadForWrite");
+        assert_eq!(event.fields["gorums.peer.id"], "1");
+    }
 }

@@ -20,7 +20,13 @@ use tonic::Code;
 
 /// The names that are known now, and how often each was resolved.
 #[derive(Clone, Default)]
-struct Names(Arc<Mutex<HashMap<String, (Vec<SocketAddr>, usize)>>>);
+struct Names(Arc<Mutex<HashMap<String, Name>>>);
+
+#[derive(Default)]
+struct Name {
+    addresses: Vec<SocketAddr>,
+    resolved: usize,
+}
 
 impl Names {
     /// Lets `name` stand for the addresses of these replicas.
@@ -28,21 +34,21 @@ impl Names {
         let address = |number: &u8| Network::address(*number).parse().expect("an address");
         let addresses = replicas.iter().map(address).collect();
         let mut names = self.0.lock().expect("not poisoned");
-        names.entry(name.to_owned()).or_default().0 = addresses;
+        names.entry(name.to_owned()).or_default().addresses = addresses;
     }
 
     fn resolved(&self, name: &str) -> usize {
         let names = self.0.lock().expect("not poisoned");
-        names.get(name).map_or(0, |(_, resolved)| *resolved)
+        names.get(name).map_or(0, |name| name.resolved)
     }
 
     fn resolve(&self, name: &str) -> io::Result<Vec<SocketAddr>> {
         let mut names = self.0.lock().expect("not poisoned");
         let known = names.get_mut(name);
-        let (addresses, resolved) = known
-            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "there is no such name"))?;
-        *resolved += 1;
-        Ok(addresses.clone())
+        let unknown = || io::Error::new(io::ErrorKind::NotFound, "there is no such name");
+        let name = known.ok_or_else(unknown)?;
+        name.resolved += 1;
+        Ok(name.addresses.clone())
     }
 }
 
