@@ -238,7 +238,7 @@ fn what_cannot_be_measured_is_told() {
         ),
         (
             &["run", "--remotes", "nowhere", "-n", "1"],
-            "cannot resolve the address \"nowhere\" of a node",
+            "the address \"nowhere\" of a node cannot be used",
         ),
         (
             &[

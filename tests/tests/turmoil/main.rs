@@ -1,13 +1,15 @@
-//! Calls on node streams in a simulated network that fails at random.
+//! Calls on node streams, and systems of peers, in a simulated network that fails at random.
 //!
 //! Each seed is one run. `GORUMS_SEEDS=1000` makes that many runs, and `GORUMS_SEED=42` the one with that seed.
 
 mod connection;
 mod faults;
 mod replica;
+mod systems;
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -37,20 +39,34 @@ const GRACE: Duration = Duration::from_millis(10);
 
 #[test]
 fn calls_end_in_time_and_in_order_whatever_fails() {
+    runs(SEEDS, run);
+}
+
+/// Makes the runs that the environment asks for, or `seeds` of them, on all processors.
+fn runs(seeds: u64, run: impl Fn(u64) + Sync) {
     let number = |name| {
         std::env::var(name)
             .ok()
             .map(|text| text.parse().expect("a number"))
     };
-    match number("GORUMS_SEED") {
-        Some(seed) => run(seed),
-        None => (0..number("GORUMS_SEEDS").unwrap_or(SEEDS)).for_each(run),
+    let run = |seed| {
+        println!("GORUMS_SEED={seed}");
+        run(seed);
+    };
+    if let Some(seed) = number("GORUMS_SEED") {
+        return run(seed);
     }
+    let seeds = number("GORUMS_SEEDS").unwrap_or(seeds);
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    std::thread::scope(|scope| {
+        for first in 0..threads as u64 {
+            scope.spawn(move || (first..seeds).step_by(threads).for_each(run));
+        }
+    });
 }
 
 /// One run.
 fn run(seed: u64) {
-    println!("GORUMS_SEED={seed}");
     // The random choices of the runtime itself.
     fastrand::seed(seed);
     let mut sim = turmoil::Builder::new()

@@ -4,5 +4,6 @@ mod clients;
 mod identity;
 mod itself;
 mod membership;
+mod multicast;
 mod nested;
 mod stop;

@@ -1,0 +1,222 @@
+//! Systems of peers in a simulated network that fails at random, and then heals.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use fastrand::Rng;
+use futures::stream::unfold;
+use futures::{StreamExt, TryFutureExt};
+use gorums_runtime::{Backoff, Connectivity, NodeId, System};
+use tests::member::{Member, register};
+use tests::register::ReadRequest;
+use tokio::time::{Instant, sleep, timeout};
+use turmoil::net::{TcpListener, TcpStream};
+
+use super::{GRACE, PORT, runs};
+
+/// The number of runs without `GORUMS_SEEDS`.
+const SEEDS: u64 = 200;
+const MEMBERS: u32 = 3;
+
+/// How long the network fails.
+const UNREST: Duration = Duration::from_secs(3);
+
+/// How long the members may take to find each other once it has healed.
+const RECOVERY: Duration = Duration::from_secs(10);
+
+/// The longest time of a call.
+const TIMEOUT: Duration = Duration::from_millis(300);
+
+/// The systems that run now, by their ids.
+#[derive(Clone, Default)]
+struct Running(Arc<Mutex<BTreeMap<u32, System>>>);
+
+impl Running {
+    fn all(&self) -> Vec<System> {
+        let systems = self.0.lock().expect("not poisoned");
+        systems.values().cloned().collect()
+    }
+}
+
+#[test]
+fn members_find_each_other_again_and_lose_no_event_whatever_fails() {
+    runs(SEEDS, run);
+}
+
+fn name(id: u32) -> String {
+    format!("member-{id}")
+}
+
+/// One run.
+fn run(seed: u64) {
+    fastrand::seed(seed);
+    let mut sim = turmoil::Builder::new()
+        .rng_seed(seed)
+        .simulation_duration(Duration::from_secs(60))
+        .tick_duration(Duration::from_millis(1))
+        .max_message_latency(Duration::from_millis(10))
+        .tcp_capacity(1 << 20)
+        .build();
+    let running = Running::default();
+    for id in 1..=MEMBERS {
+        let running = running.clone();
+        sim.host(name(id), move || member(id, running.clone()));
+    }
+    sim.client("observer", observe(running));
+    let mut unrest = Unrest::new(seed);
+    while !sim.step().expect("no member goes wrong") {
+        unrest.step(&mut sim);
+    }
+}
+
+/// A member until it crashes. It calls all members all the time.
+async fn member(id: u32, running: Running) -> Result<(), Box<dyn Error>> {
+    let members = (1..=MEMBERS).map(|id| (id, format!("{}:{PORT}", name(id))));
+    let builder = System::builder(id, members).manager(|manager| {
+        manager
+            .resolver(|address| async move { resolve(&address) })
+            .connector(TcpStream::connect::<SocketAddr>)
+            .connect_timeout(Duration::from_millis(200))
+            .backoff(Backoff::new(
+                Duration::from_millis(20),
+                Duration::from_millis(200),
+            ))
+            // The network does not retransmit: a partition that drops data stalls its connection.
+            .keep_alive(Duration::from_millis(100), Duration::from_millis(100))
+    });
+    let listener = TcpListener::bind(("0.0.0.0", PORT)).await?;
+    let incoming = unfold(listener, |listener| async move {
+        let accepted = listener.accept().await;
+        Some((accepted.map(|(stream, _)| stream), listener))
+    });
+    let system = builder.accept(incoming.boxed()).await?;
+    let _serving = system.serve(Member::server(&system))?;
+    running
+        .0
+        .lock()
+        .expect("not poisoned")
+        .insert(id, system.clone());
+    let events = events_alternate(system.connectivity());
+    tokio::select! {
+        () = events => unreachable!("the system is not stopped"),
+        () = call_for_ever(&system) => unreachable!(),
+    }
+}
+
+fn resolve(address: &str) -> io::Result<Vec<SocketAddr>> {
+    let name = address.split(':').next().unwrap_or_default();
+    Ok(vec![SocketAddr::new(turmoil::lookup(name), PORT)])
+}
+
+/// Checks that each node is connected and disconnected in turn.
+async fn events_alternate(connectivity: Connectivity) {
+    let mut connected = BTreeSet::new();
+    let mut events = connectivity.events();
+    while let Some(event) = events.next().await {
+        let id = event.node_id();
+        let is_news = match event.is_connected() {
+            true => connected.insert(id),
+            false => connected.remove(&id),
+        };
+        assert!(is_news, "{event:?} changes nothing");
+    }
+}
+
+/// Makes nested calls, each of which has to end in time.
+async fn call_for_ever(system: &System) {
+    let register = register(system);
+    loop {
+        let start = Instant::now();
+        let call = register.read(ReadRequest {}).timeout(TIMEOUT);
+        let ended = timeout(TIMEOUT + GRACE, call.into_future().map_ok(drop)).await;
+        assert!(ended.is_ok(), "a call that began at {start:?} does not end");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Waits until the network has healed, and then for the members to find each other.
+async fn observe(running: Running) -> Result<(), Box<dyn Error>> {
+    sleep(UNREST).await;
+    let healed = Instant::now();
+    let all: BTreeSet<NodeId> = (1..=MEMBERS).map(NodeId::new).collect();
+    loop {
+        let systems = running.all();
+        let sees_all = |system: &System| system.connectivity().connected() == all;
+        if systems.len() == all.len() && systems.iter().all(sees_all) {
+            break;
+        }
+        assert!(healed.elapsed() < RECOVERY, "{:?}", running.all());
+        sleep(Duration::from_millis(10)).await;
+    }
+    for system in running.all() {
+        assert_eq!(system.configuration().size(), all.len());
+        for node in system.configuration().nodes() {
+            assert!(system.connectivity().is_connected(node.id()));
+        }
+    }
+    Ok(())
+}
+
+/// Breaks and mends members and the links between them.
+struct Unrest {
+    rng: Rng,
+    elapsed: Duration,
+    /// When the next fault is due.
+    next: Duration,
+    crashed: BTreeSet<u32>,
+}
+
+impl Unrest {
+    fn new(seed: u64) -> Self {
+        Self {
+            rng: Rng::with_seed(seed.wrapping_add(1)),
+            elapsed: Duration::ZERO,
+            next: Duration::from_millis(100),
+            crashed: BTreeSet::new(),
+        }
+    }
+
+    fn step(&mut self, sim: &mut turmoil::Sim<'_>) {
+        let before = self.elapsed;
+        self.elapsed += Duration::from_millis(1);
+        if before < UNREST && self.elapsed >= UNREST {
+            self.heal(sim);
+        } else if self.elapsed < UNREST && self.elapsed >= self.next {
+            self.next += Duration::from_millis(self.rng.u64(20..400));
+            self.fail(sim);
+        }
+    }
+
+    fn fail(&mut self, sim: &mut turmoil::Sim<'_>) {
+        let one = self.rng.u32(1..=MEMBERS);
+        let other = (one + self.rng.u32(0..MEMBERS - 1)) % MEMBERS + 1;
+        match self.rng.u32(0..7) {
+            0 | 1 if self.crashed.remove(&one) => sim.bounce(name(one)),
+            0 | 1 => {
+                self.crashed.insert(one);
+                sim.crash(name(one));
+            }
+            2 => sim.partition(name(one), name(other)),
+            3 => sim.partition_oneway(name(one), name(other)),
+            4 => sim.hold(name(one), name(other)),
+            5 => sim.release(name(one), name(other)),
+            _ => sim.repair(name(one), name(other)),
+        }
+    }
+
+    fn heal(&mut self, sim: &mut turmoil::Sim<'_>) {
+        for id in std::mem::take(&mut self.crashed) {
+            sim.bounce(name(id));
+        }
+        for one in 1..=MEMBERS {
+            for other in one + 1..=MEMBERS {
+                sim.release(name(one), name(other));
+                sim.repair(name(one), name(other));
+            }
+        }
+    }
+}
