@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use futures::future::BoxFuture;
 use tokio::sync::oneshot;
 use tonic::Status;
 use tonic::body::Body;
@@ -19,6 +20,9 @@ pub(crate) trait ReverseServer: fmt::Debug + Send + Sync {
     ///
     /// If the node has too many such streams open.
     fn open(&self, node: NodeId, is_extended: bool, requests: Body) -> Result<Body, Status>;
+
+    /// Completes when all calls have been answered, once the server has been stopped.
+    fn ended(&self) -> BoxFuture<'static, ()>;
 }
 
 /// What serves the calls of a manager's nodes, while there is something. Clones share it.
@@ -32,8 +36,10 @@ impl ReverseService {
     }
 
     /// Refuses further calls, and lets go of what served them: its replicas may hold the nodes whose streams hold this.
-    pub(crate) fn end(&self) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
+    /// Returns what served them, to wait for the calls that it still handles.
+    pub(crate) fn end(&self) -> Option<Arc<dyn ReverseServer>> {
+        let mut server = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        server.take()
     }
 
     fn get(&self) -> Option<Arc<dyn ReverseServer>> {
@@ -97,19 +103,22 @@ impl ReverseCalls {
         })
     }
 
-    fn requests(&mut self) -> Result<&Queue, Status> {
-        if self.requests.is_none() {
-            let requests = self.open()?;
-            self.requests = Some(requests);
+    /// The queue from which the server reads.
+    fn requests(&mut self) -> Result<Arc<Queue>, Status> {
+        let server = self.service.get().ok_or_else(not_served)?;
+        match &self.requests {
+            // Only the server's end holds it, too.
+            Some(requests) if Arc::strong_count(requests) == 1 => Err(not_served()),
+            Some(requests) => Ok(Arc::clone(requests)),
+            None => {
+                let requests = self.open(&*server)?;
+                self.requests = Some(Arc::clone(&requests));
+                Ok(requests)
+            }
         }
-        let requests = self.requests.as_deref();
-        requests.ok_or_else(|| Status::internal("the client's stream of requests is missing"))
     }
 
-    fn open(&mut self) -> Result<Arc<Queue>, Status> {
-        let server = self.service.get();
-        let server =
-            server.ok_or_else(|| Status::unavailable("the client does not serve calls now"))?;
+    fn open(&mut self, server: &dyn ReverseServer) -> Result<Arc<Queue>, Status> {
         let queue = Arc::new(Queue::new(self.capacity));
         let body = Body::new(QueueBody::new(Arc::clone(&queue), queue.stream()));
         let replies = server.open(self.node, self.is_extended, body)?;
@@ -119,6 +128,11 @@ impl ReverseCalls {
         }
         Ok(queue)
     }
+}
+
+/// The status of calls to a client that serves none.
+fn not_served() -> Status {
+    Status::unavailable("the client does not serve calls now")
 }
 
 impl Drop for ReverseCalls {

@@ -196,6 +196,11 @@ impl Server {
         self.router.reverse_server()
     }
 
+    /// How long calls in flight may go on when the server shuts down.
+    pub(crate) fn grace_period(&self) -> Duration {
+        self.grace
+    }
+
     /// Makes the server one of a system, whose members it knows.
     pub(crate) fn join(mut self, members: Members) -> Self {
         self.router = self.router.join(members);

@@ -34,14 +34,27 @@ impl RunningSystem {
         pipes: mpsc::UnboundedReceiver<Pipe>,
     ) -> Self {
         let stop = CancellationToken::new();
-        let stopped = stop.clone().cancelled_owned();
-        let (closing, calls) = (manager.clone(), reverse.clone());
+        let (stopped, closing, calls) = (stop.clone(), manager.clone(), reverse.clone());
         let serving = async move {
-            let pipes = UnboundedReceiverStream::new(pipes);
-            let served = server.serve_system(incoming, pipes, stopped).await;
+            let grace = server.grace_period();
+            let served = async {
+                let pipes = UnboundedReceiverStream::new(pipes);
+                let stop = stopped.clone().cancelled_owned();
+                let served = server.serve_system(incoming, pipes, stop).await;
+                // It may have ended by itself.
+                stopped.cancel();
+                served
+            };
+            let answered = async {
+                stopped.cancelled().await;
+                // What has not ended by then is cut off, as it is at the server.
+                if let Some(server) = calls.end() {
+                    let _ = tokio::time::timeout(grace, server.ended()).await;
+                }
+            };
+            let (served, ()) = futures::join!(served, answered);
             // Handlers may call their peers until they have ended.
             closing.close();
-            calls.end();
             served
         };
         Self {

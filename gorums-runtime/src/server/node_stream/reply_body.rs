@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body as _, Frame};
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::Status;
 
 use super::keep_alive::KeepAlive;
@@ -32,8 +33,8 @@ pub(super) struct ReplyBody {
     ended: bool,
     /// Cancels the stream when HTTP/2 drops the body, as it does when the client disconnects.
     _gone: DropGuard,
-    /// Counts the stream for as long as HTTP/2 holds its response.
-    _visit: Visit,
+    /// Count the stream for as long as HTTP/2 holds its response.
+    _counted: (Visit, TaskTrackerToken),
 }
 
 /// Where the replies leave for HTTP/2.
@@ -116,7 +117,7 @@ impl ReplyBody {
         outlet: Arc<Outlet>,
         end: End,
         gone: CancellationToken,
-        visit: Visit,
+        counted: (Visit, TaskTrackerToken),
     ) -> Self {
         Self {
             replies: Some(replies),
@@ -126,7 +127,7 @@ impl ReplyBody {
             end,
             ended: false,
             _gone: gone.drop_guard(),
-            _visit: visit,
+            _counted: counted,
         }
     }
 

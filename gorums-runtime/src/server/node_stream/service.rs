@@ -7,8 +7,11 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use http::HeaderValue;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tonic::body::Body;
 use tonic::metadata::MetadataMap;
 use tonic::server::NamedService;
@@ -46,6 +49,8 @@ pub(crate) struct NodeStreams {
     /// The clients that accept calls, if the server calls any.
     clients: Option<Clients>,
     stop: CancellationToken,
+    /// Tracks the streams until their last reply has been sent.
+    open: TaskTracker,
 }
 
 impl NodeStreams {
@@ -71,8 +76,11 @@ impl NodeStreams {
     /// Returns a copy for one server, with clients of its own: a client may have a stream to each of several servers of
     /// the same replicas.
     pub(crate) fn of_one_server(self) -> Self {
-        let named = NamedClients::default();
-        Self { named, ..self }
+        Self {
+            named: NamedClients::default(),
+            open: TaskTracker::new(),
+            ..self
+        }
     }
 
     /// Makes the server one of a system, whose members it knows.
@@ -173,7 +181,14 @@ impl NodeStreams {
         };
         tokio::spawn(supervision.run(self.limits.stall_timeout));
         let promise = keep_alive.as_ref().map(KeepAlive::header);
-        let body = ReplyBody::new(replies, keep_alive, outlet, end, gone, visit);
+        let body = ReplyBody::new(
+            replies,
+            keep_alive,
+            outlet,
+            end,
+            gone,
+            (visit, self.open.token()),
+        );
         let mut response = http::Response::new(Body::new(body));
         let headers = response.headers_mut();
         let grpc = HeaderValue::from_static("application/grpc");
@@ -222,6 +237,12 @@ impl ReverseServer for NodeStreams {
             request.headers_mut().insert(EXTENSIONS, extended);
         }
         Ok(Self::open(self, request)?.into_body())
+    }
+
+    fn ended(&self) -> BoxFuture<'static, ()> {
+        let open = self.open.clone();
+        open.close();
+        async move { open.wait().await }.boxed()
     }
 }
 

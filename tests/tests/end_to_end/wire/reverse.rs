@@ -13,7 +13,7 @@ use tonic::Code;
 
 use crate::wire::documentation::Example;
 use crate::wire::key;
-use crate::wire::message::Message;
+use crate::wire::message::{Message, request};
 use crate::wire::raw_client::RawClient;
 use crate::wire::raw_server::{Kind, RawNode, RawStream};
 use crate::wire::replica::Replica;
@@ -196,4 +196,43 @@ async fn a_call_of_an_unknown_method_and_one_that_is_too_large_are_refused() {
         let status = refusal.status.expect("a status");
         assert_eq!(status.code, code as i32);
     }
+}
+
+#[tokio::test]
+async fn a_member_that_has_stopped_refuses_the_calls_of_nodes_while_its_handlers_end() {
+    let example = Example::read();
+    let network = Network::new(Transport::NodeStream);
+    let mut node = RawNode::serve(&network, 2, Kind::Go);
+    let (replica, mut events) = Replica::new();
+    let gate = replica.gate.clone();
+    let members = [(1, Network::address(1)), (2, Network::address(2))];
+    let builder = System::builder(1, members).listen("127.0.0.1:0");
+    let system = builder.manager(|_| network.manager(0)).bind().await;
+    let system = system.expect("a free port");
+    let serving = system.serve(with_the_example(replica));
+    let running = serving.expect("it serves");
+    let mut stream = node.stream().await;
+    let read = request(1 << 63 | 7, "ReadQC").with(&key("release and hold"));
+    stream.reply(&read);
+    assert_eq!(events.next().await, "holding");
+    let stopping = tokio::spawn(running.stop());
+    let refused = async {
+        loop {
+            stream.reply_bytes(example.call.clone());
+            let reply = Message::of(&stream.request().await);
+            if let Some(status) = reply.status {
+                break status;
+            }
+        }
+    };
+    let status = soon("a refusal", refused).await;
+    assert_eq!(status.code, Code::Unavailable as i32);
+    gate.open();
+    let answer = Message::of(&stream.request().await);
+    assert_eq!(answer.message_seq_no, 1 << 63 | 7);
+    assert!(answer.status.is_none());
+    soon("the end", stopping)
+        .await
+        .expect("no panic")
+        .expect("it stops");
 }
