@@ -113,6 +113,8 @@ mod quorum_call;
 mod status;
 mod support;
 mod system;
+#[cfg(feature = "_tls-any")]
+mod tls;
 mod wire;
 
 #[doc(hidden)]
@@ -140,6 +142,8 @@ pub use server::handler::{Context, ReplySink};
 pub use server::server::Server;
 pub use support::Connection;
 pub use system::{RunningSystem, System, SystemBuilder};
+#[cfg(feature = "_tls-any")]
+pub use tls::{Credentials, PeerCertificate};
 
 /// The types behind a call: before it starts, while it runs, and once it is decided.
 ///
@@ -168,6 +172,8 @@ pub mod errors {
     pub use crate::quorum_call::{QuorumCallError, QuorumCallErrorKind};
     pub use crate::server::error::ServerError;
     pub use crate::system::SystemError;
+    #[cfg(feature = "_tls-any")]
+    pub use crate::tls::CredentialsError;
 }
 
 /// Includes the code that `gorums-build` generated for a proto package. Call it in a module of its own.

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use gorums_runtime::Credentials;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType};
 use tonic::transport::{Certificate, Identity};
 
 /// Signs certificates.
@@ -27,6 +28,49 @@ impl Authority {
     pub fn identity(&self, name: &str) -> Identity {
         let (_, identity) = self.issue(name);
         identity
+    }
+
+    /// The certificate of the authority, in PEM.
+    pub fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// A certificate that has `names`, URIs among them, and its private key, both in PEM. The first one is its common
+    /// name, too.
+    pub fn issue_pem(&self, names: &[&str]) -> (String, String) {
+        let key = KeyPair::generate().expect("a key");
+        let is_uri = |name: &&&str| name.contains("://");
+        let hosts = names.iter().filter(|name| !is_uri(name));
+        let hosts: Vec<String> = hosts.map(ToString::to_string).collect();
+        let mut params = CertificateParams::new(hosts).expect("names");
+        let uris = names.iter().filter(is_uri);
+        let uris = uris.map(|&uri| SanType::URI(uri.try_into().expect("ASCII")));
+        params.subject_alt_names.extend(uris);
+        params
+            .distinguished_name
+            .push(DnType::CommonName, *names.first().expect("a name"));
+        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    /// The credentials of a process whose certificate has `names`, and who trusts this authority.
+    pub fn credentials(&self, names: &[&str]) -> Credentials {
+        self.credentials_trusting(names, &[self])
+    }
+
+    /// The credentials of a process whose certificate has `names`, and who trusts `authorities`.
+    pub fn credentials_trusting(&self, names: &[&str], authorities: &[&Self]) -> Credentials {
+        let (certificate, key) = self.issue_pem(names);
+        let trusted: String = authorities
+            .iter()
+            .map(|authority| authority.pem())
+            .collect();
+        Credentials::from_pem(certificate, key, trusted).expect("valid")
+    }
+
+    /// The credentials of the member `id` of a system.
+    pub fn member(&self, id: u32) -> Credentials {
+        self.credentials(&[&format!("gorums://node/{id}")])
     }
 
     /// A certificate for `name`, in DER, and the identity that has it.

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::call::Transport;
 use crate::configuration::{Configuration, ConfigurationError};
 use crate::connection::{ConnectionOptions, Connector, Endpoint};
-use crate::identity::{Address, NodeAddress, NodeId, NodeSpec};
+use crate::identity::{Address, NodeAddress, NodeId};
 use crate::manager::{Manager, ManagerBuilder};
 use crate::node::{Node, Shared};
 use crate::node_info::{Connections, Connectivity};
@@ -168,8 +168,7 @@ impl Clients {
             address: Address::Socket(address.unwrap_or_else(|| (Ipv4Addr::UNSPECIFIED, 0).into())),
         };
         let tasks = pool.tasks.child();
-        let spec: NodeSpec = address.spec();
-        let endpoint = Endpoint::new(&spec, &address.address, &pool.connection, tasks.clone());
+        let endpoint = Endpoint::new(&address, &pool.connection, tasks.clone());
         let link = endpoint.ok()?.connect_lazy();
         let (shared, watch) = (&pool.shared, pool.runtime_watch.clone());
         Some(Node::new(

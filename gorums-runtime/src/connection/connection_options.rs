@@ -9,7 +9,9 @@ use tonic::transport::Endpoint;
 use super::backoff::Backoff;
 use super::connector::Connector;
 use super::resolver::Resolver;
-use crate::identity::{Answerer, Introduction, NodeId, NodeSpec};
+use crate::identity::{Answerer, Introduction, NodeAddress, NodeId, NodeSpec};
+#[cfg(feature = "_tls-any")]
+use crate::tls::Dialled;
 
 /// The options of all connections of one manager.
 #[derive(Clone, Debug)]
@@ -22,6 +24,9 @@ pub(crate) struct ConnectionOptions {
     pub(crate) user_agent: Option<String>,
     #[cfg(feature = "_tls-any")]
     pub(crate) tls: Option<tonic::transport::ClientTlsConfig>,
+    /// TLS among the members of a system, in place of `tls`.
+    #[cfg(feature = "_tls-any")]
+    pub(crate) members_tls: Option<Dialled>,
     pub(crate) adjustment: Option<Adjustment>,
     /// How this process introduces itself, if it is a member of a system.
     pub(crate) introduction: Option<Introduction>,
@@ -41,6 +46,8 @@ impl ConnectionOptions {
             user_agent: None,
             #[cfg(feature = "_tls-any")]
             tls: None,
+            #[cfg(feature = "_tls-any")]
+            members_tls: None,
             adjustment: None,
             introduction: None,
             check_node_ids: false,
@@ -70,10 +77,20 @@ impl ConnectionOptions {
     /// The scheme of the nodes' URIs.
     pub(super) fn scheme(&self) -> &'static str {
         #[cfg(feature = "_tls-any")]
-        if self.tls.is_some() {
+        if self.tls.is_some() || self.members_tls.is_some() {
             return "https";
         }
         "http"
+    }
+
+    /// Makes the connections to `node`.
+    pub(super) fn connector(&self, node: &NodeAddress) -> Connector {
+        #[cfg(feature = "_tls-any")]
+        if let Some(tls) = &self.members_tls {
+            return self.connector.clone().with_tls(tls.clone(), node.clone());
+        }
+        let _ = node;
+        self.connector.clone()
     }
 }
 

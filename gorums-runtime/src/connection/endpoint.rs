@@ -18,7 +18,7 @@ use super::direct;
 use super::direct::{Direct, REMEMBERED_RESETS};
 use super::link::Link;
 use crate::call::Transport;
-use crate::identity::{Address, Answerer, NodeSpec};
+use crate::identity::{Address, Answerer, NodeAddress};
 use crate::status;
 use crate::support::Tasks;
 use crate::wire::MAX_FRAME;
@@ -34,19 +34,20 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Creates the endpoint of `node`, whose parsed address is `address`.
+    /// Creates the endpoint of the node at `address`.
     ///
     /// # Errors
     ///
     /// If an option is not valid.
     pub(crate) fn new(
-        node: &NodeSpec,
-        address: &Address,
+        address: &NodeAddress,
         options: &ConnectionOptions,
         tasks: Tasks,
     ) -> Result<Self, tonic::transport::Error> {
+        let origin = uri(address, options.scheme());
         let attempts = Attempts::new(options.backoff, tasks.clone());
-        let mut endpoint = Channel::builder(uri(node, address, options.scheme()))
+        let mut endpoint = Channel::builder(destination(&origin, options))
+            .origin(origin.clone())
             .max_frame_size(MAX_FRAME)
             .http2_max_concurrent_reset_streams(REMEMBERED_RESETS)
             .http2_max_local_error_reset_streams(None);
@@ -64,7 +65,7 @@ impl Endpoint {
             endpoint = endpoint.tls_config(tls.clone().timeout(options.connect_timeout))?;
         }
         if let Some(adjustment) = &options.adjustment {
-            endpoint = (adjustment.0)(node, endpoint);
+            endpoint = (adjustment.0)(&address.spec(), endpoint);
         }
         // Set last, so that no adjustment can keep the connection alive beyond its manager.
         let endpoint = endpoint.executor(ConnectionTasks {
@@ -72,18 +73,18 @@ impl Endpoint {
             attempts: attempts.clone(),
         });
         let dial = Dial::new(
-            address.clone(),
+            address.address.clone(),
             options.connect_timeout,
-            options.connector.clone(),
+            options.connector(address),
             options.resolver.clone(),
         );
-        let direct = direct_connection(endpoint.uri(), options, &dial, &attempts, tasks);
+        let direct = direct_connection(&origin, options, &dial, &attempts, tasks);
         Ok(Self {
             dial,
             attempts,
             endpoint,
             direct,
-            answerer: options.answerer(node.id),
+            answerer: options.answerer(address.id),
         })
     }
 
@@ -168,10 +169,23 @@ fn direct_connection(
     Some(Direct::new(origin.clone(), user_agent, connect, tasks))
 }
 
+/// Returns the URI that tonic connects to: `origin`, unless the connector itself shakes hands by TLS, which tonic must
+/// not do again then.
+fn destination(origin: &http::Uri, options: &ConnectionOptions) -> http::Uri {
+    #[cfg(feature = "_tls-any")]
+    if options.members_tls.is_some() {
+        let mut parts = origin.clone().into_parts();
+        parts.scheme = Some(http::uri::Scheme::HTTP);
+        return parts.try_into().expect("it differs in its scheme only");
+    }
+    let _ = options;
+    origin.clone()
+}
+
 /// Returns the node's URI, which has the address as it was given: TLS takes the server's name from it. If that cannot
 /// be part of a URI, it has the IP address, or else the node's id.
-fn uri(node: &NodeSpec, address: &Address, scheme: &'static str) -> http::Uri {
-    let authority = match (Authority::try_from(node.address.as_str()), address) {
+fn uri(node: &NodeAddress, scheme: &'static str) -> http::Uri {
+    let authority = match (Authority::try_from(&*node.name), &node.address) {
         (Ok(authority), _) => authority.to_string(),
         (Err(_), Address::Socket(socket)) => {
             SocketAddr::new(socket.ip(), socket.port()).to_string()

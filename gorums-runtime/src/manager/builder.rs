@@ -16,6 +16,8 @@ use crate::node::{Limits, Shared};
 use crate::node_info::{Connections, Reports};
 use crate::node_stream::{Calls, ReverseService};
 use crate::support::Tasks;
+#[cfg(feature = "_tls-any")]
+use crate::tls::Dialled;
 use crate::wire::Capacity;
 
 /// Sets up a [`Manager`].
@@ -158,6 +160,14 @@ impl ManagerBuilder {
         self.itself = Some((introduction.id(), connector));
         self.connection.introduction = Some(introduction);
         self.keep_connected().check_node_ids()
+    }
+
+    /// Connects to the members of a system by TLS, in place of the user's.
+    #[cfg(feature = "_tls-any")]
+    pub(crate) fn members_tls(mut self, tls: Dialled) -> Self {
+        self.connection.tls = None;
+        self.connection.members_tls = Some(tls);
+        self
     }
 
     /// Lets the nodes call this client, which `service` serves.

@@ -96,7 +96,7 @@ impl Dialer {
         }
         let tasks = self.tasks.child();
         let options = self.options_for(spec.id);
-        match Endpoint::new(&spec, &address.address, options, tasks.clone()) {
+        match Endpoint::new(&address, options, tasks.clone()) {
             Ok(endpoint) => Ok(Destination {
                 address,
                 endpoint,

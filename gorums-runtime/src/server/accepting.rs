@@ -7,13 +7,19 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures::Stream;
+#[cfg(feature = "_tls-any")]
+use futures::StreamExt;
 use futures::stream::BoxStream;
+#[cfg(feature = "_tls-any")]
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Sleep;
 use tonic::transport::server::{Connected, TcpIncoming};
 
 use crate::support::BoxedConnection;
+#[cfg(feature = "_tls-any")]
+use crate::tls::{Accepted, ConnectedFrom, CurrentCredentials};
 
 /// Wait after the first failure to accept a connection. It doubles with each further failure.
 const FIRST_DELAY: Duration = Duration::from_millis(5);
@@ -27,6 +33,30 @@ pub(crate) enum Incoming {
     Tcp(TcpListener),
     /// A stream of the user's, of connections of any kind.
     Connections(BoxStream<'static, io::Result<BoxedConnection>>),
+    /// TLS over TCP.
+    #[cfg(feature = "_tls-any")]
+    TcpWithTls(TcpListener, CurrentCredentials),
+    /// TLS over connections of any kind.
+    #[cfg(feature = "_tls-any")]
+    ConnectionsWithTls(
+        BoxStream<'static, io::Result<BoxedConnection>>,
+        CurrentCredentials,
+    ),
+}
+
+impl Incoming {
+    /// The same connections with TLS.
+    #[cfg(feature = "_tls-any")]
+    pub(crate) fn with_tls(self, credentials: CurrentCredentials) -> Self {
+        match self {
+            Self::Tcp(listener) | Self::TcpWithTls(listener, _) => {
+                Self::TcpWithTls(listener, credentials)
+            }
+            Self::Connections(connections) | Self::ConnectionsWithTls(connections, _) => {
+                Self::ConnectionsWithTls(connections, credentials)
+            }
+        }
+    }
 }
 
 // It need not be TCP, and has no addresses then.
@@ -112,6 +142,19 @@ fn is_of_one_connection(error: &(dyn std::error::Error + 'static)) -> bool {
 pub(super) fn incoming(listener: TcpListener) -> TcpIncoming {
     // Nagle's algorithm would delay small messages by a round trip.
     TcpIncoming::from(listener).with_nodelay(Some(true))
+}
+
+/// Makes TLS connections of accepted ones, each with the credentials that are current then.
+#[cfg(feature = "_tls-any")]
+pub(super) fn with_tls<C, E>(
+    incoming: impl Stream<Item = Result<C, E>>,
+    credentials: CurrentCredentials,
+) -> impl Stream<Item = Result<Accepted<C>, E>>
+where
+    C: AsyncRead + AsyncWrite + Connected + Unpin,
+    C::ConnectInfo: ConnectedFrom,
+{
+    incoming.map(move |accepted| accepted.map(|it| Accepted::new(it, &credentials)))
 }
 
 #[cfg(test)]

@@ -70,6 +70,11 @@ impl<C> Closable<C> {
         if self.closed.as_mut().poll(cx).is_ready() {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
+        self.poll_in_time(cx)
+    }
+
+    /// Fails if the handshakes take too long. HTTP/2 writes before it reads, and a write may wait for TLS.
+    fn poll_in_time(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         match &mut self.handshake {
             Some(handshake) => handshake.poll_in_time(cx),
             None => Ok(()),
@@ -134,6 +139,7 @@ impl<C: AsyncWrite + Unpin> AsyncWrite for Closable<C> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.poll_in_time(cx)?;
         Pin::new(&mut self.connection).poll_write(cx, bytes)
     }
 
@@ -150,6 +156,7 @@ impl<C: AsyncWrite + Unpin> AsyncWrite for Closable<C> {
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.poll_in_time(cx)?;
         Pin::new(&mut self.connection).poll_write_vectored(cx, bytes)
     }
 

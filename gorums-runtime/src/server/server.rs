@@ -8,6 +8,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tonic::transport::server::Connected;
 
+#[cfg(feature = "_tls-any")]
+use super::accepting::with_tls;
 use super::accepting::{Incoming, incoming};
 use super::bound::BoundServer;
 use super::error::ServerError;
@@ -100,7 +102,7 @@ impl Server {
         identity: tonic::transport::Identity,
         tls: tonic::transport::ServerTlsConfig,
     ) -> Result<Self, ServerError> {
-        choose_cryptography();
+        crate::tls::choose_cryptography();
         let tls = tls.identity(identity);
         // Nothing else checks the certificates before the server serves.
         let checked = self.transport.clone().tls_config(tls.clone());
@@ -215,10 +217,23 @@ impl Server {
         pipes: impl Stream<Item = Pipe> + Send,
         stop: impl Future<Output = ()> + Send,
     ) -> Result<(), ServerError> {
-        let serving = self.into_serving().await?;
+        #[cfg_attr(not(feature = "_tls-any"), expect(unused_mut))]
+        let mut serving = self.into_serving().await?;
         match connections {
             Incoming::Tcp(listener) => serving.serve(incoming(listener), pipes, stop).await,
             Incoming::Connections(connections) => serving.serve(connections, pipes, stop).await,
+            #[cfg(feature = "_tls-any")]
+            Incoming::TcpWithTls(listener, credentials) => {
+                serving.tls = None;
+                let connections = with_tls(incoming(listener), credentials);
+                serving.serve(connections, pipes, stop).await
+            }
+            #[cfg(feature = "_tls-any")]
+            Incoming::ConnectionsWithTls(connections, credentials) => {
+                serving.tls = None;
+                let connections = with_tls(connections, credentials);
+                serving.serve(connections, pipes, stop).await
+            }
         }
     }
 
@@ -295,21 +310,5 @@ impl From<Router> for Server {
 impl<S: ServiceName> From<ReplicaServer<S>> for Server {
     fn from(replica: ReplicaServer<S>) -> Self {
         Self::new(replica)
-    }
-}
-
-/// Installs the process's cryptography provider, if there is none yet. rustls panics if two are compiled in and none is
-/// installed, and a dependency may well have enabled the other one.
-#[cfg(feature = "_tls-any")]
-fn choose_cryptography() {
-    use rustls::crypto::CryptoProvider;
-    #[cfg(not(feature = "tls-ring"))]
-    use rustls::crypto::aws_lc_rs::default_provider;
-    #[cfg(feature = "tls-ring")]
-    use rustls::crypto::ring::default_provider;
-
-    if CryptoProvider::get_default().is_none() {
-        // Fails only if another thread has just installed one.
-        let _ = default_provider().install_default();
     }
 }

@@ -10,6 +10,8 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use super::error::SystemError;
+#[cfg(feature = "_tls-any")]
+use super::tls::SystemTls;
 use super::{System, SystemParts, Unserved};
 use crate::clients::Clients;
 use crate::connection::Connector;
@@ -21,6 +23,8 @@ use crate::server::error::ServerError;
 use crate::server::handler::Members;
 use crate::server::pipe::Pipe;
 use crate::support::{BoxedConnection, Connection};
+#[cfg(feature = "_tls-any")]
+use crate::tls::{Credentials, Proof};
 
 /// Sets up a [`System`].
 #[must_use = "a builder does nothing until it binds"]
@@ -30,6 +34,10 @@ pub struct SystemBuilder {
     listen: Option<String>,
     cluster: Option<String>,
     manager: ManagerBuilder,
+    #[cfg(feature = "_tls-any")]
+    pub(super) credentials: Option<Credentials>,
+    #[cfg(feature = "_tls-any")]
+    pub(super) proof: Proof,
 }
 
 impl SystemBuilder {
@@ -40,6 +48,10 @@ impl SystemBuilder {
             listen: None,
             cluster: None,
             manager: Manager::builder(),
+            #[cfg(feature = "_tls-any")]
+            credentials: None,
+            #[cfg(feature = "_tls-any")]
+            proof: Proof::default(),
         }
     }
 
@@ -80,8 +92,8 @@ impl SystemBuilder {
     ///
     /// # Errors
     ///
-    /// If the process is not among the members, an address is not valid or given twice, or the process cannot listen on
-    /// its address.
+    /// If the process is not among the members, an address is not valid or given twice, the process cannot listen on
+    /// its address, or its own certificate does not prove its id.
     ///
     /// # Panics
     ///
@@ -138,19 +150,34 @@ impl SystemBuilder {
         };
         let (pipes, itself) = itself();
         let ids = self.members.iter().map(|(id, _)| *id);
-        let members = Members::of_system(introduction.clone(), ids.clone());
         let reverse = ReverseService::default();
         let clients = Clients::of_system(ids.clone(), self.manager.clone().without_nodes());
+        let options = self.manager.without_nodes();
+        #[cfg(feature = "_tls-any")]
+        let tls = self.credentials.map(|it| SystemTls::new(it, self.proof));
+        #[cfg(feature = "_tls-any")]
+        let (options, incoming) = match &tls {
+            Some(tls) => tls.encrypt(options, incoming),
+            None => (options, incoming),
+        };
         let manager = self
             .members
             .into_iter()
-            .fold(self.manager.without_nodes(), |manager, (id, address)| {
-                manager.node(id, address)
-            })
-            .member(introduction, itself)
+            .fold(options, |manager, (id, address)| manager.node(id, address))
+            .member(introduction.clone(), itself)
             .reverse_service(reverse.clone())
             .connect_lazy()
             .await?;
+        #[cfg(feature = "_tls-any")]
+        if let Some(tls) = &tls {
+            tls.check(&tls.credentials(), &manager, self.id)?;
+        }
+        let members = Members::of_system(
+            introduction,
+            manager.nodes().map(|node| node.info().address.clone()),
+            #[cfg(feature = "_tls-any")]
+            tls.as_ref().map(SystemTls::proof),
+        );
         Ok(System::new(SystemParts {
             id: self.id,
             address,
@@ -158,6 +185,8 @@ impl SystemBuilder {
             members,
             clients,
             reverse,
+            #[cfg(feature = "_tls-any")]
+            tls,
             unserved: Mutex::new(Some(Unserved { incoming, pipes })),
         }))
     }

@@ -25,6 +25,19 @@ pub enum SystemError {
         /// The name as it was given.
         name: String,
     },
+    /// The process's own certificate does not prove its id, so the other members would refuse it.
+    #[cfg(feature = "_tls-any")]
+    #[error("{why}; give node {node_id} a certificate of its own")]
+    Unproved {
+        /// The process's own id.
+        node_id: NodeId,
+        /// What the certificate proves.
+        why: String,
+    },
+    /// The system was set up without TLS, and has no credentials that could be replaced.
+    #[cfg(feature = "_tls-any")]
+    #[error("the system does not use TLS; set it up with credentials")]
+    NoTls,
     /// The system serves already, or has been stopped.
     #[error("the system serves already, or has been stopped; serve all services with one router")]
     ServesAlready,

@@ -7,10 +7,15 @@ mod builder;
 mod client;
 mod error;
 mod running;
+#[cfg(feature = "_tls-any")]
+mod tls;
 
 pub use builder::SystemBuilder;
 pub use error::SystemError;
 pub use running::RunningSystem;
+
+#[cfg(feature = "_tls-any")]
+use tls::SystemTls;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -42,8 +47,8 @@ use crate::server::server::Server;
 ///   connected again after a failure; [`connectivity`](Self::connectivity) reports the state and its changes.
 /// * **Identity**: members introduce themselves when they call and when they are called. A handler gets the id of a
 ///   calling member from [`Context::peer`](crate::Context::peer). A member that answers with another id than expected is
-///   refused. Without TLS a claimed id is believed. If two processes claim one id, the newer one is believed, and the
-///   older one's stream ends.
+///   refused. Without TLS a claimed id is believed; with `SystemBuilder::tls` it is proved by a certificate. If two
+///   processes claim one id, the newer one is believed, and the older one's stream ends.
 /// * **Clients** that accept calls can be called, too, without an address of their own: [`clients`](Self::clients).
 /// * **Calls to itself** do not use the network. They keep all rules of other calls: order, deadlines, bounds.
 ///
@@ -78,6 +83,8 @@ struct SystemParts {
     clients: Clients,
     /// Serves the calls that members make to this process on the streams that it opens.
     reverse: ReverseService,
+    #[cfg(feature = "_tls-any")]
+    tls: Option<SystemTls>,
     /// `None` once the system serves.
     unserved: Mutex<Option<Unserved>>,
 }
@@ -165,7 +172,7 @@ impl System {
     ) -> Result<Node, ManagerError> {
         let id = id.into();
         let node = self.0.manager.add_node(id, address).await?;
-        self.0.members.add(id);
+        self.0.members.add(&node.info().address);
         Ok(node)
     }
 

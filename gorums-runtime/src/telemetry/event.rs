@@ -74,3 +74,19 @@ pub(crate) fn claimed_again(id: NodeId) {
         "node_id_claimed_again"
     );
 }
+
+/// Emits the event that a client at `address` claims to be a member, which its certificate does not prove.
+#[cfg(feature = "_tls-any")]
+pub(crate) fn claim_refused(claimed: NodeId, why: &str, address: Option<SocketAddr>) {
+    tracing::event!(
+        target: TARGET,
+        Level::WARN,
+        {
+            gorums.peer.id = claimed.get(),
+            client.address = address.map(|address| tracing::field::display(address.ip())),
+            client.port = address.map(|address| address.port()),
+            error = why,
+        },
+        "node_id_refused"
+    );
+}

@@ -1,6 +1,6 @@
 //! Who of a server's clients is a member of its system.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use http::{Extensions, HeaderMap};
@@ -8,8 +8,12 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::claims::{Claim, Claims};
-use crate::identity::{Introduction, NodeId, claimed_id};
+use crate::identity::{Introduction, NodeAddress, NodeId, claimed_id};
+#[cfg(feature = "_tls-any")]
+use crate::server::pipe::InProcess;
 use crate::telemetry;
+#[cfg(feature = "_tls-any")]
+use crate::tls::{AcceptedPeer, Claimed, Proof};
 
 /// The members of the system that a server belongs to. A server of its own has none. Clones share the members.
 #[derive(Clone, Debug, Default)]
@@ -18,8 +22,12 @@ pub(crate) struct Members(Option<Arc<SystemMembers>>);
 #[derive(Debug)]
 struct SystemMembers {
     introduction: Introduction,
-    ids: RwLock<HashSet<NodeId>>,
+    /// Each member's host, as its address has it.
+    hosts: RwLock<HashMap<NodeId, String>>,
     claims: Claims,
+    /// How the certificates of members prove their ids. Without TLS, what a client claims is believed.
+    #[cfg(feature = "_tls-any")]
+    proof: Option<Proof>,
 }
 
 /// The member that a request or a stream comes from, among the request's extensions.
@@ -27,38 +35,45 @@ struct SystemMembers {
 pub(crate) struct Member(pub(crate) NodeId);
 
 impl Members {
-    /// The members `ids` of a system, of whom the server itself is one.
+    /// The members of a system, of whom the server itself is one.
     pub(crate) fn of_system(
         introduction: Introduction,
-        ids: impl IntoIterator<Item = NodeId>,
+        nodes: impl IntoIterator<Item = NodeAddress>,
+        #[cfg(feature = "_tls-any")] proof: Option<Proof>,
     ) -> Self {
+        let hosts = nodes
+            .into_iter()
+            .map(|node| (node.id, node.host().to_owned()));
         Self(Some(Arc::new(SystemMembers {
             introduction,
-            ids: RwLock::new(ids.into_iter().collect()),
+            hosts: RwLock::new(hosts.collect()),
             claims: Claims::default(),
+            #[cfg(feature = "_tls-any")]
+            proof,
         })))
     }
 
     /// Adds a member. A stream that it opens from now on is that member's.
-    pub(crate) fn add(&self, id: NodeId) {
-        self.change(|ids| {
-            ids.insert(id);
+    pub(crate) fn add(&self, node: &NodeAddress) {
+        self.change(|hosts| {
+            hosts.insert(node.id, node.host().to_owned());
         });
     }
 
     /// Removes a member and ends its stream. A stream that claims its id from now on is a plain client's.
     pub(crate) fn remove(&self, id: NodeId) {
-        self.change(|ids| {
-            ids.remove(&id);
+        self.change(|hosts| {
+            hosts.remove(&id);
         });
         if let Some(system) = &self.0 {
             system.claims.end(id);
         }
     }
 
-    fn change(&self, change: impl FnOnce(&mut HashSet<NodeId>)) {
+    fn change(&self, change: impl FnOnce(&mut HashMap<NodeId, String>)) {
         if let Some(system) = &self.0 {
-            change(&mut system.ids.write().unwrap_or_else(PoisonError::into_inner));
+            let mut hosts = system.hosts.write().unwrap_or_else(PoisonError::into_inner);
+            change(&mut hosts);
         }
     }
 
@@ -67,7 +82,7 @@ impl Members {
     ///
     /// # Errors
     ///
-    /// If the client belongs to another cluster, or its id is malformed.
+    /// If the client belongs to another cluster, its id is malformed, or its certificate does not prove it.
     pub(crate) fn identify(
         &self,
         headers: &HeaderMap,
@@ -80,12 +95,19 @@ impl Members {
         let Some(claimed) = claimed_id(headers)?.map(NodeId::new) else {
             return Ok(None);
         };
-        let ids = system.ids.read().unwrap_or_else(PoisonError::into_inner);
-        let member = ids.contains(&claimed).then_some(claimed);
-        if let Some(member) = member {
-            extensions.insert(Member(member));
+        let hosts = system.hosts.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(host) = hosts.get(&claimed) else {
+            return Ok(None);
+        };
+        #[cfg(feature = "_tls-any")]
+        if let Some(proof) = &system.proof {
+            let claimed = Claimed { id: claimed, host };
+            system.verify(proof, claimed, extensions)?;
         }
-        Ok(member)
+        #[cfg(not(feature = "_tls-any"))]
+        let _ = host;
+        extensions.insert(Member(claimed));
+        Ok(Some(claimed))
     }
 
     /// Registers a stream as that of `member`, which a newer stream of another process will end through `end`.
@@ -109,5 +131,36 @@ impl Members {
         if let Some(system) = &self.0 {
             system.introduction.add_to(headers);
         }
+    }
+}
+
+#[cfg(feature = "_tls-any")]
+impl SystemMembers {
+    /// Checks that the certificate of a request with these extensions proves that the client is `claimed`. The process
+    /// itself needs no proof.
+    fn verify(
+        &self,
+        proof: &Proof,
+        claimed: Claimed<'_>,
+        extensions: &Extensions,
+    ) -> Result<(), Status> {
+        if extensions.get::<InProcess>().is_some() && claimed.id == self.introduction.id() {
+            return Ok(());
+        }
+        let peer: Option<&AcceptedPeer> = extensions.get();
+        let outcome = match peer.and_then(AcceptedPeer::certificate) {
+            Some(certificate) => proof
+                .check(certificate, claimed)
+                .map_err(|unproved| unproved.to_string()),
+            None => Err("it has no certificate".to_owned()),
+        };
+        outcome.map_err(|why| {
+            let address = peer.and_then(|peer| peer.address);
+            telemetry::claim_refused(claimed.id, &why, address);
+            Status::permission_denied(format!(
+                "the client claims to be node {}: {why}",
+                claimed.id
+            ))
+        })
     }
 }

@@ -13,6 +13,8 @@ use tonic::transport::CertificateDer;
 use super::members::Member;
 use crate::identity::NodeId;
 use crate::node::Node;
+#[cfg(feature = "_tls-any")]
+use crate::tls::AcceptedPeer;
 
 /// The client that a stream comes from, as a node that can be called, among the request's extensions.
 #[derive(Clone, Debug)]
@@ -33,9 +35,12 @@ pub(crate) struct Peer {
 impl Peer {
     /// Splits `request` into its client and its message.
     pub(crate) fn of<T>(request: Request<T>) -> (Self, T) {
-        let address = request.remote_addr();
+        let address = address(request.extensions());
         #[cfg(feature = "_tls-any")]
-        let certificates = request.peer_certs();
+        let certificates = request.peer_certs().or_else(|| {
+            let peer: &AcceptedPeer = request.extensions().get()?;
+            peer.chain()
+        });
         let (metadata, extensions, message) = request.into_parts();
         let member = extensions.get().map(|&Member(id)| id);
         let peer = Self {
@@ -61,5 +66,8 @@ pub(crate) fn address(extensions: &Extensions) -> Option<SocketAddr> {
         let tls = extensions.get::<TlsConnectInfo<TcpConnectInfo>>();
         tls.map(TlsConnectInfo::get_ref)
     });
-    tcp.and_then(TcpConnectInfo::remote_addr)
+    let address = tcp.and_then(TcpConnectInfo::remote_addr);
+    #[cfg(feature = "_tls-any")]
+    let address = address.or_else(|| extensions.get::<AcceptedPeer>()?.address);
+    address
 }

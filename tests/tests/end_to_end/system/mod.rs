@@ -7,3 +7,4 @@ mod membership;
 mod multicast;
 mod nested;
 mod stop;
+mod tls;

@@ -1,0 +1,25 @@
+//! Why credentials cannot be used.
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a certificate, its key and an authority make no [`Credentials`](crate::Credentials).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CredentialsError {
+    /// There is no certificate, or it cannot be read.
+    #[error(
+        "the certificate cannot be read: {0}; give it in PEM, followed by those that lead to the authority"
+    )]
+    Certificate(#[source] Source),
+    /// There is no private key, or it cannot be read.
+    #[error("the private key cannot be read: {0}; give it in PEM, as PKCS #8, PKCS #1 or SEC 1")]
+    Key(#[source] Source),
+    /// There is no certificate of an authority, or it cannot be read.
+    #[error("the certificate of the authority cannot be read: {0}; give one or several in PEM")]
+    Authority(#[source] Source),
+    /// The certificate and the key do not belong together, or TLS does not support them.
+    #[error(
+        "the certificate and the private key cannot be used: {0}; give the key that the certificate was made for"
+    )]
+    Mismatch(#[source] Source),
+}
