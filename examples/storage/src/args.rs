@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -44,14 +45,41 @@ pub(crate) enum Mode {
             required = true
         )]
         addrs: Vec<String>,
+
+        /// Use TLS, with the certificates in this directory; their hosts have to be those of the addresses
+        #[arg(long, value_name = "DIR")]
+        tls: Option<PathBuf>,
     },
+    /// Make certificates for trying out TLS: an authority, unless there is one, one for each member, one for clients
+    Certificates(Certificates),
+}
+
+/// Which certificates to make.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Certificates {
+    /// The directory to write them to; running members use the new ones of theirs for new connections
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+
+    /// The ids of the members, separated by commas
+    #[arg(long, value_name = "ID,...", value_delimiter = ',', required = true, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) ids: Vec<u32>,
+
+    /// The hosts of the members' addresses, separated by commas; clients check them
+    #[arg(
+        long,
+        value_name = "HOST,...",
+        value_delimiter = ',',
+        default_value = "localhost,127.0.0.1,::1"
+    )]
+    pub(crate) hosts: Vec<String>,
 }
 
 /// How to run one replica.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Serve {
     /// The address to listen on, without peers; port 0 takes a free one
-    #[arg(long, value_name = "HOST:PORT", required_unless_present = "id", conflicts_with_all = ["id", "peers", "listen", "cluster"])]
+    #[arg(long, value_name = "HOST:PORT", required_unless_present = "id", conflicts_with_all = ["id", "peers", "listen", "cluster", "tls"])]
     pub(crate) addr: Option<String>,
 
     /// This member's id, from 1 on
@@ -74,6 +102,10 @@ pub(crate) struct Serve {
     /// The name of the cluster; members of clusters with other names are refused
     #[arg(long, value_name = "NAME", requires = "id")]
     pub(crate) cluster: Option<String>,
+
+    /// Use TLS, with the certificates in this directory, by which the members prove their ids; see `certificates`
+    #[arg(long, value_name = "DIR", requires = "id")]
+    pub(crate) tls: Option<PathBuf>,
 }
 
 /// A member's id and address.
@@ -143,7 +175,7 @@ mod tests {
         for good in [
             "--addr a:1",
             "--id 1 --peers 1=a:1",
-            "--id 1 --peers 1=a:1,2=b:1 --listen c:1 --cluster prod",
+            "--id 1 --peers 1=a:1,2=b:1 --listen c:1 --cluster prod --tls d",
         ] {
             assert!(parse(good).is_ok(), "{good}");
         }
@@ -153,6 +185,7 @@ mod tests {
             "--id 0 --peers 1=a:1",
             "--addr a:1 --id 1 --peers 1=a:1",
             "--addr a:1 --listen b:1",
+            "--addr a:1 --tls d",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use gorums_runtime::errors::ManagerError;
+use gorums_runtime::tonic::transport::ClientTlsConfig;
 use gorums_runtime::{CallOptions, Configuration, Manager, NodeId, Transport};
 
 use crate::proto::membership_gorums::MembershipConfiguration;
@@ -24,14 +25,19 @@ pub(crate) struct Client {
 
 impl Client {
     /// A client of the replicas at `addresses`, whose calls take at most `timeout`. It connects to the replicas
-    /// in the background.
+    /// in the background, by TLS if that is given.
     pub(crate) async fn connect(
         addresses: Vec<String>,
+        tls: Option<ClientTlsConfig>,
         transport: Transport,
         timeout: Duration,
     ) -> Result<Self, ManagerError> {
         let watch = Watch::default();
-        let manager = Manager::builder()
+        let mut builder = Manager::builder();
+        if let Some(tls) = tls {
+            builder = builder.tls(tls);
+        }
+        let manager = builder
             .addresses(addresses)
             .transport(transport)
             .serve(watch.server())

@@ -5,6 +5,9 @@ use std::io;
 use gorums_runtime::errors::{ManagerError, ServerError, SystemError};
 use rustyline::error::ReadlineError;
 
+use crate::certificates::CertificatesError;
+use crate::tls::TlsError;
+
 /// Why the program fails.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -17,6 +20,12 @@ pub(crate) enum Error {
     /// A member cannot listen, or its peers are wrong.
     #[error(transparent)]
     System(#[from] SystemError),
+    /// Certificates cannot be made.
+    #[error(transparent)]
+    Certificates(#[from] CertificatesError),
+    /// The certificates cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A replica of this process cannot listen.
     #[error("cannot listen on a free port: {0}")]
     Listen(io::Error),

@@ -2,6 +2,7 @@
 
 mod answer;
 mod args;
+mod certificates;
 mod client;
 mod cluster;
 mod command;
@@ -14,6 +15,7 @@ mod quorum;
 mod replica;
 mod selection;
 mod serving;
+mod tls;
 mod watch;
 mod watchers;
 
@@ -24,6 +26,7 @@ use clap::Parser;
 use tokio::runtime::Runtime;
 
 use crate::args::{Args, Mode};
+use crate::certificates::Directory;
 use crate::client::Client;
 use crate::cluster::Cluster;
 use crate::error::Error;
@@ -54,17 +57,27 @@ fn run(args: Args) -> Result<ExitCode, Error> {
     match args.mode {
         None => {
             let cluster = runtime.block_on(Cluster::start(args.replicas))?;
-            let client =
-                runtime.block_on(Client::connect(cluster.addresses(), transport, timeout))?;
+            let client = runtime.block_on(Client::connect(
+                cluster.addresses(),
+                None,
+                transport,
+                timeout,
+            ))?;
             prompt::run(&runtime, &client)
         }
         Some(Mode::Serve(options)) => {
             runtime.block_on(serving::run(options))?;
             Ok(ExitCode::SUCCESS)
         }
-        Some(Mode::Client { addrs }) => {
-            let client = runtime.block_on(Client::connect(addrs, transport, timeout))?;
+        Some(Mode::Client { addrs, tls }) => {
+            let tls = tls.map(|directory| tls::client(&Directory(directory)));
+            let connecting = Client::connect(addrs, tls.transpose()?, transport, timeout);
+            let client = runtime.block_on(connecting)?;
             prompt::run(&runtime, &client)
+        }
+        Some(Mode::Certificates(options)) => {
+            certificates::make(&options)?;
+            Ok(ExitCode::SUCCESS)
         }
     }
 }

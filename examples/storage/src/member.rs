@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::{Stream, StreamExt};
 use gorums_runtime::errors::SystemError;
 use gorums_runtime::{
-    Backoff, Connectivity, ConnectivityEvent, RunningSystem, System, SystemBuilder,
+    Backoff, Connectivity, ConnectivityEvent, Credentials, RunningSystem, System, SystemBuilder,
 };
 use tokio::net::TcpStream;
 
@@ -35,12 +35,14 @@ fn builder(id: u32, members: &[(u32, String)]) -> SystemBuilder {
 }
 
 impl Member {
-    /// Starts a member, which listens on `listen`, or else on the address that the members have for it.
+    /// Starts a member, which listens on `listen`, or else on the address that the members have for it. With
+    /// `credentials`, all connections use TLS.
     pub(crate) async fn start(
         id: u32,
         members: &[(u32, String)],
         listen: Option<String>,
         cluster: Option<String>,
+        credentials: Option<Credentials>,
     ) -> Result<Self, SystemError> {
         let mut builder = builder(id, members);
         if let Some(address) = listen {
@@ -48,6 +50,9 @@ impl Member {
         }
         if let Some(name) = cluster {
             builder = builder.cluster(name);
+        }
+        if let Some(credentials) = credentials {
+            builder = builder.tls(credentials);
         }
         Self::serve(builder.bind().await?)
     }
@@ -69,6 +74,10 @@ impl Member {
     /// The address that the member listens on.
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         self.system.address()
+    }
+
+    pub(crate) fn system(&self) -> System {
+        self.system.clone()
     }
 
     pub(crate) fn connectivity(&self) -> Connectivity {

@@ -6,9 +6,11 @@ use gorums_runtime::Server;
 use gorums_runtime::server::Clients;
 
 use crate::args::Serve;
+use crate::certificates::Directory;
 use crate::error::Error;
 use crate::member::{self, Member};
 use crate::replica;
+use crate::tls::MemberFiles;
 
 /// Runs one replica until the process is interrupted or terminated.
 pub(crate) async fn run(options: Serve) -> Result<(), Error> {
@@ -29,18 +31,27 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
             peers,
             listen,
             cluster,
+            tls,
             ..
         } => {
+            log_warnings();
+            let files = tls.map(|directory| MemberFiles::read(Directory(directory), id));
+            let files = files.transpose()?;
+            let credentials = files.as_ref().map(MemberFiles::credentials).transpose()?;
             let members: Vec<_> = peers
                 .into_iter()
                 .map(|peer| (peer.id, peer.address))
                 .collect();
-            let member = Member::start(id, &members, listen, cluster).await?;
+            let member = Member::start(id, &members, listen, cluster, credentials).await?;
             if let Some(address) = member.address() {
                 println!("member {id} is serving on {address}");
             }
             let events = tokio::spawn(member::print_events(member.connectivity()));
+            let renewed = files.map(|files| tokio::spawn(files.follow(member.system())));
             stop.await;
+            if let Some(renewed) = renewed {
+                renewed.abort();
+            }
             member.stop().await?;
             // They end with the member.
             let _ = events.await;
@@ -49,6 +60,14 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         Serve { .. } => {}
     }
     Ok(())
+}
+
+/// Logs to standard error what the runtime warns of, such as a client that claims an id without proof.
+fn log_warnings() {
+    tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
+        .with_writer(io::stderr)
+        .init();
 }
 
 /// Completes when the process is interrupted or terminated.

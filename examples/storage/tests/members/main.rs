@@ -2,11 +2,17 @@
 
 #![cfg(unix)]
 
+mod tls;
+
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_storage");
 
@@ -17,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Members {
     addresses: [String; 3],
     processes: [Option<Child>; 3],
+    /// Where their certificates and what they print are, if they use TLS.
+    directory: Option<TempDir>,
 }
 
 /// Three addresses that nobody listens on, and that no other test is given.
@@ -37,18 +45,19 @@ fn free_addresses() -> [String; 3] {
     }
 }
 
-fn client(addresses: &str) -> Command {
+fn client(addresses: &str, options: &[&OsStr]) -> Command {
     let mut client = Command::new(PROGRAM);
     client
         .args(["client", "--timeout", "1000", "--addrs", addresses])
+        .args(options)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());
     client
 }
 
 /// What a client of the replicas at `addresses` answers to the commands in `script`.
-fn ask(addresses: &str, script: &str) -> Output {
-    let client = client(addresses).stderr(Stdio::piped()).spawn();
+fn ask(addresses: &str, options: &[&OsStr], script: &str) -> Output {
+    let client = client(addresses, options).stderr(Stdio::piped()).spawn();
     let mut client = client.expect("the program runs");
     let mut stdin = client.stdin.take().expect("a pipe");
     stdin.write_all(script.as_bytes()).expect("an open pipe");
@@ -66,12 +75,24 @@ impl Members {
         Self {
             addresses: free_addresses(),
             processes: [const { None }; 3],
+            directory: None,
         }
+    }
+
+    /// The arguments by which a process uses TLS, if it does.
+    fn tls(&self) -> Vec<&OsStr> {
+        let path = self.directory.as_ref().map(TempDir::path);
+        let path = path.map(Path::as_os_str);
+        path.map_or(Vec::new(), |path| vec![OsStr::new("--tls"), path])
     }
 
     fn start(&mut self, id: usize) {
         let named = |(at, address): (usize, &String)| format!("{}={address}", at + 1);
         let peers: Vec<String> = self.addresses.iter().enumerate().map(named).collect();
+        let (stdout, stderr) = match &self.directory {
+            Some(directory) => tls::outputs(directory, id),
+            None => (Stdio::null(), Stdio::inherit()),
+        };
         let process = Command::new(PROGRAM)
             .args([
                 "serve",
@@ -80,7 +101,9 @@ impl Members {
                 "--peers",
                 &peers.join(","),
             ])
-            .stdout(Stdio::null())
+            .args(self.tls())
+            .stdout(stdout)
+            .stderr(stderr)
             .spawn();
         self.processes[id - 1] = Some(process.expect("the program runs"));
     }
@@ -102,7 +125,7 @@ impl Members {
 
     /// What a client answers to the commands in `script`.
     fn answers(&self, script: &str) -> Output {
-        ask(&self.addresses.join(","), script)
+        ask(&self.addresses.join(","), &self.tls(), script)
     }
 
     /// Whether the client succeeds with `script` and answers `expected`.
@@ -216,7 +239,7 @@ struct Watching {
 
 impl Watching {
     fn start(members: &Members, script: &str) -> Self {
-        let process = client(&members.addresses.join(",")).spawn();
+        let process = client(&members.addresses.join(","), &members.tls()).spawn();
         let mut process = process.expect("the program runs");
         let mut stdin = process.stdin.take().expect("a pipe");
         stdin.write_all(script.as_bytes()).expect("an open pipe");
@@ -299,7 +322,7 @@ fn a_replica_without_peers_says_how_to_get_some() {
         .trim_end()
         .strip_prefix("serving on ")
         .expect("an address");
-    let output = ask(address, "nread k\npeers\n");
+    let output = ask(address, &[], "nread k\npeers\n");
     replica.kill().expect("it runs");
     replica.wait().expect("it ends");
     assert_eq!(output.status.code(), Some(1));
