@@ -8,8 +8,11 @@ use std::time::Duration;
 use futures::{FutureExt, StreamExt};
 use gorums_runtime::calls::MulticastCall;
 use gorums_runtime::codegen::{Caller, NodeCaller};
-use gorums_runtime::{AggregateCall, CallOptions, Configuration, Transport, Unicast};
-use tests::member::{members, register};
+use gorums_runtime::{
+    AggregateCall, CallOptions, Configuration, NodeId, SystemBuilder, Transport, Unicast, testing,
+};
+use tests::authority::Authority;
+use tests::member::{Member, members, register};
 use tests::network::Network;
 use tests::numbered::Wish;
 use tests::numbered_replica::{self, request, wish};
@@ -434,6 +437,35 @@ async fn a_handler_that_keeps_its_turn_while_others_wait_is_reported_once() {
     }
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert_eq!(kept().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_without_proof_is_reported_with_what_is_claimed_and_what_is_proved() {
+    let [one, two, three] = [1, 2, 3].map(NodeId::new);
+    let authority = Authority::new();
+    let configure = move |id: NodeId, builder: SystemBuilder| {
+        if id == one {
+            return builder.tls(authority.member(1));
+        }
+        // It alone takes its certificate for that of member 2.
+        let builder = builder.tls(authority.member(3));
+        builder.identify_by(move |certificate| match certificate.node_id() {
+            Some(id) if id == three => Some(two),
+            proved => proved,
+        })
+    };
+    let (told, _guard) = Told::listen();
+    let systems = testing::systems_with(2, configure, Member::server).await;
+    let systems = systems.expect("they start");
+    let node = register(&systems.system(two)).node(one).expect("a member");
+    node.read_no_qc(ReadRequest {}).await.expect_err("no proof");
+    let mut events = told.events().into_iter();
+    let refused = events.find(|event| event.name == "node_id_refused");
+    let refused = refused.expect("an event");
+    assert_eq!(refused.level, Level::WARN);
+    assert_eq!(refused.fields["gorums.peer.id"], "2");
+    let error = &refused.fields["error"];
+    assert!(error.contains("proves node 3, not node 2"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

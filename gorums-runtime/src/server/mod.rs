@@ -10,7 +10,6 @@ mod closable;
 pub(crate) mod error;
 pub(crate) mod handler;
 mod node_stream;
-pub(crate) mod pipe;
 mod recommended;
 pub(crate) mod replica_server;
 mod router;

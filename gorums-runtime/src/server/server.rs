@@ -13,7 +13,6 @@ use super::accepting::with_tls;
 use super::accepting::{Incoming, incoming};
 use super::bound::BoundServer;
 use super::error::ServerError;
-use super::pipe::Pipe;
 use super::recommended::recommended_server;
 use super::replica_server::{ReplicaServer, ServiceName};
 use super::router::Router;
@@ -22,6 +21,7 @@ use super::serving::Serving;
 use crate::clients::Clients;
 use crate::node_stream::ReverseServer;
 use crate::server::handler::Members;
+use crate::support::Pipe;
 
 /// Serves replicas over node streams and plain gRPC, with other gRPC services beside them.
 ///

@@ -13,8 +13,8 @@ use tonic::transport::server::Connected;
 use super::accepting::{AcceptError, Accepting};
 use super::closable::{Closable, Closing};
 use super::error::ServerError;
-use super::pipe::Pipe;
 use super::services::Services;
+use crate::support::Pipe;
 
 /// A server that is ready to serve.
 pub(super) struct Serving {

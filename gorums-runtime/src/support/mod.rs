@@ -6,6 +6,7 @@
 mod connection;
 mod guard;
 mod keep;
+mod pipe;
 mod tasks;
 mod text;
 
@@ -13,6 +14,9 @@ pub(crate) use connection::BoxedConnection;
 pub use connection::Connection;
 pub(crate) use guard::{Panicked, guard, guarded};
 pub(crate) use keep::{Keep, RuntimeWatch};
+#[cfg(feature = "_tls-any")]
+pub(crate) use pipe::InProcess;
+pub(crate) use pipe::Pipe;
 pub(crate) use tasks::Tasks;
 #[cfg(test)]
 pub(crate) use text::DECODE_ERROR;

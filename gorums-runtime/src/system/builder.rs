@@ -21,10 +21,10 @@ use crate::node_stream::ReverseService;
 use crate::server::accepting::Incoming;
 use crate::server::error::ServerError;
 use crate::server::handler::Members;
-use crate::server::pipe::Pipe;
+use crate::support::Pipe;
 use crate::support::{BoxedConnection, Connection};
 #[cfg(feature = "_tls-any")]
-use crate::tls::{Credentials, Proof};
+use crate::tls::{Credentials, PeerCertificate, Proof};
 
 /// Sets up a [`System`].
 #[must_use = "a builder does nothing until it binds"]
@@ -35,9 +35,9 @@ pub struct SystemBuilder {
     cluster: Option<String>,
     manager: ManagerBuilder,
     #[cfg(feature = "_tls-any")]
-    pub(super) credentials: Option<Credentials>,
+    credentials: Option<Credentials>,
     #[cfg(feature = "_tls-any")]
-    pub(super) proof: Proof,
+    proof: Proof,
 }
 
 impl SystemBuilder {
@@ -67,6 +67,56 @@ impl SystemBuilder {
     /// characters.
     pub fn cluster(mut self, name: impl Into<String>) -> Self {
         self.cluster = Some(name.into());
+        self
+    }
+
+    /// Encrypts all connections, and makes members prove their ids: a process is a member only with a certificate that
+    /// one of the authorities in `credentials` signed, and that proves its id.
+    ///
+    /// * A certificate with a URI `gorums://node/<id>` among its subject's alternative names proves that id, and no
+    ///   other.
+    /// * A certificate without such a URI proves the id of a member if the host of the member's address is among its
+    ///   DNS names or IP addresses. Wildcards do not count. Members that share a host can pass for each other.
+    /// * [`identify_by`](Self::identify_by) sets another rule.
+    ///
+    /// A client that claims the id of a member without proof is refused with `PermissionDenied`, which says what it
+    /// claims and what its certificate proves; see the events of [`telemetry`](crate::telemetry). A member that answers
+    /// without proof is not connected, and calls on it fail with `Unavailable`. Clients without an id need a
+    /// certificate of one of the authorities, too, whatever it proves.
+    ///
+    /// This replaces the TLS of [`manager`](Self::manager) and of the [`Server`](crate::Server) that the system serves.
+    /// Certificates are replaced while the system runs by
+    /// [`System::replace_credentials`](crate::System::replace_credentials). Needs the crate's feature `tls-ring` or
+    /// `tls-aws-lc`.
+    #[cfg(feature = "_tls-any")]
+    pub fn tls(mut self, credentials: Credentials) -> Self {
+        self.credentials = Some(credentials);
+        self
+    }
+
+    /// Decides by `rule` which id a certificate proves, in place of the rules of [`tls`](Self::tls). `None` is none.
+    ///
+    /// The certificate is verified: only what its names mean is to be decided. The rule is called for each connection,
+    /// and for each plain gRPC call of a member. If it panics, the certificate proves nothing.
+    ///
+    /// ```
+    /// # fn example(builder: gorums_runtime::SystemBuilder) -> gorums_runtime::SystemBuilder {
+    /// use gorums_runtime::NodeId;
+    ///
+    /// // SPIFFE ids such as spiffe://example.com/storage/3.
+    /// builder.identify_by(|certificate| {
+    ///     let mut uris = certificate.uris().iter();
+    ///     let id = uris.find_map(|uri| uri.strip_prefix("spiffe://example.com/storage/"))?;
+    ///     id.parse().ok().map(NodeId::new)
+    /// })
+    /// # }
+    /// ```
+    #[cfg(feature = "_tls-any")]
+    pub fn identify_by(
+        mut self,
+        rule: impl Fn(&PeerCertificate) -> Option<NodeId> + Send + Sync + 'static,
+    ) -> Self {
+        self.proof = Proof::Rule(std::sync::Arc::new(rule));
         self
     }
 

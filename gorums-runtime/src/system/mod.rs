@@ -32,8 +32,10 @@ use crate::node_info::Connectivity;
 use crate::node_stream::ReverseService;
 use crate::server::accepting::Incoming;
 use crate::server::handler::Members;
-use crate::server::pipe::Pipe;
 use crate::server::server::Server;
+use crate::support::Pipe;
+#[cfg(feature = "_tls-any")]
+use crate::tls::Credentials;
 
 /// One process of a system of peers, which serve each other and call each other: a [`Manager`] and a [`Server`] that
 /// know who is a member.
@@ -186,6 +188,24 @@ impl System {
         let id = id.into();
         self.0.manager.remove_node(id)?;
         self.0.members.remove(id);
+        Ok(())
+    }
+
+    /// Replaces the certificate, the private key and the authorities that were given to [`SystemBuilder::tls`], for all
+    /// connections that are made from now on, in both directions. Connections that exist go on, so no call is lost.
+    ///
+    /// To change the authority, first give all members credentials that trust both, then certificates of the new one,
+    /// then credentials that trust the new one alone.
+    ///
+    /// # Errors
+    ///
+    /// If the certificate does not prove this process's id, or the system does not use TLS. The credentials stay as they
+    /// are then.
+    #[cfg(feature = "_tls-any")]
+    pub fn replace_credentials(&self, credentials: Credentials) -> Result<(), SystemError> {
+        let tls = self.0.tls.as_ref().ok_or(SystemError::NoTls)?;
+        tls.check(&credentials, self.manager(), self.id())?;
+        tls.replace(credentials);
         Ok(())
     }
 

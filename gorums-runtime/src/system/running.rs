@@ -10,8 +10,8 @@ use crate::manager::Manager;
 use crate::node_stream::ReverseService;
 use crate::server::accepting::Incoming;
 use crate::server::error::ServerError;
-use crate::server::pipe::Pipe;
 use crate::server::server::Server;
+use crate::support::Pipe;
 
 /// A [`System`](crate::System) that serves in the background. [`System::serve`](crate::System::serve) starts it.
 ///

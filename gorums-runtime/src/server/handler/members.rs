@@ -10,7 +10,7 @@ use tonic::Status;
 use super::claims::{Claim, Claims};
 use crate::identity::{Introduction, NodeAddress, NodeId, claimed_id};
 #[cfg(feature = "_tls-any")]
-use crate::server::pipe::InProcess;
+use crate::support::InProcess;
 use crate::telemetry;
 #[cfg(feature = "_tls-any")]
 use crate::tls::{AcceptedPeer, Claimed, Proof};

@@ -6,7 +6,8 @@ use std::time::Duration;
 use futures::StreamExt;
 use gorums_runtime::server::Clients;
 use gorums_runtime::testing;
-use gorums_runtime::{Context, Manager, NodeId, System};
+use gorums_runtime::{Context, Credentials, Manager, NodeId, System};
+use tests::authority::Authority;
 use tests::generated::replicated_log as log;
 use tokio::sync::mpsc;
 use tonic::{Code, Status};
@@ -192,5 +193,21 @@ async fn a_client_follows_the_log_of_a_member() -> Outcome {
     member.propose(command("a")).await?;
     let entry = entries.recv().await.ok_or("the manager is open")?;
     assert_eq!((entry.index, entry.command.as_str()), (1, "a"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn members_prove_their_ids_and_get_new_certificates() -> Outcome {
+    let members = [(1, "localhost:1")];
+    let issuer = Authority::new();
+    let authority = issuer.pem();
+    let (certificate, key) = issuer.issue_pem(&["gorums://node/1"]);
+    let credentials = Credentials::from_pem(certificate, key, authority)?;
+    let builder = System::builder(1, members).tls(credentials);
+    let system = builder.listen("127.0.0.1:0").bind().await?;
+
+    let authority = issuer.pem();
+    let (certificate, key) = issuer.issue_pem(&["gorums://node/1"]);
+    system.replace_credentials(Credentials::from_pem(certificate, key, authority)?)?;
     Ok(())
 }
