@@ -828,14 +828,14 @@ pub mod one_way_gorums {
         ///
         /// The call has been sent when this returns.
         pub fn append_to(&self, request: super::Entry) -> gorums_runtime::Unicast {
-            gorums_runtime::Unicast::start::<methods::AppendTo>(&self.0, &request)
+            gorums_runtime::Unicast::start::<methods::AppendTo>(&self.0, request)
         }
 
         /// Sends `one_way.OneWay/Notify` to the node, one way.
         ///
         /// The call has been sent when this returns.
         pub fn notify(&self, request: super::Entry) -> gorums_runtime::Unicast {
-            gorums_runtime::Unicast::start::<methods::Notify>(&self.0, &request)
+            gorums_runtime::Unicast::start::<methods::Notify>(&self.0, request)
         }
     }
 

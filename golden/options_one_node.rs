@@ -117,7 +117,7 @@ pub mod one_node_gorums {
         ///
         /// The call has been sent when this returns.
         pub fn unicast(&self, request: super::Request) -> gorums_runtime::Unicast {
-            gorums_runtime::Unicast::start::<methods::Unicast>(&self.0, &request)
+            gorums_runtime::Unicast::start::<methods::Unicast>(&self.0, request)
         }
 
         /// Sends `options_one_node.OneNode/UnicastOrdered` to the node, one way.
@@ -127,7 +127,7 @@ pub mod one_node_gorums {
             &self,
             request: super::Request,
         ) -> gorums_runtime::Unicast {
-            gorums_runtime::Unicast::start::<methods::UnicastOrdered>(&self.0, &request)
+            gorums_runtime::Unicast::start::<methods::UnicastOrdered>(&self.0, request)
         }
     }
 

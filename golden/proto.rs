@@ -173,7 +173,7 @@ pub mod storage_gorums {
             &self,
             request: super::WriteRequest,
         ) -> gorums_runtime::Unicast {
-            gorums_runtime::Unicast::start::<methods::WriteUnicast>(&self.0, &request)
+            gorums_runtime::Unicast::start::<methods::WriteUnicast>(&self.0, request)
         }
     }
 

@@ -119,6 +119,7 @@ mod wire;
 
 #[doc(hidden)]
 pub mod codegen;
+pub mod interceptors;
 pub mod server;
 pub mod telemetry;
 pub mod testing;

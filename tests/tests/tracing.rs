@@ -327,8 +327,8 @@ async fn each_way_to_call_has_its_span_and_tells_how_it_ended() {
             .start()
             .await
             .expect("sent");
-        Unicast::start::<Write>(&one, &state("new", 1)).detach();
-        let unicast = Unicast::start::<Write>(&down, &state("new", 1));
+        Unicast::start::<Write>(&one, state("new", 1)).detach();
+        let unicast = Unicast::start::<Write>(&down, state("new", 1));
         unicast.await.expect_err("down");
         let expected = [
             ("node_call", "answered"),

@@ -9,12 +9,13 @@ use prost::Message;
 use tonic::{Code, Status};
 
 use super::AggregateCall;
+use crate::call::CallOutcome;
 use crate::call::{Alarm, Deadline, Method, Replies, Turn};
 use crate::fan_out::FanOut;
 use crate::identity::NodeId;
 use crate::node_info::NodeError;
 use crate::support::guard;
-use crate::telemetry::{CallSpan, Outcome};
+use crate::telemetry::CallSpan;
 
 /// Each node's reply or error in order of arrival: a stream that ends when every node has answered or failed.
 ///
@@ -56,6 +57,10 @@ use crate::telemetry::{CallSpan, Outcome};
 #[must_use = "a call does nothing until its stream is polled"]
 pub struct Responses<M: Method>(ResponsesState<M>);
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "to box what runs would be one more allocation for each call"
+)]
 enum ResponsesState<M: Method> {
     Ready(Option<Box<AggregateCall<M>>>),
     RunningResponses(RunningResponses<M>),
@@ -101,7 +106,7 @@ impl<M: Method> Responses<M> {
     pub fn let_go(self) {
         if let ResponsesState::RunningResponses(mut running) = self.0 {
             running.fan_out.let_go();
-            running.span.end(Outcome::Decided);
+            running.end(CallOutcome::Decided);
         }
     }
 }
@@ -115,7 +120,7 @@ impl<M: Method> RunningResponses<M> {
     fn start(call: AggregateCall<M>) -> Result<Self, Vec<NodeError>> {
         let AggregateCall {
             configuration,
-            request,
+            mut request,
             per_node,
             options,
         } = call;
@@ -127,10 +132,16 @@ impl<M: Method> RunningResponses<M> {
             &options,
         );
         let fan_out = guard(|| {
-            FanOut::new::<M>(configuration.clone(), &request, per_node, options, deadline)
+            FanOut::new::<M>(
+                configuration.clone(),
+                &mut request,
+                per_node,
+                options,
+                deadline,
+            )
         });
         let fan_out = fan_out.map_err(|panicked| {
-            span.end(Outcome::Panicked);
+            span.end(CallOutcome::Panicked);
             let nodes = configuration.nodes();
             nodes
                 .map(|node| node.info().error(Status::internal(panicked.to_string())))
@@ -173,9 +184,9 @@ impl<M: Method> RunningResponses<M> {
                 return Poll::Ready(Ok(Some((node, outcome))));
             }
             Poll::Ready(None) => {
-                self.span.end(match self.late {
-                    true => Outcome::DeadlineExceeded,
-                    false => Outcome::Answered,
+                self.end(match self.late {
+                    true => CallOutcome::DeadlineExceeded,
+                    false => CallOutcome::Answered,
                 });
                 return Poll::Ready(Ok(None));
             }
@@ -186,10 +197,15 @@ impl<M: Method> RunningResponses<M> {
         Poll::Ready(Err(self.end_late()))
     }
 
+    fn end(&mut self, outcome: CallOutcome) {
+        self.fan_out.end(outcome);
+        self.span.end(outcome);
+    }
+
     /// Withdraws the call because its deadline has passed. Returns the errors of the nodes that are late.
     fn end_late(&mut self) -> Vec<NodeError> {
         let late = self.span.in_scope(|| self.fan_out.withdraw_late());
-        self.span.end(Outcome::DeadlineExceeded);
+        self.end(CallOutcome::DeadlineExceeded);
         late
     }
 }

@@ -6,6 +6,7 @@ use http::HeaderMap;
 use tonic::Status;
 use tonic::codec::CompressionEncoding;
 
+use super::client_interceptor::ClientInterceptors;
 use super::reply_limit::ReplyLimit;
 
 /// What the messages to and from the nodes of one manager have in common.
@@ -23,6 +24,8 @@ pub(crate) struct MessageOptions {
     pub(crate) stream_keep_alive: Option<Duration>,
     pub(crate) send_compressed: Option<CompressionEncoding>,
     pub(crate) accept_compressed: Vec<CompressionEncoding>,
+    /// What is around every call.
+    pub(crate) interceptors: ClientInterceptors,
 }
 
 impl MessageOptions {
@@ -38,6 +41,7 @@ impl MessageOptions {
             stream_keep_alive: Some(Self::STREAM_KEEP_ALIVE),
             send_compressed: None,
             accept_compressed: Vec::new(),
+            interceptors: ClientInterceptors::default(),
         }
     }
 

@@ -90,8 +90,8 @@ impl MethodDescriptor {
         self.path
     }
 
-    /// The path without its leading slash, by which errors name the method.
-    pub(crate) fn full_name(&self) -> &'static str {
+    /// The service and the method, such as `register.Register/Read`: the path without its leading slash.
+    pub fn full_name(&self) -> &'static str {
         self.path.strip_prefix('/').unwrap_or(self.path)
     }
 }

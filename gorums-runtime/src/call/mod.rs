@@ -3,12 +3,15 @@
 //! Owns values, and what the calls of a handler inherit from the call that it serves. Nothing here sends a message.
 //! Imports `identity` and `support`. Does not know nodes, transports or connections.
 
+mod any_message;
+mod client_interceptor;
 mod deadline;
 mod decode;
 mod envelope;
 mod message_options;
 mod method;
 mod options;
+mod outcome;
 mod per_node;
 mod receipt;
 mod replies;
@@ -17,7 +20,10 @@ mod served;
 mod tally;
 mod transport;
 mod turn;
+mod watched;
 
+pub use any_message::AnyMessage;
+pub use client_interceptor::{CallWatch, ClientCall, ClientInterceptor, NodeOutcome};
 pub(crate) use deadline::{Alarm, Deadline, parse_grpc_timeout};
 pub(crate) use decode::decode;
 pub(crate) use envelope::Envelope;
@@ -25,6 +31,7 @@ pub(crate) use message_options::MessageOptions;
 pub use method::{Decide, Method, MethodDescriptor};
 pub use options::CallOptions;
 pub(crate) use options::option_methods;
+pub use outcome::CallOutcome;
 pub(crate) use per_node::{PerNode, USUAL_NODES};
 pub(crate) use receipt::{HandedOver, Receipt};
 pub use replies::Replies;
@@ -34,3 +41,4 @@ pub(crate) use served::{Served, Serving, Withdrawal};
 pub use tally::Tally;
 pub use transport::Transport;
 pub(crate) use turn::Turn;
+pub(crate) use watched::{Called, Watched};

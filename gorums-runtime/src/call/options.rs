@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tonic::metadata::MetadataMap;
 
+use super::client_interceptor::{ClientInterceptor, ClientInterceptors};
 use super::deadline::Deadline;
 use super::served::{self, Served, Withdrawal};
 
@@ -27,6 +28,8 @@ pub struct CallOptions {
     pub(crate) metadata: Option<Arc<MetadataMap>>,
     pub(crate) cancel_rest: bool,
     pub(crate) is_independent: bool,
+    /// What is around the call, inside of what its manager has.
+    pub(crate) interceptors: ClientInterceptors,
 }
 
 impl CallOptions {
@@ -64,6 +67,13 @@ impl CallOptions {
     /// withdrawn when the caller of the served call gives up.
     pub fn independent(mut self) -> Self {
         self.is_independent = true;
+        self
+    }
+
+    /// Puts `interceptor` around the calls that have these options, inside of those that were added before; see
+    /// [`ClientInterceptor`].
+    pub fn intercept(mut self, interceptor: impl ClientInterceptor) -> Self {
+        self.interceptors.push(interceptor);
         self
     }
 

@@ -7,6 +7,7 @@ mod address;
 mod grpc;
 mod node_stream;
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -14,7 +15,10 @@ use futures::{Stream, StreamExt};
 use prost::Message;
 use tonic::Status;
 
-use crate::call::{CallOptions, Deadline, Envelope, Method, PerNode, ReplyLimit, Transport};
+use crate::call::{
+    CallOptions, CallOutcome, Called, Deadline, Envelope, Method, PerNode, ReplyLimit, Transport,
+    Watched,
+};
 use crate::configuration::Configuration;
 use crate::identity::NodeId;
 use crate::node_info::NodeError;
@@ -26,9 +30,16 @@ pub(crate) use node_stream::NodeStreamFanOut;
 /// The requests of one call that are in flight. A stream of the nodes' replies and errors, in order of arrival.
 ///
 /// A slow node does not delay the others. Dropping the stream withdraws the requests.
-pub(crate) enum FanOut<R> {
+pub(crate) struct FanOut<R> {
+    requests: Requests<R>,
+    watched: Watched,
+}
+
+enum Requests<R> {
     Grpc(GrpcFanOut<R>),
     NodeStream(NodeStreamFanOut<R>),
+    /// An interceptor refused the call, so it fails on all nodes.
+    Refused(Configuration, VecDeque<NodeError>),
 }
 
 impl<R: Message + Default + 'static> FanOut<R> {
@@ -36,45 +47,66 @@ impl<R: Message + Default + 'static> FanOut<R> {
     /// gives none.
     pub(crate) fn new<M: Method<Reply = R>>(
         configuration: Configuration,
-        request: &M::Request,
+        request: &mut M::Request,
         per_node: Option<PerNode<M::Request>>,
-        options: CallOptions,
+        mut options: CallOptions,
         deadline: Deadline,
     ) -> Self {
+        let called = Called {
+            configuration: Some(configuration.id()),
+            messages: configuration.any_node().message_options(),
+        };
+        let nodes = configuration.node_ids();
+        let watched = match Watched::start::<M>(called, nodes, request, &mut options, deadline) {
+            Ok(watched) => watched,
+            Err(refusal) => {
+                let nodes = configuration.nodes();
+                let errors = nodes
+                    .map(|node| node.info().error(refusal.clone()))
+                    .collect();
+                return Self {
+                    requests: Requests::Refused(configuration, errors),
+                    watched: Watched::default(),
+                };
+            }
+        };
         let envelope = Envelope::new::<M>(options.metadata, deadline);
-        match configuration.transport() {
-            Transport::Grpc => Self::Grpc(GrpcFanOut::new::<M>(
+        let requests = match configuration.transport() {
+            Transport::Grpc => Requests::Grpc(GrpcFanOut::new::<M>(
                 configuration,
                 request,
                 per_node,
                 &envelope,
                 deadline,
             )),
-            Transport::NodeStream => Self::NodeStream(NodeStreamFanOut::send::<M>(
+            Transport::NodeStream => Requests::NodeStream(NodeStreamFanOut::send::<M>(
                 configuration,
                 request,
                 per_node,
                 envelope.metadata(),
                 deadline,
             )),
-        }
+        };
+        Self { requests, watched }
     }
 }
 
-impl<R: 'static> FanOut<R> {
+impl<R: Send + 'static> FanOut<R> {
     /// The nodes that the requests go to.
     pub(crate) fn configuration(&self) -> &Configuration {
-        match self {
-            Self::Grpc(fan_out) => fan_out.configuration(),
-            Self::NodeStream(fan_out) => fan_out.configuration(),
+        match &self.requests {
+            Requests::Grpc(fan_out) => fan_out.configuration(),
+            Requests::NodeStream(fan_out) => fan_out.configuration(),
+            Requests::Refused(configuration, _) => configuration,
         }
     }
 
     /// How many nodes may still reply.
     pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Grpc(fan_out) => fan_out.len(),
-            Self::NodeStream(fan_out) => fan_out.len(),
+        match &self.requests {
+            Requests::Grpc(fan_out) => fan_out.len(),
+            Requests::NodeStream(fan_out) => fan_out.len(),
+            Requests::Refused(_, errors) => errors.len(),
         }
     }
 
@@ -86,27 +118,70 @@ impl<R: 'static> FanOut<R> {
 
     /// Fails the call on a node that may still reply, and withdraws it there. Later messages of the node are ignored.
     pub(crate) fn give_up(&mut self, node: NodeId, status: Status) -> Option<NodeError> {
-        match self {
-            Self::Grpc(fan_out) => fan_out.give_up(node, status),
-            Self::NodeStream(fan_out) => fan_out.give_up(node, status),
-        }
+        let error = match &mut self.requests {
+            Requests::Grpc(fan_out) => fan_out.give_up(node, status),
+            Requests::NodeStream(fan_out) => fan_out.give_up(node, status),
+            Requests::Refused(..) => None,
+        };
+        error.inspect(|error| self.show_error(error))
     }
 
     /// Withdraws the requests because the deadline has passed, and returns the errors of the nodes that have
     /// not replied.
     pub(crate) fn withdraw_late(&mut self) -> Vec<NodeError> {
-        match self {
-            Self::Grpc(fan_out) => fan_out.withdraw_late(),
-            Self::NodeStream(fan_out) => fan_out.withdraw_late(),
+        let errors = match &mut self.requests {
+            Requests::Grpc(fan_out) => fan_out.withdraw_late(),
+            Requests::NodeStream(fan_out) => fan_out.withdraw_late(),
+            Requests::Refused(_, errors) => errors.drain(..).collect(),
+        };
+        for error in &errors {
+            self.show_error(error);
         }
+        errors
     }
 
     /// Lets the requests go on as stragglers.
     pub(crate) fn let_go(&mut self) {
-        match self {
-            Self::Grpc(fan_out) => fan_out.let_go(),
-            Self::NodeStream(fan_out) => fan_out.let_go(),
+        match &mut self.requests {
+            Requests::Grpc(fan_out) => fan_out.let_go(),
+            Requests::NodeStream(fan_out) => fan_out.let_go(),
+            Requests::Refused(..) => {}
         }
+    }
+
+    /// Shows the call's interceptors how it ended.
+    pub(crate) fn end(&mut self, outcome: CallOutcome) {
+        self.watched.end(outcome);
+    }
+
+    fn show_error(&mut self, error: &NodeError) {
+        // An error cannot be rejected.
+        let _ = self.watched.node::<R>(error.node_id(), Err(error.status()));
+    }
+
+    /// Shows a node's outcome to the call's interceptors. Returns what they make of it.
+    #[cold]
+    fn show(&mut self, node: NodeId, mut outcome: Result<R, NodeError>) -> Result<R, NodeError> {
+        let shown = outcome.as_mut().map_err(|error| error.status());
+        match self.watched.node(node, shown) {
+            Ok(()) => outcome,
+            Err(rejection) => self.reject(node, rejection).map_or(outcome, Err),
+        }
+    }
+
+    /// Fails the call on a node whose reply is rejected. It may still be sending others.
+    fn reject(&mut self, node: NodeId, rejection: Status) -> Option<NodeError> {
+        let withdrawn = match &mut self.requests {
+            Requests::Grpc(fan_out) => fan_out.give_up(node, rejection.clone()),
+            Requests::NodeStream(fan_out) if fan_out.streams_replies() => {
+                fan_out.give_up(node, rejection.clone())
+            }
+            Requests::NodeStream(_) | Requests::Refused(..) => None,
+        };
+        withdrawn.or_else(|| {
+            let node = self.configuration().node(node).ok()?;
+            Some(node.info().error(rejection))
+        })
     }
 }
 
@@ -114,9 +189,20 @@ impl<R: Message + Default + 'static> Stream for FanOut<R> {
     type Item = (NodeId, Result<R, NodeError>);
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match &mut *self {
-            Self::Grpc(fan_out) => fan_out.poll_next_unpin(cx),
-            Self::NodeStream(fan_out) => fan_out.poll_next_unpin(cx),
+        let next = match &mut self.requests {
+            Requests::Grpc(fan_out) => fan_out.poll_next_unpin(cx),
+            Requests::NodeStream(fan_out) => fan_out.poll_next_unpin(cx),
+            Requests::Refused(_, errors) => {
+                let next = errors.pop_front();
+                return Poll::Ready(next.map(|error| (error.node_id(), Err(error))));
+            }
+        };
+        match next {
+            Poll::Ready(Some((node, outcome))) if self.watched.is_watched() => {
+                let outcome = self.show(node, outcome);
+                Poll::Ready(Some((node, outcome)))
+            }
+            next => next,
         }
     }
 }

@@ -238,6 +238,11 @@ impl<R> NodeStreamFanOut<R> {
         Some(error)
     }
 
+    /// Whether a node may reply several times.
+    pub(crate) fn streams_replies(&self) -> bool {
+        self.streams_replies
+    }
+
     /// Withdraws the call because its deadline has passed, and returns the errors of the nodes that have not replied.
     pub(crate) fn withdraw_late(&mut self) -> Vec<NodeError> {
         self.open = 0;

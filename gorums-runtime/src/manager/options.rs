@@ -9,7 +9,7 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::Endpoint;
 
 use super::builder::ManagerBuilder;
-use crate::call::{MessageOptions, ReplyLimit};
+use crate::call::{ClientInterceptor, MessageOptions, ReplyLimit};
 use crate::connection::{Adjustment, Backoff, Connector, KeepAlive, Resolver};
 use crate::identity::NodeSpec;
 use crate::support::Connection;
@@ -190,6 +190,12 @@ impl ManagerBuilder {
     /// default.
     pub fn metadata(mut self, metadata: MetadataMap) -> Self {
         self.messages.metadata = metadata.into_headers();
+        self
+    }
+
+    /// Puts `interceptor` around all calls, inside of those that were added before; see [`ClientInterceptor`].
+    pub fn intercept(mut self, interceptor: impl ClientInterceptor) -> Self {
+        self.messages.interceptors.push(interceptor);
         self
     }
 

@@ -17,13 +17,16 @@ use tokio::time::Instant;
 use tonic::Status;
 use tracing::Instrument;
 
-use crate::call::{CallOptions, Deadline, Envelope, Method, Transport, option_methods};
+use crate::call::{
+    CallOptions, CallOutcome, Called, Deadline, Envelope, Method, Transport, Watched,
+    option_methods,
+};
 use crate::caller::NodeCaller;
 use crate::fan_out::NodeStreamFanOut;
 use crate::grpc::EncodedRequest;
 use crate::node::Node;
 use crate::node_info::NodeError;
-use crate::telemetry::{CallSpan, Outcome};
+use crate::telemetry::CallSpan;
 
 /// A call to one node that has not started: set it up, then await it.
 ///
@@ -88,7 +91,7 @@ impl<M: Method> NodeCall<M> {
         let mut span = CallSpan::node_call(M::DESCRIPTOR, &self.node.info().address, &self.options);
         let outcome = self.send().instrument(span.share()).await;
         span.end(match &outcome {
-            Ok(_) => Outcome::Answered,
+            Ok(_) => CallOutcome::Answered,
             Err(error) => error.into(),
         });
         outcome
@@ -97,12 +100,19 @@ impl<M: Method> NodeCall<M> {
     async fn send(self) -> Result<M::Reply, NodeError> {
         let Self {
             node,
-            request,
-            options,
+            mut request,
+            mut options,
         } = self;
         let deadline = options.deadline();
         let withdrawal = options.withdrawal();
         let is_withdrawn = options.is_withdrawn();
+        let called = Called {
+            configuration: None,
+            messages: node.message_options(),
+        };
+        let id = std::iter::once(node.id());
+        let watched = Watched::start::<M>(called, id, &mut request, &mut options, deadline);
+        let mut watched = watched.map_err(|refusal| node.info().error(refusal))?;
         let outcome = async {
             if deadline.has_passed() {
                 return Err(Deadline::exceeded());
@@ -126,8 +136,16 @@ impl<M: Method> NodeCall<M> {
             .run_until_cancelled(outcome)
             .await
             .unwrap_or_else(|| Err(node.info().ended()));
-        let outcome = node.observe(sent, outcome);
-        outcome.map_err(|status| node.info().error(status))
+        let mut outcome = node.observe(sent, outcome);
+        if let Err(rejection) = watched.node(node.id(), outcome.as_mut().map_err(|it| &*it)) {
+            outcome = Err(rejection);
+        }
+        let outcome = outcome.map_err(|status| node.info().error(status));
+        watched.end(match &outcome {
+            Ok(_) => CallOutcome::Answered,
+            Err(error) => error.into(),
+        });
+        outcome
     }
 }
 

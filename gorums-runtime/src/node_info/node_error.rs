@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use tonic::{Code, Status};
 
+use crate::call::CallOutcome;
 use crate::identity::NodeId;
 use crate::status;
 use crate::support::cut;
-use crate::telemetry::Outcome;
 
 /// Why a call failed on one node.
 #[derive(Clone, Debug)]
@@ -99,7 +99,7 @@ impl From<NodeError> for Status {
 }
 
 /// The outcome of a call to one node that failed with this error.
-impl From<&NodeError> for Outcome {
+impl From<&NodeError> for CallOutcome {
     fn from(error: &NodeError) -> Self {
         match error.code() {
             Code::DeadlineExceeded => Self::DeadlineExceeded,

@@ -6,9 +6,10 @@ use std::task::{Context, Poll};
 
 use super::error::MulticastError;
 use super::sending::Sending;
+use crate::call::{CallOutcome, Watched};
 use crate::node_info::NodeError;
 use crate::support::Panicked;
-use crate::telemetry::{CallSpan, Outcome};
+use crate::telemetry::CallSpan;
 
 /// A one-way call to all nodes, in flight.
 ///
@@ -41,6 +42,7 @@ pub struct Multicast {
     /// Set if a function of the caller panicked, so that nothing was sent.
     panicked: Option<Panicked>,
     span: CallSpan,
+    watched: Watched,
 }
 
 impl Multicast {
@@ -49,6 +51,7 @@ impl Multicast {
         method: &'static str,
         sending: Result<Vec<Sending>, Panicked>,
         span: CallSpan,
+        watched: Watched,
     ) -> Self {
         let (sending, panicked) = match sending {
             Ok(sending) => (sending, None),
@@ -61,13 +64,19 @@ impl Multicast {
             failed: Vec::new(),
             panicked,
             span,
+            watched,
         }
+    }
+
+    fn end(&mut self, outcome: CallOutcome) {
+        self.span.end(outcome);
+        self.watched.end(outcome);
     }
 
     /// Lets the call go on in the background. The request to a node that is at its limit of one-way calls is dropped.
     /// The call does not keep its nodes connected: it has two seconds to reach a node whose last handle is dropped.
     pub fn detach(mut self) {
-        self.span.end(Outcome::Detached);
+        self.end(CallOutcome::Detached);
         for sending in self.sending {
             sending.detach();
         }
@@ -83,6 +92,8 @@ impl Future for Multicast {
             .retain_mut(|sending| match sending.poll_sent(cx) {
                 Poll::Pending => true,
                 Poll::Ready(sent) => {
+                    let status = sent.as_ref().map_err(NodeError::status);
+                    this.watched.sent(sending.node_id(), status.copied());
                     this.failed.extend(sent.err());
                     false
                 }
@@ -91,16 +102,16 @@ impl Future for Multicast {
             return Poll::Pending;
         }
         if let Some(panicked) = this.panicked.take() {
-            this.span.end(Outcome::Panicked);
+            this.end(CallOutcome::Panicked);
             return Poll::Ready(Err(MulticastError::panicked(this.method, panicked)));
         }
         Poll::Ready(match std::mem::take(&mut this.failed) {
             failed if failed.is_empty() => {
-                this.span.end(Outcome::Sent);
+                this.end(CallOutcome::Sent);
                 Ok(())
             }
             failed => {
-                this.span.end(Outcome::Failed);
+                this.end(CallOutcome::Failed);
                 Err(MulticastError::not_sent(this.method, this.nodes, failed))
             }
         })

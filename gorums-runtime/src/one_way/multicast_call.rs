@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::multicast::Multicast;
 use super::sending::Sending;
-use crate::call::{CallOptions, Deadline, Envelope, Method, PerNode, Transport};
+use crate::call::{CallOptions, Called, Deadline, Envelope, Method, PerNode, Transport, Watched};
 use crate::caller::Caller;
 use crate::configuration::Configuration;
 use crate::fan_out::address;
@@ -51,13 +51,28 @@ impl<M: Method> MulticastCall<M> {
     pub fn start(self) -> Multicast {
         let Self {
             configuration,
-            request,
+            mut request,
             per_node,
-            options,
+            mut options,
         } = self;
         let (id, nodes) = (configuration.id(), configuration.size());
         let span = CallSpan::multicast(M::DESCRIPTOR, id, nodes, &options);
         let deadline = options.deadline();
+        let method = M::DESCRIPTOR.full_name();
+        let called = Called {
+            configuration: Some(id),
+            messages: configuration.any_node().message_options(),
+        };
+        let ids = configuration.node_ids();
+        let watched = Watched::start::<M>(called, ids, &mut request, &mut options, deadline);
+        let watched = match watched {
+            Ok(watched) => watched,
+            Err(refusal) => {
+                let nodes = configuration.nodes().cloned();
+                let refused = nodes.map(|node| Sending::refused(node, refusal.clone()));
+                return Multicast::new(method, Ok(refused.collect()), span, Watched::default());
+            }
+        };
         let envelope = Envelope::new::<M>(options.metadata, deadline);
         let sending = span.in_scope(|| match configuration.transport() {
             Transport::NodeStream => {
@@ -80,7 +95,7 @@ impl<M: Method> MulticastCall<M> {
                 Ok(send_all(requests, send, deadline))
             }
         });
-        Multicast::new(M::DESCRIPTOR.full_name(), sending, span)
+        Multicast::new(method, sending, span, watched)
     }
 }
 

@@ -14,6 +14,7 @@ use tracing::Instrument;
 
 use crate::call::{Alarm, Deadline, HandedOver, Receipt};
 use crate::grpc::{EncodedRequest, Queued};
+use crate::identity::NodeId;
 use crate::node::Node;
 use crate::node_info::NodeError;
 use crate::node_stream::OneWayMessage;
@@ -65,6 +66,24 @@ impl Sending {
             Ok(())
         };
         Self::start(node, call, deadline, receipt, sent, had_room)
+    }
+
+    /// A request that must not be sent.
+    pub(super) fn refused(node: Node, status: Status) -> Self {
+        let (receipt, sent) = Receipt::new();
+        receipt.sign(Err(status));
+        Self {
+            node,
+            start: Instant::now(),
+            sent,
+            had_room: true,
+            withdraw: None,
+        }
+    }
+
+    /// The node that it goes to.
+    pub(super) fn node_id(&self) -> NodeId {
+        self.node.id()
     }
 
     /// Runs `call` in the background, until `deadline` at most. The call signs the receipt when the request is sent.

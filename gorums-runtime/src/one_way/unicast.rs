@@ -5,12 +5,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use super::sending::Sending;
-use crate::call::{Envelope, Method, Transport};
+use crate::call::{CallOutcome, Called, Envelope, Method, Transport, Watched};
 use crate::caller::NodeCaller;
 use crate::grpc::EncodedRequest;
 use crate::node_info::NodeError;
 use crate::node_stream::OneWayMessage;
-use crate::telemetry::{CallSpan, Outcome};
+use crate::telemetry::CallSpan;
 
 /// A one-way call to one node, in flight.
 ///
@@ -19,15 +19,34 @@ use crate::telemetry::{CallSpan, Outcome};
 pub struct Unicast {
     sending: Sending,
     span: CallSpan,
+    watched: Watched,
 }
 
 impl Unicast {
     /// Sends `request` to the node of `caller`. For generated code.
-    pub fn start<M: Method>(caller: &NodeCaller, request: &M::Request) -> Self {
-        let deadline = caller.options().deadline();
-        let envelope = Envelope::new::<M>(caller.options().metadata.clone(), deadline);
+    pub fn start<M: Method>(caller: &NodeCaller, mut request: M::Request) -> Self {
+        let mut options = caller.options().clone();
+        let deadline = options.deadline();
         let node = caller.as_node().clone();
-        let span = CallSpan::unicast(M::DESCRIPTOR, &node.info().address, caller.options());
+        let span = CallSpan::unicast(M::DESCRIPTOR, &node.info().address, &options);
+        let called = Called {
+            configuration: None,
+            messages: node.message_options(),
+        };
+        let nodes = std::iter::once(node.id());
+        let watched = Watched::start::<M>(called, nodes, &mut request, &mut options, deadline);
+        let watched = match watched {
+            Ok(watched) => watched,
+            Err(refusal) => {
+                return Self {
+                    sending: Sending::refused(node, refusal),
+                    span,
+                    watched: Watched::default(),
+                };
+            }
+        };
+        let request = &request;
+        let envelope = Envelope::new::<M>(options.metadata, deadline);
         let sending = span.in_scope(|| match node.transport() {
             Transport::NodeStream => {
                 let number = node.stream().calls().one_way();
@@ -40,13 +59,18 @@ impl Unicast {
                 Sending::call(node, request, deadline)
             }
         });
-        Self { sending, span }
+        Self {
+            sending,
+            span,
+            watched,
+        }
     }
 
     /// Lets the call go on in the background. If the node is at its limit of one-way calls, the request is dropped. The
     /// call does not keep the node connected: it has two seconds to reach a node whose last handle is dropped.
     pub fn detach(mut self) {
-        self.span.end(Outcome::Detached);
+        self.span.end(CallOutcome::Detached);
+        self.watched.end(CallOutcome::Detached);
         self.sending.detach();
     }
 }
@@ -56,10 +80,17 @@ impl Future for Unicast {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let sent = ready!(self.sending.poll_sent(cx));
-        self.span.end(match &sent {
-            Ok(()) => Outcome::Sent,
+        let (node, status) = (
+            self.sending.node_id(),
+            sent.as_ref().map_err(NodeError::status),
+        );
+        self.watched.sent(node, status.copied());
+        let outcome = match &sent {
+            Ok(()) => CallOutcome::Sent,
             Err(error) => error.into(),
-        });
+        };
+        self.span.end(outcome);
+        self.watched.end(outcome);
         Poll::Ready(sent)
     }
 }

@@ -6,8 +6,8 @@ use std::fmt;
 use tonic::Status;
 
 use super::undecided::Undecided;
+use crate::call::CallOutcome;
 use crate::node_info::{Listed, NodeError};
-use crate::telemetry::Outcome;
 
 /// Why a quorum call was not decided.
 #[derive(Clone, Debug)]
@@ -109,7 +109,7 @@ impl fmt::Display for QuorumCallErrorKind {
 }
 
 /// How the call ended, for its span.
-impl From<QuorumCallErrorKind> for Outcome {
+impl From<QuorumCallErrorKind> for CallOutcome {
     fn from(kind: QuorumCallErrorKind) -> Self {
         match kind {
             QuorumCallErrorKind::Incomplete => Self::Incomplete,

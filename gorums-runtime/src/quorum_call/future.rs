@@ -14,6 +14,7 @@ use tonic::Status;
 use super::error::QuorumCallError;
 use super::undecided::Undecided;
 use super::{Decided, QuorumCall};
+use crate::call::CallOutcome;
 use crate::call::{
     Alarm, Deadline, Decide, Replies, Tally, TooMany, Transport, Turn, USUAL_NODES, Withdrawal,
 };
@@ -21,7 +22,7 @@ use crate::fan_out::FanOut;
 use crate::identity::NodeId;
 use crate::node_info::NodeError;
 use crate::support::guard;
-use crate::telemetry::{CallSpan, Outcome};
+use crate::telemetry::CallSpan;
 
 /// The future of a [`QuorumCall`].
 #[must_use = "a call does nothing until it is awaited"]
@@ -102,10 +103,12 @@ impl<M: Decide<Q>, Q> FutureState<M, Q> {
         };
         let end = ready!(span.in_scope(|| running.poll(cx)));
         let outcome = span.in_scope(|| running.end(end));
-        span.end(match &outcome {
-            Ok(_) => Outcome::Decided,
+        let ended = match &outcome {
+            Ok(_) => CallOutcome::Decided,
             Err(error) => error.kind().into(),
-        });
+        };
+        running.fan_out.end(ended);
+        span.end(ended);
         *self = Self::Ended;
         Poll::Ready(outcome)
     }
@@ -169,7 +172,7 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
         let QuorumCall {
             configuration,
             spec,
-            request,
+            mut request,
             per_node,
             options,
         } = call;
@@ -193,8 +196,9 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
         if options.is_withdrawn() {
             return not_sent(Undecided::Cancelled);
         }
-        let sent = guard(|| FanOut::new::<M>(configuration, &request, per_node, options, deadline));
-        let fan_out = match sent {
+        let sent =
+            guard(|| FanOut::new::<M>(configuration, &mut request, per_node, options, deadline));
+        let mut fan_out = match sent {
             Ok(fan_out) => fan_out,
             Err(panicked) => return not_sent(Undecided::Panicked(panicked)),
         };
@@ -203,6 +207,7 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
             false => Replies::to_come(fan_out.len()),
         };
         if !M::reachable(&spec, &replies, fan_out.len()) {
+            fan_out.end(CallOutcome::Incomplete);
             return not_sent(Undecided::Incomplete);
         }
         let nodes = fan_out.configuration();

@@ -15,8 +15,10 @@ use tonic::server::NamedService;
 
 use crate::call::MethodDescriptor;
 use crate::server::handler::{
-    Answer, Answering, CallLimits, Handlers, Pacing, ServiceOptions, address,
+    Answer, Answering, CallLimits, Context, Handlers, Pacing, ServiceOptions, UNKNOWN, address,
+    panicked_at_once,
 };
+use crate::support::guarded;
 
 /// A service, as a type. Generated code implements it.
 pub trait ServiceName: 'static {
@@ -187,8 +189,19 @@ impl<S> tower::Service<http::Request<Body>> for ReplicaServer<S> {
         let path = request.uri().path();
         let Some(answer) = self.answers.get(path) else {
             let method = path.trim_start_matches('/');
-            let status = Status::unimplemented(format!("there is no method {method} here"));
-            return Box::pin(std::future::ready(Ok(status.into_http())));
+            let refusal = Status::unimplemented(format!("there is no method {method} here"));
+            let Some(interceptors) = self.pacing.interceptors.clone() else {
+                return Box::pin(std::future::ready(Ok(refusal.into_http())));
+            };
+            let name = method.to_owned();
+            let (context, _) = Context::of(&UNKNOWN, tonic::Request::from_http(request), None);
+            let status = guarded(interceptors.refuse(context, name, refusal));
+            return Box::pin(async move {
+                let status = status
+                    .await
+                    .unwrap_or_else(|it| panicked_at_once(&UNKNOWN, &it));
+                Ok(status.into_http())
+            });
         };
         let pacing = Arc::clone(&self.pacing);
         let peer = address(request.extensions());

@@ -11,7 +11,7 @@ use tonic::service::Routes;
 use super::replica_server::{ReplicaServer, ServiceName};
 use crate::clients::Clients;
 use crate::node_stream::ReverseServer;
-use crate::server::handler::{Members, Pacing, StreamLimits};
+use crate::server::handler::{Members, Pacing, ServerInterceptor, StreamLimits};
 use crate::server::node_stream::NodeStreams;
 
 /// The services of a server: any number of replicas, and other gRPC services beside them.
@@ -97,6 +97,13 @@ impl Router {
     {
         self.add_name(S::NAME);
         self.routes = self.routes.add_service(service);
+        self
+    }
+
+    /// Puts `interceptor` around the calls of all replicas, inside of those that were added before; see
+    /// [`ServerInterceptor`]. Other [services](Self::add_service) have none.
+    pub fn intercept(mut self, interceptor: impl ServerInterceptor) -> Self {
+        self.streams.intercept(interceptor);
         self
     }
 

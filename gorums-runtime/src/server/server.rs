@@ -20,7 +20,7 @@ use super::services::{Services, Standard};
 use super::serving::Serving;
 use crate::clients::Clients;
 use crate::node_stream::ReverseServer;
-use crate::server::handler::Members;
+use crate::server::handler::{Members, ServerInterceptor};
 use crate::support::Pipe;
 
 /// Serves replicas over node streams and plain gRPC, with other gRPC services beside them.
@@ -190,6 +190,13 @@ impl Server {
     /// this process can call them.
     pub fn clients(mut self, clients: Clients) -> Self {
         self.router = self.router.clients(clients);
+        self
+    }
+
+    /// Puts `interceptor` around the calls of all replicas, inside of those that were added before; see
+    /// [`ServerInterceptor`].
+    pub fn intercept(mut self, interceptor: impl ServerInterceptor) -> Self {
+        self.router = self.router.intercept(interceptor);
         self
     }
 

@@ -77,6 +77,6 @@ mod span;
 #[cfg(feature = "_tls-any")]
 pub(crate) use event::claim_refused;
 pub(crate) use event::{claimed_again, failed, kept_turn, replied};
-pub(crate) use span::{CallSpan, Outcome, handler_span};
+pub(crate) use span::{CallSpan, handler_span};
 
 const TARGET: &str = "gorums_runtime";

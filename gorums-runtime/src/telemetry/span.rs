@@ -4,27 +4,12 @@ use tracing::Span;
 use tracing::field::Empty;
 
 use super::TARGET;
-use crate::call::{CallOptions, MethodDescriptor};
+use crate::call::{CallOptions, CallOutcome, MethodDescriptor};
 use crate::identity::{ConfigurationId, NodeAddress, NodeId};
 
 /// The span of one call. If it is dropped before the call ends, the call counts as cancelled.
 #[derive(Debug)]
 pub(crate) struct CallSpan(Span);
-
-/// How a call ended.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Outcome {
-    Decided,
-    Incomplete,
-    DeadlineExceeded,
-    Closed,
-    Panicked,
-    Answered,
-    Sent,
-    Failed,
-    Detached,
-    Cancelled,
-}
 
 /// Creates the span of a call of `$method`, with the fields of its kind of call.
 macro_rules! call_span {
@@ -117,7 +102,7 @@ impl CallSpan {
     }
 
     /// Records how the call ended, unless it has ended before.
-    pub(crate) fn end(&mut self, outcome: Outcome) {
+    pub(crate) fn end(&mut self, outcome: CallOutcome) {
         let span = std::mem::replace(&mut self.0, Span::none());
         span.record("gorums.outcome", outcome.name());
     }
@@ -125,23 +110,6 @@ impl CallSpan {
 
 impl Drop for CallSpan {
     fn drop(&mut self) {
-        self.end(Outcome::Cancelled);
-    }
-}
-
-impl Outcome {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Decided => "decided",
-            Self::Incomplete => "incomplete",
-            Self::DeadlineExceeded => "deadline_exceeded",
-            Self::Closed => "closed",
-            Self::Panicked => "panicked",
-            Self::Answered => "answered",
-            Self::Sent => "sent",
-            Self::Failed => "failed",
-            Self::Detached => "detached",
-            Self::Cancelled => "cancelled",
-        }
+        self.end(CallOutcome::Cancelled);
     }
 }

@@ -91,7 +91,7 @@ fn call(service: &ServiceCode<'_>, code: &MethodCode<'_>, names: &Names) -> Toke
         quote! {
             #doc
             pub fn #function(&self, request: #request) -> gorums_runtime::Unicast {
-                gorums_runtime::Unicast::start::<methods::#marker>(&self.0, &request)
+                gorums_runtime::Unicast::start::<methods::#marker>(&self.0, request)
             }
         }
     } else {

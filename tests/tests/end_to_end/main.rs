@@ -31,6 +31,7 @@ mod golden_storage;
 mod golden_streaming;
 mod golden_two_services;
 mod golden_wrappers;
+mod interceptors;
 mod interoperability;
 mod manager;
 mod metadata;

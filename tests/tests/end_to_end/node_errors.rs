@@ -151,7 +151,7 @@ async fn a_detached_call_that_is_dropped_for_lack_of_room_is_told_of() {
     let mut errors = manager.node_errors();
     let caller = Caller::new(manager.configuration(), ());
     let node = caller.node(Network::id(1)).expect("a node");
-    let send = || Unicast::start::<Write>(&node, &state("new", 1));
+    let send = || Unicast::start::<Write>(&node, state("new", 1));
     send().await.expect("sent");
     cluster.wait_for(&[1], arrived).await;
     drop(send());

@@ -180,7 +180,7 @@ async fn a_unicast_goes_to_its_node_alone() {
         let mut cluster = Cluster::answering(transport, 2);
         let caller = caller(&cluster, 3).await;
         let to = |number| caller.node(Network::id(number)).expect("a node");
-        let send = |node: &NodeCaller| Unicast::start::<Write>(node, &state("new", 1));
+        let send = |node: &NodeCaller| Unicast::start::<Write>(node, state("new", 1));
         send(&to(2)).await.expect("sent");
         cluster.wait_for(&[2], handled).await;
         send(&to(2)).detach();

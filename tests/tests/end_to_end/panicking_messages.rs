@@ -132,7 +132,7 @@ async fn a_request_whose_decoding_panics_is_answered_and_others_are_not_concerne
             text.contains("fuse.Fuse/Echo") && text.contains("as wished"),
             "{text}"
         );
-        let sent = Unicast::start::<Tell>(&caller, &Fuse("decode".to_string())).await;
+        let sent = Unicast::start::<Tell>(&caller, Fuse("decode".to_string())).await;
         sent.expect("it is sent");
         assert_eq!(echo(&caller, "fine").await, Ok("fine".to_string()));
         assert_eq!(network.connections(), 1);

@@ -49,6 +49,45 @@ impl<M: Method> Decoder for RequestDecoder<M> {
     }
 }
 
+/// Decodes the requests of `M`, those that are malformed into errors, and encodes its replies.
+pub(super) struct FallibleCodec<M>(PhantomData<fn() -> M>);
+
+impl<M> FallibleCodec<M> {
+    pub(super) fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<M: Method> Codec for FallibleCodec<M> {
+    type Encode = M::Reply;
+    type Decode = Result<M::Request, Status>;
+    type Encoder = ProstEncoder<M::Reply>;
+    type Decoder = FallibleDecoder<M>;
+
+    fn encoder(&mut self) -> Self::Encoder {
+        ProstEncoder::new(Default::default())
+    }
+
+    fn decoder(&mut self) -> Self::Decoder {
+        FallibleDecoder(RequestDecoder(PhantomData))
+    }
+}
+
+/// Decodes the requests of `M`, those that are malformed into errors: what shows them to interceptors comes after it.
+pub(super) struct FallibleDecoder<M>(RequestDecoder<M>);
+
+impl<M: Method> Decoder for FallibleDecoder<M> {
+    type Item = Result<M::Request, Status>;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Self::Item>, Status> {
+        let request = self.0.decode(buffer).transpose();
+        // What follows in the stream begins behind the malformed request.
+        buffer.advance(buffer.remaining());
+        Ok(request)
+    }
+}
+
 /// Decodes a request of `M`, or blames the caller if that fails. A message's own code may panic.
 pub(crate) fn decode<M: Method>(request: impl Buf) -> Result<M::Request, Status> {
     M::Request::decode(request).map_err(|error| {

@@ -47,7 +47,11 @@ const GRPC_TIMEOUT: &str = "grpc-timeout";
 /// }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Context(Arc<ContextState>);
+pub struct Context {
+    state: Arc<ContextState>,
+    /// The metadata as interceptors have changed it.
+    changed: Option<Arc<MetadataMap>>,
+}
 
 #[derive(Debug)]
 struct ContextState {
@@ -66,7 +70,7 @@ struct ContextState {
 impl Context {
     /// Splits the plain gRPC `request` of `method` into its context and its message. `limit` bounds the time of the
     /// handler.
-    pub(super) fn of<T>(
+    pub(crate) fn of<T>(
         method: &'static MethodDescriptor,
         request: Request<T>,
         limit: Option<Duration>,
@@ -74,7 +78,7 @@ impl Context {
         let (peer, message) = Peer::of(request);
         let timeout = peer.metadata.get(GRPC_TIMEOUT);
         let deadline = Deadline::received(timeout.and_then(|timeout| timeout.to_str().ok()));
-        let context = Self(Arc::new(ContextState {
+        let context = Self::with(ContextState {
             method,
             deadline: match limit {
                 Some(limit) => deadline.within(limit),
@@ -85,7 +89,7 @@ impl Context {
             metadata: OnceLock::new(),
             abandoned: Abandoned::default(),
             turn: None,
-        }));
+        });
         (context, message)
     }
 
@@ -101,14 +105,14 @@ impl Context {
         let timeout = entries.iter().find(|entry| entry.key == GRPC_TIMEOUT);
         let deadline = Deadline::received(timeout.map(|entry| entry.value.as_str()));
         if let Some(mut context) = recycled
-            && let Some(inner) = Arc::get_mut(&mut context.0)
+            && let Some(inner) = Arc::get_mut(&mut context.state)
         {
             inner.method = method;
             inner.entries = entries;
             inner.deadline = deadline;
             return context;
         }
-        Self(Arc::new(ContextState {
+        Self::with(ContextState {
             method,
             deadline,
             peer: Arc::clone(peer),
@@ -116,12 +120,19 @@ impl Context {
             metadata: OnceLock::new(),
             abandoned: Abandoned::default(),
             turn: Some(Turn::default()),
-        }))
+        })
+    }
+
+    fn with(state: ContextState) -> Self {
+        Self {
+            state: Arc::new(state),
+            changed: None,
+        }
     }
 
     /// Moves the deadline to `timeout` from now, if that is earlier. Has no effect once the handler has begun.
     pub(crate) fn limit(&mut self, timeout: Duration) {
-        if let Some(inner) = Arc::get_mut(&mut self.0) {
+        if let Some(inner) = Arc::get_mut(&mut self.state) {
             inner.deadline = inner.deadline.within(timeout);
         }
     }
@@ -131,7 +142,7 @@ impl Context {
     /// costs.
     #[inline]
     pub(crate) fn recycle(mut self) -> Option<Self> {
-        let inner = Arc::get_mut(&mut self.0)?;
+        let inner = Arc::get_mut(&mut self.state)?;
         inner.entries = Vec::new();
         inner.metadata.take();
         inner.abandoned = Abandoned::default();
@@ -144,14 +155,14 @@ impl Context {
     /// A node stream delivers one request at a time, in the order in which the client sent them, unless the handler
     /// calls `release`. Over plain gRPC, requests run concurrently, and `release` does nothing.
     pub fn release(&self) {
-        if let Some(turn) = &self.0.turn {
+        if let Some(turn) = &self.state.turn {
             turn.end();
         }
     }
 
     /// Ready once the next request may be handled.
     pub(crate) fn poll_released(&self, cx: &mut std::task::Context<'_>) -> Poll<()> {
-        match &self.0.turn {
+        match &self.state.turn {
             Some(turn) => turn.poll_over(cx),
             None => Poll::Pending,
         }
@@ -159,16 +170,19 @@ impl Context {
 
     /// Returns the method that the caller called.
     pub fn method(&self) -> &'static MethodDescriptor {
-        self.0.method
+        self.state.method
     }
 
-    /// Returns the metadata that the caller sent.
+    /// Returns the metadata that the caller sent, as the server's [interceptors](crate::interceptors) have changed it.
     pub fn metadata(&self) -> &MetadataMap {
-        let ContextState { peer, entries, .. } = &*self.0;
+        if let Some(changed) = &self.changed {
+            return changed;
+        }
+        let ContextState { peer, entries, .. } = &*self.state;
         if entries.is_empty() {
             return &peer.metadata;
         }
-        self.0.metadata.get_or_init(|| {
+        self.state.metadata.get_or_init(|| {
             let mut metadata = peer.metadata.clone();
             // A call's own metadata overrides that of its stream.
             replace_entries(&mut metadata, entries);
@@ -176,12 +190,20 @@ impl Context {
         })
     }
 
+    /// Returns the metadata that this handle shows, to be changed. Other handles to the call do not show the changes.
+    pub(super) fn metadata_mut(&mut self) -> &mut MetadataMap {
+        if self.changed.is_none() {
+            self.changed = Some(Arc::new(self.metadata().clone()));
+        }
+        Arc::make_mut(self.changed.get_or_insert_default())
+    }
+
     /// Returns the id of the caller, if it is a member of the [`System`](crate::System) that this server belongs to.
     ///
     /// Without TLS, a client that claims a member's id is believed. Members call themselves, too: then the id is the
     /// system's own.
     pub fn peer(&self) -> Option<NodeId> {
-        self.0.peer.member
+        self.state.peer.member
     }
 
     /// Returns the caller as a node on which the handler can call it back, if the caller [accepts
@@ -190,13 +212,13 @@ impl Context {
     /// A member of a system has an address of its own, and is called through the system's
     /// [configuration](crate::System::configuration).
     pub fn caller(&self) -> Option<&Node> {
-        let caller = self.0.peer.extensions.get();
+        let caller = self.state.peer.extensions.get();
         caller.map(|Caller(node)| node)
     }
 
     /// Returns the address that the call came from; `None` if the connection has none, such as one in memory.
     pub fn peer_address(&self) -> Option<SocketAddr> {
-        self.0.peer.address
+        self.state.peer.address
     }
 
     /// Returns the certificates that the caller presented, in DER, its own first. `None` if it presented none or does
@@ -206,25 +228,25 @@ impl Context {
     /// an X.509 parser. Needs the crate's feature `tls-ring` or `tls-aws-lc`.
     #[cfg(feature = "_tls-any")]
     pub fn peer_certificates(&self) -> Option<&[CertificateDer<'static>]> {
-        let certificates = self.0.peer.certificates.as_ref()?;
+        let certificates = self.state.peer.certificates.as_ref()?;
         Some(certificates.as_slice())
     }
 
     /// Returns what the server's layers and interceptors attached to the request.
     pub fn extensions(&self) -> &Extensions {
-        &self.0.peer.extensions
+        &self.state.peer.extensions
     }
 
     /// Returns the time until the caller's deadline or the end of the [replica's
     /// timeout](crate::server::ReplicaServer::timeout), whichever comes first. Zero once it has passed; `None` if there
     /// is neither.
     pub fn remaining(&self) -> Option<Duration> {
-        self.0.deadline.remaining()
+        self.state.deadline.remaining()
     }
 
     /// Returns whether the caller no longer waits: it cancelled the call, its connection broke, or the deadline passed.
     pub fn is_cancelled(&self) -> bool {
-        self.is_abandoned() || self.0.deadline.has_passed()
+        self.is_abandoned() || self.state.deadline.has_passed()
     }
 
     /// Waits until the call is cancelled, as [`is_cancelled`](Self::is_cancelled) defines. Never completes if the call
@@ -235,8 +257,8 @@ impl Context {
     /// The future may be dropped, and the method called again.
     pub async fn cancelled(&self) {
         tokio::select! {
-            () = self.0.abandoned.wait() => {}
-            () = self.0.deadline.alarm() => {}
+            () = self.state.abandoned.wait() => {}
+            () = self.state.deadline.alarm() => {}
         }
     }
 
@@ -247,23 +269,23 @@ impl Context {
     /// are withdrawn when its caller gives up, unless they are [independent](crate::CallOptions::independent). Metadata
     /// is not forwarded.
     pub fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
-        Serving::new(Arc::clone(&self.0) as _, Span::current(), future)
+        Serving::new(Arc::clone(&self.state) as _, Span::current(), future)
     }
 
     /// Runs the handler of the call.
     pub(super) fn serve<F>(self, handler: F) -> Serving<F> {
-        let span = telemetry::handler_span(self.0.method, self.0.peer.member);
-        Serving::new(self.0, span, handler)
+        let span = telemetry::handler_span(self.state.method, self.state.peer.member);
+        Serving::new(self.state, span, handler)
     }
 
     /// Records that the caller no longer waits.
     pub(crate) fn abandon(&self) {
-        self.0.abandoned.set();
+        self.state.abandoned.set();
     }
 
     /// Returns whether [`abandon`](Self::abandon) was called.
     pub(super) fn is_abandoned(&self) -> bool {
-        self.0.abandoned.is_set()
+        self.state.abandoned.is_set()
     }
 }
 

@@ -2,18 +2,21 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::future::ready;
 use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use prost::Message;
 use tonic::body::Body;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::answering::{Answering, with_many, with_nothing, with_one};
 use super::attended::{Attended, guarded};
-use super::codec::ServerCodec;
+use super::codec::{FallibleCodec, ServerCodec};
 use super::context::Context;
 use super::function::{Function, StreamingFunction};
+use super::interceptor::Interceptors;
 use super::pacing::Pacing;
 use super::reply_sink::{ReplySink, ReplyStream};
 use super::service_options::ServiceOptions;
@@ -62,7 +65,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
             handler(Arc::clone(&replica), context, request)
         });
         self.streamed::<M>(answering)
-            .one_request::<M, _, _>(handler)
+            .one_request::<M, M::Reply, _, _>(handler, |reply| reply)
     }
 
     /// Handles a one-way method with one request.
@@ -75,11 +78,11 @@ impl<T: Send + Sync + 'static> Handlers<T> {
             let call = context.clone();
             call.serve(async move { function.call(&*replica, &context, request).await })
         };
+        let handler_of_grpc =
+            move |replica, context, request| handler(replica, context, request).map(Ok);
         self.one_way_on_stream::<M, _, _>(handler)
-            .one_request::<M, _, _>(move |replica, context, request| {
-                // gRPC requires a reply: an empty message.
-                handler(replica, context, request).map(|()| Ok(M::Reply::default()))
-            })
+            // gRPC requires a reply: an empty message.
+            .one_request::<M, (), _, _>(handler_of_grpc, |()| M::Reply::default())
     }
 
     /// Handles a one-way method with a stream of requests: each is a call of its own, and one is handled after the
@@ -95,11 +98,16 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         };
         self.one_way_on_stream::<M, _, _>(handler)
             .many_requests::<M, _, _>(
-                move |replica, context, mut requests: Streaming<M::Request>| async move {
+                move |replica, context, mut requests: Streaming<M::Request>, interceptors| async move {
                     while let Some(request) = requests.message().await? {
-                        let handling = handler(Arc::clone(&replica), context.clone(), request);
-                        // A panicking handler must not lose the requests after its own.
-                        let _ = guarded(&M::DESCRIPTOR, handling.map(Ok)).await;
+                        let replica = Arc::clone(&replica);
+                        let handler =
+                            move |context, request| handler(replica, context, request).map(Ok);
+                        let (interceptors, context) = (interceptors.as_ref(), context.clone());
+                        let handling =
+                            within::<M, (), _>(interceptors, context, Ok(request), handler);
+                        // A handler that panics, or a message that is refused, must not lose the requests after it.
+                        let _ = guarded(&M::DESCRIPTOR, handling).await;
                     }
                     Ok(M::Reply::default())
                 },
@@ -134,15 +142,25 @@ impl<T: Send + Sync + 'static> Handlers<T> {
             .answered_by::<M>(move |request, messages, pacing| {
                 let replica = Arc::clone(&replica);
                 let pacing = pacing.clone();
-                let service = tower::service_fn(move |request: Request<M::Request>| {
+                let service = tower::service_fn(move |request: Request<Result<_, Status>>| {
                     let (context, request) = Context::of(&M::DESCRIPTOR, request, messages.timeout);
-                    let start =
-                        |sink| handler(Arc::clone(&replica), context.clone(), request, sink);
+                    let replica = Arc::clone(&replica);
+                    let start = |sink| {
+                        let handler =
+                            move |context, request| handler(replica, context, request, sink);
+                        let interceptors = pacing.interceptors.as_ref();
+                        within::<M, (), _>(interceptors, context.clone(), request, handler)
+                    };
                     let replies =
                         ReplyStream::start(context.clone(), &pacing, messages.timeout, start);
                     std::future::ready(Ok(Response::new(replies)))
                 });
-                async move { grpc::<M>(messages).server_streaming(service, request).await }.boxed()
+                async move {
+                    fallible::<M>(messages)
+                        .server_streaming(service, request)
+                        .await
+                }
+                .boxed()
             })
     }
 
@@ -152,9 +170,13 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         M: Method,
         F: for<'a> Function<'a, T, Streaming<M::Request>, Output = Result<M::Reply, Status>>,
     {
-        self.many_requests::<M, _, _>(move |replica: Arc<T>, context: Context, requests| {
+        let handler = move |replica: Arc<T>, context: Context, requests| {
             let call = context.clone();
             call.serve(async move { function.call(&*replica, &context, requests).await })
+        };
+        self.many_requests::<M, _, _>(move |replica, context, requests, interceptors| {
+            let handler = move |context| handler(replica, context, requests);
+            within_of_stream::<M, _, _>(interceptors.as_ref(), context, handler)
         })
     }
 
@@ -183,7 +205,12 @@ impl<T: Send + Sync + 'static> Handlers<T> {
             let pacing = pacing.clone();
             let service = tower::service_fn(move |request: Request<Streaming<M::Request>>| {
                 let (context, requests) = Context::of(&M::DESCRIPTOR, request, messages.timeout);
-                let start = |sink| handler(Arc::clone(&replica), context.clone(), requests, sink);
+                let replica = Arc::clone(&replica);
+                let start = |sink| {
+                    let handler = move |context| handler(replica, context, requests, sink);
+                    let interceptors = pacing.interceptors.as_ref();
+                    within_of_stream::<M, (), _>(interceptors, context.clone(), handler)
+                };
                 let replies = ReplyStream::start(context.clone(), &pacing, messages.timeout, start);
                 std::future::ready(Ok(Response::new(replies)))
             });
@@ -204,7 +231,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
     fn one_way_on_stream<M, F, Fut>(&mut self, handler: F) -> &mut Self
     where
         M: Method,
-        F: Fn(Arc<T>, Context, M::Request) -> Fut + Send + Sync + 'static,
+        F: Fn(Arc<T>, Context, M::Request) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
         let replica = Arc::clone(&self.replica);
@@ -214,37 +241,49 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         self.streamed::<M>(answering)
     }
 
-    fn one_request<M, F, Fut>(&mut self, handler: F) -> &mut Self
+    /// Answers plain gRPC calls with one request by what `reply` makes of the outcome of `handler`.
+    fn one_request<M, R, F, Fut>(&mut self, handler: F, reply: fn(R) -> M::Reply) -> &mut Self
     where
         M: Method,
+        R: Message + 'static,
         F: Fn(Arc<T>, Context, M::Request) -> Fut + Clone + Send + Sync + 'static,
-        Fut: Future<Output = Result<M::Reply, Status>> + Send + 'static,
+        Fut: Future<Output = Result<R, Status>> + Send + 'static,
     {
         let replica = Arc::clone(&self.replica);
-        self.answered_by::<M>(move |request, messages, _| {
+        self.answered_by::<M>(move |request, messages, pacing| {
             let (replica, handler) = (Arc::clone(&replica), handler.clone());
-            let service = tower::service_fn(move |request: Request<M::Request>| {
+            let interceptors = pacing.interceptors.clone();
+            let service = tower::service_fn(move |request: Request<Result<_, Status>>| {
                 let (context, request) = Context::of(&M::DESCRIPTOR, request, messages.timeout);
-                let handling = handler(Arc::clone(&replica), context.clone(), request);
+                let (replica, handler) = (Arc::clone(&replica), handler.clone());
+                let handler = move |context, request| handler(replica, context, request);
+                let handling =
+                    within::<M, R, _>(interceptors.as_ref(), context.clone(), request, handler);
                 Attended::new(context, messages.timeout, handling)
-                    .map(|reply| reply.map(Response::new))
+                    .map(move |outcome| outcome.map(|it| Response::new(reply(it))))
             });
-            async move { grpc::<M>(messages).unary(service, request).await }.boxed()
+            async move { fallible::<M>(messages).unary(service, request).await }.boxed()
         })
     }
 
     fn many_requests<M, F, Fut>(&mut self, handler: F) -> &mut Self
     where
         M: Method,
-        F: Fn(Arc<T>, Context, Streaming<M::Request>) -> Fut + Clone + Send + Sync + 'static,
+        F: Fn(Arc<T>, Context, Streaming<M::Request>, Option<Interceptors>) -> Fut
+            + Clone
+            + Send
+            + Sync
+            + 'static,
         Fut: Future<Output = Result<M::Reply, Status>> + Send + 'static,
     {
         let replica = Arc::clone(&self.replica);
-        self.answered_by::<M>(move |request, messages, _| {
+        self.answered_by::<M>(move |request, messages, pacing| {
             let (replica, handler) = (Arc::clone(&replica), handler.clone());
+            let interceptors = pacing.interceptors.clone();
             let service = tower::service_fn(move |request: Request<Streaming<M::Request>>| {
                 let (context, requests) = Context::of(&M::DESCRIPTOR, request, messages.timeout);
-                let handling = handler(Arc::clone(&replica), context.clone(), requests);
+                let (replica, interceptors) = (Arc::clone(&replica), interceptors.clone());
+                let handling = handler(replica, context.clone(), requests, interceptors);
                 Attended::new(context, messages.timeout, handling)
                     .map(|reply| reply.map(Response::new))
             });
@@ -266,6 +305,57 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         self.by_path.insert(M::DESCRIPTOR.path(), Arc::new(answer));
         self
     }
+}
+
+/// Handles a call of `M` within the server's interceptors, if it has any.
+fn within<M, R, F>(
+    interceptors: Option<&Interceptors>,
+    context: Context,
+    request: Result<M::Request, Status>,
+    handler: impl FnOnce(Context, M::Request) -> F + Send + 'static,
+) -> BoxFuture<'static, Result<R, Status>>
+where
+    M: Method,
+    R: Message + 'static,
+    F: Future<Output = Result<R, Status>> + Send + 'static,
+{
+    match (interceptors, request) {
+        (None, Ok(request)) => handler(context, request).boxed(),
+        (None, Err(status)) => ready(Err(status)).boxed(),
+        (Some(interceptors), request) => {
+            let interceptors = interceptors.clone();
+            interceptors
+                .around::<M, R, F>(context, request, handler)
+                .boxed()
+        }
+    }
+}
+
+/// Like [`within`], for a call whose requests are a stream that `handler` has.
+fn within_of_stream<M, R, F>(
+    interceptors: Option<&Interceptors>,
+    context: Context,
+    handler: impl FnOnce(Context) -> F + Send + 'static,
+) -> BoxFuture<'static, Result<R, Status>>
+where
+    M: Method,
+    R: Message + 'static,
+    F: Future<Output = Result<R, Status>> + Send + 'static,
+{
+    match interceptors {
+        None => handler(context).boxed(),
+        Some(interceptors) => {
+            let interceptors = interceptors.clone();
+            interceptors
+                .around_stream::<M, R, F>(context, handler)
+                .boxed()
+        }
+    }
+}
+
+/// The server's end of a plain gRPC call of `M`, whose request may be malformed.
+fn fallible<M: Method>(messages: ServiceOptions) -> tonic::server::Grpc<FallibleCodec<M>> {
+    messages.apply(FallibleCodec::new())
 }
 
 /// The server's end of a plain gRPC call of `M`.

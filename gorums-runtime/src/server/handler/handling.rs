@@ -16,7 +16,7 @@ pub(crate) struct Handling(Option<ReusableBoxFuture<'static, Result<(), Status>>
 
 impl Handling {
     /// Replaces the handler with the next one.
-    pub(super) fn set(
+    pub(crate) fn set(
         &mut self,
         handler: impl Future<Output = Result<(), Status>> + Send + 'static,
     ) {

@@ -14,6 +14,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::Status;
 use tonic::body::Body;
 
+use super::interceptor::Interceptors;
 use super::limits::StreamLimits;
 use super::members::Members;
 use super::peers::{Peers, Visit};
@@ -32,6 +33,7 @@ pub(crate) struct Pacing {
     pub(crate) peers: Peers,
     pub(crate) limits: StreamLimits,
     pub(crate) members: Members,
+    pub(crate) interceptors: Option<Interceptors>,
 }
 
 impl Pacing {

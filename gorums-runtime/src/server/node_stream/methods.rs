@@ -96,7 +96,7 @@ mod tests {
         let mut methods = Methods::default();
         assert!(methods.is_empty());
         for method in METHODS.iter().chain(&METHODS) {
-            methods.insert(method, Arc::new(|_, _, _, _| ()), CallLimits::default());
+            methods.insert(method, Arc::new(|_, _, _, _, _| ()), CallLimits::default());
         }
         assert_eq!(methods.len(), METHODS.len());
         for method in &METHODS {

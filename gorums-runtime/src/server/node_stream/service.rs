@@ -28,7 +28,8 @@ use crate::clients::Clients;
 use crate::identity::NodeId;
 use crate::node_stream::{Carrier, ReverseServer};
 use crate::server::handler::{
-    Answering, CallLimits, Caller, Member, Members, Pacing, Peer, Peers, StreamLimits, address,
+    Answering, CallLimits, Caller, Interceptors, Member, Members, Pacing, Peer, Peers,
+    ServerInterceptor, StreamLimits, address,
 };
 use crate::wire::{
     Capacity, CarryingBody, EXTENSIONS, KEEP_ALIVE, Messages, PATH, Queue, QueueBody, ReverseBody,
@@ -46,6 +47,7 @@ pub(crate) struct NodeStreams {
     peers: Peers,
     named: NamedClients,
     members: Members,
+    interceptors: Option<Interceptors>,
     /// The clients that accept calls, if the server calls any.
     clients: Option<Clients>,
     stop: CancellationToken,
@@ -88,6 +90,11 @@ impl NodeStreams {
         self.members = members;
     }
 
+    /// Adds an interceptor inside of the others.
+    pub(crate) fn intercept(&mut self, interceptor: impl ServerInterceptor) {
+        Interceptors::push(&mut self.interceptors, interceptor);
+    }
+
     /// Calls the clients that accept calls.
     pub(crate) fn call(&mut self, clients: Clients) {
         self.clients = Some(clients);
@@ -104,6 +111,7 @@ impl NodeStreams {
             peers: self.peers.clone(),
             limits: self.limits,
             members: self.members.clone(),
+            interceptors: self.interceptors.clone(),
         }
     }
 
@@ -161,6 +169,7 @@ impl NodeStreams {
         let session = Session {
             methods: Arc::clone(&self.methods),
             limits: self.limits,
+            interceptors: self.interceptors.clone(),
             peer: Arc::new(peer),
             extended: opening.extended,
             accepts_calls: opening.accepts_calls || claim.is_some(),

@@ -17,12 +17,13 @@ use super::reply_body::End;
 use super::work::Work;
 use crate::clients::ConnectedClient;
 use crate::server::handler::{
-    Claim, Context, Framing, Peer, ReplyTo, StreamLimits, check_size, panicked_at_once, reply,
+    Claim, Context, Framing, Interceptors, Peer, ReplyTo, StreamLimits, UNKNOWN, check_size,
+    panicked_at_once, reply,
 };
-use crate::support::Panicked;
+use crate::support::{Panicked, guarded};
 use crate::wire::{
-    CANCEL, FROM_SERVER, Head, Messages, MethodName, Payload, Queue, Received, RpcStatus,
-    StreamMessage,
+    CANCEL, FROM_SERVER, Head, Messages, MetadataEntry, MethodName, Payload, Queue, Received,
+    RpcStatus, StreamMessage,
 };
 
 /// How much of an unknown method's name the error text shows, in bytes.
@@ -36,6 +37,7 @@ const STEPS: u32 = 256;
 pub(super) struct Session {
     pub(super) methods: Arc<Methods>,
     pub(super) limits: StreamLimits,
+    pub(super) interceptors: Option<Interceptors>,
     pub(super) peer: Arc<Peer>,
     pub(super) extended: bool,
     /// Whether the client accepts calls from the server.
@@ -295,8 +297,7 @@ impl Session {
         let index = match callee {
             Callee::Method(index) => index,
             Callee::Unknown(name) => {
-                let status = unknown(&name);
-                return self.fail(number, MethodName::Received(&name), &status);
+                return self.refuse_unknown(number, &name, entries, work);
             }
         };
         let Callable {
@@ -328,21 +329,60 @@ impl Session {
         }
         let to = reply_to();
         let begun = work.begin(number, context, |context, handling| {
-            answering(context, payload, to, handling);
+            answering(context, payload, to, self.interceptors.as_ref(), handling);
         });
         begun.or_else(|it| reply_to().refuse(panicked_at_once(method, &it)))
     }
 
+    /// Answers a request for an unknown method with an error, which the interceptors see.
+    fn refuse_unknown(
+        &self,
+        number: u64,
+        name: &[u8],
+        entries: Vec<MetadataEntry>,
+        work: &mut Work,
+    ) -> Result<(), Status> {
+        let refusal = unknown(name);
+        let Some(interceptors) = self.interceptors.clone() else {
+            return self.fail(number, MethodName::Received(name), &refusal);
+        };
+        let context = Context::on_stream(&UNKNOWN, &self.peer, entries, work.spare_context());
+        let (name, queue): (Box<[u8]>, _) = (name.into(), Arc::clone(&self.queue));
+        let begun = work.begin(number, context, |context, handling| {
+            let shown = slashed(&name);
+            handling.set(async move {
+                let refused = guarded(interceptors.refuse(context, shown, refusal)).await;
+                let status = refused.unwrap_or_else(|it| panicked_at_once(&UNKNOWN, &it));
+                fail(&queue, number, MethodName::Received(&name), &status)
+            });
+        });
+        begun.map_err(|it| panicked_at_once(&UNKNOWN, &it))
+    }
+
     /// Answers a request with an error.
     fn fail(&self, number: u64, method: MethodName<'_>, status: &Status) -> Result<(), Status> {
-        let status = RpcStatus::of(status);
-        let head = Head {
-            number,
-            method: Some(method),
-            status: Some(&status),
-            ..Head::default()
-        };
-        reply(&self.queue, &head.alone()?)
+        fail(&self.queue, number, method, status)
+    }
+}
+
+/// Answers a request with an error.
+fn fail(queue: &Queue, number: u64, method: MethodName<'_>, status: &Status) -> Result<(), Status> {
+    let status = RpcStatus::of(status);
+    let head = Head {
+        number,
+        method: Some(method),
+        status: Some(&status),
+        ..Head::default()
+    };
+    reply(queue, &head.alone()?)
+}
+
+/// The name of an unknown method, as far as it is shown, with the slash that other names have.
+fn slashed(name: &[u8]) -> String {
+    let name = String::from_utf8_lossy(name.get(..NAME_SHOWN).unwrap_or(name));
+    match name.rsplit_once('.') {
+        Some((service, method)) => format!("{service}/{method}"),
+        None => name.into_owned(),
     }
 }
 

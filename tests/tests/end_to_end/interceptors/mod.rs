@@ -1,0 +1,5 @@
+//! Functions around each call.
+
+mod client;
+mod server;
+mod shipped;
