@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::{FutureExt, StreamExt};
 use gorums_runtime::calls::MulticastCall;
 use gorums_runtime::codegen::{Caller, NodeCaller};
+use gorums_runtime::interceptors::Logging;
 use gorums_runtime::{
     AggregateCall, CallOptions, Configuration, NodeId, SystemBuilder, Transport, Unicast, testing,
 };
@@ -466,6 +467,62 @@ async fn a_claim_without_proof_is_reported_with_what_is_claimed_and_what_is_prov
     assert_eq!(refused.fields["gorums.peer.id"], "2");
     let error = &refused.fields["error"];
     assert!(error.contains("proves node 3, not node 2"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_logging_interceptor_tells_of_each_call_at_both_ends() {
+    on_both(async |transport| {
+        let cluster = numbered_replica::Cluster::start_on(transport, 0);
+        cluster
+            .network
+            .serve(1, cluster.router(1).intercept(Logging));
+        let (told, _guard) = Told::listen();
+        let manager = cluster.network.manager(1).intercept(Logging);
+        let numbered = numbered_replica::connect(manager, Count(1)).await;
+        let delay = Duration::from_secs(2);
+        let late = numbered.quorum(wish(1, Wish::Cancelled)).timeout(delay);
+        late.await.expect_err("its deadline");
+        tests::settle().await;
+        numbered.quorum(request(2)).await.expect("a reply");
+        let events = |name: &str| -> Vec<Entry> {
+            let events = told.events().into_iter();
+            events.filter(|event| event.name == name).collect()
+        };
+        let [late, good] = &events("called")[..] else {
+            panic!("{told:?}");
+        };
+        assert_eq!(late.level, Level::INFO);
+        let took: u64 = late.fields["duration_us"].parse().expect("a number");
+        assert!((2_000_000..2_100_000).contains(&took), "{took}");
+        let counts = |nodes, replies, errors, outcome| {
+            fields([
+                ("rpc.method", "numbered.Numbered/Quorum"),
+                ("gorums.nodes", nodes),
+                ("gorums.replies", replies),
+                ("gorums.errors", errors),
+                ("gorums.outcome", outcome),
+            ])
+        };
+        let without_time = |event: &Entry| {
+            let mut fields = event.fields.clone();
+            fields.remove("duration_us");
+            fields
+        };
+        assert_eq!(
+            without_time(late),
+            counts("1", "0", "1", "deadline_exceeded")
+        );
+        assert_eq!(without_time(good), counts("1", "1", "0", "decided"));
+        let served = events("served");
+        let good = served.last().expect("it was served");
+        assert_eq!(good.level, Level::INFO);
+        let expected = fields([
+            ("rpc.method", "numbered.Numbered/Quorum"),
+            ("rpc.grpc.status_code", "0"),
+        ]);
+        assert_eq!(without_time(good), expected);
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -125,8 +125,8 @@ fn folders_import_those_below_them_on_the_page_only() {
             assert!(is_outside, "{from} is not on the page");
             continue;
         };
-        // Systems, and what tests are made of, serve replicas, too.
-        let is_both = ["system", "testing"].contains(&from);
+        // Systems, interceptors, and what tests are made of, concern servers, too.
+        let is_both = ["interceptors", "system", "testing"].contains(&from);
         if from == to || is_both && to.starts_with("server") {
             continue;
         }

@@ -1,6 +1,7 @@
 //! The examples of the user guide, compiled and run.
 
 mod calls;
+mod interceptors;
 mod nodes;
 mod service;
 mod serving;
@@ -24,6 +25,7 @@ fn every_example_of_the_guide_is_compiled_here() {
     let here = normalised(concat!(
         include_str!("service.rs"),
         include_str!("calls.rs"),
+        include_str!("interceptors.rs"),
         include_str!("nodes.rs"),
         include_str!("serving.rs"),
         include_str!("systems.rs"),
