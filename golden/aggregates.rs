@@ -27,9 +27,9 @@ pub mod aggregates_gorums {
     pub struct AggregatesConfiguration(gorums_runtime::codegen::Caller<()>);
 
     impl AggregatesConfiguration {
-        /// Calls on `configuration`.
-        pub fn new(configuration: gorums_runtime::Configuration) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(configuration, ()))
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call.
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
         }
 
         /// The same service, with `options` for each call made through the returned handle.
@@ -37,8 +37,8 @@ pub mod aggregates_gorums {
             Self(self.0.with_options(options))
         }
 
-        /// The nodes that are called.
-        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+        /// The nodes that a call goes to which is made now.
+        pub fn configuration(&self) -> gorums_runtime::Configuration {
             self.0.configuration()
         }
 
@@ -461,9 +461,10 @@ pub mod mixed_gorums {
     }
 
     impl<Q> MixedConfiguration<Q> {
-        /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
+        /// quorum calls.
+        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, spec))
         }
 
         /// The quorum functions.
@@ -476,8 +477,8 @@ pub mod mixed_gorums {
             Self(self.0.with_options(options))
         }
 
-        /// The nodes that are called.
-        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+        /// The nodes that a call goes to which is made now.
+        pub fn configuration(&self) -> gorums_runtime::Configuration {
             self.0.configuration()
         }
 
@@ -715,9 +716,10 @@ pub mod deciding_gorums {
     }
 
     impl<Q> DecidingConfiguration<Q> {
-        /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
+        /// quorum calls.
+        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, spec))
         }
 
         /// The quorum functions.
@@ -730,8 +732,8 @@ pub mod deciding_gorums {
             Self(self.0.with_options(options))
         }
 
-        /// The nodes that are called.
-        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+        /// The nodes that a call goes to which is made now.
+        pub fn configuration(&self) -> gorums_runtime::Configuration {
             self.0.configuration()
         }
 
@@ -1019,9 +1021,9 @@ pub mod named_gorums {
     pub struct NamedConfiguration(gorums_runtime::codegen::Caller<()>);
 
     impl NamedConfiguration {
-        /// Calls on `configuration`.
-        pub fn new(configuration: gorums_runtime::Configuration) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(configuration, ()))
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call.
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
         }
 
         /// The same service, with `options` for each call made through the returned handle.
@@ -1029,8 +1031,8 @@ pub mod named_gorums {
             Self(self.0.with_options(options))
         }
 
-        /// The nodes that are called.
-        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+        /// The nodes that a call goes to which is made now.
+        pub fn configuration(&self) -> gorums_runtime::Configuration {
             self.0.configuration()
         }
 
@@ -1234,9 +1236,9 @@ pub mod named_on_node_gorums {
     pub struct NamedOnNodeConfiguration(gorums_runtime::codegen::Caller<()>);
 
     impl NamedOnNodeConfiguration {
-        /// Calls on `configuration`.
-        pub fn new(configuration: gorums_runtime::Configuration) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(configuration, ()))
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call.
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
         }
 
         /// The same service, with `options` for each call made through the returned handle.
@@ -1244,8 +1246,8 @@ pub mod named_on_node_gorums {
             Self(self.0.with_options(options))
         }
 
-        /// The nodes that are called.
-        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+        /// The nodes that a call goes to which is made now.
+        pub fn configuration(&self) -> gorums_runtime::Configuration {
             self.0.configuration()
         }
 

@@ -323,9 +323,10 @@ pub mod type_service_gorums {
     }
 
     impl<Q> TypeServiceConfiguration<Q> {
-        /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
+        /// quorum calls.
+        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, spec))
         }
 
         /// The quorum functions.
@@ -338,8 +339,8 @@ pub mod type_service_gorums {
             Self(self.0.with_options(options))
         }
 
-        /// The nodes that are called.
-        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+        /// The nodes that a call goes to which is made now.
+        pub fn configuration(&self) -> gorums_runtime::Configuration {
             self.0.configuration()
         }
 
@@ -942,9 +943,10 @@ pub mod own_names_gorums {
     }
 
     impl<Q> OwnNamesConfiguration<Q> {
-        /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
+        /// quorum calls.
+        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, spec))
         }
 
         /// The quorum functions.
@@ -957,8 +959,8 @@ pub mod own_names_gorums {
             Self(self.0.with_options(options))
         }
 
-        /// The nodes that are called.
-        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+        /// The nodes that a call goes to which is made now.
+        pub fn configuration(&self) -> gorums_runtime::Configuration {
             self.0.configuration()
         }
 
@@ -1792,9 +1794,10 @@ pub mod http_server2_gorums {
     }
 
     impl<Q> HttpServer2Configuration<Q> {
-        /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
+        /// quorum calls.
+        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, spec))
         }
 
         /// The quorum functions.
@@ -1807,8 +1810,8 @@ pub mod http_server2_gorums {
             Self(self.0.with_options(options))
         }
 
-        /// The nodes that are called.
-        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+        /// The nodes that a call goes to which is made now.
+        pub fn configuration(&self) -> gorums_runtime::Configuration {
             self.0.configuration()
         }
 
@@ -2418,9 +2421,10 @@ pub mod unknown_gorums {
     }
 
     impl<Q> UnknownConfiguration<Q> {
-        /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
+        /// quorum calls.
+        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, spec))
         }
 
         /// The quorum functions.
@@ -2433,8 +2437,8 @@ pub mod unknown_gorums {
             Self(self.0.with_options(options))
         }
 
-        /// The nodes that are called.
-        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+        /// The nodes that a call goes to which is made now.
+        pub fn configuration(&self) -> gorums_runtime::Configuration {
             self.0.configuration()
         }
 

@@ -694,9 +694,9 @@ pub mod one_way_gorums {
     pub struct OneWayConfiguration(gorums_runtime::codegen::Caller<()>);
 
     impl OneWayConfiguration {
-        /// Calls on `configuration`.
-        pub fn new(configuration: gorums_runtime::Configuration) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(configuration, ()))
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call.
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
         }
 
         /// The same service, with `options` for each call made through the returned handle.
@@ -704,8 +704,8 @@ pub mod one_way_gorums {
             Self(self.0.with_options(options))
         }
 
-        /// The nodes that are called.
-        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+        /// The nodes that a call goes to which is made now.
+        pub fn configuration(&self) -> gorums_runtime::Configuration {
             self.0.configuration()
         }
 

@@ -332,9 +332,9 @@ pub mod body_gorums {
     pub struct BodyConfiguration(gorums_runtime::codegen::Caller<()>);
 
     impl BodyConfiguration {
-        /// Calls on `configuration`.
-        pub fn new(configuration: gorums_runtime::Configuration) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(configuration, ()))
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call.
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
         }
 
         /// The same service, with `options` for each call made through the returned handle.
@@ -342,8 +342,8 @@ pub mod body_gorums {
             Self(self.0.with_options(options))
         }
 
-        /// The nodes that are called.
-        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+        /// The nodes that a call goes to which is made now.
+        pub fn configuration(&self) -> gorums_runtime::Configuration {
             self.0.configuration()
         }
 
@@ -783,9 +783,9 @@ pub mod context_gorums {
     pub struct ContextConfiguration(gorums_runtime::codegen::Caller<()>);
 
     impl ContextConfiguration {
-        /// Calls on `configuration`.
-        pub fn new(configuration: gorums_runtime::Configuration) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(configuration, ()))
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call.
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
         }
 
         /// The same service, with `options` for each call made through the returned handle.
@@ -793,8 +793,8 @@ pub mod context_gorums {
             Self(self.0.with_options(options))
         }
 
-        /// The nodes that are called.
-        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+        /// The nodes that a call goes to which is made now.
+        pub fn configuration(&self) -> gorums_runtime::Configuration {
             self.0.configuration()
         }
 
@@ -1323,9 +1323,10 @@ pub mod t_gorums {
     }
 
     impl<Q> TConfiguration<Q> {
-        /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
+        /// quorum calls.
+        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, spec))
         }
 
         /// The quorum functions.
@@ -1338,8 +1339,8 @@ pub mod t_gorums {
             Self(self.0.with_options(options))
         }
 
-        /// The nodes that are called.
-        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+        /// The nodes that a call goes to which is made now.
+        pub fn configuration(&self) -> gorums_runtime::Configuration {
             self.0.configuration()
         }
 
@@ -1822,9 +1823,9 @@ pub mod b_gorums {
     pub struct BConfiguration(gorums_runtime::codegen::Caller<()>);
 
     impl BConfiguration {
-        /// Calls on `configuration`.
-        pub fn new(configuration: gorums_runtime::Configuration) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(configuration, ()))
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call.
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
         }
 
         /// The same service, with `options` for each call made through the returned handle.
@@ -1832,8 +1833,8 @@ pub mod b_gorums {
             Self(self.0.with_options(options))
         }
 
-        /// The nodes that are called.
-        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+        /// The nodes that a call goes to which is made now.
+        pub fn configuration(&self) -> gorums_runtime::Configuration {
             self.0.configuration()
         }
 
@@ -2262,9 +2263,9 @@ pub mod self_gorums {
     pub struct SelfConfiguration(gorums_runtime::codegen::Caller<()>);
 
     impl SelfConfiguration {
-        /// Calls on `configuration`.
-        pub fn new(configuration: gorums_runtime::Configuration) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(configuration, ()))
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call.
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
         }
 
         /// The same service, with `options` for each call made through the returned handle.
@@ -2272,8 +2273,8 @@ pub mod self_gorums {
             Self(self.0.with_options(options))
         }
 
-        /// The nodes that are called.
-        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+        /// The nodes that a call goes to which is made now.
+        pub fn configuration(&self) -> gorums_runtime::Configuration {
             self.0.configuration()
         }
 
@@ -2707,9 +2708,9 @@ pub mod read_svc_gorums {
     pub struct ReadSvcConfiguration(gorums_runtime::codegen::Caller<()>);
 
     impl ReadSvcConfiguration {
-        /// Calls on `configuration`.
-        pub fn new(configuration: gorums_runtime::Configuration) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(configuration, ()))
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call.
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
         }
 
         /// The same service, with `options` for each call made through the returned handle.
@@ -2717,8 +2718,8 @@ pub mod read_svc_gorums {
             Self(self.0.with_options(options))
         }
 
-        /// The nodes that are called.
-        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+        /// The nodes that a call goes to which is made now.
+        pub fn configuration(&self) -> gorums_runtime::Configuration {
             self.0.configuration()
         }
 

@@ -54,9 +54,10 @@ pub mod log_gorums {
     }
 
     impl<Q> LogConfiguration<Q> {
-        /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
+        /// quorum calls.
+        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, spec))
         }
 
         /// The quorum functions.
@@ -69,8 +70,8 @@ pub mod log_gorums {
             Self(self.0.with_options(options))
         }
 
-        /// The nodes that are called.
-        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+        /// The nodes that a call goes to which is made now.
+        pub fn configuration(&self) -> gorums_runtime::Configuration {
             self.0.configuration()
         }
 
@@ -271,9 +272,10 @@ pub mod journal_gorums {
     }
 
     impl<Q> JournalConfiguration<Q> {
-        /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
+        /// quorum calls.
+        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, spec))
         }
 
         /// The quorum functions.
@@ -286,8 +288,8 @@ pub mod journal_gorums {
             Self(self.0.with_options(options))
         }
 
-        /// The nodes that are called.
-        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+        /// The nodes that a call goes to which is made now.
+        pub fn configuration(&self) -> gorums_runtime::Configuration {
             self.0.configuration()
         }
 
@@ -466,9 +468,9 @@ pub mod nothing_gorums {
     pub struct NothingConfiguration(gorums_runtime::codegen::Caller<()>);
 
     impl NothingConfiguration {
-        /// Calls on `configuration`.
-        pub fn new(configuration: gorums_runtime::Configuration) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(configuration, ()))
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call.
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
         }
 
         /// The same service, with `options` for each call made through the returned handle.
@@ -476,8 +478,8 @@ pub mod nothing_gorums {
             Self(self.0.with_options(options))
         }
 
-        /// The nodes that are called.
-        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+        /// The nodes that a call goes to which is made now.
+        pub fn configuration(&self) -> gorums_runtime::Configuration {
             self.0.configuration()
         }
 

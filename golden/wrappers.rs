@@ -47,9 +47,10 @@ pub mod wrappers_gorums {
     }
 
     impl<Q> WrappersConfiguration<Q> {
-        /// Calls on `configuration`; `spec` decides the quorum calls.
-        pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(configuration, spec))
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
+        /// quorum calls.
+        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, spec))
         }
 
         /// The quorum functions.
@@ -62,8 +63,8 @@ pub mod wrappers_gorums {
             Self(self.0.with_options(options))
         }
 
-        /// The nodes that are called.
-        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+        /// The nodes that a call goes to which is made now.
+        pub fn configuration(&self) -> gorums_runtime::Configuration {
             self.0.configuration()
         }
 

@@ -29,6 +29,9 @@ pub(crate) enum Error {
         address: String,
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// There are no servers.
+    #[error("there are no servers to call; start at least one")]
+    NoServer,
     /// The raw TCP addresses of the remote servers are not given.
     #[error("raw TCP needs servers of this program: give their TCP addresses with --tcp-remotes")]
     NoTcp,

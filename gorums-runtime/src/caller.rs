@@ -4,22 +4,22 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::call::CallOptions;
-use crate::configuration::{Configuration, UnknownNode};
+use crate::configuration::{Configuration, Membership, UnknownNode};
 use crate::identity::NodeId;
 use crate::node::Node;
 
 /// What the calls of a service on a configuration have in common. Generated code wraps it, one type per service.
 pub struct Caller<Q> {
-    configuration: Configuration,
+    members: Membership,
     spec: Arc<Q>,
     options: CallOptions,
 }
 
 impl<Q> Caller<Q> {
-    /// Calls on `configuration` that `spec` decides.
-    pub fn new(configuration: Configuration, spec: Q) -> Self {
+    /// Calls on `members` that `spec` decides.
+    pub fn new(members: impl Into<Membership>, spec: Q) -> Self {
         Self {
-            configuration,
+            members: members.into(),
             spec: Arc::new(spec),
             options: CallOptions::new(),
         }
@@ -33,9 +33,9 @@ impl<Q> Caller<Q> {
         }
     }
 
-    /// The nodes that are called.
-    pub fn configuration(&self) -> &Configuration {
-        &self.configuration
+    /// The nodes that a call goes to which is made now.
+    pub fn configuration(&self) -> Configuration {
+        self.members.now()
     }
 
     /// The quorum functions.
@@ -49,13 +49,14 @@ impl<Q> Caller<Q> {
     ///
     /// [`UnknownNode`] when the node is not in the configuration.
     pub fn node(&self, id: NodeId) -> Result<NodeCaller, UnknownNode> {
-        let node = self.configuration.node(id)?;
+        let node = self.configuration().node(id)?;
         Ok(NodeCaller::new(node).with_options(self.options.clone()))
     }
 
     /// The nodes, with the options for calls to them.
     pub fn nodes(&self) -> impl Iterator<Item = NodeCaller> + '_ {
-        let nodes = self.configuration.nodes().cloned();
+        let configuration = self.configuration();
+        let nodes = (0..configuration.size()).filter_map(move |index| configuration.at(index));
         nodes.map(|node| NodeCaller::new(node).with_options(self.options.clone()))
     }
 
@@ -71,7 +72,7 @@ impl<Q> Caller<Q> {
 impl<Q> Clone for Caller<Q> {
     fn clone(&self) -> Self {
         Self {
-            configuration: self.configuration.clone(),
+            members: self.members.clone(),
             spec: Arc::clone(&self.spec),
             options: self.options.clone(),
         }
@@ -81,7 +82,7 @@ impl<Q> Clone for Caller<Q> {
 impl<Q> fmt::Debug for Caller<Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Caller")
-            .field("configuration", &self.configuration)
+            .field("members", &self.members)
             .field("options", &self.options)
             .finish_non_exhaustive()
     }

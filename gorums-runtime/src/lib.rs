@@ -129,7 +129,7 @@ pub use tonic;
 
 pub use aggregate_call::{AggregateCall, AsyncCall};
 pub use call::{CallOptions, Method, MethodDescriptor, Replies, Transport};
-pub use configuration::{Configuration, ConfigurationWatch};
+pub use configuration::{Configuration, ConfigurationWatch, Membership};
 pub use connection::Backoff;
 pub use correctable::{Correctable, Correction};
 pub use identity::{ConfigurationId, NodeId, NodeSpec};

@@ -95,7 +95,7 @@ impl Ours {
             .await?;
         let bench = BenchConfiguration::new(manager.configuration(), Count(quorum));
         let first = bench.nodes().next();
-        let first = first.ok_or(gorums_runtime::errors::ManagerError::NoNodes)?;
+        let first = first.ok_or(Error::NoServer)?;
         let storage = StorageConfiguration::new(manager.configuration(), Count(quorum));
         Ok(Self {
             bench,

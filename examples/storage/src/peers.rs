@@ -29,7 +29,8 @@ pub(crate) fn write(
     let mut rows = vec![HEADER.map(str::to_owned)];
     for node in replicas.nodes() {
         let answer = answers.iter().find(|(id, _)| *id == node.id());
-        let replica = node.address();
+        let address = node.address();
+        let replica = address.as_str();
         let alone =
             |state: &str, why: String| [replica, "-", "-", state, "-", &why].map(str::to_owned);
         match answer {

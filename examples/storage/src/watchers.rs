@@ -48,9 +48,7 @@ impl Watchers {
 
     /// Reports what was written to all clients that watch the key. Slow ones may miss it.
     pub(crate) fn report(&self, written: WriteRequest) {
-        let Ok(clients) = self.clients.configuration() else {
-            return;
-        };
+        let clients = self.clients.configuration();
         let keys = self.keys();
         let watches = |id: &NodeId| keys.get(id).is_some_and(|keys| keys.contains(&written.key));
         let others = clients.node_ids().filter(|id| !watches(id));

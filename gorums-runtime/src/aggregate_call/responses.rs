@@ -10,9 +10,10 @@ use tonic::{Code, Status};
 
 use super::AggregateCall;
 use crate::call::CallOutcome;
-use crate::call::{Alarm, Deadline, Method, Replies, Turn};
+use crate::call::{Alarm, Deadline, Method, Replies, Turn, Withdrawal};
 use crate::fan_out::FanOut;
 use crate::identity::NodeId;
+use crate::node::Node;
 use crate::node_info::NodeError;
 use crate::support::guard;
 use crate::telemetry::CallSpan;
@@ -21,7 +22,8 @@ use crate::telemetry::CallSpan;
 ///
 /// The call starts when the stream is first polled. When its deadline passes, the nodes that have not answered fail
 /// with `DeadlineExceeded`. Skipped nodes do not appear. If the function that makes each node's request panics, nothing
-/// is sent, and every node fails with `Internal` and the panic's message.
+/// is sent, and every node fails with `Internal` and the panic's message. If a handler makes the call, and its own caller gives
+/// up, the nodes that have not answered fail with `Cancelled`.
 ///
 /// [`StreamExt`] has adapters for the stream. They also take it by reference, so that you can let the call go
 /// afterwards:
@@ -72,6 +74,8 @@ struct RunningResponses<M: Method> {
     fan_out: FanOut<M::Reply>,
     alarm: Alarm,
     deadline: Deadline,
+    /// Ready when a handler makes the call and serves nobody any more.
+    withdrawal: Withdrawal,
     /// Whether a node failed because of the deadline.
     late: bool,
     turn: Turn,
@@ -125,12 +129,19 @@ impl<M: Method> RunningResponses<M> {
             options,
         } = call;
         let deadline = options.deadline();
+        let withdrawal = options.withdrawal();
+        let is_withdrawn = options.is_withdrawn();
         let mut span = CallSpan::responses(
             M::DESCRIPTOR,
             configuration.id(),
             configuration.size(),
             &options,
         );
+        if is_withdrawn {
+            span.end(CallOutcome::Cancelled);
+            let error = |node: &Node| node.info().error(Withdrawal::status());
+            return Err(configuration.nodes().map(error).collect());
+        }
         let fan_out = guard(|| {
             FanOut::new::<M>(
                 configuration.clone(),
@@ -151,6 +162,7 @@ impl<M: Method> RunningResponses<M> {
             fan_out,
             alarm: deadline.alarm(),
             deadline,
+            withdrawal,
             late: false,
             turn: Turn::default(),
             span,
@@ -193,6 +205,13 @@ impl<M: Method> RunningResponses<M> {
             Poll::Pending => {}
         }
         self.turn = Turn::default();
+        if self.withdrawal.poll_unpin(cx).is_ready() {
+            let given_up = self
+                .span
+                .in_scope(|| self.fan_out.withdraw(&Withdrawal::status()));
+            self.end(CallOutcome::Cancelled);
+            return Poll::Ready(Err(given_up));
+        }
         ready!(self.alarm.poll_unpin(cx));
         Poll::Ready(Err(self.end_late()))
     }

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use pin_project_lite::pin_project;
+use tonic::Status;
 use tracing::Span;
 
 use super::deadline::Deadline;
@@ -99,6 +100,11 @@ impl Withdrawal {
     /// Ready when the caller of `served` has given up; never, if it serves no call.
     pub(crate) fn with(served: Option<Arc<dyn Served>>) -> Self {
         Self(served.map(Served::abandoned))
+    }
+
+    /// The status of a call of a handler that serves nobody any more.
+    pub(crate) fn status() -> Status {
+        Status::cancelled("the caller of the call that this one serves has given up")
     }
 }
 

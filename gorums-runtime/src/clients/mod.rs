@@ -10,7 +10,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::call::Transport;
-use crate::configuration::{Configuration, ConfigurationError};
+use crate::configuration::{Configuration, Membership};
 use crate::connection::{ConnectionOptions, Connector, Endpoint};
 use crate::identity::{Address, NodeAddress, NodeId};
 use crate::manager::{Manager, ManagerBuilder};
@@ -127,12 +127,16 @@ impl Clients {
     /// The configuration of the clients that are connected now. It does not change: calls on a client that has
     /// disconnected fail with `Unavailable`.
     ///
-    /// # Errors
-    ///
-    /// [`ConfigurationError::Empty`] if there are none.
-    pub fn configuration(&self) -> Result<Configuration, ConfigurationError> {
+    /// It has no nodes if there are none.
+    pub fn configuration(&self) -> Configuration {
         let nodes = self.lock().nodes.clone();
-        Configuration::new(nodes, self.0.tasks.clone())
+        Configuration::of_manager(nodes, self.0.tasks.clone())
+    }
+
+    /// The clients that are connected at the time of each call, for services that follow them; see [`Membership`].
+    pub fn membership(&self) -> Membership {
+        let clients = self.clone();
+        Membership::following(move || clients.configuration())
     }
 
     /// Which clients are connected, as a set and as events; see [`Connectivity`].

@@ -43,6 +43,9 @@ impl UnknownNode {
 
 impl fmt::Display for UnknownNode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.known.is_empty() {
+            return write!(f, "there is no node {}, nor any other", self.id);
+        }
         write!(f, "there is no node {}; the nodes are", self.id)?;
         for (at, id) in self.known.iter().enumerate() {
             write!(f, "{} {id}", if at == 0 { "" } else { "," })?;

@@ -4,9 +4,11 @@
 //! `node_info` and `support`. Does not know which calls are made on a configuration.
 
 mod error;
+mod membership;
 mod watch;
 
 pub use error::{ConfigurationError, UnknownNode};
+pub use membership::Membership;
 pub use watch::ConfigurationWatch;
 
 use std::cmp::Ordering;
@@ -19,10 +21,13 @@ use std::time::Duration;
 use crate::call::Transport;
 use crate::identity::{ConfigurationId, NodeId};
 use crate::node::Node;
-use crate::node_info::{NodeError, NodeErrors};
+use crate::node_info::{NodeError, NodeErrors, Reports};
 use crate::support::Tasks;
 
 /// A set of nodes that quorum calls go to.
+///
+/// It has at least one node, unless it is that of a manager, or of a server's clients, which has none. Calls on no nodes end
+/// at once: quorum calls as [`Incomplete`](crate::errors::QuorumCallErrorKind::Incomplete).
 ///
 /// A cheap immutable value: clones share the nodes, and any number of configurations share a manager's connections. Two
 /// configurations with the same nodes are equal, whatever their order.
@@ -57,14 +62,28 @@ impl Configuration {
         })))
     }
 
+    /// The configuration of `nodes`, which may be none. They are different ones.
+    pub(crate) fn of_manager(nodes: Vec<Node>, tasks: Tasks) -> Self {
+        Self(Arc::new(NodeSet {
+            id: ConfigurationId::of(nodes.iter().map(Node::id)),
+            nodes: nodes.into(),
+            tasks,
+        }))
+    }
+
     /// The configuration's identity.
     pub fn id(&self) -> ConfigurationId {
         self.0.id
     }
 
-    /// How many nodes there are: at least one.
+    /// How many nodes there are.
     pub fn size(&self) -> usize {
         self.0.nodes.len()
+    }
+
+    /// Whether there are no nodes.
+    pub fn is_empty(&self) -> bool {
+        self.0.nodes.is_empty()
     }
 
     /// The nodes, in the order in which they were given.
@@ -227,8 +246,11 @@ impl Configuration {
 
     /// The errors of all nodes of the manager from now on.
     pub(crate) fn reported(&self) -> NodeErrors {
-        // The nodes of one manager report to one place.
-        self.any_node().reports().listen(&self.0.tasks)
+        match self.any_node() {
+            // The nodes of one manager report to one place.
+            Some(node) => node.reports().listen(&self.0.tasks),
+            None => Reports::new().listen(&self.0.tasks),
+        }
     }
 
     /// The configuration of one node.
@@ -242,13 +264,18 @@ impl Configuration {
 
     /// How calls travel to the nodes, which are those of one manager.
     pub(crate) fn transport(&self) -> Transport {
-        self.any_node().transport()
+        self.any_node()
+            .map_or_else(Transport::default, Node::transport)
     }
 
     /// Any of the nodes, for what they have in common.
-    pub(crate) fn any_node(&self) -> &Node {
-        // There is at least one.
-        &self.0.nodes[0]
+    pub(crate) fn any_node(&self) -> Option<&Node> {
+        self.0.nodes.first()
+    }
+
+    /// The node at `index`, in their order.
+    pub(crate) fn at(&self, index: usize) -> Option<Node> {
+        self.0.nodes.get(index).cloned()
     }
 
     /// The background work of the nodes' manager.

@@ -9,7 +9,7 @@ use tonic::transport::Endpoint;
 use super::backoff::Backoff;
 use super::connector::Connector;
 use super::resolver::Resolver;
-use crate::identity::{Answerer, Introduction, NodeAddress, NodeId, NodeSpec};
+use crate::identity::{Address, Answerer, Introduction, NodeAddress, NodeId, NodeSpec};
 #[cfg(feature = "_tls-any")]
 use crate::tls::Dialled;
 
@@ -85,12 +85,16 @@ impl ConnectionOptions {
 
     /// Makes the connections to `node`.
     pub(super) fn connector(&self, node: &NodeAddress) -> Connector {
+        let connector = match &node.address {
+            #[cfg(unix)]
+            Address::Unix(path) => Connector::unix(Arc::clone(path)),
+            _ => self.connector.clone(),
+        };
         #[cfg(feature = "_tls-any")]
         if let Some(tls) = &self.members_tls {
-            return self.connector.clone().with_tls(tls.clone(), node.clone());
+            return connector.with_tls(tls.clone(), node.clone());
         }
-        let _ = node;
-        self.connector.clone()
+        connector
     }
 }
 

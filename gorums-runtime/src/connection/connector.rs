@@ -3,11 +3,15 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::path::Path;
 use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 
 use super::guarded_connection::GuardedConnection;
 #[cfg(feature = "_tls-any")]
@@ -32,6 +36,15 @@ impl Connector {
                 Ok(Box::pin(stream) as _)
             }
             .boxed()
+        }))
+    }
+
+    /// Connects to the Unix socket at `path`.
+    #[cfg(unix)]
+    pub(super) fn unix(path: Arc<Path>) -> Self {
+        Self(Arc::new(move |_| {
+            let path = Arc::clone(&path);
+            async move { Ok(Box::pin(UnixStream::connect(path).await?) as _) }.boxed()
         }))
     }
 

@@ -186,6 +186,9 @@ fn destination(origin: &http::Uri, options: &ConnectionOptions) -> http::Uri {
 /// be part of a URI, it has the IP address, or else the node's id.
 fn uri(node: &NodeAddress, scheme: &'static str) -> http::Uri {
     let authority = match (Authority::try_from(&*node.name), &node.address) {
+        // As gRPC has it for Unix sockets.
+        #[cfg(unix)]
+        (_, Address::Unix(_)) => "localhost".to_owned(),
         (Ok(authority), _) => authority.to_string(),
         (Err(_), Address::Socket(socket)) => {
             SocketAddr::new(socket.ip(), socket.port()).to_string()

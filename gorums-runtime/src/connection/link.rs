@@ -1,7 +1,7 @@
 //! The connections that requests to a node use.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use http::HeaderMap;
 use tokio::time::Instant;
@@ -15,9 +15,9 @@ use crate::call::Deadline;
 use crate::identity::Answerer;
 use crate::status;
 
-/// The connections to a node, and the attempts to make them. Clones share them.
+/// The connections to a node, and the attempts to make them. Clones share them, also after the node was moved.
 #[derive(Clone, Debug)]
-pub(crate) struct Link(Arc<LinkParts>);
+pub(crate) struct Link(Arc<RwLock<Arc<LinkParts>>>);
 
 #[derive(Debug)]
 struct LinkParts {
@@ -37,38 +37,53 @@ impl Link {
         attempts: Attempts,
         answerer: Answerer,
     ) -> Self {
-        Self(Arc::new(LinkParts {
+        Self(Arc::new(RwLock::new(Arc::new(LinkParts {
             channel,
             direct,
             dial,
             attempts,
             answerer,
-        }))
+        }))))
+    }
+
+    /// Leads to where `other` leads from now on. The connections that exist are given up.
+    pub(crate) fn replace(&self, other: &Self) {
+        let new = other.parts();
+        let mut parts = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::replace(&mut *parts, new);
+        drop(parts);
+        old.attempts.give_up();
+    }
+
+    #[inline]
+    fn parts(&self) -> Arc<LinkParts> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) fn channel(&self) -> Channel {
-        self.0.channel.clone()
+        self.parts().channel.clone()
     }
 
     /// The connection that carries calls with one reply in place of the channel. `None` if the manager has an option
     /// that only a channel supports.
-    pub(crate) fn direct(&self) -> Option<&Direct> {
-        self.0.direct.as_ref()
+    pub(crate) fn direct(&self) -> Option<Direct> {
+        self.parts().direct.clone()
     }
 
     /// The IP address that was connected to last. `None` if there was no connection yet.
     pub(crate) fn reached(&self) -> Option<SocketAddr> {
-        self.0.dial.reached()
+        self.parts().dial.reached()
     }
 
     /// When the latest connection was established; `None` if there was none yet.
     pub(crate) fn connected(&self) -> Option<Instant> {
-        self.0.attempts.connected()
+        self.parts().attempts.connected()
     }
 
     /// Waits until a connection may be attempted again.
     pub(crate) async fn until_next_attempt(&self) {
-        self.0.attempts.until_next().await;
+        let parts = self.parts();
+        parts.attempts.until_next().await;
     }
 
     /// Checks that the node itself answered with these headers, and not another one at its address. If it was another
@@ -78,22 +93,23 @@ impl Link {
     ///
     /// If it was another node, or one of another cluster.
     pub(crate) fn check_answer(&self, headers: &HeaderMap) -> Result<(), Status> {
-        self.0
+        let parts = self.parts();
+        parts
             .answerer
             .check(headers)
-            .inspect_err(|_| self.give_up())
+            .inspect_err(|_| parts.attempts.give_up())
     }
 
     /// Gives up the connections, because the node does not answer on them. The next request makes a new one.
     pub(crate) fn give_up(&self) {
-        self.0.attempts.give_up();
+        self.parts().attempts.give_up();
     }
 
     /// Normalises the status of a failed request.
     pub(crate) fn normalise(&self, status: Status, deadline: Deadline) -> Status {
         let status = status::normalise(status, deadline);
         if status::could_not_connect(&status) {
-            self.0.attempts.explain(status.message());
+            self.parts().attempts.explain(status.message());
         }
         status
     }

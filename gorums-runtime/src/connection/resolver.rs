@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -12,6 +12,9 @@ use crate::identity::Address;
 use crate::support::{Panicked, guarded};
 
 type Resolve = dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync;
+
+/// Stands for the IP address of what has none.
+const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// Finds the IP addresses of nodes, with the system's resolver or with a function of the user.
 #[derive(Clone)]
@@ -27,8 +30,7 @@ impl Resolver {
 
     /// Resolves nothing, for a connector that needs no address.
     pub(crate) fn unneeded() -> Self {
-        let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-        Self(Arc::new(move |_| std::future::ready(Ok(vec![any])).boxed()))
+        Self(Arc::new(|_| std::future::ready(Ok(vec![ANY])).boxed()))
     }
 
     /// Resolves names with `resolve`. A panic of `resolve` is a failed attempt.
@@ -63,6 +65,9 @@ impl Resolver {
         let name = match address {
             Address::Socket(socket) => return Ok(vec![*socket]),
             Address::Name { name, .. } => name,
+            // Its connector needs no IP address.
+            #[cfg(unix)]
+            Address::Unix(_) => return Ok(vec![ANY]),
         };
         let resolved = (self.0)(name.clone()).await.map_err(|error| {
             io::Error::new(error.kind(), format!("cannot resolve {name}: {error}"))

@@ -89,11 +89,11 @@ impl<R: 'static> GrpcFanOut<R> {
         Some(node.fail(self.sent, status))
     }
 
-    /// Withdraws the RPCs that are in flight because the deadline has passed, and returns their nodes' errors.
-    pub(super) fn withdraw_late(&mut self) -> Vec<NodeError> {
+    /// Withdraws the RPCs that are in flight, and returns their nodes' errors: they have failed with `status`.
+    pub(super) fn withdraw(&mut self, status: &Status) -> Vec<NodeError> {
         let late = std::mem::take(&mut self.in_flight).into_iter();
         let late = late.filter_map(|in_flight| in_flight.0);
-        let late = late.map(|(node, _)| node.fail(self.sent, Deadline::exceeded()));
+        let late = late.map(|(node, _)| node.fail(self.sent, status.clone()));
         late.collect()
     }
 
@@ -150,7 +150,7 @@ fn observed_each<R>(
 ) -> impl Stream<Item = Result<R, Status>> {
     replies.map(move |reply| match reply {
         Ok(reply) => {
-            telemetry::replied(&node.info().address, || sent.elapsed());
+            telemetry::replied(|| node.info().address(), || sent.elapsed());
             Ok(reply)
         }
         Err(status) => Err(node.info().fail(sent, status)),

@@ -38,7 +38,7 @@ pub(crate) struct FanOut<R> {
 enum Requests<R> {
     Grpc(GrpcFanOut<R>),
     NodeStream(NodeStreamFanOut<R>),
-    /// An interceptor refused the call, so it fails on all nodes.
+    /// An interceptor refused the call, so it fails on all nodes, or there are none.
     Refused(Configuration, VecDeque<NodeError>),
 }
 
@@ -52,9 +52,12 @@ impl<R: Message + Default + 'static> FanOut<R> {
         mut options: CallOptions,
         deadline: Deadline,
     ) -> Self {
+        let Some(node) = configuration.any_node() else {
+            return Self::without_nodes(configuration);
+        };
         let called = Called {
             configuration: Some(configuration.id()),
-            messages: configuration.any_node().message_options(),
+            messages: node.message_options(),
         };
         let nodes = configuration.node_ids();
         let watched = match Watched::start::<M>(called, nodes, request, &mut options, deadline) {
@@ -92,6 +95,14 @@ impl<R: Message + Default + 'static> FanOut<R> {
 }
 
 impl<R: Send + 'static> FanOut<R> {
+    /// A call of no nodes, which ends at once.
+    fn without_nodes(configuration: Configuration) -> Self {
+        Self {
+            requests: Requests::Refused(configuration, VecDeque::new()),
+            watched: Watched::default(),
+        }
+    }
+
     /// The nodes that the requests go to.
     pub(crate) fn configuration(&self) -> &Configuration {
         match &self.requests {
@@ -113,7 +124,9 @@ impl<R: Send + 'static> FanOut<R> {
     /// What a call holds of one node's replies.
     pub(crate) fn reply_limit(&self) -> ReplyLimit {
         let node = self.configuration().any_node();
-        node.message_options().reply_limit
+        node.map_or_else(ReplyLimit::default, |node| {
+            node.message_options().reply_limit
+        })
     }
 
     /// Fails the call on a node that may still reply, and withdraws it there. Later messages of the node are ignored.
@@ -129,9 +142,14 @@ impl<R: Send + 'static> FanOut<R> {
     /// Withdraws the requests because the deadline has passed, and returns the errors of the nodes that have
     /// not replied.
     pub(crate) fn withdraw_late(&mut self) -> Vec<NodeError> {
+        self.withdraw(&Deadline::exceeded())
+    }
+
+    /// Withdraws the requests, and returns the errors of the nodes that have not replied: they have failed with `status`.
+    pub(crate) fn withdraw(&mut self, status: &Status) -> Vec<NodeError> {
         let errors = match &mut self.requests {
-            Requests::Grpc(fan_out) => fan_out.withdraw_late(),
-            Requests::NodeStream(fan_out) => fan_out.withdraw_late(),
+            Requests::Grpc(fan_out) => fan_out.withdraw(status),
+            Requests::NodeStream(fan_out) => fan_out.withdraw_as(status),
             Requests::Refused(_, errors) => errors.drain(..).collect(),
         };
         for error in &errors {

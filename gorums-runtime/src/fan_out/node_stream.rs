@@ -173,7 +173,7 @@ impl<R: Message + Default + 'static> NodeStreamFanOut<R> {
         let outcome = match event {
             Event::Reply { payload, latency } => match decode_within(payload, node) {
                 Ok(reply) => {
-                    telemetry::replied(&node.info().address, || latency);
+                    telemetry::replied(|| node.info().address(), || latency);
                     if !self.streams_replies {
                         self.open -= 1;
                     }
@@ -243,12 +243,12 @@ impl<R> NodeStreamFanOut<R> {
         self.streams_replies
     }
 
-    /// Withdraws the call because its deadline has passed, and returns the errors of the nodes that have not replied.
-    pub(crate) fn withdraw_late(&mut self) -> Vec<NodeError> {
+    /// Withdraws the call, and returns the errors of the nodes that have not replied: they have failed with `status`.
+    pub(crate) fn withdraw_as(&mut self, status: &Status) -> Vec<NodeError> {
         self.open = 0;
         let late = self.withdraw();
         let late = late.iter();
-        late.map(|node| node.fail(self.sent, Deadline::exceeded()))
+        late.map(|node| node.fail(self.sent, status.clone()))
             .collect()
     }
 
@@ -285,7 +285,7 @@ impl<R> NodeStreamFanOut<R> {
             match (event, node(index)) {
                 (Event::Failed(status), Some(node)) => drop(node.fail(sent, status)),
                 (Event::Reply { latency, .. }, Some(node)) => {
-                    telemetry::replied(&node.info().address, || latency);
+                    telemetry::replied(|| node.info().address(), || latency);
                 }
                 _ => {}
             }
@@ -324,7 +324,9 @@ impl<R> NodeStreamFanOut<R> {
 
 /// The table of calls of the configuration's manager.
 fn calls(configuration: &Configuration) -> &Calls {
-    configuration.any_node().stream().calls()
+    let node = configuration.any_node();
+    let node = node.expect("a call without nodes has no requests to send");
+    node.stream().calls()
 }
 
 // Nothing in it is pinned.

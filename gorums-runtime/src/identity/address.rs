@@ -2,6 +2,10 @@
 
 use std::io;
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::path::Path;
+#[cfg(unix)]
+use std::sync::Arc;
 
 /// The address of a node: what to connect to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -14,16 +18,31 @@ pub(crate) enum Address {
         name: String,
         port: u16,
     },
+    /// The path of a Unix socket.
+    #[cfg(unix)]
+    Unix(Arc<Path>),
 }
 
+/// What the address of a Unix socket begins with.
+#[cfg(unix)]
+const UNIX: &str = "unix:";
+
 impl Address {
-    /// Parses `host:port`.
+    /// Parses `host:port`, or `unix:PATH`.
     ///
     /// # Errors
     ///
     /// If it is something else, with what is wrong with it.
     pub(crate) fn parse(text: &str) -> io::Result<Self> {
         let wrong = |why: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        #[cfg(unix)]
+        if let Some(path) = text.strip_prefix(UNIX) {
+            return match path {
+                "" => wrong("it has no path"),
+                path if path.starts_with("//") => wrong("it has a scheme; write unix:PATH"),
+                path => Ok(Self::Unix(Path::new(path).into())),
+            };
+        }
         if text.contains("://") {
             return wrong("it has a scheme, which addresses do not have here");
         }
@@ -51,10 +70,13 @@ impl Address {
         })
     }
 
-    pub(crate) fn port(&self) -> u16 {
+    /// The port. A Unix socket has none.
+    pub(crate) fn port(&self) -> Option<u16> {
         match self {
-            Self::Socket(socket) => socket.port(),
-            Self::Name { port, .. } => *port,
+            Self::Socket(socket) => Some(socket.port()),
+            Self::Name { port, .. } => Some(*port),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
         }
     }
 }
@@ -77,9 +99,26 @@ mod tests {
             "[fe80::1%eth0]:80",
         ] {
             let address = Address::parse(name).expect("an address");
-            assert_eq!(address.port(), 80);
+            assert_eq!(address.port(), Some(80));
             let upper = name.to_ascii_uppercase();
             assert_eq!(Address::parse(&upper).expect("an address"), address);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_unix_socket_is_a_path() {
+        for path in ["/run/replica.sock", "replica.sock", "./with:colon"] {
+            let address = Address::parse(&format!("unix:{path}")).expect("an address");
+            assert_eq!(address, Address::Unix(Path::new(path).into()));
+            assert_eq!(address.port(), None);
+        }
+        for (text, why) in [
+            ("unix:", "no path"),
+            ("unix:///run/replica.sock", "unix:PATH"),
+        ] {
+            let error = Address::parse(text).expect_err(text);
+            assert!(error.to_string().contains(why), "{text}: {error}");
         }
     }
 

@@ -32,6 +32,13 @@ impl NodeId {
         Self(hash.finish())
     }
 
+    /// The id that a node has when only `text`, the address of a Unix socket, is given: by the same rule.
+    pub(crate) fn from_text(text: &str) -> Self {
+        let mut hash = Fnv1a::new();
+        hash.write(text.as_bytes());
+        Self(hash.finish())
+    }
+
     /// The id as a number.
     pub const fn get(self) -> u32 {
         self.0

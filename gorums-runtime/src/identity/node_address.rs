@@ -18,8 +18,12 @@ pub(crate) struct NodeAddress {
 }
 
 impl NodeAddress {
-    /// The address as it was given, without its port.
+    /// The address as it was given, without its port. Of a Unix socket, its path.
     pub(crate) fn host(&self) -> &str {
+        #[cfg(unix)]
+        if let Address::Unix(path) = &self.address {
+            return path.to_str().unwrap_or_default();
+        }
         let host = self.name.rsplit_once(':');
         let host = host.map_or(&*self.name, |(host, _)| host);
         host.trim_start_matches('[').trim_end_matches(']')

@@ -101,7 +101,8 @@ impl ManagerBuilder {
     }
 
     /// Adds a node at `address` (`host:port`) with an id of your choice, above 0. A name is resolved in each attempt to
-    /// connect, and all of its IP addresses are tried.
+    /// connect, and all of its IP addresses are tried. On Unix, `unix:PATH` is the address of a socket in the file
+    /// system, for which a [connector](Self::connector) is not asked.
     pub fn node(mut self, id: NodeId, address: impl Into<String>) -> Self {
         self.nodes.push((Some(id), address.into()));
         self
@@ -191,7 +192,7 @@ impl ManagerBuilder {
     ///
     /// # Errors
     ///
-    /// When no node, an invalid address or option, a duplicate or the id 0 was given, or when a node cannot be
+    /// When an invalid address or option, a duplicate or the id 0 was given, or when a node cannot be
     /// connected to within the connect timeout: the error names all such nodes.
     ///
     /// # Panics
@@ -230,7 +231,7 @@ impl ManagerBuilder {
     ///
     /// # Errors
     ///
-    /// When no node, an invalid address or option, a duplicate or the id 0 was given.
+    /// When an invalid address or option, a duplicate or the id 0 was given.
     ///
     /// # Panics
     ///
@@ -273,9 +274,6 @@ impl ManagerBuilder {
 
     /// Resolves the nodes' addresses, and checks that no two lead to the same node.
     async fn resolve(&self, dialer: &Dialer) -> Result<Vec<Destination>, ManagerError> {
-        if self.nodes.is_empty() {
-            return Err(ManagerError::NoNodes);
-        }
         let resolving = self
             .nodes
             .iter()

@@ -8,7 +8,7 @@ use super::error::ManagerError;
 use crate::connection::{ConnectionOptions, Connector, Endpoint, Link};
 use crate::identity::{Address, NodeAddress, NodeId, NodeSpec};
 use crate::node::{Node, Shared};
-use crate::node_info::{Connections, NodeError};
+use crate::node_info::{Connections, NodeError, Reports};
 use crate::node_stream::Calls;
 use crate::support::{RuntimeWatch, Tasks};
 
@@ -30,6 +30,20 @@ pub(super) struct Destination {
     endpoint: Endpoint,
     /// The node's background work.
     tasks: Tasks,
+}
+
+/// Another address of a node that exists.
+pub(super) struct Moved {
+    pub(super) address: NodeAddress,
+    endpoint: Endpoint,
+}
+
+impl Moved {
+    /// Moves `node` there: whatever uses the node is connected to it there from now on.
+    pub(super) fn apply(self, node: &Node) {
+        let link = self.endpoint.connect_lazy();
+        node.move_to(self.address, &link);
+    }
 }
 
 impl Destination {
@@ -65,6 +79,11 @@ impl Dialer {
         &self.shared.connections
     }
 
+    /// Where the nodes report their errors.
+    pub(super) fn reports(&self) -> &Reports {
+        &self.shared.reports
+    }
+
     /// The background work of all nodes.
     pub(super) fn tasks(&self) -> &Tasks {
         &self.tasks
@@ -83,6 +102,8 @@ impl Dialer {
         let parsed = Address::parse(address).map_err(invalid)?;
         let id = match id {
             Some(id) => id,
+            #[cfg(unix)]
+            None if matches!(parsed, Address::Unix(_)) => NodeId::from_text(address),
             None => NodeId::from_address(self.look_up(&parsed).await.map_err(invalid)?),
         };
         let address = NodeAddress {
@@ -110,6 +131,27 @@ impl Dialer {
         match &self.itself {
             Some((itself, options)) if *itself == id => options,
             _ => &self.connection,
+        }
+    }
+
+    /// Parses another `address` of `node`.
+    pub(super) fn destination_of(&self, node: &Node, address: &str) -> Result<Moved, ManagerError> {
+        let parsed = Address::parse(address).map_err(|source| ManagerError::InvalidAddress {
+            address: address.to_string(),
+            source,
+        })?;
+        let address = NodeAddress {
+            id: node.id(),
+            name: Arc::from(address),
+            address: parsed,
+        };
+        let options = self.options_for(node.id());
+        match Endpoint::new(&address, options, node.tasks().clone()) {
+            Ok(endpoint) => Ok(Moved { address, endpoint }),
+            Err(source) => Err(ManagerError::InvalidOptions {
+                node: address.spec(),
+                source,
+            }),
         }
     }
 

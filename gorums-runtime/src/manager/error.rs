@@ -11,11 +11,10 @@ use crate::status::root_cause;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManagerError {
-    /// No node was given.
-    #[error("a manager needs at least one node; add nodes to its builder")]
-    NoNodes,
     /// An address is not of the form `host:port`, or an id cannot be derived from it because its name cannot be resolved.
-    #[error("the address {address:?} of a node cannot be used: {source}; give host:port")]
+    #[error(
+        "the address {address:?} of a node cannot be used: {source}; give host:port, or unix:PATH"
+    )]
     InvalidAddress {
         /// The address as it was given.
         address: String,
@@ -58,14 +57,6 @@ pub enum ManagerError {
     /// A node was to be removed that the manager does not have.
     #[error(transparent)]
     UnknownNode(#[from] UnknownNode),
-    /// The only node was to be removed.
-    #[error(
-        "{node} is the manager's last one; add another before it is removed, or close the manager"
-    )]
-    LastNode {
-        /// The node.
-        node: NodeSpec,
-    },
     /// A node was to be added to a manager that is closed.
     #[error("cannot add {node}: the manager is closed")]
     Closed {

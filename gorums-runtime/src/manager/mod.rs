@@ -15,7 +15,7 @@ pub use error::ManagerError;
 use dialer::{Destination, Dialer};
 use pool::Pool;
 
-use crate::configuration::{Configuration, ConfigurationError, UnknownNode};
+use crate::configuration::{Configuration, ConfigurationError, Membership, UnknownNode};
 use crate::identity::NodeId;
 use crate::node::Node;
 use crate::node_info::{Connectivity, NodeErrors};
@@ -70,8 +70,7 @@ impl Manager {
     }
 
     fn new(nodes: Vec<Node>, dialer: Dialer) -> Result<Self, ManagerError> {
-        let nodes =
-            Configuration::new(nodes, dialer.tasks().clone()).map_err(|_| ManagerError::NoNodes)?;
+        let nodes = Configuration::of_manager(nodes, dialer.tasks().clone());
         Ok(Self {
             pool: Pool::new(nodes),
             dialer,
@@ -130,6 +129,33 @@ impl Manager {
         Ok(node)
     }
 
+    /// Moves a node to another `address` (`host:port`), where it is connected from now on. Its id stays, and so do the
+    /// configurations that have it, and what has been measured of it.
+    ///
+    /// Calls that have been sent to where it was fail on it with `Unavailable`.
+    ///
+    /// ```no_run
+    /// # fn example(manager: gorums_runtime::Manager) -> Result<(), gorums_runtime::errors::ManagerError> {
+    /// use gorums_runtime::NodeId;
+    ///
+    /// manager.set_address(NodeId::new(1), "10.0.0.7:4000")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the manager does not have the node, the address is not valid, or another node has it.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn set_address(&self, id: NodeId, address: &str) -> Result<(), ManagerError> {
+        let node = self.node(id)?;
+        let moved = self.dialer.destination_of(&node, address)?;
+        self.pool.set_address(&node, moved)
+    }
+
     /// Removes a node, and closes its connection. Calls in flight on the node, and later ones, fail on it with
     /// `Unavailable`.
     ///
@@ -138,7 +164,7 @@ impl Manager {
     ///
     /// # Errors
     ///
-    /// If the manager does not have the node, or it is the last one.
+    /// If the manager does not have the node.
     pub fn remove_node(&self, id: NodeId) -> Result<(), ManagerError> {
         self.pool.remove(id)
     }
@@ -146,6 +172,13 @@ impl Manager {
     /// The configuration of all nodes that the manager has now, in the order in which they were given.
     pub fn configuration(&self) -> Configuration {
         self.pool.current()
+    }
+
+    /// The nodes that the manager has at the time of each call, for services that follow those that are added and
+    /// removed; see [`Membership`].
+    pub fn membership(&self) -> Membership {
+        let pool = self.pool.clone();
+        Membership::following(move || pool.current())
     }
 
     /// The configuration of the nodes with these ids. Repeated ids count once.
@@ -182,7 +215,7 @@ impl Manager {
 
     /// The errors of all nodes from now on, including nodes that are added later; see [`NodeErrors`].
     pub fn node_errors(&self) -> NodeErrors {
-        self.configuration().reported()
+        self.dialer.reports().listen(self.dialer.tasks())
     }
 
     /// Which nodes are connected now; see [`Connectivity`].

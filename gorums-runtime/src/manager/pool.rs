@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use super::dialer::Moved;
 use super::error::ManagerError;
 use crate::configuration::Configuration;
 use crate::identity::NodeId;
 use crate::node::Node;
 use crate::node_info::REMOVED;
 
-/// The nodes that a manager has at a time: at least one, and no two with one id or one address. Clones are the same
-/// pool.
+/// The nodes that a manager has at a time: no two with one id or one address. Clones are the same pool.
 #[derive(Clone, Debug)]
 pub(super) struct Pool(Arc<RwLock<Configuration>>);
 
@@ -40,7 +40,22 @@ impl Pool {
             });
         }
         node.join();
-        *nodes = nodes.with([node]);
+        let all = nodes.nodes().cloned().chain([node]).collect();
+        *nodes = Configuration::of_manager(all, nodes.tasks().clone());
+        Ok(())
+    }
+
+    /// Moves a node to another address, which no other node may have.
+    pub(super) fn set_address(&self, node: &Node, moved: Moved) -> Result<(), ManagerError> {
+        let nodes = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut others = nodes.nodes().filter(|other| other.id() != node.id());
+        if let Some(other) = others.find(|other| other.is_at(&moved.address)) {
+            return Err(ManagerError::DuplicateAddress {
+                first: other.spec(),
+                second: moved.address.spec(),
+            });
+        }
+        moved.apply(node);
         Ok(())
     }
 
@@ -48,9 +63,8 @@ impl Pool {
     pub(super) fn remove(&self, id: NodeId) -> Result<(), ManagerError> {
         let mut nodes = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let node = nodes.node(id)?;
-        *nodes = nodes
-            .without([id])
-            .map_err(|_| ManagerError::LastNode { node: node.spec() })?;
+        let rest = nodes.nodes().filter(|other| other.id() != id);
+        *nodes = Configuration::of_manager(rest.cloned().collect(), nodes.tasks().clone());
         node.remove(REMOVED);
         Ok(())
     }

@@ -127,20 +127,29 @@ impl Node {
 
     /// The node's identity.
     pub fn id(&self) -> NodeId {
-        self.inner.info.address.id
+        self.inner.info.id
     }
 
     /// The node's address as it was given to the manager, such as `localhost:8080`.
-    pub fn address(&self) -> &str {
-        &self.inner.info.address.name
+    pub fn address(&self) -> String {
+        self.inner.info.address().name.to_string()
+    }
+
+    /// Moves the node to `address`, where `link` leads. Calls that have been sent to where it was fail with `Unavailable`.
+    pub(crate) fn move_to(&self, address: NodeAddress, link: &Link) {
+        self.info().move_to(address);
+        self.inner.link.replace(link);
+        self.stream().move_on();
     }
 
     /// The IP address that the node is connected to, or was last. If the node has a name for an address, it is `None`
-    /// before the first connection.
+    /// before the first connection. If it is at a Unix socket, it is always `None`.
     pub fn socket_address(&self) -> Option<SocketAddr> {
-        match self.inner.info.address.address {
+        match self.inner.info.address().address {
             Address::Socket(socket) => Some(socket),
             Address::Name { .. } => self.inner.link.reached(),
+            #[cfg(unix)]
+            Address::Unix(_) => None,
         }
     }
 
@@ -209,7 +218,7 @@ impl Node {
                         .observations
                         .measure(sent.max(connected).elapsed());
                 }
-                telemetry::replied(&self.info().address, || sent.elapsed());
+                telemetry::replied(|| self.info().address(), || sent.elapsed());
                 Ok(reply)
             }
             Err(status) => Err(self.info().fail(sent, status)),
@@ -228,7 +237,7 @@ impl Node {
 
     /// The node's id and address.
     pub(crate) fn spec(&self) -> NodeSpec {
-        self.info().address.spec()
+        self.info().address().spec()
     }
 
     /// Closes the connection for good, for the `reason` given, which calls on the node fail with.
@@ -238,7 +247,12 @@ impl Node {
 
     /// Whether both nodes were given the same address.
     pub(crate) fn is_at_the_address_of(&self, other: &Self) -> bool {
-        self.info().address.address == other.info().address.address
+        self.is_at(&other.info().address())
+    }
+
+    /// Whether the node is at this address.
+    pub(crate) fn is_at(&self, address: &NodeAddress) -> bool {
+        self.info().address().address == address.address
     }
 
     /// Whether both are handles to the same node. A node that was added later with the other's id is another one.
@@ -309,6 +323,6 @@ impl fmt::Debug for Node {
 /// The id and the address: `node 3670673580 (127.0.0.1:8080)`.
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.info().address.fmt(f)
+        self.info().address().fmt(f)
     }
 }

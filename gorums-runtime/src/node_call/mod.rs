@@ -18,7 +18,7 @@ use tonic::Status;
 use tracing::Instrument;
 
 use crate::call::{
-    CallOptions, CallOutcome, Called, Deadline, Envelope, Method, Transport, Watched,
+    CallOptions, CallOutcome, Called, Deadline, Envelope, Method, Transport, Watched, Withdrawal,
     option_methods,
 };
 use crate::caller::NodeCaller;
@@ -88,7 +88,8 @@ impl<M: Method> NodeCall<M> {
     }
 
     async fn run(self) -> Result<M::Reply, NodeError> {
-        let mut span = CallSpan::node_call(M::DESCRIPTOR, &self.node.info().address, &self.options);
+        let mut span =
+            CallSpan::node_call(M::DESCRIPTOR, &self.node.info().address(), &self.options);
         let outcome = self.send().instrument(span.share()).await;
         span.end(match &outcome {
             Ok(_) => CallOutcome::Answered,
@@ -118,7 +119,7 @@ impl<M: Method> NodeCall<M> {
                 return Err(Deadline::exceeded());
             }
             if is_withdrawn {
-                return Err(withdrawn());
+                return Err(Withdrawal::status());
             }
             let envelope = Envelope::new::<M>(options.metadata, deadline);
             let call = exchange::<M>(&node, &request, &envelope);
@@ -126,7 +127,7 @@ impl<M: Method> NodeCall<M> {
                 biased;
                 outcome = call => outcome,
                 () = deadline.alarm() => Err(Deadline::exceeded()),
-                () = withdrawal => Err(withdrawn()),
+                () = withdrawal => Err(Withdrawal::status()),
             }
         };
         let sent = Instant::now();
@@ -147,11 +148,6 @@ impl<M: Method> NodeCall<M> {
         });
         outcome
     }
-}
-
-/// The status of a call of a handler that serves nobody any more.
-fn withdrawn() -> Status {
-    Status::cancelled("the caller of the call that this one serves has given up")
 }
 
 /// Sends the request, and waits for the reply.

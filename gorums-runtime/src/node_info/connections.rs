@@ -132,6 +132,11 @@ impl ConnectionRow {
         });
     }
 
+    /// Notes that the node has another address, where it is not connected yet.
+    pub(crate) fn move_to(&self, address: Arc<str>) {
+        self.change(|row| row.address = address);
+    }
+
     /// Removes the row.
     pub(crate) fn remove(&self) {
         self.connections.0.send_if_modified(|table| {

@@ -1,7 +1,7 @@
 //! What a node shares with its connection and its streams.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use tokio::time::Instant;
 use tonic::{Code, Status};
@@ -11,7 +11,7 @@ use super::node_error::NodeError;
 use super::node_errors::Reports;
 use super::observations::Observations;
 use crate::call::{MessageOptions, Transport};
-use crate::identity::NodeAddress;
+use crate::identity::{NodeAddress, NodeId};
 use crate::status::bounded;
 use crate::support::Tasks;
 use crate::telemetry;
@@ -19,7 +19,9 @@ use crate::telemetry;
 /// What one node shares with its connection and its streams.
 #[derive(Debug)]
 pub(crate) struct NodeInfo {
-    pub(crate) address: NodeAddress,
+    pub(crate) id: NodeId,
+    /// Where it is now.
+    address: RwLock<Arc<NodeAddress>>,
     /// How calls travel to the node.
     pub(crate) transport: Transport,
     /// How messages to and from the node are sent, as with all nodes of its manager.
@@ -47,7 +49,8 @@ impl NodeInfo {
         tasks: Tasks,
     ) -> Self {
         Self {
-            address,
+            id: address.id,
+            address: RwLock::new(Arc::new(address)),
             transport,
             messages,
             reports,
@@ -59,13 +62,24 @@ impl NodeInfo {
         }
     }
 
+    /// The node's id, and where it is now.
+    pub(crate) fn address(&self) -> Arc<NodeAddress> {
+        Arc::clone(&self.address.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Notes that the node is at another address from now on.
+    pub(crate) fn move_to(&self, address: NodeAddress) {
+        self.connection.move_to(Arc::clone(&address.name));
+        *self.address.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(address);
+    }
+
     /// Records and reports that a call that was sent at `sent` failed. Returns the status that its caller gets.
     pub(crate) fn fail(&self, sent: Instant, status: Status) -> Status {
         let status = bounded(self.explain(status));
         if self.dropped.load(Ordering::SeqCst) {
             return status;
         }
-        telemetry::failed(&self.address, sent.elapsed(), &status);
+        telemetry::failed(&self.address(), sent.elapsed(), &status);
         self.observations.fail(status.clone());
         self.reports.report(|| self.error(status.clone()));
         status
@@ -73,7 +87,7 @@ impl NodeInfo {
 
     /// The error of a call that failed on the node.
     pub(crate) fn error(&self, status: Status) -> NodeError {
-        NodeError::new(self.address.id, Arc::clone(&self.address.name), status)
+        NodeError::new(self.id, Arc::clone(&self.address().name), status)
     }
 
     /// The status of a failed call: if this side closed the node's connection, it says so.

@@ -43,6 +43,8 @@ pub(super) struct Driver {
     reverse: Option<(ReverseService, Capacity)>,
     /// Notified when a stream has ended.
     ended: Notify,
+    /// Notified when the node has moved: streams to where it was are of no use, and failures there say nothing.
+    moved: Notify,
 }
 
 impl Driver {
@@ -71,6 +73,7 @@ impl Driver {
             refusals: Refusals::default(),
             cancellations: Cancellations::new(),
             ended: Notify::new(),
+            moved: Notify::new(),
         }
     }
 
@@ -89,14 +92,26 @@ impl Driver {
     /// closed.
     pub(super) async fn keep_open(self: &Arc<Self>) {
         loop {
-            self.opener.until_next_attempt().await;
-            self.failures.until_next_attempt().await;
+            let wait = async {
+                self.opener.until_next_attempt().await;
+                self.failures.until_next_attempt().await;
+            };
+            tokio::select! {
+                () = wait => {}
+                () = self.moved.notified() => continue,
+            }
             let Some(is_first) = self.queue.begin() else {
                 return;
             };
             self.run_if(is_first);
             self.ended.notified().await;
         }
+    }
+
+    /// Ends the stream, because the node has moved. The next one leads to where it is now.
+    pub(super) fn move_on(&self) {
+        self.failures.forget();
+        self.moved.notify_waiters();
     }
 
     /// Cancels a call on the node, if the node knows that extension, and removes its request from the queue.
@@ -156,7 +171,7 @@ impl Driver {
     fn reverse_calls(&self) -> Option<(ReverseCalls, ReverseBody)> {
         let (service, capacity) = self.reverse.clone()?;
         let (sender, replies) = ReverseBody::new();
-        let node = self.info.address.id;
+        let node = self.info.id;
         Some((ReverseCalls::new(service, node, capacity, sender), replies))
     }
 
@@ -217,7 +232,7 @@ impl Driver {
                 if !call.streams_replies {
                     self.info.observations.measure(latency);
                 }
-                telemetry::replied(&self.info.address, || latency);
+                telemetry::replied(|| self.info.address(), || latency);
             }
         }
     }
@@ -259,7 +274,13 @@ struct StreamTask {
 impl StreamTask {
     async fn run(mut self) {
         let ending = match self.driver.failures.check() {
-            Ok(()) => self.driver.run().await,
+            Ok(()) => tokio::select! {
+                ending = self.driver.run() => ending,
+                () = self.driver.moved.notified() => Ending {
+                    status: Status::unavailable("the node has been given another address"),
+                    lesson: Lesson::None,
+                },
+            },
             Err(status) => Ending {
                 status,
                 lesson: Lesson::None,

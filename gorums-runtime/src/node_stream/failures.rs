@@ -57,14 +57,17 @@ impl Failures {
         }
     }
 
+    /// Forgets all failures.
+    pub(super) fn forget(&self) {
+        *self.lock() = Streak::default();
+        self.any.store(false, Ordering::Release);
+    }
+
     /// Learns from how a stream ended.
     pub(super) fn learn(&self, ending: &Ending) {
         match ending.lesson {
             Lesson::None => {}
-            Lesson::Works => {
-                *self.lock() = Streak::default();
-                self.any.store(false, Ordering::Release);
-            }
+            Lesson::Works => self.forget(),
             Lesson::Fails => {
                 let mut streak = self.lock();
                 streak.count = streak.count.saturating_add(1);

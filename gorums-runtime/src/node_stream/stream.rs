@@ -95,6 +95,11 @@ impl NodeStream {
         self.0.queue.withdraw(number);
     }
 
+    /// Ends the stream, because the node has moved. The next one leads to where it is now.
+    pub(crate) fn move_on(&self) {
+        self.0.move_on();
+    }
+
     /// Observes a decided call until it ends on this node. If there are too many such calls now, returns the oldest,
     /// which the caller has to cancel.
     pub(crate) fn let_go(&self, call: Straggler) -> Option<CallNumber> {
@@ -121,7 +126,7 @@ impl Drop for NodeStream {
 
 impl fmt::Debug for NodeStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = self.0.info.address.id;
+        let id = self.0.info.id;
         f.debug_tuple("NodeStream").field(&id).finish()
     }
 }

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+
+use futures::FutureExt;
 
 use super::error::MulticastError;
 use super::sending::Sending;
-use crate::call::{CallOutcome, Watched};
+use crate::call::{CallOutcome, Watched, Withdrawal};
 use crate::node_info::NodeError;
 use crate::support::Panicked;
 use crate::telemetry::CallSpan;
@@ -43,6 +45,7 @@ pub struct Multicast {
     panicked: Option<Panicked>,
     span: CallSpan,
     watched: Watched,
+    withdrawal: Withdrawal,
 }
 
 impl Multicast {
@@ -52,6 +55,7 @@ impl Multicast {
         sending: Result<Vec<Sending>, Panicked>,
         span: CallSpan,
         watched: Watched,
+        withdrawal: Withdrawal,
     ) -> Self {
         let (sending, panicked) = match sending {
             Ok(sending) => (sending, None),
@@ -65,6 +69,7 @@ impl Multicast {
             panicked,
             span,
             watched,
+            withdrawal,
         }
     }
 
@@ -99,7 +104,12 @@ impl Future for Multicast {
                 }
             });
         if !this.sending.is_empty() {
-            return Poll::Pending;
+            ready!(this.withdrawal.poll_unpin(cx));
+            let status = Withdrawal::status();
+            for mut sending in this.sending.drain(..) {
+                this.watched.sent(sending.node_id(), Err(&status));
+                this.failed.push(sending.withdraw(status.clone()));
+            }
         }
         if let Some(panicked) = this.panicked.take() {
             this.end(CallOutcome::Panicked);

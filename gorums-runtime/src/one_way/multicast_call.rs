@@ -58,10 +58,14 @@ impl<M: Method> MulticastCall<M> {
         let (id, nodes) = (configuration.id(), configuration.size());
         let span = CallSpan::multicast(M::DESCRIPTOR, id, nodes, &options);
         let deadline = options.deadline();
+        let withdrawal = options.withdrawal();
         let method = M::DESCRIPTOR.full_name();
+        let Some(node) = configuration.any_node() else {
+            return Multicast::new(method, Ok(Vec::new()), span, Watched::default(), withdrawal);
+        };
         let called = Called {
             configuration: Some(id),
-            messages: configuration.any_node().message_options(),
+            messages: node.message_options(),
         };
         let ids = configuration.node_ids();
         let watched = Watched::start::<M>(called, ids, &mut request, &mut options, deadline);
@@ -70,7 +74,13 @@ impl<M: Method> MulticastCall<M> {
             Err(refusal) => {
                 let nodes = configuration.nodes().cloned();
                 let refused = nodes.map(|node| Sending::refused(node, refusal.clone()));
-                return Multicast::new(method, Ok(refused.collect()), span, Watched::default());
+                return Multicast::new(
+                    method,
+                    Ok(refused.collect()),
+                    span,
+                    Watched::default(),
+                    withdrawal,
+                );
             }
         };
         let envelope = Envelope::new::<M>(options.metadata, deadline);
@@ -95,7 +105,7 @@ impl<M: Method> MulticastCall<M> {
                 Ok(send_all(requests, send, deadline))
             }
         });
-        Multicast::new(method, sending, span, watched)
+        Multicast::new(method, sending, span, watched, withdrawal)
     }
 }
 

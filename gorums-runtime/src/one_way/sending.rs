@@ -81,6 +81,16 @@ impl Sending {
         }
     }
 
+    /// Withdraws a request that was not sent, for the reason in `status`. Returns its error.
+    pub(super) fn withdraw(&mut self, status: Status) -> NodeError {
+        match self.withdraw.take() {
+            Some(Withdraw::Message(queued, _)) => queued.withdraw(),
+            Some(Withdraw::Call(call)) => call.abort(),
+            None => {}
+        }
+        self.node.info().error(status)
+    }
+
     /// The node that it goes to.
     pub(super) fn node_id(&self) -> NodeId {
         self.node.id()

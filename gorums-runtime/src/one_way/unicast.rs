@@ -4,8 +4,10 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use futures::FutureExt;
+
 use super::sending::Sending;
-use crate::call::{CallOutcome, Called, Envelope, Method, Transport, Watched};
+use crate::call::{CallOutcome, Called, Envelope, Method, Transport, Watched, Withdrawal};
 use crate::caller::NodeCaller;
 use crate::grpc::EncodedRequest;
 use crate::node_info::NodeError;
@@ -20,6 +22,7 @@ pub struct Unicast {
     sending: Sending,
     span: CallSpan,
     watched: Watched,
+    withdrawal: Withdrawal,
 }
 
 impl Unicast {
@@ -27,8 +30,9 @@ impl Unicast {
     pub fn start<M: Method>(caller: &NodeCaller, mut request: M::Request) -> Self {
         let mut options = caller.options().clone();
         let deadline = options.deadline();
+        let withdrawal = options.withdrawal();
         let node = caller.as_node().clone();
-        let span = CallSpan::unicast(M::DESCRIPTOR, &node.info().address, &options);
+        let span = CallSpan::unicast(M::DESCRIPTOR, &node.info().address(), &options);
         let called = Called {
             configuration: None,
             messages: node.message_options(),
@@ -42,6 +46,7 @@ impl Unicast {
                     sending: Sending::refused(node, refusal),
                     span,
                     watched: Watched::default(),
+                    withdrawal,
                 };
             }
         };
@@ -63,6 +68,7 @@ impl Unicast {
             sending,
             span,
             watched,
+            withdrawal,
         }
     }
 
@@ -79,7 +85,13 @@ impl Future for Unicast {
     type Output = Result<(), NodeError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let sent = ready!(self.sending.poll_sent(cx));
+        let sent = match self.sending.poll_sent(cx) {
+            Poll::Ready(sent) => sent,
+            Poll::Pending => {
+                ready!(self.withdrawal.poll_unpin(cx));
+                Err(self.sending.withdraw(Withdrawal::status()))
+            }
+        };
         let (node, status) = (
             self.sending.node_id(),
             sent.as_ref().map_err(NodeError::status),

@@ -55,7 +55,7 @@ impl SystemBuilder {
         }
     }
 
-    /// Listens on `address` (`host:port`) instead of the address that the members have for this process, such as
+    /// Listens on `address` (`host:port`, or on Unix `unix:PATH`) instead of the address that the members have for this process, such as
     /// `0.0.0.0:4000` behind a load balancer. Port 0 takes a free one.
     pub fn listen(mut self, address: impl Into<String>) -> Self {
         self.listen = Some(address.into());
@@ -156,6 +156,15 @@ impl SystemBuilder {
             .clone()
             .or(own)
             .ok_or_else(|| self.not_a_member())?;
+        #[cfg(unix)]
+        if let Some(path) = address.strip_prefix("unix:") {
+            let sockets = super::unix::listen(path).await;
+            let sockets = sockets.map_err(|source| {
+                let address = address.clone();
+                ServerError::Bind { address, source }
+            })?;
+            return self.build(None, Incoming::Connections(sockets)).await;
+        }
         let listener = TcpListener::bind(address.as_str()).await;
         let bound = listener.and_then(|listener| Ok((listener.local_addr()?, listener)));
         let (address, listener) = bound.map_err(|source| ServerError::Bind { address, source })?;
@@ -224,7 +233,8 @@ impl SystemBuilder {
         }
         let members = Members::of_system(
             introduction,
-            manager.nodes().map(|node| node.info().address.clone()),
+            manager.membership(),
+            manager.nodes().map(|node| node.info().address()),
             #[cfg(feature = "_tls-any")]
             tls.as_ref().map(SystemTls::proof),
         );

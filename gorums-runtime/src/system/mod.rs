@@ -9,6 +9,8 @@ mod error;
 mod running;
 #[cfg(feature = "_tls-any")]
 mod tls;
+#[cfg(unix)]
+mod unix;
 
 pub use builder::SystemBuilder;
 pub use error::SystemError;
@@ -24,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 
 use crate::clients::Clients;
-use crate::configuration::{Configuration, ConfigurationError};
+use crate::configuration::{Configuration, ConfigurationError, Membership};
 use crate::identity::NodeId;
 use crate::manager::{Manager, ManagerError};
 use crate::node::Node;
@@ -121,7 +123,7 @@ impl System {
         self.0.id
     }
 
-    /// The address that this process listens on. `None` if it was given its connections by
+    /// The address that this process listens on. `None` if that is a Unix socket, or if it was given its connections by
     /// [`SystemBuilder::accept`].
     pub fn address(&self) -> Option<SocketAddr> {
         self.0.address
@@ -135,6 +137,12 @@ impl System {
     /// The configuration of all members that there are now, this process included, connected or not.
     pub fn configuration(&self) -> Configuration {
         self.0.manager.configuration()
+    }
+
+    /// All members that there are at the time of each call, for services that follow those that are added and removed;
+    /// see [`Membership`].
+    pub fn membership(&self) -> Membership {
+        self.0.manager.membership()
     }
 
     /// The configuration of all members but this process.
@@ -174,8 +182,30 @@ impl System {
     ) -> Result<Node, ManagerError> {
         let id = id.into();
         let node = self.0.manager.add_node(id, address).await?;
-        self.0.members.add(&node.info().address);
+        self.0.members.add(&node.info().address());
         Ok(node)
+    }
+
+    /// Moves a member to another `address` (`host:port`), where it is connected from now on. Its id and its streams to this
+    /// process stay, and so do the configurations that have it. Only this process learns of it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Manager::set_address`].
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn replace_address(
+        &self,
+        id: impl Into<NodeId>,
+        address: &str,
+    ) -> Result<(), ManagerError> {
+        let id = id.into();
+        self.0.manager.set_address(id, address)?;
+        let node = self.0.manager.node(id)?;
+        self.0.members.add(&node.info().address());
+        Ok(())
     }
 
     /// Removes a member. Its streams are closed in both directions, and calls on it fail with `Unavailable`.
@@ -183,7 +213,7 @@ impl System {
     ///
     /// # Errors
     ///
-    /// If there is no such member, or no other.
+    /// If there is no such member.
     pub fn remove_member(&self, id: impl Into<NodeId>) -> Result<(), ManagerError> {
         let id = id.into();
         self.0.manager.remove_node(id)?;

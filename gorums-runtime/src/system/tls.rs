@@ -60,7 +60,8 @@ impl SystemTls {
         let Ok(node) = manager.node(id) else {
             return Ok(());
         };
-        let host = node.info().address.host();
+        let address = node.info().address();
+        let host = address.host();
         let outcome = self
             .0
             .proof

@@ -1,6 +1,7 @@
 //! The events of calls: replies and failures.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tonic::Status;
@@ -11,7 +12,14 @@ use crate::call::MethodDescriptor;
 use crate::identity::{NodeAddress, NodeId};
 
 /// Emits the event that a node has replied after `duration`.
-pub(crate) fn replied(node: &NodeAddress, duration: impl FnOnce() -> Duration) {
+pub(crate) fn replied(
+    node: impl FnOnce() -> Arc<NodeAddress>,
+    duration: impl FnOnce() -> Duration,
+) {
+    if !tracing::enabled!(target: TARGET, Level::TRACE) {
+        return;
+    }
+    let node = node();
     tracing::event!(
         target: TARGET,
         Level::TRACE,

@@ -36,9 +36,9 @@ pub(super) fn configuration(service: &ServiceCode<'_>, names: &Names) -> TokenSt
             pub struct #name(gorums_runtime::codegen::Caller<()>);
 
             impl #name {
-                /// Calls on `configuration`.
-                pub fn new(configuration: gorums_runtime::Configuration) -> Self {
-                    Self(gorums_runtime::codegen::Caller::new(configuration, ()))
+                /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call.
+                pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+                    Self(gorums_runtime::codegen::Caller::new(members, ()))
                 }
 
                 #common
@@ -68,9 +68,10 @@ pub(super) fn configuration(service: &ServiceCode<'_>, names: &Names) -> TokenSt
         }
 
         impl<Q> #name<Q> {
-            /// Calls on `configuration`; `spec` decides the quorum calls.
-            pub fn new(configuration: gorums_runtime::Configuration, spec: Q) -> Self {
-                Self(gorums_runtime::codegen::Caller::new(configuration, spec))
+            /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
+            /// quorum calls.
+            pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
+                Self(gorums_runtime::codegen::Caller::new(members, spec))
             }
 
             /// The quorum functions.
@@ -98,8 +99,8 @@ fn common(names: &Names) -> TokenStream {
             Self(self.0.with_options(options))
         }
 
-        /// The nodes that are called.
-        pub fn configuration(&self) -> &gorums_runtime::Configuration {
+        /// The nodes that a call goes to which is made now.
+        pub fn configuration(&self) -> gorums_runtime::Configuration {
             self.0.configuration()
         }
 

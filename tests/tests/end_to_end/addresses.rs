@@ -233,3 +233,80 @@ async fn a_system_begins_before_the_names_of_its_members_are_known() {
     itself.expect("it serves");
     assert_eq!(names.resolved("member-1:4000"), 0);
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_node_may_be_at_a_unix_socket() {
+    use tests::replica::{Behaviour, Cluster};
+    use tokio_stream::wrappers::UnixListenerStream;
+    on_both(async |transport| {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("replica.sock");
+        let listener = tokio::net::UnixListener::bind(&path).expect("a free path");
+        let cluster = Cluster::start(transport, []);
+        let server = gorums_runtime::Server::new(cluster.services(1, Behaviour::Answer));
+        let serving =
+            server.serve_connections(UnixListenerStream::new(listener), std::future::pending());
+        tokio::spawn(serving);
+        let address = format!("unix:{}", path.display());
+        let builder = Manager::builder().transport(transport).address(&address);
+        let manager = builder.connect().await.expect("it listens");
+        let node = manager.nodes().next().expect("a node");
+        assert_eq!(node.address(), address);
+        assert_eq!(node.socket_address(), None);
+        let register = RegisterConfiguration::new(manager.configuration(), Count(1));
+        register.read(ReadRequest {}).await.expect("a reply");
+        let absent = format!("{address}.absent");
+        let manager = Manager::builder().transport(transport).address(&absent);
+        let error = manager
+            .connect()
+            .await
+            .expect_err("nobody listens")
+            .to_string();
+        assert!(error.contains(&absent), "{error}");
+    })
+    .await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn members_may_be_at_unix_sockets_and_replace_those_of_processes_that_were_killed() {
+    use tests::member::{Member, register};
+    on_both(async |transport| {
+        let directory = tempfile::tempdir().expect("a directory");
+        let address = |id| {
+            format!(
+                "unix:{}",
+                directory.path().join(format!("{id}.sock")).display()
+            )
+        };
+        let members = [1, 2].map(|id| (id, address(id)));
+        let start = async |id: u32| {
+            let builder = System::builder(id, members.clone());
+            let builder = builder.manager(|manager| manager.transport(transport));
+            let system = builder.bind().await.expect("a free path");
+            let running = system.serve(Member::server(&system)).expect("it serves");
+            (system, running)
+        };
+        let (one, _first) = start(1).await;
+        let (two, second) = start(2).await;
+        soon("the connection", one.connectivity().wait_for(2))
+            .await
+            .expect("open");
+        let taken = System::builder(2, members.clone()).bind().await;
+        let error = taken.expect_err("member 2 listens there").to_string();
+        assert!(error.contains("Address already in use"), "{error}");
+        second.stop().await.expect("it stops");
+        drop(two);
+        // Its socket is still there.
+        let (_two, _second) = start(2).await;
+        let back = one.connectivity();
+        soon("the connection", back.wait_for(2))
+            .await
+            .expect("open");
+        for node in register(&one).nodes() {
+            node.read_no_qc(ReadRequest {}).await.expect("a reply");
+        }
+    })
+    .await;
+}

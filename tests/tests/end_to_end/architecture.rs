@@ -107,7 +107,7 @@ fn folders_import_those_below_them_on_the_page_only() {
     let shared = client.iter().position(|row| row.contains(&"wire"));
     let shared = shared.expect("the wire format has a row");
     // The server is above the wire format, and beside the client, but for its calls to clients.
-    let for_clients = [vec!["clients"], vec!["node"], vec!["node_stream"]];
+    let for_clients = ["clients", "configuration", "node", "node_stream"].map(|it| vec![it]);
     let server_rows: Vec<Vec<&str>> = server
         .into_iter()
         .chain(for_clients)

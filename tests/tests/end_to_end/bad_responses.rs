@@ -248,7 +248,8 @@ async fn of_a_nodes_long_status_a_bounded_part_is_kept() {
         assert!((4000..=4096).contains(&kept.len()), "{}", kept.len());
         assert!(kept.starts_with("xxx") && kept.ends_with("xxx"), "{kept}");
         assert!(error.to_string().len() < 1000, "{error}");
-        let node = register.configuration().nodes().next().expect("one");
+        let configuration = register.configuration();
+        let node = configuration.nodes().next().expect("one");
         let last = node.last_error().expect("it failed");
         assert!(last.status.message().len() <= 4096);
     })

@@ -185,7 +185,7 @@ async fn orders_can_be_composed_and_leave_equal_nodes_as_they_are() {
         assert_eq!(ids(&all.sorted_by(down_first)), [3, 4, 1, 2]);
         let composed = all.sorted_by(|a, b| down_first(a, b).then(b.id().cmp(&a.id())));
         assert_eq!(ids(&composed), [4, 3, 2, 1]);
-        assert_eq!(ids(all), [1, 2, 3, 4], "it stays as it was");
+        assert_eq!(ids(&all), [1, 2, 3, 4], "it stays as it was");
     })
     .await;
 }

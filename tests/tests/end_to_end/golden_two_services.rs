@@ -153,7 +153,7 @@ async fn a_service_without_methods_has_the_nodes_of_its_configuration() {
     on_both(async |transport| {
         let nodes = serve(Network::new(transport), services).await;
         let nothing = NothingConfiguration::new(nodes.clone());
-        assert_eq!(*nothing.configuration(), nodes);
+        assert_eq!(nothing.configuration(), nodes);
         let ids: Vec<NodeId> = nothing.nodes().map(|node| node.id()).collect();
         assert_eq!(ids, [1, 2, 3].map(Network::id));
         let unknown = nothing.node(Network::id(4)).expect_err("three nodes");

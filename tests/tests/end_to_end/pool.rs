@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use futures::FutureExt;
+use futures::{FutureExt, StreamExt};
 use gorums_runtime::calls::MulticastCall;
 use gorums_runtime::codegen::Caller;
 use gorums_runtime::errors::{ManagerError, QuorumCallErrorKind};
-use gorums_runtime::{Configuration, Manager, NodeId};
+use gorums_runtime::{Configuration, Manager, Membership, NodeId};
 use tests::network::Network;
 use tests::register::ReadRequest;
 use tests::register::register_gorums::methods::Write;
@@ -211,12 +211,9 @@ async fn nodes_that_a_pool_has_already_are_refused_and_named() {
     let error = manager.remove_node(Network::id(3)).expect_err("unknown");
     assert_eq!(error.to_string(), "there is no node 3; the nodes are 1, 2");
     manager.remove_node(Network::id(1)).expect("one is left");
-    let error = manager.remove_node(Network::id(2)).expect_err("the last");
-    assert_eq!(
-        error.to_string(),
-        "node 2 (10.0.0.2:4000) is the manager's last one; \
-         add another before it is removed, or close the manager"
-    );
+        manager.remove_node(Network::id(2)).expect("none is left");
+        let error = manager.remove_node(Network::id(2)).expect_err("removed");
+        assert_eq!(error.to_string(), "there is no node 2, nor any other");
 })
 .await;
 }
@@ -258,6 +255,158 @@ async fn a_closed_manager_takes_no_nodes() {
             error.expect_err("closed").to_string(),
             "cannot add node 2 (10.0.0.2:4000): the manager is closed"
         );
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_begins_without_nodes_and_may_lose_its_last() {
+    on_both(async |transport| {
+        let cluster = Cluster::answering(transport, 1);
+        let manager = manager(&cluster, 0).await;
+        let register = RegisterConfiguration::new(manager.membership(), Count(1));
+        let mut errors = manager.node_errors();
+        for _ in 0..2 {
+            assert!(manager.configuration().is_empty());
+            assert_eq!(manager.configuration().size(), 0);
+            let error = register.read(ReadRequest {}).await.expect_err("no nodes");
+            assert_eq!(error.kind(), QuorumCallErrorKind::Incomplete);
+            assert_eq!(error.errors().len(), 0);
+            let caller = Caller::new(manager.configuration(), ());
+            let sent = MulticastCall::<Write>::new(&caller, state("a", 1)).start();
+            sent.await.expect("there is nobody to miss it");
+            let error = register.node(Network::id(1)).expect_err("no nodes");
+            assert_eq!(error.to_string(), "there is no node 1, nor any other");
+
+            let added = manager.add_node(Network::id(1), &Network::address(1)).await;
+            added.expect("added");
+            assert_eq!(ids(&register.configuration()), [1]);
+            register.read(ReadRequest {}).await.expect("a reply");
+            manager.remove_node(Network::id(1)).expect("it is there");
+        }
+        assert!(errors.next().now_or_never().is_none());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_of_a_service_that_follows_its_nodes_go_to_those_of_the_moment() {
+    on_both(async |transport| {
+        let cluster = Cluster::answering(transport, 3);
+        let manager = manager(&cluster, 1).await;
+        let all = RegisterConfiguration::new(manager.membership(), Count(3));
+        let fixed = RegisterConfiguration::new(manager.configuration(), Count(1));
+        all.read(ReadRequest {}).await.expect_err("one of three");
+        for number in [2, 3] {
+            let address = Network::address(number);
+            let added = manager.add_node(Network::id(number), &address).await;
+            added.expect("added");
+        }
+        let before = all.read_agreed(ReadRequest {});
+        assert_eq!(
+            all.read_agreed(ReadRequest {}).await.expect("three").nodes,
+            3
+        );
+        assert_eq!(all.nodes().count(), 3);
+        assert_eq!(ids(&all.configuration()), [1, 2, 3]);
+        assert_eq!(ids(&fixed.configuration()), [1]);
+        manager.remove_node(Network::id(2)).expect("it is there");
+        assert_eq!(ids(&all.clone().configuration()), [1, 3]);
+        let error = before.await.expect_err("its nodes are those of the start");
+        assert_eq!(error.errors().len(), 1);
+        let some = Membership::following({
+            let manager = manager.clone();
+            move || {
+                let all = manager.configuration();
+                all.first(1).unwrap_or(all)
+            }
+        });
+        let one = RegisterConfiguration::new(some, Count(1));
+        one.read(ReadRequest {}).await.expect("a reply");
+        manager.remove_node(Network::id(1)).expect("it is there");
+        assert_eq!(ids(&one.configuration()), [3]);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_moved_keeps_its_id_its_configurations_and_its_latency() {
+    on_both(async |transport| {
+        let cluster = Cluster::answering(transport, 2);
+        let manager = manager(&cluster, 1).await;
+        let register = RegisterConfiguration::new(manager.configuration(), Count(1));
+        register.read(ReadRequest {}).await.expect("a reply");
+        let node = manager.node(Network::id(1)).expect("a node");
+        let latency = node.latency().expect("it was called");
+        cluster.network.kill(1);
+        register.read(ReadRequest {}).await.expect_err("it is down");
+        let moved = manager.set_address(node.id(), &Network::address(2));
+        moved.expect("another address");
+        register.read(ReadRequest {}).await.expect("without a wait");
+        assert_eq!(node.address(), Network::address(2));
+        assert_eq!(ids(&register.configuration()), [1]);
+        assert!(node.latency().is_some(), "{latency:?} was measured before");
+        let socket = Network::address(2).parse().expect("an address");
+        assert_eq!(node.socket_address(), Some(socket));
+        let nodes = manager.connectivity().nodes();
+        assert_eq!(nodes[0].address, Network::address(2));
+        // Its former address is free.
+        let added = manager.add_node(Network::id(2), &Network::address(1)).await;
+        added.expect("added");
+        let error = manager.set_address(Network::id(1), &Network::address(1));
+        let error = error.expect_err("it is taken").to_string();
+        assert!(error.contains("have the same address"), "{error}");
+        let error = manager.set_address(Network::id(3), &Network::address(3));
+        let error = error.expect_err("unknown").to_string();
+        assert!(error.contains("there is no node 3"), "{error}");
+        let error = manager.set_address(Network::id(1), "nowhere");
+        let error = error.expect_err("no port").to_string();
+        assert!(error.contains("no port"), "{error}");
+        assert_eq!(node.address(), Network::address(2));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_were_sent_to_where_a_node_was_fail_and_it_is_connected_at_once_where_it_is() {
+    on_both(async |transport| {
+        let gate = Gate::closed();
+        let mut cluster = Cluster::start(transport, [Behaviour::AnswerAfter(gate)]);
+        cluster.start_replica(2, Behaviour::Answer);
+        let builder = cluster.network.manager(1).keep_connected();
+        let manager = builder.connect_lazy().await.expect("an address");
+        let register = node(&manager, 1);
+        let waiting = register.read_no_qc(ReadRequest {}).start();
+        cluster.wait_for(&[1], arrived).await;
+        let mut events = manager.connectivity().events();
+        assert!(events.next().await.expect("it is open").is_connected());
+        manager
+            .set_address(Network::id(1), &Network::address(2))
+            .expect("another address");
+        let error = waiting.await.expect_err("it was sent to the old one");
+        assert_eq!(error.code(), Code::Unavailable, "{error}");
+        assert!(!events.next().await.expect("the old one").is_connected());
+        assert!(events.next().await.expect("the new one").is_connected());
+        register.read_no_qc(ReadRequest {}).await.expect("a reply");
+
+        // Neither back-off nor an attempt in progress delays the next move.
+        cluster.network.silence(3);
+        manager
+            .set_address(Network::id(1), &Network::address(3))
+            .expect("another address");
+        settle().await;
+        let before = tokio::time::Instant::now();
+        manager
+            .set_address(Network::id(1), &Network::address(2))
+            .expect("another address");
+        let connected = manager.connectivity();
+        connected.wait_for(1).await.expect("the manager is open");
+        assert!(
+            before.elapsed() < Duration::from_secs(1),
+            "{:?}",
+            before.elapsed()
+        );
+        register.read_no_qc(ReadRequest {}).await.expect("a reply");
     })
     .await;
 }

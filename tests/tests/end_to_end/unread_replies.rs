@@ -93,7 +93,8 @@ async fn read(replies: &mut Streaming<StreamMessage>) -> (Vec<StreamMessage>, St
 /// The connection to the first replica in memory.
 async fn channel(cluster: &Cluster) -> NodeChannel {
     let numbered = cluster.numbered(1).await;
-    let node = numbered.configuration().nodes().next().expect("a node");
+    let configuration = numbered.configuration();
+    let node = configuration.nodes().next().expect("a node");
     node.channel()
 }
 

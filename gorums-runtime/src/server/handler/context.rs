@@ -19,6 +19,7 @@ use tracing::Span;
 
 use super::peer::{Caller, Peer};
 use crate::call::{Deadline, MethodDescriptor, Served, Serving};
+use crate::configuration::{Configuration, Membership};
 use crate::identity::NodeId;
 use crate::node::Node;
 use crate::telemetry;
@@ -204,6 +205,13 @@ impl Context {
     /// system's own.
     pub fn peer(&self) -> Option<NodeId> {
         self.state.peer.member
+    }
+
+    /// Returns the configuration of all members of the [`System`](crate::System) that this server belongs to, this process
+    /// included, as there are now. `None` if the server is not that of a system.
+    pub fn configuration(&self) -> Option<Configuration> {
+        let members: Option<&Membership> = self.extensions().get();
+        members.map(Membership::now)
     }
 
     /// Returns the caller as a node on which the handler can call it back, if the caller [accepts

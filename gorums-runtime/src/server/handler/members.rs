@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::claims::{Claim, Claims};
+use crate::configuration::Membership;
 use crate::identity::{Introduction, NodeAddress, NodeId, claimed_id};
 #[cfg(feature = "_tls-any")]
 use crate::support::InProcess;
@@ -22,6 +23,8 @@ pub(crate) struct Members(Option<Arc<SystemMembers>>);
 #[derive(Debug)]
 struct SystemMembers {
     introduction: Introduction,
+    /// The members as nodes, this process included.
+    membership: Membership,
     /// Each member's host, as its address has it.
     hosts: RwLock<HashMap<NodeId, String>>,
     claims: Claims,
@@ -38,7 +41,8 @@ impl Members {
     /// The members of a system, of whom the server itself is one.
     pub(crate) fn of_system(
         introduction: Introduction,
-        nodes: impl IntoIterator<Item = NodeAddress>,
+        membership: Membership,
+        nodes: impl IntoIterator<Item = Arc<NodeAddress>>,
         #[cfg(feature = "_tls-any")] proof: Option<Proof>,
     ) -> Self {
         let hosts = nodes
@@ -46,6 +50,7 @@ impl Members {
             .map(|node| (node.id, node.host().to_owned()));
         Self(Some(Arc::new(SystemMembers {
             introduction,
+            membership,
             hosts: RwLock::new(hosts.collect()),
             claims: Claims::default(),
             #[cfg(feature = "_tls-any")]
@@ -77,8 +82,8 @@ impl Members {
         }
     }
 
-    /// Finds out which member sends a request with these headers. Returns `None` for any other client, and notes a
-    /// member among the request's extensions.
+    /// Finds out which member sends a request with these headers. Returns `None` for any other client. Notes the
+    /// client, if it is a member, and the members among the request's extensions.
     ///
     /// # Errors
     ///
@@ -92,6 +97,7 @@ impl Members {
             return Ok(None);
         };
         system.introduction.check_cluster(headers)?;
+        extensions.insert(system.membership.clone());
         let Some(claimed) = claimed_id(headers)?.map(NodeId::new) else {
             return Ok(None);
         };

@@ -36,7 +36,7 @@ struct Client {
 }
 
 /// A stream's place among those of its client. Dropping it gives the place up.
-pub(super) struct Membership {
+pub(super) struct StreamPlace {
     clients: NamedClients,
     stream: StreamName,
     line: Arc<tokio::sync::Mutex<()>>,
@@ -46,7 +46,7 @@ pub(super) struct Membership {
 pub(super) struct Turn {
     // Dropped in this order, so that the client is remembered while its line is held.
     _line: OwnedMutexGuard<()>,
-    _membership: Arc<Membership>,
+    _membership: Arc<StreamPlace>,
 }
 
 impl NamedClients {
@@ -59,7 +59,7 @@ impl NamedClients {
         &self,
         stream: StreamName,
         end: &CancellationToken,
-    ) -> Result<Arc<Membership>, Status> {
+    ) -> Result<Arc<StreamPlace>, Status> {
         let StreamName { client, number } = stream;
         let (line, older) = match self.lock().entry(client) {
             Entry::Occupied(mut entry) => {
@@ -88,7 +88,7 @@ impl NamedClients {
         if let Some(older) = older {
             older.cancel();
         }
-        Ok(Arc::new(Membership {
+        Ok(Arc::new(StreamPlace {
             clients: self.clone(),
             stream,
             line,
@@ -100,7 +100,7 @@ impl NamedClients {
     }
 }
 
-impl Membership {
+impl StreamPlace {
     /// Waits until no older stream of the client has the turn.
     ///
     /// # Cancel safety
@@ -121,7 +121,7 @@ impl Membership {
     }
 }
 
-impl Drop for Membership {
+impl Drop for StreamPlace {
     fn drop(&mut self) {
         if let Entry::Occupied(mut entry) = self.clients.lock().entry(self.stream.client) {
             entry.get_mut().memberships -= 1;
@@ -139,7 +139,7 @@ mod tests {
 
     use super::*;
 
-    fn enter(clients: &NamedClients, client: u128, number: u64) -> Result<Arc<Membership>, Code> {
+    fn enter(clients: &NamedClients, client: u128, number: u64) -> Result<Arc<StreamPlace>, Code> {
         enter_with(clients, client, number, &CancellationToken::new())
     }
 
@@ -148,7 +148,7 @@ mod tests {
         client: u128,
         number: u64,
         end: &CancellationToken,
-    ) -> Result<Arc<Membership>, Code> {
+    ) -> Result<Arc<StreamPlace>, Code> {
         let client = ClientName(client);
         let entered = clients.enter(StreamName { client, number }, end);
         entered.map_err(|status| status.code())

@@ -12,7 +12,7 @@ use tonic::{Code, Status};
 
 use super::backlog::{Backlog, Callee, Request, Waiting};
 use super::methods::{Callable, Methods};
-use super::named_clients::Membership;
+use super::named_clients::StreamPlace;
 use super::reply_body::End;
 use super::work::Work;
 use crate::clients::ConnectedClient;
@@ -43,7 +43,7 @@ pub(super) struct Session {
     /// Whether the client accepts calls from the server.
     pub(super) accepts_calls: bool,
     /// The stream's place among those of its client, if the client names itself.
-    pub(super) membership: Option<Arc<Membership>>,
+    pub(super) membership: Option<Arc<StreamPlace>>,
     /// The client as a node, if it accepts calls and the server makes any.
     pub(super) client: Option<ConnectedClient>,
     /// The stream's claim to be a member's, if its client is one.

@@ -234,7 +234,7 @@ async fn calls_of_a_process_to_itself_and_of_servers_to_their_clients_are_seen()
     soon("the client", connected.wait_for(1))
         .await
         .expect("open");
-    let client = clients.configuration().expect("a client");
+    let client = clients.configuration();
     let client = NumberedConfiguration::new(client, Count(1));
     let client = client.nodes().next().expect("a node");
     client.call(request(1)).await.expect("a reply");

@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use gorums_runtime::errors::{QuorumCallErrorKind, SystemError};
-use gorums_runtime::{NodeId, System, testing};
+use gorums_runtime::{Context, NodeId, System, testing};
+use tests::golden::no_package::pinger_gorums::{
+    PingerConfiguration, PingerReplica, PingerReplicaServer,
+};
+use tests::golden::no_package::{Ping, Pong};
 use tests::member::{Member, members, register};
 use tests::register::ReadRequest;
 use tests::spec::state;
 use tests::{on_both, soon};
-use tonic::Code;
+use tonic::{Code, Status};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -196,4 +200,59 @@ async fn what_makes_no_system_is_an_error_that_says_what_to_do() {
     let again = system.serve(Member::server(&system));
     assert!(matches!(again, Err(SystemError::ServesAlready)));
     assert!(testing::systems(0, Member::server).await.is_err());
+}
+
+/// Answers with the members that its context knows.
+struct Knowing;
+
+impl PingerReplica for Knowing {
+    async fn ping(&self, ctx: &Context, _: Ping) -> Result<Pong, Status> {
+        let members = ctx.configuration();
+        let members = members.ok_or_else(|| Status::not_found("there is no system"))?;
+        Ok(Pong {
+            count: members.size() as u64,
+        })
+    }
+
+    async fn ping_one(&self, ctx: &Context, request: Ping) -> Result<Pong, Status> {
+        self.ping(ctx, request).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_knows_the_members_of_the_moment() {
+    on_both(async |transport| {
+        let systems = testing::systems_with(
+            2,
+            move |_, builder| builder.manager(|manager| manager.transport(transport)),
+            |_| PingerReplicaServer::new(Knowing),
+        );
+        let systems = systems.await.expect("they start");
+        let [one, two] = ids([1, 2]);
+        let pinger = PingerConfiguration::new(systems.system(one).membership(), ());
+        let ping = async |id| {
+            let node = pinger.node(id).expect("a member");
+            node.ping_one(Ping {}).await.map(|pong| pong.count)
+        };
+        assert_eq!(ping(one).await.expect("a reply"), 2);
+        assert_eq!(ping(two).await.expect("a reply"), 2);
+        let system = systems.system(one);
+        system.add_member(3, "127.0.0.1:1").await.expect("added");
+        assert_eq!(pinger.configuration().size(), 3);
+        assert_eq!(ping(one).await.expect("a reply"), 3);
+        assert_eq!(ping(two).await.expect("another's membership"), 2);
+        for id in [2, 3] {
+            system.remove_member(id).expect("a member");
+        }
+        assert_eq!(ping(one).await.expect("it has itself"), 1);
+    })
+    .await;
+
+    let network = tests::network::Network::new(Default::default());
+    network.serve(1, PingerReplicaServer::new(Knowing));
+    let manager = network.manager(1).connect_lazy().await.expect("an address");
+    let pinger = PingerConfiguration::new(manager.configuration(), ());
+    let node = pinger.nodes().next().expect("a node");
+    let error = node.ping_one(Ping {}).await.expect_err("a plain server");
+    assert_eq!(error.code(), Code::NotFound);
 }

@@ -3,13 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gorums_runtime::errors::{QuorumCallError, QuorumCallErrorKind};
+use futures::StreamExt;
+use gorums_runtime::calls::MulticastCall;
+use gorums_runtime::codegen::{Caller, NodeCaller};
+use gorums_runtime::errors::{NodeError, QuorumCallError, QuorumCallErrorKind};
 use gorums_runtime::testing::{self, Systems};
-use gorums_runtime::{CallOptions, Context, NodeId, Transport};
+use gorums_runtime::{AggregateCall, CallOptions, Context, NodeCall, NodeId, Transport, Unicast};
+use tests::golden::no_package::pinger_gorums::{
+    PingerConfiguration, PingerReplica, PingerReplicaServer, methods as pings,
+};
+use tests::golden::no_package::{Ping, Pong};
 use tests::member::{members, register};
+use tests::network::Network;
 use tests::on_both;
 use tests::register::register_gorums::{
-    RegisterConfiguration, RegisterNode, RegisterReplica, RegisterReplicaServer,
+    RegisterConfiguration, RegisterNode, RegisterReplica, RegisterReplicaServer, methods,
 };
 use tests::register::{ReadRequest, State, WriteResponse};
 use tests::replica::{Behaviour, Cluster, Gate, arrived, cancelled};
@@ -178,6 +186,79 @@ async fn a_nested_call_is_withdrawn_when_the_caller_of_the_call_that_it_serves_g
             assert_eq!(ended.kind(), QuorumCallErrorKind::Cancelled);
             fixture.cluster.wait_for(&[1, 2, 3], cancelled).await;
         }
+    })
+    .await;
+}
+
+/// Makes nested calls whose outcomes come one by one, and one-way calls, and tells how they failed.
+struct Spread {
+    behind: RegisterConfiguration<Count>,
+    failed: mpsc::UnboundedSender<Vec<Code>>,
+}
+
+impl PingerReplica for Spread {
+    async fn ping(&self, _: &Context, _: Ping) -> Result<Pong, Status> {
+        let caller = Caller::new(self.behind.configuration(), ());
+        let call = AggregateCall::<methods::Read>::new(&caller, ReadRequest {});
+        let outcomes: Vec<_> = call.responses().collect().await;
+        let failed = outcomes.iter().filter_map(|(_, it)| it.as_ref().err());
+        // The test may have ended.
+        let _ = self.failed.send(failed.map(NodeError::code).collect());
+        Ok(Pong::default())
+    }
+
+    async fn ping_one(&self, _: &Context, _: Ping) -> Result<Pong, Status> {
+        let caller = Caller::new(self.behind.configuration(), ());
+        let call = MulticastCall::<methods::Write>::new(&caller, state("a", 1));
+        let error = call.start().await.expect_err("nobody answers");
+        let node = NodeCaller::new(self.behind.nodes().next().expect("one").as_node().clone());
+        let one = Unicast::start::<methods::Write>(&node, state("b", 2)).await;
+        let errors = error.errors().iter().chain(one.as_ref().err());
+        let _ = self.failed.send(errors.map(NodeError::code).collect());
+        Ok(Pong::default())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nested_responses_and_one_way_calls_end_with_the_call_that_they_serve() {
+    on_both(async |transport| {
+        let gate = Gate::closed();
+        let mut cluster = Cluster::start(transport, [Behaviour::AnswerAfter(gate)]);
+        cluster.network.silence(2);
+        let (failed, mut codes) = Events::channel();
+        let behind = cluster.register(2, Count(2)).await;
+        let network = Network::new(transport);
+        network.serve(1, PingerReplicaServer::new(Spread { behind, failed }));
+        let manager = network.manager(1).connect_lazy().await.expect("an address");
+        let pinger = PingerConfiguration::new(manager.configuration(), ());
+        let front = NodeCaller::new(manager.nodes().next().expect("a node"));
+
+        let late = NodeCall::<pings::Ping>::new(&front, Ping {})
+            .timeout(SECOND)
+            .await;
+        late.expect_err("the gate is closed");
+        let late = codes.next().await;
+        assert!(
+            late.iter().all(|code| *code == Code::DeadlineExceeded),
+            "{late:?}"
+        );
+        let withdrawn = NodeCall::<pings::Ping>::new(&front, Ping {}).start();
+        cluster.wait_for(&[1], arrived).await;
+        drop(withdrawn);
+        let withdrawn = codes.next().await;
+        assert!(withdrawn.contains(&Code::Cancelled), "{withdrawn:?}");
+        cluster.wait_for(&[1], cancelled).await;
+
+        let withdrawn = pinger
+            .nodes()
+            .next()
+            .expect("a node")
+            .ping_one(Ping {})
+            .start();
+        tests::settle().await;
+        drop(withdrawn);
+        let withdrawn = codes.next().await;
+        assert!(withdrawn.contains(&Code::Cancelled), "{withdrawn:?}");
     })
     .await;
 }

@@ -4,7 +4,6 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use futures::StreamExt;
-use gorums_runtime::server::Clients;
 use gorums_runtime::testing;
 use gorums_runtime::{Context, Credentials, Manager, NodeId, System};
 use tests::authority::Authority;
@@ -26,7 +25,7 @@ struct Log {
     /// The index of the entry that the leader appended last.
     last: Mutex<u64>,
     /// The clients that follow the log.
-    followers: Clients,
+    followers: FollowerConfiguration,
 }
 
 impl Log {
@@ -37,7 +36,7 @@ impl Log {
             members: LogConfiguration::new(system.configuration()),
             commands: Mutex::default(),
             last: Mutex::default(),
-            followers: system.clients().clone(),
+            followers: FollowerConfiguration::new(system.clients().membership()),
         })
     }
 
@@ -75,11 +74,7 @@ impl LogReplica for Log {
         }
         commands.push(entry.command.clone());
         let position = Position { index: entry.index };
-        if let Ok(followers) = self.followers.configuration() {
-            FollowerConfiguration::new(followers)
-                .appended(entry)
-                .detach();
-        }
+        self.followers.appended(entry).detach();
         Ok(position)
     }
 

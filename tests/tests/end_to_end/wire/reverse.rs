@@ -40,7 +40,7 @@ async fn storage(clients: &Clients) -> StorageConfiguration {
     let connectivity = clients.connectivity();
     let connected = soon("the client", connectivity.wait_for(1)).await;
     connected.expect("the server is up");
-    StorageConfiguration::new(clients.configuration().expect("a client"))
+    StorageConfiguration::new(clients.configuration())
 }
 
 /// The replica, once it has what the example reads.
