@@ -10,7 +10,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use futures::stream::unfold;
 use futures::{StreamExt, TryFutureExt};
-use gorums_runtime::{Backoff, Connectivity, NodeId, System};
+use gorums_runtime::{Backoff, Connectivity, NodeId, System, SystemBuilder};
 use tests::member::{Member, register};
 use tests::register::ReadRequest;
 use tokio::time::{Instant, sleep, timeout};
@@ -42,8 +42,65 @@ impl Running {
     }
 }
 
+/// Who shall be a member, and on which port of its host, in the eyes of whoever operates the system.
+#[derive(Clone)]
+struct Plan(Arc<Mutex<BTreeMap<u32, Planned>>>);
+
+#[derive(Clone, Copy)]
+struct Planned {
+    port: u16,
+    is_member: bool,
+}
+
+impl Plan {
+    fn new() -> Self {
+        let planned = Planned {
+            port: PORT,
+            is_member: true,
+        };
+        let all = (1..=MEMBERS).map(|id| (id, planned));
+        Self(Arc::new(Mutex::new(all.collect())))
+    }
+
+    fn of(&self, id: u32) -> Planned {
+        self.0.lock().expect("not poisoned")[&id]
+    }
+
+    fn address(&self, id: u32) -> String {
+        format!("{}:{}", name(id), self.of(id).port)
+    }
+
+    fn change(&self, id: u32, change: impl FnOnce(&mut Planned)) {
+        let mut all = self.0.lock().expect("not poisoned");
+        change(all.get_mut(&id).expect("all are planned"));
+    }
+
+    /// Makes the members that `system` knows those of the plan, all the time.
+    async fn follow(&self, system: &System) {
+        loop {
+            for id in (1..=MEMBERS).filter(|id| *id != system.id().get()) {
+                let known = system.manager().node(NodeId::new(id));
+                let address = self.address(id);
+                match (self.of(id).is_member, known) {
+                    (false, Ok(_)) => system.remove_member(id).expect("it is known"),
+                    (true, Err(_)) => {
+                        let added = system.add_member(id, &address).await;
+                        added.expect("its id and its address are free");
+                    }
+                    (true, Ok(node)) if node.address() != address => {
+                        let moved = system.replace_address(id, &address);
+                        moved.expect("its address is free");
+                    }
+                    _ => {}
+                }
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
 #[test]
-fn members_find_each_other_again_and_lose_no_event_whatever_fails() {
+fn members_find_each_other_again_and_lose_no_event_whatever_fails_moves_or_lies() {
     runs(SEEDS, run);
 }
 
@@ -62,21 +119,25 @@ fn run(seed: u64) {
         .tcp_capacity(1 << 20)
         .build();
     let running = Running::default();
+    let plan = Plan::new();
     for id in 1..=MEMBERS {
-        let running = running.clone();
-        sim.host(name(id), move || member(id, running.clone()));
+        let (running, plan) = (running.clone(), plan.clone());
+        sim.host(name(id), move || member(id, running.clone(), plan.clone()));
     }
-    sim.client("observer", observe(running));
-    let mut unrest = Unrest::new(seed);
+    let mut unrest = Unrest::new(seed, plan.clone());
+    let (impostor_of, begin, end) = unrest.impostor();
+    sim.client("impostor", impostor(impostor_of, begin, end, plan.clone()));
+    sim.client("observer", observe(running, plan));
     while !sim.step().expect("no member goes wrong") {
         unrest.step(&mut sim);
     }
 }
 
-/// A member until it crashes. It calls all members all the time.
-async fn member(id: u32, running: Running) -> Result<(), Box<dyn Error>> {
-    let members = (1..=MEMBERS).map(|id| (id, format!("{}:{PORT}", name(id))));
-    let builder = System::builder(id, members).manager(|manager| {
+/// A process that is member `id` of the plan as it is now.
+fn builder(id: u32, plan: &Plan) -> SystemBuilder {
+    let members = (1..=MEMBERS).filter(|other| *other == id || plan.of(*other).is_member);
+    let members = members.map(|id| (id, plan.address(id)));
+    System::builder(id, members).manager(|manager| {
         manager
             .resolver(|address| async move { resolve(&address) })
             .connector(TcpStream::connect::<SocketAddr>)
@@ -87,8 +148,13 @@ async fn member(id: u32, running: Running) -> Result<(), Box<dyn Error>> {
             ))
             // The network does not retransmit: a partition that drops data stalls its connection.
             .keep_alive(Duration::from_millis(100), Duration::from_millis(100))
-    });
-    let listener = TcpListener::bind(("0.0.0.0", PORT)).await?;
+    })
+}
+
+/// A member until it crashes. It calls all members all the time.
+async fn member(id: u32, running: Running, plan: Plan) -> Result<(), Box<dyn Error>> {
+    let builder = builder(id, &plan);
+    let listener = TcpListener::bind(("0.0.0.0", plan.of(id).port)).await?;
     let incoming = unfold(listener, |listener| async move {
         let accepted = listener.accept().await;
         Some((accepted.map(|(stream, _)| stream), listener))
@@ -103,13 +169,36 @@ async fn member(id: u32, running: Running) -> Result<(), Box<dyn Error>> {
     let events = events_alternate(system.connectivity());
     tokio::select! {
         () = events => unreachable!("the system is not stopped"),
+        () = plan.follow(&system) => unreachable!(),
         () = call_for_ever(&system) => unreachable!(),
     }
 }
 
+/// A process at another address that claims to be member `id` for a time. The others have to do without that member, and
+/// have it again afterwards.
+async fn impostor(
+    id: u32,
+    begin: Duration,
+    end: Duration,
+    plan: Plan,
+) -> Result<(), Box<dyn Error>> {
+    sleep(begin).await;
+    let listener = TcpListener::bind(("0.0.0.0", PORT)).await?;
+    let incoming = unfold(listener, |listener| async move {
+        let accepted = listener.accept().await;
+        Some((accepted.map(|(stream, _)| stream), listener))
+    });
+    let system = builder(id, &plan).accept(incoming.boxed()).await?;
+    let serving = system.serve(Member::server(&system))?;
+    sleep(end - begin).await;
+    serving.stop().await?;
+    Ok(())
+}
+
 fn resolve(address: &str) -> io::Result<Vec<SocketAddr>> {
-    let name = address.split(':').next().unwrap_or_default();
-    Ok(vec![SocketAddr::new(turmoil::lookup(name), PORT)])
+    let (name, port) = address.split_once(':').ok_or(io::ErrorKind::InvalidInput)?;
+    let port = port.parse().map_err(|_| io::ErrorKind::InvalidInput)?;
+    Ok(vec![SocketAddr::new(turmoil::lookup(name), port)])
 }
 
 /// Checks that each node is connected and disconnected in turn.
@@ -139,7 +228,7 @@ async fn call_for_ever(system: &System) {
 }
 
 /// Waits until the network has healed, and then for the members to find each other.
-async fn observe(running: Running) -> Result<(), Box<dyn Error>> {
+async fn observe(running: Running, plan: Plan) -> Result<(), Box<dyn Error>> {
     sleep(UNREST).await;
     let healed = Instant::now();
     let all: BTreeSet<NodeId> = (1..=MEMBERS).map(NodeId::new).collect();
@@ -156,6 +245,9 @@ async fn observe(running: Running) -> Result<(), Box<dyn Error>> {
         assert_eq!(system.configuration().size(), all.len());
         for node in system.configuration().nodes() {
             assert!(system.connectivity().is_connected(node.id()));
+            if node.id() != system.id() {
+                assert_eq!(node.address(), plan.address(node.id().get()));
+            }
         }
     }
     Ok(())
@@ -168,16 +260,35 @@ struct Unrest {
     /// When the next fault is due.
     next: Duration,
     crashed: BTreeSet<u32>,
+    plan: Plan,
 }
 
 impl Unrest {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, plan: Plan) -> Self {
         Self {
             rng: Rng::with_seed(seed.wrapping_add(1)),
             elapsed: Duration::ZERO,
             next: Duration::from_millis(100),
             crashed: BTreeSet::new(),
+            plan,
         }
+    }
+
+    /// Which member an impostor claims to be, from when until when.
+    fn impostor(&mut self) -> (u32, Duration, Duration) {
+        let unrest = u64::try_from(UNREST.as_millis()).expect("it is short");
+        let begin = self.rng.u64(0..unrest - 1);
+        let end = self.rng.u64(begin + 1..=unrest);
+        let id = self.rng.u32(1..=MEMBERS);
+        (id, Duration::from_millis(begin), Duration::from_millis(end))
+    }
+
+    /// Starts a member again, perhaps on another port.
+    fn restart(&mut self, id: u32, sim: &mut turmoil::Sim<'_>) {
+        if self.rng.bool() {
+            self.plan.change(id, |planned| planned.port += 1);
+        }
+        sim.bounce(name(id));
     }
 
     fn step(&mut self, sim: &mut turmoil::Sim<'_>) {
@@ -194,8 +305,8 @@ impl Unrest {
     fn fail(&mut self, sim: &mut turmoil::Sim<'_>) {
         let one = self.rng.u32(1..=MEMBERS);
         let other = (one + self.rng.u32(0..MEMBERS - 1)) % MEMBERS + 1;
-        match self.rng.u32(0..7) {
-            0 | 1 if self.crashed.remove(&one) => sim.bounce(name(one)),
+        match self.rng.u32(0..9) {
+            0 | 1 if self.crashed.remove(&one) => self.restart(one, sim),
             0 | 1 => {
                 self.crashed.insert(one);
                 sim.crash(name(one));
@@ -204,13 +315,17 @@ impl Unrest {
             3 => sim.partition_oneway(name(one), name(other)),
             4 => sim.hold(name(one), name(other)),
             5 => sim.release(name(one), name(other)),
+            6 | 7 => self.plan.change(one, |planned| planned.is_member ^= true),
             _ => sim.repair(name(one), name(other)),
         }
     }
 
     fn heal(&mut self, sim: &mut turmoil::Sim<'_>) {
+        for id in 1..=MEMBERS {
+            self.plan.change(id, |planned| planned.is_member = true);
+        }
         for id in std::mem::take(&mut self.crashed) {
-            sim.bounce(name(id));
+            self.restart(id, sim);
         }
         for one in 1..=MEMBERS {
             for other in one + 1..=MEMBERS {
