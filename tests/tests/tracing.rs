@@ -100,7 +100,7 @@ impl Told {
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Told {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let metadata = attributes.metadata();
-        if metadata.target() == "gorums_runtime" {
+        if metadata.target().starts_with("gorums_runtime") {
             let mut fields = Collect::default();
             attributes.record(&mut fields);
             self.push(Entry {
@@ -126,7 +126,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Told {
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let metadata = event.metadata();
-        if metadata.target() == "gorums_runtime" {
+        if metadata.target().starts_with("gorums_runtime") {
             let mut fields = Collect::default();
             event.record(&mut fields);
             self.push(Entry {

@@ -142,7 +142,15 @@ impl<R: Send + 'static> FanOut<R> {
     /// Withdraws the requests because the deadline has passed, and returns the errors of the nodes that have
     /// not replied.
     pub(crate) fn withdraw_late(&mut self) -> Vec<NodeError> {
-        self.withdraw(&Deadline::exceeded())
+        let errors = match &mut self.requests {
+            Requests::Grpc(fan_out) => fan_out.withdraw(&Deadline::exceeded()),
+            Requests::NodeStream(fan_out) => fan_out.withdraw_late(),
+            Requests::Refused(_, errors) => errors.drain(..).collect(),
+        };
+        for error in &errors {
+            self.show_error(error);
+        }
+        errors
     }
 
     /// Withdraws the requests, and returns the errors of the nodes that have not replied: they have failed with `status`.

@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::OnceLock;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -19,7 +20,7 @@ use crate::node::Node;
 use crate::node_info::NodeError;
 use crate::node_stream::{Calls, Event, Opened, Registration, Straggler};
 use crate::telemetry;
-use crate::wire::{Frame, Head, MethodName, Owner};
+use crate::wire::{CallNumber, Frame, Head, MethodName, Owner};
 
 /// A call on the streams to the nodes of a configuration. A stream of the nodes' replies and errors, in order of
 /// arrival.
@@ -87,13 +88,19 @@ impl<R: Message + Default + 'static> NodeStreamFanOut<R> {
 
     /// Sends `request` to one node, once there is room for it in the node's queue, and waits for the reply. The caller
     /// observes it.
+    ///
+    /// The caller waits until the deadline, and then drops this. It finds the call's number in `numbered`.
     pub(crate) async fn exchange<M: Method<Reply = R>>(
         node: &Node,
         request: &M::Request,
         metadata: Option<&MetadataMap>,
+        numbered: &OnceLock<CallNumber>,
     ) -> Result<R, Status> {
-        // The caller waits until the deadline, and then drops this.
         let mut call = Self::new::<M>(Configuration::of_one(node), Deadline::none());
+        if let Some(registration) = &call.registration {
+            // Nothing else sets it.
+            let _ = numbered.set(registration.number());
+        }
         let head = call.head(&M::DESCRIPTOR, metadata);
         let frame = encode(&head, request, node)?;
         let owner = call.owner(0, node)?;
@@ -245,10 +252,23 @@ impl<R> NodeStreamFanOut<R> {
 
     /// Withdraws the call, and returns the errors of the nodes that have not replied: they have failed with `status`.
     pub(crate) fn withdraw_as(&mut self, status: &Status) -> Vec<NodeError> {
+        self.withdraw_each(|_, _| status.clone())
+    }
+
+    /// Withdraws the call because its deadline has passed, and returns the errors of the nodes that have not replied.
+    pub(crate) fn withdraw_late(&mut self) -> Vec<NodeError> {
+        let sent = self.sent;
+        self.withdraw_each(|node, number| node.stream().late(number, sent))
+    }
+
+    fn withdraw_each(&mut self, status: impl Fn(&Node, CallNumber) -> Status) -> Vec<NodeError> {
         self.open = 0;
+        let Some(number) = self.registration.as_ref().map(Registration::number) else {
+            return Vec::new();
+        };
         let late = self.withdraw();
         let late = late.iter();
-        late.map(|node| node.fail(self.sent, status.clone()))
+        late.map(|node| node.fail(self.sent, status(node, number)))
             .collect()
     }
 

@@ -9,6 +9,7 @@ pub use handle::NodeCallHandle;
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::OnceLock;
 use std::task::{Context, Poll};
 
 use futures::FutureExt;
@@ -27,6 +28,7 @@ use crate::grpc::EncodedRequest;
 use crate::node::Node;
 use crate::node_info::NodeError;
 use crate::telemetry::CallSpan;
+use crate::wire::CallNumber;
 
 /// A call to one node that has not started: set it up, then await it.
 ///
@@ -122,11 +124,16 @@ impl<M: Method> NodeCall<M> {
                 return Err(Withdrawal::status());
             }
             let envelope = Envelope::new::<M>(options.metadata, deadline);
-            let call = exchange::<M>(&node, &request, &envelope);
+            let numbered = OnceLock::new();
+            let started = Instant::now();
+            let call = exchange::<M>(&node, &request, &envelope, &numbered);
             tokio::select! {
                 biased;
                 outcome = call => outcome,
-                () = deadline.alarm() => Err(Deadline::exceeded()),
+                () = deadline.alarm() => Err(match numbered.get() {
+                    Some(&number) => node.stream().late(number, started),
+                    None => Deadline::exceeded(),
+                }),
                 () = withdrawal => Err(Withdrawal::status()),
             }
         };
@@ -155,6 +162,7 @@ async fn exchange<M: Method>(
     node: &Node,
     request: &M::Request,
     envelope: &Envelope,
+    numbered: &OnceLock<CallNumber>,
 ) -> Result<M::Reply, Status> {
     match node.transport() {
         Transport::Grpc => {
@@ -162,7 +170,7 @@ async fn exchange<M: Method>(
             request.send(node.link()).await
         }
         Transport::NodeStream => {
-            NodeStreamFanOut::exchange::<M>(node, request, envelope.metadata()).await
+            NodeStreamFanOut::exchange::<M>(node, request, envelope.metadata(), numbered).await
         }
     }
 }

@@ -12,6 +12,7 @@ use super::cancellations::Cancellations;
 use super::carrier::Carrier;
 use super::ending::{Ending, Lesson};
 use super::failures::Failures;
+use super::held_turn::HeldTurn;
 use super::inbox::Delivery;
 use super::opener::{OpenedStream, Opener};
 use super::reader::Reader;
@@ -25,8 +26,8 @@ use crate::node_info::NodeInfo;
 use crate::status::bounded;
 use crate::telemetry;
 use crate::wire::{
-    CANCEL, CallNumber, Capacity, END, Head, IsFirst, KEEP_ALIVE, Queue, QueueBody, ReverseBody,
-    StreamMessage, StreamNumber,
+    CANCEL, CallNumber, Capacity, END, HELD_TURN, Head, IsFirst, KEEP_ALIVE, Queue, QueueBody,
+    ReverseBody, StreamMessage, StreamNumber,
 };
 
 /// Opens the streams to one node, delivers the messages that arrive on them, and fails the calls on one that broke.
@@ -36,6 +37,7 @@ pub(super) struct Driver {
     pub(super) queue: Arc<Queue>,
     pub(super) stragglers: Stragglers,
     pub(super) failures: Failures,
+    held_turn: HeldTurn,
     pub(super) opener: Opener,
     refusals: Refusals,
     cancellations: Cancellations,
@@ -70,6 +72,7 @@ impl Driver {
             calls,
             stragglers: Stragglers::new(stragglers),
             failures: Failures::new(backoff),
+            held_turn: HeldTurn::default(),
             refusals: Refusals::default(),
             cancellations: Cancellations::new(),
             ended: Notify::new(),
@@ -112,6 +115,18 @@ impl Driver {
     pub(super) fn move_on(&self) {
         self.failures.forget();
         self.moved.notify_waiters();
+    }
+
+    /// The status of the call `number`, sent at `sent`, which the node has not answered by its deadline.
+    pub(super) fn late(&self, number: CallNumber, sent: Instant) -> Status {
+        let exceeded = Deadline::exceeded();
+        match self.held_turn.ahead_of(number, sent) {
+            Some(method) => Status::deadline_exceeded(format!(
+                "{}: the handler of an earlier call of {method} kept its turn at the node; release it, or answer sooner",
+                exceeded.message()
+            )),
+            None => exceeded,
+        }
     }
 
     /// Cancels a call on the node, if the node knows that extension, and removes its request from the queue.
@@ -196,6 +211,10 @@ impl Driver {
         {
             Delivery::Taken => {}
             Delivery::Ignored(message) if message.has(KEEP_ALIVE) => {}
+            Delivery::Ignored(message) if message.has(HELD_TURN) => {
+                let value = message.value_of(HELD_TURN).unwrap_or_default();
+                self.held_turn.note(value, arrival.at);
+            }
             Delivery::Ignored(message) => {
                 self.calls.ignore();
                 if let Some(number) = number {

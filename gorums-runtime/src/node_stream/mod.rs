@@ -12,6 +12,7 @@ mod driver;
 mod ending;
 mod events;
 mod failures;
+mod held_turn;
 mod inbox;
 mod one_way;
 mod opener;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use tonic::Status;
 
 use super::calls::Calls;
@@ -93,6 +94,11 @@ impl NodeStream {
     /// Removes the message with this number from the queue, if it is there.
     pub(crate) fn withdraw(&self, number: CallNumber) {
         self.0.queue.withdraw(number);
+    }
+
+    /// The status of the call `number`, sent at `sent`, which the node has not answered by its deadline.
+    pub(crate) fn late(&self, number: CallNumber, sent: Instant) -> Status {
+        self.0.late(number, sent)
     }
 
     /// Ends the stream, because the node has moved. The next one leads to where it is now.

@@ -54,7 +54,7 @@
 //! event of level `WARN` with the message `node_id_refused`.
 //!
 //! A server emits an event of level `WARN` with the message `handler_keeps_turn`, once per handler, if the handler has kept its
-//! turn on a node stream for one to two seconds while other requests of the stream wait behind it. Such a handler should
+//! turn on a node stream for a second while other requests of the stream wait behind it. Such a handler should
 //! call [`release`](crate::Context::release): if it waits for a peer whose own handler waits for one of these requests,
 //! neither ever ends.
 //!

@@ -22,3 +22,7 @@ pub(crate) const STREAM: &str = "gorums-stream";
 /// The header by which a client asks the server to send something at an interval, and the server agrees. Also the entry
 /// of the messages that are sent for that purpose only.
 pub(crate) const KEEP_ALIVE: &str = "gorums-keep-alive";
+
+/// The entry of a message that tells a client which of its calls keeps the others waiting: the call's number, a space, and
+/// its service and method.
+pub(crate) const HELD_TURN: &str = "gorums-held-turn";

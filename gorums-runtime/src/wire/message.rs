@@ -137,8 +137,14 @@ impl<'a> StreamMessage<'a> {
 
     /// Whether the message carries an entry with this key.
     pub(crate) fn has(&self, key: &str) -> bool {
+        self.value_of(key).is_some()
+    }
+
+    /// The value of the first entry with this key.
+    pub(crate) fn value_of(&self, key: &str) -> Option<&str> {
         let mut entries = self.extras.iter().flat_map(|extras| &extras.entries);
-        entries.any(|entry| entry.key == key)
+        let entry = entries.find(|entry| entry.key == key)?;
+        Some(&entry.value)
     }
 
     /// Why the call failed, if it did, or why the message is refused.

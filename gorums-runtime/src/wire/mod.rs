@@ -34,7 +34,9 @@ pub(crate) use deframer::Deframer;
 pub(crate) use deframer::Received;
 pub(crate) use frame::Frame;
 pub(crate) use head::{CANCEL, END, Head, MethodName};
-pub(crate) use headers::{CLIENT, EXTENSIONS, KEEP_ALIVE, MAX_FRAME, PATH, SERVICE, STREAM};
+pub(crate) use headers::{
+    CLIENT, EXTENSIONS, HELD_TURN, KEEP_ALIVE, MAX_FRAME, PATH, SERVICE, STREAM,
+};
 pub(crate) use message::{
     MOST_ENTRIES, MOST_ENTRY_BYTES, MetadataEntry, RpcStatus, StreamMessage, replace_entries,
 };

@@ -5,6 +5,8 @@ use std::time::Duration;
 use futures::poll;
 use gorums_runtime::errors::QuorumCallErrorKind;
 use tests::network::Network;
+use tests::numbered::Wish;
+use tests::numbered_replica::{self, request, wish};
 use tests::register::ReadRequest;
 use tests::replica::{Behaviour, Cluster, Event, Gate, arrived, cancelled};
 use tests::spec::{Count, state};
@@ -253,4 +255,38 @@ async fn calls_to_nodes_that_never_answer_end_each_at_its_own_deadline() {
         assert!(start.elapsed() <= Duration::from_millis(100 * 11));
     })
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waited_for_its_turn_until_its_deadline_names_the_method_ahead_of_it() {
+    let second = Duration::from_secs(1);
+    let cluster = numbered_replica::Cluster::start(2);
+    let numbered = cluster.numbered(2).await;
+    let node = numbered.nodes().next().expect("a node");
+    let holding = node.call(wish(1, Wish::Wait)).timeout(10 * second).start();
+    tests::settle().await;
+    let ahead = "the handler of an earlier call of numbered.Numbered/Call kept its turn";
+    // One of the two answers.
+    let error = numbered.quorum(request(2)).timeout(second).await;
+    let error = error.expect_err("it waits behind the other");
+    let [late] = error.errors() else {
+        panic!("{error}");
+    };
+    assert_eq!(late.code(), Code::DeadlineExceeded);
+    assert!(late.status().message().contains(ahead), "{late}");
+    let late = node.call(request(3)).timeout(second).await;
+    let late = late.expect_err("it waits behind the other");
+    assert!(late.status().message().contains(ahead), "{late}");
+    // The one that has the turn has waited for nothing but itself.
+    let holding = holding.await.expect_err("the gate is closed");
+    assert!(!holding.status().message().contains("turn"), "{holding}");
+    // Its handler is still there, and no other call says why it is late when nothing is ahead.
+    cluster.gate.open();
+    node.call(request(4))
+        .timeout(second)
+        .await
+        .expect("a reply");
+    let late = node.call(wish(5, Wish::Cancelled)).timeout(second).await;
+    let late = late.expect_err("it waits for its own deadline");
+    assert!(!late.status().message().contains("turn"), "{late}");
 }

@@ -15,6 +15,7 @@ use super::methods::{Callable, Methods};
 use super::named_clients::StreamPlace;
 use super::reply_body::End;
 use super::work::Work;
+use crate::call::MethodDescriptor;
 use crate::clients::ConnectedClient;
 use crate::server::handler::{
     Claim, Context, Framing, Interceptors, Peer, ReplyTo, StreamLimits, UNKNOWN, check_size,
@@ -22,8 +23,8 @@ use crate::server::handler::{
 };
 use crate::support::{Panicked, guarded};
 use crate::wire::{
-    CANCEL, FROM_SERVER, Head, Messages, MetadataEntry, MethodName, Payload, Queue, Received,
-    RpcStatus, StreamMessage,
+    CANCEL, FROM_SERVER, HELD_TURN, Head, Messages, MetadataEntry, MethodName, Payload, Queue,
+    Received, RpcStatus, StreamMessage,
 };
 
 /// How much of an unknown method's name the error text shows, in bytes.
@@ -130,7 +131,9 @@ impl Session {
                 }
                 match self.poll(requests, work, cx) {
                     Poll::Pending => {
-                        work.watch_turn(cx);
+                        if let Some((number, method)) = work.watch_turn(cx) {
+                            self.tell_who_has_the_turn(number, method);
+                        }
                         end.as_mut().poll(cx).map(Ok)
                     }
                     ready => ready,
@@ -149,6 +152,22 @@ impl Session {
                 }
                 Pause::Gone => return Err(self.gone()),
             }
+        }
+    }
+
+    /// Tells the client that its call `number` of `method` keeps its other calls waiting.
+    fn tell_who_has_the_turn(&self, number: u64, method: &MethodDescriptor) {
+        if !self.extended {
+            return;
+        }
+        let value = format!("{number} {}", method.full_name());
+        let head = Head {
+            entry: Some((HELD_TURN, &value)),
+            ..Head::default()
+        };
+        // The calls go on, whether the client is told or not.
+        if let Ok(frame) = head.alone() {
+            let _ = self.queue.push_reply(&frame);
         }
     }
 

@@ -11,6 +11,7 @@ use super::backlog::Backlog;
 use super::held_turn::{HeldTurn, Holder};
 use super::named_clients::Turn;
 use super::released_handlers::{HandlerId, ReleasedHandlers};
+use crate::call::MethodDescriptor;
 use crate::server::handler::{Context, Handling, StreamLimits};
 use crate::support::{Panicked, guard};
 
@@ -107,9 +108,13 @@ impl Work {
         Poll::Pending
     }
 
-    /// Looks, when the stream cannot go on, whether a handler keeps its turn for long while requests wait.
+    /// Looks, when the stream cannot go on, whether a handler keeps its turn for long while requests wait. Returns the call
+    /// of a handler that the client is to be told of.
     #[inline]
-    pub(super) fn watch_turn(&mut self, cx: &mut task::Context<'_>) {
+    pub(super) fn watch_turn(
+        &mut self,
+        cx: &mut task::Context<'_>,
+    ) -> Option<(u64, &'static MethodDescriptor)> {
         let Self {
             backlog,
             current,
@@ -123,7 +128,9 @@ impl Work {
             context,
             waiting: backlog.len(),
         });
-        held_turn.look(holder, cx);
+        let is_told = held_turn.look(holder.as_ref(), cx);
+        let begun = current.filter(|_| is_told)?;
+        Some((begun.number, begun.context.method()))
     }
 
     /// Whether another request may begin.
