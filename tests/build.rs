@@ -6,8 +6,6 @@ fn main() -> Result<(), Error> {
     gorums_build::compile_protos("proto/numbered.proto")?;
     gorums_build::configure()
         .parameters(Parameters::new().client(false).calls_trait(true))
-        .compile_protos(
-            &["proto/guide.proto", "proto/replicated_log.proto"],
-            &["proto"],
-        )
+        .compile_protos(&["proto/guide.proto"], &["proto"])?;
+    gorums_build::compile_protos("proto/replicated_log.proto")
 }

@@ -28,6 +28,32 @@ pub(crate) enum Mode {
     Memory(Memory),
     /// Measure all systems in turn, and the ratios between them
     Compare(Compare),
+    /// Measure the calls of peers: to oneself, nested, reverse, all to all, and beside a snapshot
+    Peers(Peers),
+}
+
+/// A measurement of peers, all in one process.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Peers {
+    /// How long to measure each type of call, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) duration: u64,
+
+    /// How long to warm up before measuring, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 300)]
+    pub(crate) warmup: u64,
+
+    /// Bytes of the payload
+    #[arg(short, long, value_name = "BYTES", default_value_t = 16)]
+    pub(crate) payload: usize,
+
+    /// MiB of the snapshot
+    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) snapshot: u32,
+
+    /// Threads of all peers together
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: u16,
 }
 
 /// A server.

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use gorums_runtime::errors::{ManagerError, ServerError};
+use gorums_runtime::errors::{ManagerError, ServerError, SystemError};
 
 /// Why the program fails.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,9 @@ pub(crate) enum Error {
         address: String,
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A system cannot be set up.
+    #[error(transparent)]
+    System(#[from] SystemError),
     /// There are no servers.
     #[error("there are no servers to call; start at least one")]
     NoServer,

@@ -8,6 +8,7 @@ mod load;
 mod measured;
 mod memory;
 mod payload;
+mod peers;
 mod report;
 mod servers;
 mod targets;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         Mode::Run(run) => load::run(&run),
         Mode::Memory(args) => memory::run(&args),
         Mode::Compare(compare) => compare::run(&compare),
+        Mode::Peers(args) => peers::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

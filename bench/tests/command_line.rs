@@ -287,3 +287,23 @@ fn wrong_arguments_are_told() {
         assert!(error.contains(expected), "{arguments:?}: {error}");
     }
 }
+
+#[test]
+fn the_calls_of_peers_are_measured() {
+    let arguments = [&["peers", "--snapshot", "4"], &SHORT[..]].concat();
+    let table = succeed(&arguments);
+    for row in [
+        "to another member",
+        "to oneself",
+        "nested: two hops",
+        "a client to its server",
+        "a server to its client",
+        "3 processes, raw TCP",
+        "5 systems, multicast to all",
+        "while 4 MiB are on their way to the node",
+        "the snapshot took",
+    ] {
+        assert!(table.contains(row), "{row} is missing in\n{table}");
+    }
+    assert!(fail(&["peers", "--snapshot", "0"]).contains("--snapshot"));
+}

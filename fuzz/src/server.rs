@@ -333,7 +333,9 @@ impl Stream {
         assert!(rest.is_empty(), "replies are cut");
         for reply in &replies {
             let reply = Envelope::decode(*reply).expect("a reply");
-            if !reply.has("gorums-keep-alive") {
+            let is_held_turn = reply.has("gorums-held-turn");
+            assert!(self.extended || !is_held_turn, "an extension for all");
+            if !is_held_turn && !reply.has("gorums-keep-alive") {
                 *received.entry(reply.number).or_default() += 1;
             }
         }

@@ -19,7 +19,7 @@ use crate::{payload, report, usage};
 
 use closed::Closed;
 use open::Open;
-pub(crate) use tally::{Calls, Tally};
+pub(crate) use tally::{Calls, Tally, histogram};
 
 /// How long a measurement may last until a call has ended.
 const PATIENCE: Duration = Duration::from_secs(10);

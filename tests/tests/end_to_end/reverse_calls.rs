@@ -423,6 +423,10 @@ impl LogReplica for Log {
         Err(Status::unimplemented("no entries"))
     }
 
+    async fn install(&self, _: &Context, _: tonic::Streaming<Command>) -> Result<Position, Status> {
+        Err(Status::unimplemented("nobody installs"))
+    }
+
     async fn fetch(&self, _: &Context, _: ()) -> Result<Commands, Status> {
         Err(Status::unimplemented("no entries"))
     }

@@ -60,6 +60,10 @@ impl LogReplica for Peer {
         Err(Status::unimplemented("nothing is kept"))
     }
 
+    async fn install(&self, _: &Context, _: tonic::Streaming<Command>) -> Result<Position, Status> {
+        Err(Status::unimplemented("nobody installs"))
+    }
+
     async fn fetch(&self, _: &Context, _: ()) -> Result<Commands, Status> {
         Err(Status::unimplemented("nothing is kept"))
     }

@@ -9,10 +9,11 @@ use gorums_runtime::{Context, Credentials, Manager, NodeId, System};
 use tests::authority::Authority;
 use tests::generated::replicated_log as log;
 use tokio::sync::mpsc;
-use tonic::{Code, Status};
+use tonic::{Code, Status, Streaming};
 
 use crate::user_guide::Outcome;
 use log::follower_gorums::{FollowerConfiguration, FollowerReplica, FollowerReplicaServer};
+use log::log_client::LogClient;
 use log::log_gorums::{LogConfiguration, LogReplica, LogReplicaServer};
 use log::{Command, Commands, Entry, Position};
 
@@ -90,6 +91,21 @@ impl LogReplica for Log {
         let texts = self.commands().clone();
         Ok(Commands { texts })
     }
+
+    /// Takes over the commands of another member, however many there are.
+    async fn install(
+        &self,
+        _: &Context,
+        mut commands: Streaming<Command>,
+    ) -> Result<Position, Status> {
+        let mut taken = Vec::new();
+        while let Some(command) = commands.message().await? {
+            taken.push(command.text);
+        }
+        let index = taken.len() as u64;
+        *self.commands() = taken;
+        Ok(Position { index })
+    }
 }
 
 /// Follows the log of a member.
@@ -163,6 +179,23 @@ async fn a_log_is_replicated_while_a_member_is_down() -> Outcome {
         .expect_err("not the leader");
     let refusals = refused.errors().iter().map(|error| error.code());
     assert!(refusals.clone().any(|code| code == Code::PermissionDenied));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_member_takes_over_a_long_log_beside_its_calls() -> Outcome {
+    let systems = testing::systems(2, Log::of).await?;
+    systems.connected().await;
+    let [one, two] = [1, 2].map(NodeId::new);
+    let log = LogConfiguration::new(systems.system(one).configuration());
+    let all: Vec<Command> = (0..100_000).map(|n| command(&n.to_string())).collect();
+
+    let follower = log.node(two)?;
+    let mut client = LogClient::new(follower.as_node().channel());
+    let installed = client.install(futures::stream::iter(all)).await?;
+
+    assert_eq!(installed.into_inner().index, 100_000);
+    assert_eq!(follower.read(()).await?.texts.len(), 100_000);
     Ok(())
 }
 
