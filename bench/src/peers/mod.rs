@@ -18,7 +18,6 @@ use crate::error::Error;
 use crate::load::histogram;
 use crate::payload;
 use crate::proto::Payload;
-use crate::proto::peers_client::PeersClient;
 use crate::proto::peers_gorums::{PeersConfiguration, PeersNode, PeersReplicaServer};
 use system::{Counted, Member, Members};
 
@@ -195,7 +194,7 @@ async fn snapshot(args: &Peers, loops: &Loops) -> Result<(), Error> {
     );
     let before = loops.run(|payload| ping(&node, payload)).await?;
     row("before a snapshot", &before, loops.duration);
-    let mut client = PeersClient::new(node.as_node().channel());
+    let mut client = node.client();
     let chunks = mebibytes as usize * 1024 * 1024 / CHUNK;
     let chunk = payload::of(CHUNK);
     let sending = tokio::spawn(async move {

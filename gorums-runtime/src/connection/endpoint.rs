@@ -102,13 +102,18 @@ impl Endpoint {
 
     /// Returns a link that connects when it is first used.
     pub(crate) fn connect_lazy(&self) -> Link {
-        let channel = self.endpoint.connect_with_connector_lazy(self.service());
-        self.link(channel)
+        self.link(self.channel_lazy())
+    }
+
+    /// Returns a channel that connects when it is first used.
+    pub(super) fn channel_lazy(&self) -> Channel {
+        self.endpoint.connect_with_connector_lazy(self.service())
     }
 
     fn link(&self, channel: Channel) -> Link {
         Link::new(
             channel,
+            self.clone(),
             self.direct.clone(),
             self.dial.clone(),
             self.attempts.clone(),

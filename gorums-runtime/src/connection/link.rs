@@ -1,7 +1,7 @@
 //! The connections that requests to a node use.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use http::HeaderMap;
 use tokio::time::Instant;
@@ -11,6 +11,7 @@ use tonic::transport::Channel;
 use super::attempts::Attempts;
 use super::dial::Dial;
 use super::direct::Direct;
+use super::endpoint::Endpoint;
 use crate::call::Deadline;
 use crate::identity::Answerer;
 use crate::status;
@@ -22,6 +23,10 @@ pub(crate) struct Link(Arc<RwLock<Arc<LinkParts>>>);
 #[derive(Debug)]
 struct LinkParts {
     channel: Channel,
+    /// A connection of its own for whatever is large, so that the messages on `channel` do not wait behind it. Made when it
+    /// is first asked for.
+    beside: OnceLock<Channel>,
+    endpoint: Endpoint,
     /// Carries calls with one reply in place of the channel.
     direct: Option<Direct>,
     dial: Dial,
@@ -32,6 +37,7 @@ struct LinkParts {
 impl Link {
     pub(super) fn new(
         channel: Channel,
+        endpoint: Endpoint,
         direct: Option<Direct>,
         dial: Dial,
         attempts: Attempts,
@@ -39,6 +45,8 @@ impl Link {
     ) -> Self {
         Self(Arc::new(RwLock::new(Arc::new(LinkParts {
             channel,
+            beside: OnceLock::new(),
+            endpoint,
             direct,
             dial,
             attempts,
@@ -62,6 +70,13 @@ impl Link {
 
     pub(crate) fn channel(&self) -> Channel {
         self.parts().channel.clone()
+    }
+
+    /// The channel beside [`channel`](Self::channel), with a connection of its own.
+    pub(crate) fn beside(&self) -> Channel {
+        let parts = self.parts();
+        let beside = || parts.endpoint.channel_lazy();
+        parts.beside.get_or_init(beside).clone()
     }
 
     /// The connection that carries calls with one reply in place of the channel. `None` if the manager has an option

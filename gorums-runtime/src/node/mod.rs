@@ -156,11 +156,17 @@ impl Node {
     /// The gRPC channel to the node, for use with any tonic client. Metadata, message sizes and compression are up to
     /// that client; the manager's settings do not apply.
     ///
-    /// Node streams, and calls with streams of messages, use the channel, too. Over plain gRPC, calls with one reply
-    /// use a faster connection of their own, unless the manager has an option that needs a channel: TLS, `keep_alive`
-    /// or `endpoint`. The channel then connects when it is first used.
+    /// With [`Transport::NodeStream`](crate::Transport::NodeStream) it has a connection of its own, which is made when it is
+    /// first used, so that what is large does not hold up the calls. With [`Transport::Grpc`](crate::Transport::Grpc) it shares
+    /// one with calls that have streams of messages. Other calls then use a faster connection of their own, unless the manager
+    /// has an option that needs a channel: TLS, `keep_alive` or `endpoint`.
     pub fn channel(&self) -> NodeChannel {
-        NodeChannel::new(self.inner.link.channel(), self.clone())
+        let link = &self.inner.link;
+        let channel = match self.transport() {
+            Transport::NodeStream => link.beside(),
+            Transport::Grpc => link.channel(),
+        };
+        NodeChannel::new(channel, self.clone())
     }
 
     /// The status of a request on the node's channel that failed with `status`.

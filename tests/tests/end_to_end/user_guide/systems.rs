@@ -13,7 +13,6 @@ use tonic::{Code, Status, Streaming};
 
 use crate::user_guide::Outcome;
 use log::follower_gorums::{FollowerConfiguration, FollowerReplica, FollowerReplicaServer};
-use log::log_client::LogClient;
 use log::log_gorums::{LogConfiguration, LogReplica, LogReplicaServer};
 use log::{Command, Commands, Entry, Position};
 
@@ -191,8 +190,8 @@ async fn a_member_takes_over_a_long_log_beside_its_calls() -> Outcome {
     let all: Vec<Command> = (0..100_000).map(|n| command(&n.to_string())).collect();
 
     let follower = log.node(two)?;
-    let mut client = LogClient::new(follower.as_node().channel());
-    let installed = client.install(futures::stream::iter(all)).await?;
+    let commands = futures::stream::iter(all);
+    let installed = follower.client().install(commands).await?;
 
     assert_eq!(installed.into_inner().index, 100_000);
     assert_eq!(follower.read(()).await?.texts.len(), 100_000);
