@@ -38,15 +38,15 @@ pub(crate) use connected::ConnectedClient;
 /// let server = Server::new(RegisterReplicaServer::new(replica)).clients(clients.clone());
 /// let running = server.bind("127.0.0.1:4000").await?.start();
 ///
-/// clients.connectivity().wait_for(1).await?;
-/// let subscribers = RegisterConfiguration::new(clients.configuration()?, ());
+/// // Whoever is connected at the time of each call.
+/// let subscribers = RegisterConfiguration::new(clients.membership(), ());
 /// # Ok(())
 /// # }
 /// ```
 ///
 /// Each connection of a client is a node with an id of its own, from 2²⁰ on and above those of a system's members. No
-/// later one gets it. A slow client is
-/// limited like any slow node, by [`ManagerBuilder::queue_limit`]: calls fail on it, and others do not wait for it.
+/// later one gets it. A slow client is limited like any slow node, by [`ManagerBuilder::queue_limit`]: calls fail on it, and
+/// others do not wait for it.
 ///
 /// A cheap handle: clones are the same clients.
 #[derive(Clone)]
