@@ -55,7 +55,7 @@ impl<M: Method> AggregateCall<M> {
     /// A call of `request` on every node of `caller`. For generated code.
     pub fn new<Q>(caller: &Caller<Q>, request: M::Request) -> Self {
         Self {
-            configuration: caller.configuration().clone(),
+            configuration: caller.configuration(),
             request,
             per_node: None,
             options: caller.options().clone(),

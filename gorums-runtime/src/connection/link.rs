@@ -1,7 +1,7 @@
 //! The connections that requests to a node use.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use http::HeaderMap;
 use tokio::time::Instant;
@@ -65,11 +65,16 @@ impl Link {
 
     #[inline]
     fn parts(&self) -> Arc<LinkParts> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.read())
+    }
+
+    #[inline]
+    fn read(&self) -> RwLockReadGuard<'_, Arc<LinkParts>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn channel(&self) -> Channel {
-        self.parts().channel.clone()
+        self.read().channel.clone()
     }
 
     /// The channel beside [`channel`](Self::channel), with a connection of its own.
@@ -82,7 +87,7 @@ impl Link {
     /// The connection that carries calls with one reply in place of the channel. `None` if the manager has an option
     /// that only a channel supports.
     pub(crate) fn direct(&self) -> Option<Direct> {
-        self.parts().direct.clone()
+        self.read().direct.clone()
     }
 
     /// The IP address that was connected to last. `None` if there was no connection yet.

@@ -27,7 +27,7 @@ impl<M: Correct<Q>, Q: Send + Sync + 'static> CorrectableCall<M, Q> {
     /// A call of `request` on every node of `caller`, decided by its spec. For generated code.
     pub fn new(caller: &Caller<Q>, request: M::Request) -> Self {
         Self::of(
-            caller.configuration().clone(),
+            caller.configuration(),
             caller.shared_spec(),
             request,
             None,
@@ -42,7 +42,7 @@ impl<M: Correct<Q>, Q: Send + Sync + 'static> CorrectableCall<M, Q> {
         per_node: impl FnMut(&M::Request, NodeId) -> Option<M::Request> + Send + 'static,
     ) -> Self {
         Self::of(
-            caller.configuration().clone(),
+            caller.configuration(),
             caller.shared_spec(),
             request,
             Some(Box::new(per_node)),

@@ -28,7 +28,7 @@ impl<M: Method> MulticastCall<M> {
     /// A call that sends `request` to every node of `caller`. For generated code.
     pub fn new<Q>(caller: &Caller<Q>, request: M::Request) -> Self {
         Self {
-            configuration: caller.configuration().clone(),
+            configuration: caller.configuration(),
             request,
             per_node: None,
             options: caller.options().clone(),

@@ -65,7 +65,7 @@ impl<M: Decide<Q>, Q> QuorumCall<M, Q> {
     /// A call of `request` on every node of `caller`, decided by its spec. For generated code.
     pub fn new(caller: &Caller<Q>, request: M::Request) -> Self {
         Self {
-            configuration: caller.configuration().clone(),
+            configuration: caller.configuration(),
             spec: caller.shared_spec(),
             request,
             per_node: None,

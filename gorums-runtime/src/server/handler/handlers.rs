@@ -257,10 +257,18 @@ impl<T: Send + Sync + 'static> Handlers<T> {
                 let (context, request) = Context::of(&M::DESCRIPTOR, request, messages.timeout);
                 let (replica, handler) = (Arc::clone(&replica), handler.clone());
                 let handler = move |context, request| handler(replica, context, request);
-                let handling =
-                    within::<M, R, _>(interceptors.as_ref(), context.clone(), request, handler);
-                Attended::new(context, messages.timeout, handling)
-                    .map(move |outcome| outcome.map(|it| Response::new(reply(it))))
+                let (limit, called) = (messages.timeout, context.clone());
+                // Each is boxed once.
+                let attended = match (&interceptors, request) {
+                    (None, Ok(request)) => Attended::new(context, limit, handler(called, request)),
+                    (None, Err(status)) => Attended::new(context, limit, ready(Err(status))),
+                    (Some(interceptors), request) => {
+                        let around = interceptors.clone();
+                        let around = around.around::<M, R, _>(called, request, handler);
+                        Attended::new(context, limit, around)
+                    }
+                };
+                attended.map(move |outcome| outcome.map(|it| Response::new(reply(it))))
             });
             async move { fallible::<M>(messages).unary(service, request).await }.boxed()
         })
