@@ -395,6 +395,10 @@ pub mod aggregates_gorums {
         type Request = super::Value;
         type Reply = super::Value;
         const PATH: &'static str = "/aggregates.Aggregates/ReadQC";
+        const DESCRIPTOR: gorums_runtime::MethodDescriptor = gorums_runtime::MethodDescriptor::new(
+                Self::PATH,
+            )
+            .with_idempotency();
     }
 
     impl gorums_runtime::Method for methods::WritePerNode {
@@ -422,7 +426,8 @@ pub mod aggregates_gorums {
         const DESCRIPTOR: gorums_runtime::MethodDescriptor = gorums_runtime::MethodDescriptor::new(
                 Self::PATH,
             )
-            .with_reply_stream();
+            .with_reply_stream()
+            .with_idempotency();
     }
 }
 

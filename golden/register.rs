@@ -621,6 +621,10 @@ pub mod register_gorums {
         type Request = super::ReadRequest;
         type Reply = super::State;
         const PATH: &'static str = "/register.Register/Read";
+        const DESCRIPTOR: gorums_runtime::MethodDescriptor = gorums_runtime::MethodDescriptor::new(
+                Self::PATH,
+            )
+            .with_idempotency();
     }
 
     impl<Q: RegisterQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Read {
@@ -636,6 +640,10 @@ pub mod register_gorums {
         type Request = super::ReadRequest;
         type Reply = super::State;
         const PATH: &'static str = "/register.Register/ReadAgreed";
+        const DESCRIPTOR: gorums_runtime::MethodDescriptor = gorums_runtime::MethodDescriptor::new(
+                Self::PATH,
+            )
+            .with_idempotency();
     }
 
     impl<Q: RegisterQuorumSpec> gorums_runtime::calls::Decide<Q>

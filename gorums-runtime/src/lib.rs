@@ -71,6 +71,7 @@
 //! | [`Connectivity`] | which nodes are connected |
 //! | [`ManagerBuilder`] | options of a manager and its connections, including TLS |
 //! | [`CallOptions`] | options of calls |
+//! | [`quorum`] | quorum systems: built, combined, parsed, checked |
 //! | [`calls`] | the types behind a call: futures, handles, aggregations |
 //! | [`errors`] | why a call, a node, a configuration, a manager or a server failed |
 //! | [`server`] | routers, limits, bound and running servers |
@@ -113,6 +114,7 @@ mod quorum_call;
 mod status;
 mod support;
 mod system;
+mod thrifty;
 #[cfg(feature = "_tls-any")]
 mod tls;
 mod wire;
@@ -124,6 +126,7 @@ pub mod server;
 pub mod telemetry;
 pub mod testing;
 
+pub use gorums_quorum as quorum;
 pub use prost_types;
 pub use tonic;
 
@@ -143,6 +146,7 @@ pub use server::handler::{Context, ReplySink};
 pub use server::server::Server;
 pub use support::Connection;
 pub use system::{RunningSystem, System, SystemBuilder};
+pub use thrifty::Thrifty;
 #[cfg(feature = "_tls-any")]
 pub use tls::{Credentials, PeerCertificate};
 
@@ -152,10 +156,10 @@ pub use tls::{Credentials, PeerCertificate};
 /// [`NodeCall`], [`Unicast`] and [`Multicast`]. The methods of those return the types of this module.
 pub mod calls {
     pub use crate::aggregate_call::{
-        Aggregated, Aggregation, AllReplies, Decision, FirstReply, Responses, SuccessfulResponses,
-        Threshold,
+        Aggregated, Aggregation, AllReplies, Decision, FirstReply, QuorumOf, Responses,
+        SuccessfulResponses, Threshold,
     };
-    pub use crate::call::{Decide, Tally};
+    pub use crate::call::{Decide, Outstanding, Tally};
     pub use crate::correctable::CorrectableCall;
     pub use crate::node_call::{NodeCallFuture, NodeCallHandle};
     pub use crate::one_way::MulticastCall;
@@ -173,6 +177,7 @@ pub mod errors {
     pub use crate::quorum_call::{QuorumCallError, QuorumCallErrorKind};
     pub use crate::server::error::ServerError;
     pub use crate::system::SystemError;
+    pub use crate::thrifty::StrategyError;
     #[cfg(feature = "_tls-any")]
     pub use crate::tls::CredentialsError;
 }

@@ -3,8 +3,11 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::call::{Decide, Method, MethodDescriptor, Replies, Tally};
+use gorums_quorum::{NodeSet, QuorumSystem};
+
+use crate::call::{Decide, Method, MethodDescriptor, Outstanding, Replies, Tally};
 use crate::correctable::{Correct, Correction};
+use crate::identity::NodeId;
 
 /// Which replies a call waits for, as a value. [`AggregateCall::replies`](crate::AggregateCall::replies) takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,8 +70,12 @@ impl<M: Method> Decide<Threshold> for Aggregated<M> {
         (tally.replies.replied() >= tally.spec.0).then(|| std::mem::take(tally.replies))
     }
 
-    fn reachable(threshold: &Threshold, replies: &Replies<M::Reply>, outstanding: usize) -> bool {
-        reaches::<M>(replies, outstanding, threshold.0)
+    fn reachable(
+        threshold: &Threshold,
+        replies: &Replies<M::Reply>,
+        rest: &Outstanding<'_>,
+    ) -> bool {
+        replies.replied() + rest.nodes() >= threshold.0
     }
 }
 
@@ -99,15 +106,46 @@ impl<M: Method> Decide<AllReplies> for Aggregated<M> {
         (replies.replied() == replies.asked()).then(|| std::mem::take(replies))
     }
 
-    fn reachable(_: &AllReplies, replies: &Replies<M::Reply>, outstanding: usize) -> bool {
-        reaches::<M>(replies, outstanding, replies.asked())
+    fn reachable(_: &AllReplies, replies: &Replies<M::Reply>, rest: &Outstanding<'_>) -> bool {
+        replies.replied() + rest.nodes() >= replies.asked()
     }
 }
 
-/// Whether `wanted` nodes can still reply in total if `outstanding` nodes may reply. Of nodes that stream their
-/// replies, some of the outstanding ones may have replied already.
-fn reaches<M: Method>(replies: &Replies<M::Reply>, outstanding: usize, wanted: usize) -> bool {
-    replies.replied() + outstanding >= wanted
+/// Takes the replies of a quorum.
+#[derive(Clone, Debug)]
+pub struct QuorumOf<S>(S);
+
+impl<S> QuorumOf<S> {
+    pub(super) fn new(system: S) -> Self {
+        Self(system)
+    }
+}
+
+impl<M, S> Decide<QuorumOf<S>> for Aggregated<M>
+where
+    M: Method,
+    S: QuorumSystem<Node = NodeId>,
+{
+    type Output = Replies<M::Reply>;
+
+    fn decide(tally: Tally<'_, Self, QuorumOf<S>>) -> Option<Replies<M::Reply>> {
+        let replies = tally.replies;
+        replies.form(&tally.spec.0).then(|| std::mem::take(replies))
+    }
+
+    fn reachable(
+        QuorumOf(system): &QuorumOf<S>,
+        replies: &Replies<M::Reply>,
+        rest: &Outstanding<'_>,
+    ) -> bool {
+        let universe = system.universe();
+        let positions = |nodes: &mut dyn Iterator<Item = NodeId>| -> NodeSet {
+            nodes.filter_map(|node| universe.position(&node)).collect()
+        };
+        let mut lost = positions(&mut rest.lost().iter().copied());
+        lost.subtract(&positions(&mut replies.node_ids()));
+        system.is_quorum_without(&lost)
+    }
 }
 
 /// Takes the result of the caller's own function of the replies.

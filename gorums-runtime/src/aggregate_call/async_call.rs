@@ -2,12 +2,15 @@
 
 use std::fmt;
 
+use gorums_quorum::QuorumSystem;
+
 use super::AggregateCall;
 use super::aggregation::Aggregation;
 use crate::call::{Method, Replies};
 use crate::caller::Caller;
 use crate::identity::NodeId;
 use crate::quorum_call::QuorumCallHandle;
+use crate::thrifty::Thrifty;
 
 /// An [`AggregateCall`] that is sent as soon as its caller chooses an aggregation.
 #[must_use = "a call does nothing until it is told how to aggregate its replies"]
@@ -44,6 +47,12 @@ impl<M: Method> AsyncCall<M> {
         Self(self.0.cancel_rest())
     }
 
+    /// Contacts one quorum first, and others when it fails or is late; see
+    /// [`CallOptions::thrifty`](crate::CallOptions::thrifty).
+    pub fn thrifty(self, thrifty: &Thrifty) -> Self {
+        Self(self.0.thrifty(thrifty))
+    }
+
     /// Sends the call; the result is the reply that arrives first.
     pub fn first(self) -> QuorumCallHandle<M::Reply> {
         self.0.first().start()
@@ -63,6 +72,14 @@ impl<M: Method> AsyncCall<M> {
     /// [`AggregateCall::threshold`].
     pub fn threshold(self, nodes: usize) -> QuorumCallHandle<Replies<M::Reply>> {
         self.0.threshold(nodes).start()
+    }
+
+    /// Sends the call; the result is the replies of a quorum of `system`. See [`AggregateCall::quorum_of`].
+    pub fn quorum_of<S>(self, system: &S) -> QuorumCallHandle<Replies<M::Reply>>
+    where
+        S: QuorumSystem<Node = NodeId> + Clone + Send + Sync + 'static,
+    {
+        self.0.quorum_of(system).start()
     }
 
     /// Sends the call; the result is the replies that `aggregation` selects.

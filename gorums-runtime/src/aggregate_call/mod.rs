@@ -7,12 +7,16 @@ mod aggregation;
 mod async_call;
 mod responses;
 
-pub use aggregation::{Aggregated, Aggregation, AllReplies, Decision, FirstReply, Threshold};
+pub use aggregation::{
+    Aggregated, Aggregation, AllReplies, Decision, FirstReply, QuorumOf, Threshold,
+};
 pub use async_call::AsyncCall;
 pub use responses::{Responses, SuccessfulResponses};
 
 use std::fmt;
 use std::sync::Arc;
+
+use gorums_quorum::QuorumSystem;
 
 use crate::call::{CallOptions, Decide, Method, PerNode, Replies, option_methods};
 use crate::caller::Caller;
@@ -20,6 +24,7 @@ use crate::configuration::Configuration;
 use crate::correctable::{Correctable, CorrectableCall};
 use crate::identity::NodeId;
 use crate::quorum_call::{QuorumCall, QuorumCallError};
+use crate::thrifty::Thrifty;
 
 /// A call to all nodes that has not started, without a quorum spec. Choose how to aggregate the replies, then await the
 /// result.
@@ -34,7 +39,7 @@ use crate::quorum_call::{QuorumCall, QuorumCallError};
 /// let mut replies = call().majority().await?;
 /// let newest = replies.take_max_by_key(|reply| reply.encoded_len());
 ///
-/// let decided = call().quorum(|replies| (replies.len() >= 2).then(|| replies.len())).await?;
+/// let decided = call().quorum(|replies| replies.is_majority().then(|| replies.len())).await?;
 ///
 /// let mut responses = call().responses();
 /// while let Some((node, reply)) = responses.next().await {
@@ -99,6 +104,26 @@ impl<M: Method> AggregateCall<M> {
         self.decided_by(Threshold::of(nodes))
     }
 
+    /// The replies of a quorum of `system`. The call ends as
+    /// [`Incomplete`](crate::errors::QuorumCallErrorKind::Incomplete) once the nodes that have failed leave no quorum. A
+    /// node that streams its replies counts once; all its replies so far are returned.
+    ///
+    /// ```no_run
+    /// # use gorums_runtime::errors::QuorumCallError;
+    /// # use gorums_runtime::{AggregateCall, Configuration, Method};
+    /// # async fn example<M: Method>(call: AggregateCall<M>, configuration: Configuration) -> Result<(), QuorumCallError> {
+    /// let writes = configuration.majority();
+    /// let replies = call.quorum_of(&writes).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn quorum_of<S>(self, system: &S) -> QuorumCall<Aggregated<M>, QuorumOf<S>>
+    where
+        S: QuorumSystem<Node = NodeId> + Clone,
+    {
+        self.decided_by(QuorumOf::new(system.clone()))
+    }
+
     /// The replies that `aggregation` selects.
     ///
     /// # Errors
@@ -153,6 +178,13 @@ impl<M: Method> AggregateCall<M> {
     /// The replies and errors as they arrive.
     pub fn responses(self) -> Responses<M> {
         Responses::new(self)
+    }
+
+    /// Contacts one quorum first, and others when it fails or is late; see
+    /// [`CallOptions::thrifty`](crate::CallOptions::thrifty).
+    pub fn thrifty(mut self, thrifty: &Thrifty) -> Self {
+        self.options = self.options.thrifty(thrifty);
+        self
     }
 
     fn decided_by<A>(self, aggregation: A) -> QuorumCall<Aggregated<M>, A>

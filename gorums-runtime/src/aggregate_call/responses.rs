@@ -125,7 +125,7 @@ impl<M: Method> RunningResponses<M> {
         let AggregateCall {
             configuration,
             mut request,
-            per_node,
+            mut per_node,
             options,
         } = call;
         let deadline = options.deadline();
@@ -143,13 +143,10 @@ impl<M: Method> RunningResponses<M> {
             return Err(configuration.nodes().map(error).collect());
         }
         let fan_out = guard(|| {
-            FanOut::new::<M>(
-                configuration.clone(),
-                &mut request,
-                per_node,
-                options,
-                deadline,
-            )
+            let mut fan_out =
+                FanOut::new::<M>(configuration.clone(), &mut request, options, deadline);
+            fan_out.contact::<M>(&request, per_node.as_mut(), 0..configuration.size());
+            fan_out
         });
         let fan_out = fan_out.map_err(|panicked| {
             span.end(CallOutcome::Panicked);
@@ -182,7 +179,18 @@ impl<M: Method> RunningResponses<M> {
                 }
             };
         }
-        let next = self.span.in_scope(|| self.fan_out.poll_next_unpin(cx));
+        let next = loop {
+            let next = self.span.in_scope(|| self.fan_out.poll_next_unpin(cx));
+            match next {
+                Poll::Ready(Some((node, arrived))) => {
+                    if let Some(outcome) = arrived.transpose() {
+                        break Poll::Ready(Some((node, outcome)));
+                    }
+                }
+                Poll::Ready(None) => break Poll::Ready(None),
+                Poll::Pending => break Poll::Pending,
+            }
+        };
         match next {
             Poll::Ready(Some((node, outcome))) => {
                 if M::DESCRIPTOR.streams_replies()

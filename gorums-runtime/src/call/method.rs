@@ -1,5 +1,6 @@
 //! What generated code tells the runtime about a method.
 
+use super::outstanding::Outstanding;
 use super::replies::Replies;
 use super::tally::Tally;
 
@@ -12,6 +13,7 @@ pub struct MethodDescriptor {
     streams_requests: bool,
     streams_replies: bool,
     concurrent: bool,
+    idempotent: bool,
 }
 
 impl MethodDescriptor {
@@ -33,6 +35,7 @@ impl MethodDescriptor {
             streams_requests: false,
             streams_replies: false,
             concurrent: false,
+            idempotent: false,
         }
     }
 
@@ -58,6 +61,20 @@ impl MethodDescriptor {
             concurrent: true,
             ..self
         }
+    }
+
+    /// The same method, if its `idempotency_level`, protobuf's own option, is `NO_SIDE_EFFECTS` or `IDEMPOTENT`.
+    pub const fn with_idempotency(self) -> Self {
+        Self {
+            idempotent: true,
+            ..self
+        }
+    }
+
+    /// Whether the method may be executed at some nodes and not at others, and at a node that the call does not need: its
+    /// calls can be [thrifty](crate::Thrifty). A thrifty write is a write to a quorum; the other nodes miss it.
+    pub const fn is_idempotent(&self) -> bool {
+        self.idempotent
     }
 
     /// Whether a node stream's later requests are handled while one of this method is.
@@ -135,9 +152,9 @@ pub trait Decide<Q>: Method {
     /// The result of the call, or `None` if the replies do not suffice yet. Called after each successful reply.
     fn decide(tally: Tally<'_, Self, Q>) -> Option<Self::Output>;
 
-    /// Whether the call can still be decided, given its `replies` so far and that `outstanding` nodes have neither
-    /// answered nor failed. If not, the call ends without waiting for them.
-    fn reachable(_spec: &Q, _replies: &Replies<Self::Reply>, _outstanding: usize) -> bool {
+    /// Whether the call can still be decided, given its `replies` so far and the nodes that have not replied. If not, the
+    /// call ends without waiting for them.
+    fn reachable(_spec: &Q, _replies: &Replies<Self::Reply>, _rest: &Outstanding<'_>) -> bool {
         true
     }
 }

@@ -1,7 +1,7 @@
 //! The parts of a call: its method, options, deadline, envelope, and replies.
 //!
 //! Owns values, and what the calls of a handler inherit from the call that it serves. Nothing here sends a message.
-//! Imports `identity` and `support`. Does not know nodes, transports or connections.
+//! Imports `identity`, `support` and `thrifty`. Does not know nodes, transports or connections.
 
 mod any_message;
 mod client_interceptor;
@@ -12,6 +12,7 @@ mod message_options;
 mod method;
 mod options;
 mod outcome;
+mod outstanding;
 mod per_node;
 mod receipt;
 mod replies;
@@ -32,6 +33,7 @@ pub use method::{Decide, Method, MethodDescriptor};
 pub use options::CallOptions;
 pub(crate) use options::option_methods;
 pub use outcome::CallOutcome;
+pub use outstanding::Outstanding;
 pub(crate) use per_node::{PerNode, USUAL_NODES};
 pub(crate) use receipt::{HandedOver, Receipt};
 pub use replies::Replies;

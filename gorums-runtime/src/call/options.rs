@@ -8,6 +8,7 @@ use tonic::metadata::MetadataMap;
 use super::client_interceptor::{ClientInterceptor, ClientInterceptors};
 use super::deadline::Deadline;
 use super::served::{self, Served, Withdrawal};
+use crate::thrifty::Thrifty;
 
 /// The options of a call: its deadline, its metadata, and what happens to it once it is decided.
 ///
@@ -30,6 +31,8 @@ pub struct CallOptions {
     pub(crate) is_independent: bool,
     /// What is around the call, inside of what its manager has.
     pub(crate) interceptors: ClientInterceptors,
+    /// How the call goes to some of the nodes first. Only for methods that allow it.
+    pub(crate) thrifty: Option<Thrifty>,
 }
 
 impl CallOptions {
@@ -67,6 +70,16 @@ impl CallOptions {
     /// withdrawn when the caller of the served call gives up.
     pub fn independent(mut self) -> Self {
         self.is_independent = true;
+        self
+    }
+
+    /// Lets quorum calls contact one quorum first, and others when it fails or is late; see [`Thrifty`].
+    ///
+    /// A method has to be declared for it: with `option idempotency_level = NO_SIDE_EFFECTS` or `IDEMPOTENT` in its proto. A
+    /// quorum call of another method ends as [`NotIdempotent`](crate::errors::QuorumCallErrorKind::NotIdempotent), and is not
+    /// sent. [`responses`](crate::AggregateCall::responses) and one-way calls go to all nodes in any case.
+    pub fn thrifty(mut self, thrifty: &Thrifty) -> Self {
+        self.thrifty = Some(thrifty.clone());
         self
     }
 

@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::reply_limit::{Held, ReplyLimit};
+use gorums_quorum::{NodeSet, QuorumSystem, Universe};
+
 use crate::identity::NodeId;
 
 /// The replies of a call so far, each with the node that sent it, in order of arrival.
@@ -10,36 +12,56 @@ use crate::identity::NodeId;
 /// A quorum function inspects them and, when they suffice, moves those that it needs out with one of the `take`
 /// methods. A reply that was taken is gone from the set, so take only when you decide.
 ///
-/// If a method streams its replies, one node may send any number of them. Then count
-/// [distinct nodes](Self::distinct_nodes), not replies.
+/// If a method streams its replies, one node may send any number of them. [`form`](Self::form) and
+/// [`distinct_nodes`](Self::distinct_nodes) count nodes, not replies.
 ///
 /// ```
 /// use gorums_runtime::{NodeId, Replies};
 ///
+/// use gorums_runtime::quorum::Quorums;
+///
 /// struct State { value: &'static str, timestamp: u64 }
 ///
-/// /// The newest state of a majority of three replicas.
-/// fn read_qf(replies: &mut Replies<State>) -> Option<State> {
-///     if replies.len() < 2 {
-///         return None;
+/// struct Spec { quorums: Quorums<NodeId> }
+///
+/// impl Spec {
+///     /// The newest state of a quorum.
+///     fn read_qf(&self, replies: &mut Replies<State>) -> Option<State> {
+///         if !replies.form(&self.quorums) {
+///             return None;
+///         }
+///         replies.take_max_by_key(|state| state.timestamp)
 ///     }
-///     replies.take_max_by_key(|state| state.timestamp)
 /// }
 ///
+/// let spec = Spec { quorums: Quorums::majority([1, 2, 3].map(NodeId::new)) };
 /// let mut replies = Replies::from_iter([(NodeId::new(1), State { value: "old", timestamp: 1 })]);
-/// assert!(read_qf(&mut replies).is_none());
+/// assert!(spec.read_qf(&mut replies).is_none());
 /// replies.extend([(NodeId::new(2), State { value: "new", timestamp: 2 })]);
-/// assert_eq!(read_qf(&mut replies).map(|state| state.value), Some("new"));
+/// assert_eq!(spec.read_qf(&mut replies).map(|state| state.value), Some("new"));
 /// ```
 #[derive(Clone, Debug)]
 pub struct Replies<T> {
     replies: Vec<(NodeId, T)>,
-    /// How many nodes were asked.
-    asked: usize,
+    /// How many nodes the configuration has.
+    nodes: usize,
+    /// How many of them were not asked.
+    skipped: usize,
     /// The number of replies so far, including those that were taken.
     arrived: usize,
     /// The state of each node's stream, if nodes may reply more than once.
     streams: Option<Box<Streams>>,
+    /// Whose replies there are, once somebody has asked for a quorum of them.
+    senders: Option<Box<Senders>>,
+}
+
+/// Whose replies there are, as a set of the nodes of a quorum system.
+#[derive(Clone, Debug)]
+struct Senders {
+    universe: Universe<NodeId>,
+    nodes: NodeSet,
+    /// How many of the replies are counted in.
+    counted: usize,
 }
 
 /// The nodes' streams of replies.
@@ -57,31 +79,132 @@ struct Streams {
 pub(crate) struct TooMany(pub(crate) ReplyLimit);
 
 impl<T> Replies<T> {
-    /// The replies of a call to `asked` nodes; none yet.
-    pub(crate) fn to_come(asked: usize) -> Self {
+    /// No replies yet of a configuration of `nodes` nodes, for tests of a quorum function.
+    pub fn of(nodes: usize) -> Self {
+        Self::to_come(nodes)
+    }
+
+    /// The replies of a call to a configuration of `nodes` nodes, of which all are asked; none yet.
+    pub(crate) fn to_come(nodes: usize) -> Self {
         Self {
-            replies: Vec::with_capacity(asked),
-            asked,
+            replies: Vec::with_capacity(nodes),
+            nodes,
+            skipped: 0,
             arrived: 0,
             streams: None,
+            senders: None,
         }
     }
 
     /// The same for a call whose nodes may reply any number of times. `limit` bounds the replies held of each node.
-    pub(crate) fn streams_to_come(asked: usize, limit: ReplyLimit) -> Self {
+    pub(crate) fn streams_to_come(nodes: usize, limit: ReplyLimit) -> Self {
         Self {
             streams: Some(Box::new(Streams {
                 limit,
                 sizes: VecDeque::new(),
                 nodes: HashMap::new(),
             })),
-            ..Self::to_come(asked)
+            ..Self::to_come(nodes)
         }
     }
 
-    /// How many nodes were asked: all nodes of the configuration except the skipped ones.
-    pub(crate) fn asked(&self) -> usize {
-        self.asked
+    /// Notes that `nodes` more nodes are skipped.
+    pub(crate) fn skip(&mut self, nodes: usize) {
+        self.skipped += nodes;
+    }
+
+    /// How many nodes are asked: those of the configuration that are not [skipped](Self::skipped).
+    pub fn asked(&self) -> usize {
+        self.nodes - self.skipped
+    }
+
+    /// How many nodes of the configuration are skipped, because the call has no request for them.
+    pub fn skipped(&self) -> usize {
+        self.skipped
+    }
+
+    /// Whether the replies come from more than half of the configuration's nodes, skipped ones included. A node counts
+    /// once, whatever it sends.
+    ///
+    /// It follows a configuration whose nodes change; see [`form`](Self::form) for other quorums.
+    pub fn is_majority(&self) -> bool {
+        self.distinct_nodes() > self.nodes / 2
+    }
+
+    /// Whether the replies come from a quorum of `system`. A node counts once, whatever it sends; one that the system
+    /// does not have does not count.
+    ///
+    /// ```
+    /// use gorums_runtime::quorum::Quorums;
+    /// use gorums_runtime::{NodeId, Replies};
+    ///
+    /// let nodes = [1, 2, 3, 4].map(NodeId::new);
+    /// let rows = Quorums::row([&nodes[..2], &nodes[2..]].map(|row| row.iter().copied()))?;
+    /// let mut replies = Replies::from_iter([(nodes[0], "a"), (nodes[2], "b")]);
+    /// assert!(!replies.form(&rows));
+    /// replies.extend([(nodes[3], "c")]);
+    /// assert!(replies.form(&rows));
+    /// # Ok::<(), gorums_runtime::quorum::QuorumError>(())
+    /// ```
+    pub fn form(&mut self, system: &(impl QuorumSystem<Node = NodeId> + ?Sized)) -> bool {
+        system.is_quorum(self.senders(system.universe()))
+    }
+
+    /// The key of the latest reply, if the nodes that agree on it are a quorum of `system`: those whose latest reply has an
+    /// equal key. The key is a digest, for example, or a value and its ballot.
+    ///
+    /// `f + 1` equal replies have one of a correct node if `f` nodes are Byzantine, and `2f + 1` have most. A node counts
+    /// once, whatever it sends. Call it in the quorum function, which runs after each reply, so that it looks at each key.
+    ///
+    /// ```
+    /// use gorums_runtime::quorum::Quorums;
+    /// use gorums_runtime::{NodeId, Replies};
+    ///
+    /// let nodes = [1, 2, 3, 4].map(NodeId::new);
+    /// let one_correct = Quorums::one_correct(1, nodes)?;
+    /// let mut replies = Replies::from_iter([(nodes[0], "forged"), (nodes[1], "genuine")]);
+    /// assert_eq!(replies.agree(&one_correct, |reply| *reply), None);
+    /// replies.extend([(nodes[3], "genuine")]);
+    /// assert_eq!(replies.agree(&one_correct, |reply| *reply), Some("genuine"));
+    /// # Ok::<(), gorums_runtime::quorum::QuorumError>(())
+    /// ```
+    pub fn agree<K: Eq>(
+        &self,
+        system: &(impl QuorumSystem<Node = NodeId> + ?Sized),
+        mut key: impl FnMut(&T) -> K,
+    ) -> Option<K> {
+        let (_, latest) = self.latest()?;
+        let agreed = key(latest);
+        let universe = system.universe();
+        let (mut seen, mut agreeing) = (NodeSet::new(), NodeSet::new());
+        for (node, reply) in self.iter().rev() {
+            if let Some(position) = universe.position(&node)
+                && seen.insert(position)
+                && key(reply) == agreed
+            {
+                agreeing.insert(position);
+            }
+        }
+        system.is_quorum(&agreeing).then_some(agreed)
+    }
+
+    /// Whose replies there are. Only those that have come since the last time are looked at.
+    pub(crate) fn senders(&mut self, universe: &Universe<NodeId>) -> &NodeSet {
+        let is_of = |it: &Senders| it.universe.is(universe) || it.universe == *universe;
+        let senders = self.senders.take().filter(|senders| is_of(senders));
+        let mut senders = senders.unwrap_or_else(|| {
+            Box::new(Senders {
+                universe: universe.clone(),
+                nodes: NodeSet::with_room_for(universe.len()),
+                counted: 0,
+            })
+        });
+        let new = self.replies[senders.counted..].iter();
+        senders
+            .nodes
+            .extend(new.filter_map(|(node, _)| universe.position(node)));
+        senders.counted = self.replies.len();
+        &self.senders.insert(senders).nodes
     }
 
     /// Adds a reply of `bytes` bytes. Returns whether it is its node's first.
@@ -192,6 +315,7 @@ impl<T> Replies<T> {
 
     /// Moves all replies out, in order of arrival.
     pub fn take_all(&mut self) -> Vec<(NodeId, T)> {
+        self.senders = None;
         if let Some(streams) = &mut self.streams {
             streams.sizes.clear();
             streams
@@ -204,6 +328,7 @@ impl<T> Replies<T> {
 
     fn remove(&mut self, at: usize) -> T {
         let (node, reply) = self.replies.remove(at);
+        self.senders = None;
         if let Some(streams) = &mut self.streams
             && let Some(bytes) = streams.sizes.remove(at)
             && let Some(held) = streams.nodes.get_mut(&node)
@@ -230,7 +355,7 @@ impl<T> Default for Replies<T> {
     }
 }
 
-/// Replies in the iterator's order, for tests of a quorum function.
+/// Replies in the iterator's order, of a configuration that has only these nodes, for tests of a quorum function.
 impl<T> FromIterator<(NodeId, T)> for Replies<T> {
     fn from_iter<I: IntoIterator<Item = (NodeId, T)>>(replies: I) -> Self {
         let mut all = Self::default();
@@ -246,12 +371,16 @@ impl<T> Extend<(NodeId, T)> for Replies<T> {
             self.replies.push((node, reply));
             self.arrived += 1;
         }
-        self.asked = self.asked.max(self.arrived);
+        if self.arrived > self.nodes {
+            self.nodes = self.nodes.max(self.distinct_nodes());
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use gorums_quorum::Quorums;
+
     use super::*;
 
     fn replies(messages: &[u32]) -> Replies<u32> {
@@ -316,6 +445,47 @@ mod tests {
         assert_eq!((replies.replied(), replies.distinct_nodes()), (2, 1));
         assert_eq!(replies.take_all().len(), 2);
         assert_eq!(push(&mut replies, bad, 100), Some(false));
+    }
+
+    #[test]
+    fn a_majority_is_of_all_nodes_skipped_ones_included() {
+        let mut replies = Replies::of(4);
+        replies.extend([1, 1, 1, 2].map(|node| (NodeId::new(node), ())));
+        assert!(!replies.is_majority());
+        replies.skip(1);
+        assert!(!replies.is_majority());
+        assert_eq!((replies.asked(), replies.skipped()), (3, 1));
+        replies.extend([(NodeId::new(3), ())]);
+        assert!(replies.is_majority());
+    }
+
+    #[test]
+    fn a_quorum_is_of_the_replies_that_are_there() {
+        let majority = Quorums::majority([1, 2, 3].map(NodeId::new));
+        let mut replies = Replies::from_iter([1, 1, 4].map(|node| (NodeId::new(node), node)));
+        assert!(!replies.form(&majority));
+        replies.extend([(NodeId::new(2), 2)]);
+        assert!(replies.form(&majority));
+        assert!(!replies.form(&Quorums::all([1, 2, 3].map(NodeId::new))));
+        replies.take(NodeId::new(2));
+        assert!(!replies.form(&majority));
+        replies.extend([(NodeId::new(3), 3)]);
+        assert!(replies.form(&majority));
+        replies.take_all();
+        assert!(!replies.form(&majority));
+    }
+
+    #[test]
+    fn nodes_agree_by_their_latest_replies() {
+        let majority = Quorums::majority([1, 2, 3].map(NodeId::new));
+        let mut replies = Replies::default();
+        assert_eq!(replies.agree(&majority, |reply| *reply), None);
+        let agreed =
+            [(1, 'a'), (1, 'a'), (2, 'b'), (9, 'b'), (1, 'b'), (2, 'a')].map(|(node, key)| {
+                replies.extend([(NodeId::new(node), key)]);
+                replies.agree(&majority, |reply| *reply)
+            });
+        assert_eq!(agreed, [None, None, None, None, Some('b'), None]);
     }
 
     #[test]

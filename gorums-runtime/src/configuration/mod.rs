@@ -18,6 +18,8 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use gorums_quorum::Quorums;
+
 use crate::call::Transport;
 use crate::identity::{ConfigurationId, NodeId};
 use crate::node::Node;
@@ -94,6 +96,13 @@ impl Configuration {
     /// The nodes' ids, in the same order.
     pub fn node_ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + ExactSizeIterator {
         self.nodes().map(Node::id)
+    }
+
+    /// The quorums that are more than half of the nodes. Any two of them have a node in common.
+    ///
+    /// Other systems are built of the [node ids](Self::node_ids) in the same way; see [`quorum`](crate::quorum).
+    pub fn majority(&self) -> Quorums<NodeId> {
+        Quorums::majority(self.node_ids())
     }
 
     /// Whether the node is one of this configuration.

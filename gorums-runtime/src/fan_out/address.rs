@@ -1,15 +1,14 @@
 //! Which node gets which request.
 
 use crate::call::PerNode;
-use crate::configuration::Configuration;
 use crate::node::Node;
 
-/// Pairs the nodes of `configuration`, in its order, with their encoded requests. Without `per_node`, `seal` encodes
-/// `request` once for all of them. With it, `seal` encodes each node's own request, and nodes without one are skipped.
-pub(crate) fn address<R, T: Clone>(
-    configuration: &Configuration,
+/// Pairs `nodes`, in their order, with their encoded requests. Without `per_node`, `seal` encodes `request` once for all of
+/// them. With it, `seal` encodes each node's own request, and nodes without one are skipped.
+pub(crate) fn address<'a, R, T: Clone>(
+    nodes: impl Iterator<Item = &'a Node>,
     request: &R,
-    mut per_node: Option<PerNode<R>>,
+    mut per_node: Option<&mut PerNode<R>>,
     mut seal: impl FnMut(&R, &Node) -> T,
 ) -> Vec<(Node, T)> {
     let mut shared: Option<T> = None;
@@ -20,5 +19,5 @@ pub(crate) fn address<R, T: Clone>(
         };
         Some((node.clone(), sealed))
     };
-    configuration.nodes().filter_map(address).collect()
+    nodes.filter_map(address).collect()
 }

@@ -1,5 +1,6 @@
 //! The fan-out of one request as a plain gRPC call to each node.
 
+use std::collections::HashSet;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -9,6 +10,7 @@ use futures::{FutureExt, Stream, StreamExt};
 use tokio::time::Instant;
 use tonic::Status;
 
+use super::Arrived;
 use super::address::address;
 use crate::call::{Deadline, Envelope, Method, PerNode};
 use crate::configuration::Configuration;
@@ -19,7 +21,7 @@ use crate::node_info::NodeError;
 use crate::support::{Panicked, guard};
 use crate::telemetry;
 
-/// The RPCs of one call that are in flight. A stream of the nodes' replies and errors, in order of arrival.
+/// The RPCs of one call that are in flight. A stream of what arrives from the nodes, in order of arrival.
 ///
 /// Each RPC waits for its own node only. All make progress while the stream is polled. Dropping it withdraws them.
 pub(crate) struct GrpcFanOut<R> {
@@ -30,39 +32,50 @@ pub(crate) struct GrpcFanOut<R> {
 }
 
 impl<R: prost::Message + Default + 'static> GrpcFanOut<R> {
-    /// Sends the requests in `envelope` to the nodes of `configuration`, in its order, skipping those for which
-    /// `per_node` gives none.
-    pub(super) fn new<M: Method<Reply = R>>(
-        configuration: Configuration,
+    /// A call that has not been sent.
+    pub(super) fn new(configuration: Configuration, deadline: Deadline) -> Self {
+        Self {
+            configuration,
+            in_flight: FuturesUnordered::new(),
+            sent: Instant::now(),
+            deadline,
+        }
+    }
+
+    /// Sends `request` in `envelope` to the nodes at these indices, in their order, or what `per_node` makes of it for
+    /// each, if it makes one. Returns the nodes for which it makes none.
+    pub(super) fn contact<M: Method<Reply = R>>(
+        &mut self,
         request: &M::Request,
-        per_node: Option<PerNode<M::Request>>,
+        per_node: Option<&mut PerNode<M::Request>>,
+        nodes: impl Iterator<Item = usize> + Clone,
         envelope: &Envelope,
-        deadline: Deadline,
-    ) -> Self {
+    ) -> Vec<NodeId> {
         let sent = Instant::now();
         let seal = |request: &M::Request, node: &Node| {
             EncodedRequest::new(envelope, request, node.message_options())
         };
-        let in_flight = address(&configuration, request, per_node, seal)
-            .into_iter()
-            .map(|(node, request)| {
-                // A straggler must not keep the node connected.
-                let node = node.unkept();
-                let rpc = if M::DESCRIPTOR.streams_replies() {
-                    let replies = request.send_for_stream(node.link());
-                    Rpc::Streaming(observed_each(node.clone(), sent, replies).boxed())
-                } else {
-                    Rpc::Unary(observed(node.clone(), sent, request.send(node.link())).boxed())
-                };
-                InFlight(Some((node, rpc)))
-            })
-            .collect();
-        Self {
-            configuration,
-            in_flight,
-            sent,
-            deadline,
+        let at = |index| self.configuration.nodes().nth(index);
+        let skips = per_node.is_some();
+        let contacted = address(nodes.clone().filter_map(at), request, per_node, seal);
+        let mut skipped = Vec::new();
+        if skips {
+            let asked: HashSet<NodeId> = contacted.iter().map(|(node, _)| node.id()).collect();
+            let ids = nodes.filter_map(at).map(Node::id);
+            skipped.extend(ids.filter(|id| !asked.contains(id)));
         }
+        for (node, request) in contacted {
+            // A straggler must not keep the node connected.
+            let node = node.unkept();
+            let rpc = if M::DESCRIPTOR.streams_replies() {
+                let replies = request.send_for_stream(node.link());
+                Rpc::Streaming(observed_each(node.clone(), sent, replies).boxed())
+            } else {
+                Rpc::Unary(observed(node.clone(), sent, request.send(node.link())).boxed())
+            };
+            self.in_flight.push(InFlight(Some((node, rpc))));
+        }
+        skipped
     }
 }
 
@@ -108,7 +121,7 @@ impl<R: 'static> GrpcFanOut<R> {
 }
 
 impl<R> Stream for GrpcFanOut<R> {
-    type Item = (NodeId, Result<R, NodeError>);
+    type Item = (NodeId, Arrived<R>);
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
@@ -117,16 +130,19 @@ impl<R> Stream for GrpcFanOut<R> {
             };
             match event {
                 RpcEvent::Last(node, outcome) => {
-                    let outcome = outcome.map_err(|status| node.info().error(status));
+                    let outcome = outcome
+                        .map(Some)
+                        .map_err(|status| node.info().error(status));
                     return Poll::Ready(Some((node.id(), outcome)));
                 }
                 RpcEvent::Next(node, reply, rest) => {
                     let id = node.id();
                     self.in_flight
                         .push(InFlight(Some((node, Rpc::Streaming(rest)))));
-                    return Poll::Ready(Some((id, Ok(reply))));
+                    return Poll::Ready(Some((id, Ok(Some(reply)))));
                 }
-                RpcEvent::End => {}
+                RpcEvent::End(node) => return Poll::Ready(Some((node, Ok(None)))),
+                RpcEvent::GivenUp => {}
             }
         }
     }
@@ -172,8 +188,10 @@ enum RpcEvent<R> {
     Last(Node, Result<R, Status>),
     /// One reply of several.
     Next(Node, R, BoxStream<'static, Result<R, Status>>),
-    /// No more follow.
-    End,
+    /// The node sends no more.
+    End(NodeId),
+    /// Nobody waits for it any more.
+    GivenUp,
 }
 
 impl<R: 'static> Rpc<R> {
@@ -201,7 +219,7 @@ impl<R> Future for InFlight<R> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some((_, rpc)) = &mut self.0 else {
-            return Poll::Ready(RpcEvent::End);
+            return Poll::Ready(RpcEvent::GivenUp);
         };
         let next = guard(|| match rpc {
             Rpc::Unary(reply) => reply.poll_unpin(cx).map(Some),
@@ -215,10 +233,10 @@ impl<R> Future for InFlight<R> {
             }
         };
         let Some((node, rpc)) = self.0.take() else {
-            return Poll::Ready(RpcEvent::End);
+            return Poll::Ready(RpcEvent::GivenUp);
         };
         Poll::Ready(match (next, rpc) {
-            (None, _) => RpcEvent::End,
+            (None, _) => RpcEvent::End(node.id()),
             (Some(Ok(reply)), Rpc::Streaming(rest)) => RpcEvent::Next(node, reply, rest),
             (Some(outcome), _) => RpcEvent::Last(node, outcome),
         })

@@ -27,13 +27,17 @@ pub(crate) use address::address;
 use grpc::GrpcFanOut;
 pub(crate) use node_stream::NodeStreamFanOut;
 
-/// The requests of one call that are in flight. A stream of the nodes' replies and errors, in order of arrival.
+/// The requests of one call that are in flight. A stream of what arrives from the nodes, in order of arrival.
 ///
 /// A slow node does not delay the others. Dropping the stream withdraws the requests.
 pub(crate) struct FanOut<R> {
     requests: Requests<R>,
+    envelope: Envelope,
     watched: Watched,
 }
+
+/// What arrives from a node: a reply, an error, or `None` once it sends no more replies although it has not failed.
+pub(crate) type Arrived<R> = Result<Option<R>, NodeError>;
 
 enum Requests<R> {
     Grpc(GrpcFanOut<R>),
@@ -43,17 +47,15 @@ enum Requests<R> {
 }
 
 impl<R: Message + Default + 'static> FanOut<R> {
-    /// Addresses `request` to the nodes of `configuration`, in its order, skipping those for which `per_node`
-    /// gives none.
+    /// A call of `request` on nodes of `configuration`. It is sent to those that are [contacted](Self::contact).
     pub(crate) fn new<M: Method<Reply = R>>(
         configuration: Configuration,
         request: &mut M::Request,
-        per_node: Option<PerNode<M::Request>>,
         mut options: CallOptions,
         deadline: Deadline,
     ) -> Self {
         let Some(node) = configuration.any_node() else {
-            return Self::without_nodes(configuration);
+            return Self::refused::<M>(configuration, VecDeque::new());
         };
         let called = Called {
             configuration: Some(configuration.id()),
@@ -67,42 +69,53 @@ impl<R: Message + Default + 'static> FanOut<R> {
                 let errors = nodes
                     .map(|node| node.info().error(refusal.clone()))
                     .collect();
-                return Self {
-                    requests: Requests::Refused(configuration, errors),
-                    watched: Watched::default(),
-                };
+                return Self::refused::<M>(configuration, errors);
             }
         };
         let envelope = Envelope::new::<M>(options.metadata, deadline);
         let requests = match configuration.transport() {
-            Transport::Grpc => Requests::Grpc(GrpcFanOut::new::<M>(
-                configuration,
-                request,
-                per_node,
-                &envelope,
-                deadline,
-            )),
-            Transport::NodeStream => Requests::NodeStream(NodeStreamFanOut::send::<M>(
-                configuration,
-                request,
-                per_node,
-                envelope.metadata(),
-                deadline,
-            )),
+            Transport::Grpc => Requests::Grpc(GrpcFanOut::new(configuration, deadline)),
+            Transport::NodeStream => {
+                Requests::NodeStream(NodeStreamFanOut::new::<M>(configuration, deadline))
+            }
         };
-        Self { requests, watched }
+        Self {
+            requests,
+            envelope,
+            watched,
+        }
+    }
+
+    /// Sends `request` to the nodes at these indices of the configuration, in their order, or what `per_node` makes of it
+    /// for each, if it makes one. Returns the nodes for which it makes none.
+    pub(crate) fn contact<M: Method<Reply = R>>(
+        &mut self,
+        request: &M::Request,
+        per_node: Option<&mut PerNode<M::Request>>,
+        nodes: impl Iterator<Item = usize> + Clone,
+    ) -> Vec<NodeId> {
+        match &mut self.requests {
+            Requests::Grpc(fan_out) => {
+                fan_out.contact::<M>(request, per_node, nodes, &self.envelope)
+            }
+            Requests::NodeStream(fan_out) => {
+                fan_out.contact::<M>(request, per_node, nodes, self.envelope.metadata())
+            }
+            Requests::Refused(..) => Vec::new(),
+        }
+    }
+
+    /// A call that is sent to no node.
+    fn refused<M: Method>(configuration: Configuration, errors: VecDeque<NodeError>) -> Self {
+        Self {
+            requests: Requests::Refused(configuration, errors),
+            envelope: Envelope::new::<M>(None, Deadline::none()),
+            watched: Watched::default(),
+        }
     }
 }
 
 impl<R: Send + 'static> FanOut<R> {
-    /// A call of no nodes, which ends at once.
-    fn without_nodes(configuration: Configuration) -> Self {
-        Self {
-            requests: Requests::Refused(configuration, VecDeque::new()),
-            watched: Watched::default(),
-        }
-    }
-
     /// The nodes that the requests go to.
     pub(crate) fn configuration(&self) -> &Configuration {
         match &self.requests {
@@ -112,7 +125,7 @@ impl<R: Send + 'static> FanOut<R> {
         }
     }
 
-    /// How many nodes may still reply.
+    /// How many of the contacted nodes may still reply.
     pub(crate) fn len(&self) -> usize {
         match &self.requests {
             Requests::Grpc(fan_out) => fan_out.len(),
@@ -187,8 +200,12 @@ impl<R: Send + 'static> FanOut<R> {
 
     /// Shows a node's outcome to the call's interceptors. Returns what they make of it.
     #[cold]
-    fn show(&mut self, node: NodeId, mut outcome: Result<R, NodeError>) -> Result<R, NodeError> {
-        let shown = outcome.as_mut().map_err(|error| error.status());
+    fn show(&mut self, node: NodeId, mut outcome: Arrived<R>) -> Arrived<R> {
+        let shown = match &mut outcome {
+            Ok(Some(reply)) => Ok(reply),
+            Ok(None) => return outcome,
+            Err(error) => Err(error.status()),
+        };
         match self.watched.node(node, shown) {
             Ok(()) => outcome,
             Err(rejection) => self.reject(node, rejection).map_or(outcome, Err),
@@ -212,7 +229,7 @@ impl<R: Send + 'static> FanOut<R> {
 }
 
 impl<R: Message + Default + 'static> Stream for FanOut<R> {
-    type Item = (NodeId, Result<R, NodeError>);
+    type Item = (NodeId, Arrived<R>);
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = match &mut self.requests {

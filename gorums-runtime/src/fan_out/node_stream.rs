@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
+use super::Arrived;
 use crate::call::{Deadline, Method, MethodDescriptor, PerNode, USUAL_NODES, decode};
 use crate::configuration::Configuration;
 use crate::identity::NodeId;
@@ -22,8 +23,7 @@ use crate::node_stream::{Calls, Event, Opened, Registration, Straggler};
 use crate::telemetry;
 use crate::wire::{CallNumber, Frame, Head, MethodName, Owner};
 
-/// A call on the streams to the nodes of a configuration. A stream of the nodes' replies and errors, in order of
-/// arrival.
+/// A call on the streams to the nodes of a configuration. A stream of what arrives from the nodes, in order of arrival.
 ///
 /// Dropping it withdraws the call from the nodes that have not replied.
 pub(crate) struct NodeStreamFanOut<R> {
@@ -32,29 +32,36 @@ pub(crate) struct NodeStreamFanOut<R> {
     registration: Option<Registration>,
     /// The nodes that the request could not be put on the streams to, by their indices.
     refused: Vec<(usize, Status)>,
-    /// How many nodes may still reply.
+    /// How many nodes were sent the request and may still reply.
     open: usize,
     sent: Instant,
+    /// Whether some nodes were sent the request.
+    is_sent: bool,
     deadline: Deadline,
     streams_replies: bool,
     _reply: PhantomData<fn() -> R>,
 }
 
 impl<R: Message + Default + 'static> NodeStreamFanOut<R> {
-    /// Sends `request` to the nodes of `configuration`, in its order, or what `per_node` makes of it for each, if it
-    /// makes one. A node whose queue is full fails at once.
-    pub(crate) fn send<M: Method<Reply = R>>(
-        configuration: Configuration,
+    /// Sends `request` to the nodes at these indices, in their order, or what `per_node` makes of it for each, if it makes
+    /// one. Returns the nodes for which it makes none. A node whose queue is full fails at once.
+    pub(crate) fn contact<M: Method<Reply = R>>(
+        &mut self,
         request: &M::Request,
-        mut per_node: Option<PerNode<M::Request>>,
+        mut per_node: Option<&mut PerNode<M::Request>>,
+        nodes: impl Iterator<Item = usize> + Clone,
         metadata: Option<&MetadataMap>,
-        deadline: Deadline,
-    ) -> Self {
-        let mut call = Self::new::<M>(configuration, deadline);
-        let head = call.head(&M::DESCRIPTOR, metadata);
+    ) -> Vec<NodeId> {
+        if std::mem::replace(&mut self.is_sent, true) {
+            self.note_later(nodes.clone());
+        }
+        let head = self.head(&M::DESCRIPTOR, metadata);
         let mut shared = None;
-        let (mut refused, mut skipped) = (Vec::new(), 0);
-        for (index, node) in call.configuration.nodes().enumerate() {
+        let (mut open, mut refused, mut skipped) = (0, Vec::new(), Vec::new());
+        for index in nodes {
+            let Some(node) = self.configuration.nodes().nth(index) else {
+                continue;
+            };
             let own;
             let frame = match &mut per_node {
                 None => shared.get_or_insert_with(|| encode(&head, request, node)),
@@ -64,13 +71,14 @@ impl<R: Message + Default + 'static> NodeStreamFanOut<R> {
                         &own
                     }
                     None => {
-                        skipped += 1;
+                        skipped.push(node.id());
                         continue;
                     }
                 },
             };
+            open += 1;
             let sent = match frame {
-                Ok(frame) => call
+                Ok(frame) => self
                     .owner(index, node)
                     .and_then(|owner| node.stream().send(frame, owner)),
                 Err(status) => Err(status.clone()),
@@ -81,9 +89,17 @@ impl<R: Message + Default + 'static> NodeStreamFanOut<R> {
         }
         // They are told in their order, from the end.
         refused.reverse();
-        call.refused = refused;
-        call.open -= skipped;
-        call
+        self.refused.append(&mut refused);
+        self.open += open;
+        skipped
+    }
+
+    /// Notes that the request goes to these nodes now, so that their latency counts from now on.
+    #[cold]
+    fn note_later(&mut self, nodes: impl Iterator<Item = usize>) {
+        if let Some(mut inbox) = self.inbox() {
+            inbox.note_later(nodes, Instant::now());
+        }
     }
 
     /// Sends `request` to one node, once there is room for it in the node's queue, and waits for the reply. The caller
@@ -97,6 +113,7 @@ impl<R: Message + Default + 'static> NodeStreamFanOut<R> {
         numbered: &OnceLock<CallNumber>,
     ) -> Result<R, Status> {
         let mut call = Self::new::<M>(Configuration::of_one(node), Deadline::none());
+        call.open = 1;
         if let Some(registration) = &call.registration {
             // Nothing else sets it.
             let _ = numbered.set(registration.number());
@@ -114,17 +131,21 @@ impl<R: Message + Default + 'static> NodeStreamFanOut<R> {
     }
 
     /// A call that has its number and has not been sent.
-    fn new<M: Method<Reply = R>>(configuration: Configuration, deadline: Deadline) -> Self {
+    pub(super) fn new<M: Method<Reply = R>>(
+        configuration: Configuration,
+        deadline: Deadline,
+    ) -> Self {
         let sent = Instant::now();
-        let open = configuration.size();
         // Without a number, the call fails on each node.
-        let registration = calls(&configuration).register(&M::DESCRIPTOR, open, sent);
+        let nodes = configuration.size();
+        let registration = calls(&configuration).register(&M::DESCRIPTOR, nodes, sent);
         Self {
-            open,
+            open: 0,
             configuration,
             registration: registration.ok(),
             refused: Vec::new(),
             sent,
+            is_sent: false,
             deadline,
             streams_replies: M::DESCRIPTOR.streams_replies(),
             _reply: PhantomData,
@@ -174,7 +195,7 @@ impl<R: Message + Default + 'static> NodeStreamFanOut<R> {
         }
     }
 
-    fn take(&mut self, index: usize, event: Event) -> Option<(NodeId, Result<R, NodeError>)> {
+    fn take(&mut self, index: usize, event: Event) -> Option<(NodeId, Arrived<R>)> {
         let node = self.configuration.nodes().nth(index)?;
         let id = node.id();
         let outcome = match event {
@@ -184,13 +205,13 @@ impl<R: Message + Default + 'static> NodeStreamFanOut<R> {
                     if !self.streams_replies {
                         self.open -= 1;
                     }
-                    Ok(reply)
+                    Ok(Some(reply))
                 }
                 Err(status) => Err(self.give_up(id, status)?),
             },
             Event::End => {
                 self.open -= 1;
-                return None;
+                Ok(None)
             }
             Event::Failed(status) => {
                 self.open -= 1;
@@ -222,7 +243,7 @@ impl<R> NodeStreamFanOut<R> {
         &self.configuration
     }
 
-    /// How many nodes may still reply.
+    /// How many nodes were sent the request and may still reply.
     pub(crate) fn len(&self) -> usize {
         self.open
     }
@@ -353,7 +374,7 @@ fn calls(configuration: &Configuration) -> &Calls {
 impl<R> Unpin for NodeStreamFanOut<R> {}
 
 impl<R: Message + Default + 'static> Stream for NodeStreamFanOut<R> {
-    type Item = (NodeId, Result<R, NodeError>);
+    type Item = (NodeId, Arrived<R>);
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         while self.open > 0 {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::ParseIntError;
+use std::str::FromStr;
 
 /// The identity of a node within its manager's pool.
 ///
@@ -42,6 +44,14 @@ impl NodeId {
     /// The id as a number.
     pub const fn get(self) -> u32 {
         self.0
+    }
+}
+
+impl FromStr for NodeId {
+    type Err = ParseIntError;
+
+    fn from_str(id: &str) -> Result<Self, ParseIntError> {
+        id.parse().map(Self)
     }
 }
 

@@ -18,6 +18,8 @@ use crate::wire::{END, Payload, StreamMessage, StreamNumber};
 pub(crate) struct Inbox {
     method: &'static MethodDescriptor,
     sent: Instant,
+    /// The nodes that were contacted after `sent`, and when.
+    later: Vec<(usize, Instant)>,
     reader: Option<Waker>,
     /// For each node, the stream that carries the request, while replies may still arrive on it.
     waits: SmallVec<[Option<StreamNumber>; USUAL_NODES]>,
@@ -61,6 +63,7 @@ impl Inbox {
         Self {
             method: &NONE,
             sent: Instant::now(),
+            later: Vec::new(),
             reader: None,
             waits: SmallVec::new(),
             flows: Vec::new(),
@@ -85,6 +88,7 @@ impl Inbox {
         if keep_memory && self.unread.clear() {
             self.waits.clear();
             self.flows.clear();
+            self.later.clear();
         } else {
             *self = Self::unused();
         }
@@ -103,6 +107,17 @@ impl Inbox {
         }
     }
 
+    /// Notes that the requests for the nodes at these indices are not made before `at`.
+    pub(crate) fn note_later(&mut self, indices: impl Iterator<Item = usize>, at: Instant) {
+        self.later.extend(indices.map(|index| (index, at)));
+    }
+
+    /// When the request for the node at `index` was made.
+    fn made(&self, index: usize) -> Instant {
+        let later = self.later.iter().find(|(of, _)| *of == index);
+        later.map_or(self.sent, |(_, at)| *at)
+    }
+
     /// Takes in a message of a node, whose latency is among `observations`. Also returns the reader to wake.
     pub(super) fn deliver<'a>(
         &mut self,
@@ -116,7 +131,7 @@ impl Inbox {
         };
         let delivery = match self.classify(index, &message, limit) {
             Meaning::Reply => {
-                let latency = arrival.latency(self.sent);
+                let latency = arrival.latency(self.made(index));
                 self.record_reply(index, message.payload(), latency, observations);
                 Delivery::Taken
             }

@@ -52,7 +52,7 @@ impl<M: Method> MulticastCall<M> {
         let Self {
             configuration,
             mut request,
-            per_node,
+            mut per_node,
             mut options,
         } = self;
         let (id, nodes) = (configuration.id(), configuration.size());
@@ -90,7 +90,8 @@ impl<M: Method> MulticastCall<M> {
                     let number = node.stream().calls().one_way();
                     OneWayMessage::new(number, &envelope, request, node.message_options())
                 };
-                let messages = guard(|| address(&configuration, &request, per_node, seal))?;
+                let messages =
+                    guard(|| address(configuration.nodes(), &request, per_node.as_mut(), seal))?;
                 Ok(send_all(messages, Sending::on_node_stream, deadline))
             }
             Transport::Grpc => {
@@ -101,7 +102,8 @@ impl<M: Method> MulticastCall<M> {
                 let seal = |request: &M::Request, node: &Node| {
                     EncodedRequest::new(&envelope, request, node.message_options())
                 };
-                let requests = guard(|| address(&configuration, &request, per_node, seal))?;
+                let requests =
+                    guard(|| address(configuration.nodes(), &request, per_node.as_mut(), seal))?;
                 Ok(send_all(requests, send, deadline))
             }
         });

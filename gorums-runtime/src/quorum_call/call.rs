@@ -11,6 +11,7 @@ use crate::call::{CallOptions, Decide, PerNode, option_methods};
 use crate::caller::Caller;
 use crate::configuration::Configuration;
 use crate::identity::NodeId;
+use crate::thrifty::Thrifty;
 
 /// A quorum call that has not started: set it up, then await it.
 ///
@@ -104,6 +105,13 @@ impl<M: Decide<Q>, Q> QuorumCall<M, Q> {
     }
 
     option_methods!(decided);
+
+    /// Contacts one quorum first, and others when it fails or is late; see
+    /// [`CallOptions::thrifty`](crate::CallOptions::thrifty).
+    pub fn thrifty(mut self, thrifty: &Thrifty) -> Self {
+        self.options = self.options.thrifty(thrifty);
+        self
+    }
 
     /// Also returns the nodes whose replies the quorum function saw.
     pub fn with_node_ids(self) -> WithNodeIds<M, Q> {

@@ -36,6 +36,8 @@ pub enum QuorumCallErrorKind {
     /// The quorum function, or the function that makes each node's request, panicked; see
     /// [`panic_message`](QuorumCallError::panic_message).
     Panicked,
+    /// The call was to be [thrifty](crate::Thrifty), and its method is not declared idempotent. It was not sent.
+    NotIdempotent,
 }
 
 impl QuorumCallError {
@@ -104,6 +106,9 @@ impl fmt::Display for QuorumCallErrorKind {
             Self::Closed => f.write_str("the manager is closed"),
             Self::Cancelled => f.write_str("the caller of the call that this one serves gave up"),
             Self::Panicked => f.write_str("a function of the caller panicked"),
+            Self::NotIdempotent => f.write_str(
+                "a thrifty call needs a method with `option idempotency_level = NO_SIDE_EFFECTS` or `IDEMPOTENT` in its proto",
+            ),
         }
     }
 }
@@ -117,6 +122,7 @@ impl From<QuorumCallErrorKind> for CallOutcome {
             QuorumCallErrorKind::Closed => Self::Closed,
             QuorumCallErrorKind::Cancelled => Self::Cancelled,
             QuorumCallErrorKind::Panicked => Self::Panicked,
+            QuorumCallErrorKind::NotIdempotent => Self::Failed,
         }
     }
 }
@@ -140,7 +146,9 @@ impl From<QuorumCallError> for Status {
             }
             QuorumCallErrorKind::DeadlineExceeded => Status::deadline_exceeded(message),
             QuorumCallErrorKind::Cancelled => Status::cancelled(message),
-            QuorumCallErrorKind::Panicked => Status::internal(message),
+            QuorumCallErrorKind::Panicked | QuorumCallErrorKind::NotIdempotent => {
+                Status::internal(message)
+            }
         }
     }
 }

@@ -9,16 +9,18 @@ use futures::{FutureExt, StreamExt};
 use prost::Message;
 use smallvec::SmallVec;
 use tokio_util::sync::WaitForCancellationFutureOwned;
-use tonic::Status;
+use tonic::{Code, Status};
 
+use super::contacts::Contacts;
 use super::error::QuorumCallError;
 use super::undecided::Undecided;
 use super::{Decided, QuorumCall};
 use crate::call::CallOutcome;
 use crate::call::{
-    Alarm, Deadline, Decide, Replies, Tally, TooMany, Transport, Turn, USUAL_NODES, Withdrawal,
+    Alarm, Deadline, Decide, Outstanding, PerNode, Replies, Tally, TooMany, Transport, Turn,
+    USUAL_NODES, Withdrawal,
 };
-use crate::fan_out::FanOut;
+use crate::fan_out::{Arrived, FanOut};
 use crate::identity::NodeId;
 use crate::node_info::NodeError;
 use crate::support::guard;
@@ -156,12 +158,22 @@ struct RunningCall<M: Decide<Q>, Q> {
     replies: Replies<M::Reply>,
     nodes: Nodes,
     errors: Vec<NodeError>,
+    /// The nodes that send no reply any more.
+    lost: Vec<NodeId>,
+    /// The nodes of a call that does not contact all of them at once.
+    contacts: Option<Box<Thriftily<M::Request>>>,
     deadline: Deadline,
     alarm: Alarm,
     withdrawal: Withdrawal,
     /// `None` over node streams, which end by themselves when the manager closes.
     closing: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     cancel_rest: bool,
+}
+
+/// What a thrifty call needs to contact further nodes.
+struct Thriftily<Request> {
+    contacts: Contacts,
+    per_node: Option<PerNode<Request>>,
 }
 
 /// How a call ends: with the decision, or without.
@@ -173,8 +185,8 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
             configuration,
             spec,
             mut request,
-            per_node,
-            options,
+            mut per_node,
+            mut options,
         } = call;
         let deadline = options.deadline();
         let cancel_rest = options.cancel_rest;
@@ -196,36 +208,104 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
         if options.is_withdrawn() {
             return not_sent(Undecided::Cancelled);
         }
-        let sent =
-            guard(|| FanOut::new::<M>(configuration, &mut request, per_node, options, deadline));
-        let mut fan_out = match sent {
-            Ok(fan_out) => fan_out,
+        if options.thrifty.is_some() && !M::DESCRIPTOR.is_idempotent() {
+            return not_sent(Undecided::NotIdempotent);
+        }
+        let size = configuration.size();
+        let thrifty = options.thrifty.take();
+        let contacts = thrifty.map(|thrifty| Contacts::new(thrifty, configuration.clone()));
+        let sent = guard(|| {
+            let mut fan_out = FanOut::new::<M>(configuration, &mut request, options, deadline);
+            let lost = match &contacts {
+                None => fan_out.contact::<M>(&request, per_node.as_mut(), 0..size),
+                Some(_) => Vec::new(),
+            };
+            (fan_out, lost)
+        });
+        let (fan_out, lost) = match sent {
+            Ok(sent) => sent,
             Err(panicked) => return not_sent(Undecided::Panicked(panicked)),
         };
-        let replies = match M::DESCRIPTOR.streams_replies() {
-            true => Replies::streams_to_come(fan_out.len(), fan_out.reply_limit()),
-            false => Replies::to_come(fan_out.len()),
+        let mut replies = match M::DESCRIPTOR.streams_replies() {
+            true => Replies::streams_to_come(size, fan_out.reply_limit()),
+            false => Replies::to_come(size),
         };
-        if !M::reachable(&spec, &replies, fan_out.len()) {
-            fan_out.end(CallOutcome::Incomplete);
-            return not_sent(Undecided::Incomplete);
-        }
+        replies.skip(lost.len());
         let nodes = fan_out.configuration();
         let closing = (nodes.transport() == Transport::Grpc)
             .then(|| Box::pin(nodes.tasks().closed().clone().cancelled_owned()));
-        Ok(Self {
+        let mut call = Self {
             spec,
             request,
             fan_out,
             replies,
             nodes: Nodes::new(),
             errors: Vec::new(),
+            lost,
+            contacts: None,
             deadline,
             alarm: deadline.alarm(),
             withdrawal,
             closing,
             cancel_rest,
-        })
+        };
+        if let Some(contacts) = contacts {
+            call.contacts = Some(Box::new(Thriftily { contacts, per_node }));
+            if let Err(panicked) = guard(|| call.contact_first()) {
+                return not_sent(Undecided::Panicked(panicked));
+            }
+        }
+        if !call.is_reachable() {
+            call.fan_out.end(CallOutcome::Incomplete);
+            return not_sent(Undecided::Incomplete);
+        }
+        Ok(call)
+    }
+
+    #[cold]
+    fn contact_first(&mut self) {
+        let contacts = self.contacts.as_mut();
+        let first = contacts.map(|it| it.contacts.first()).unwrap_or_default();
+        self.contact(first);
+    }
+
+    /// Contacts further nodes of a thrifty call, and others in place of those that are skipped.
+    #[cold]
+    fn contact(&mut self, mut nodes: Vec<usize>) {
+        let Some(Thriftily { contacts, per_node }) = self.contacts.as_deref_mut() else {
+            return;
+        };
+        while !nodes.is_empty() {
+            contacts.contacted(&nodes);
+            let next = nodes.iter().copied();
+            let skipped = self
+                .fan_out
+                .contact::<M>(&self.request, per_node.as_mut(), next);
+            self.replies.skip(skipped.len());
+            nodes.clear();
+            for node in skipped {
+                self.lost.push(node);
+                // What is missing without the last one is missing without all.
+                nodes = contacts.lost(node, None);
+            }
+        }
+    }
+
+    /// Contacts the nodes that are left. Returns whether there were any.
+    fn contact_rest(&mut self) -> bool {
+        let contacts = self.contacts.as_deref();
+        let rest = contacts.map(|it| it.contacts.rest()).unwrap_or_default();
+        let any = !rest.is_empty();
+        self.contact(rest);
+        any
+    }
+
+    /// Whether the call can still be decided.
+    fn is_reachable(&self) -> bool {
+        let contacts = self.contacts.as_deref();
+        let rest = contacts.map_or(0, |it| it.contacts.rest().len());
+        let rest = Outstanding::new(self.fan_out.len() + rest, &self.lost);
+        M::reachable(&self.spec, &self.replies, &rest)
     }
 
     /// Handles the outcomes that have arrived. Those that are ready when the deadline passes or the manager closes
@@ -234,13 +314,21 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
         let mut turn = Turn::default();
         let goes_on = loop {
             match self.fan_out.poll_next_unpin(cx) {
-                Poll::Ready(Some((node, outcome))) => {
-                    if let Some(end) = self.take(node, outcome, &mut turn) {
+                Poll::Ready(Some((node, arrived))) => {
+                    if let Some(end) = self.take(node, arrived, &mut turn) {
                         return Poll::Ready(end);
                     }
                 }
-                Poll::Ready(None) => return Poll::Ready(Err(self.undecided())),
-                Poll::Pending => break false,
+                Poll::Ready(None) => match guard(|| self.contact_rest()) {
+                    Ok(true) => {}
+                    Ok(false) => return Poll::Ready(Err(self.undecided())),
+                    Err(panicked) => return Poll::Ready(Err(Undecided::Panicked(panicked))),
+                },
+                Poll::Pending => match self.poll_late(cx) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(cause)) => return Poll::Ready(Err(cause)),
+                    Poll::Pending => break false,
+                },
             }
             if turn.is_over() {
                 break true;
@@ -264,17 +352,32 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
         Poll::Pending
     }
 
-    /// Handles a node's reply or error. Returns the call's end if that ends it.
+    /// Contacts nodes in place of those that are late. Pending if there are none.
+    #[inline]
+    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Undecided>> {
+        let Some(thriftily) = self.contacts.as_deref_mut() else {
+            return Poll::Pending;
+        };
+        let nodes = ready!(thriftily.contacts.poll_late(cx));
+        let contacted = guard(|| self.contact(nodes));
+        Poll::Ready(contacted.map_err(Undecided::Panicked))
+    }
+
+    /// Handles what has arrived from a node. Returns the call's end if that ends it.
     fn take(
         &mut self,
         node: NodeId,
-        outcome: Result<M::Reply, NodeError>,
+        arrived: Arrived<M::Reply>,
         turn: &mut Turn,
     ) -> Option<End<M::Output>> {
-        let reply = match outcome {
-            Ok(reply) => reply,
+        let reply = match arrived {
+            Ok(Some(reply)) => reply,
+            Ok(None) => return self.lose(node, None),
             Err(error) => return self.fail(error),
         };
+        if let Some(thriftily) = &mut self.contacts {
+            thriftily.contacts.replied(node);
+        }
         let bytes = match M::DESCRIPTOR.streams_replies() {
             true => reply.encoded_len(),
             false => 0,
@@ -302,9 +405,22 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
 
     /// Handles a node's error. Returns the call's end if that ends it.
     fn fail(&mut self, error: NodeError) -> Option<End<M::Output>> {
+        let (node, code) = (error.node_id(), error.code());
         self.errors.push(error);
-        let reachable = M::reachable(&self.spec, &self.replies, self.fan_out.len());
-        (!reachable).then(|| Err(self.undecided()))
+        self.lose(node, Some(code))
+    }
+
+    /// Handles that a node sends no reply any more, after an error with `code` if it failed. Returns the call's end if
+    /// that ends it.
+    fn lose(&mut self, node: NodeId, code: Option<Code>) -> Option<End<M::Output>> {
+        self.lost.push(node);
+        if let Some(thriftily) = &mut self.contacts {
+            let nodes = thriftily.contacts.lost(node, code);
+            if let Err(panicked) = guard(|| self.contact(nodes)) {
+                return Some(Err(Undecided::Panicked(panicked)));
+            }
+        }
+        (!self.is_reachable()).then(|| Err(self.undecided()))
     }
 
     /// Why a call ends when the remaining nodes cannot lead to a decision. The nodes have the deadline, too, and the
@@ -313,7 +429,7 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
         if self.fan_out.configuration().tasks().is_closed() {
             return Undecided::Closed;
         }
-        let late = |error: &NodeError| error.code() == tonic::Code::DeadlineExceeded;
+        let late = |error: &NodeError| error.code() == Code::DeadlineExceeded;
         if self.deadline.has_passed() && self.errors.iter().any(late) {
             return Undecided::DeadlineExceeded;
         }

@@ -4,6 +4,7 @@
 //! below them. Does not know the transports.
 
 mod call;
+mod contacts;
 mod decided;
 mod error;
 mod future;

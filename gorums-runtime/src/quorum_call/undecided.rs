@@ -13,6 +13,7 @@ pub(crate) enum Undecided {
     Closed,
     Cancelled,
     Panicked(Panicked),
+    NotIdempotent,
 }
 
 impl Undecided {
@@ -23,6 +24,7 @@ impl Undecided {
             Self::Closed => QuorumCallErrorKind::Closed,
             Self::Cancelled => QuorumCallErrorKind::Cancelled,
             Self::Panicked(_) => QuorumCallErrorKind::Panicked,
+            Self::NotIdempotent => QuorumCallErrorKind::NotIdempotent,
         }
     }
 
@@ -44,6 +46,7 @@ impl From<QuorumCallErrorKind> for Undecided {
             QuorumCallErrorKind::Closed => Self::Closed,
             QuorumCallErrorKind::Cancelled => Self::Cancelled,
             QuorumCallErrorKind::Panicked => Self::Panicked(Panicked::without_message()),
+            QuorumCallErrorKind::NotIdempotent => Self::NotIdempotent,
         }
     }
 }

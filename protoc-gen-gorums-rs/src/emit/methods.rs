@@ -49,12 +49,13 @@ fn method(service: &ServiceCode<'_>, code: &MethodCode<'_>) -> TokenStream {
     let with_request_stream = shape.client_stream.then(|| quote!(.with_request_stream()));
     let with_reply_stream = shape.server_stream.then(|| quote!(.with_reply_stream()));
     let with_concurrency = code.method.concurrent.then(|| quote!(.with_concurrency()));
-    let has_one_of_each = !shape.client_stream && !shape.server_stream && !code.method.concurrent;
-    let descriptor = (!has_one_of_each).then(|| {
+    let with_idempotency = code.method.idempotent.then(|| quote!(.with_idempotency()));
+    let is_usual = shape.is_unary() && !code.method.concurrent && !code.method.idempotent;
+    let descriptor = (!is_usual).then(|| {
         quote! {
             const DESCRIPTOR: gorums_runtime::MethodDescriptor =
                 gorums_runtime::MethodDescriptor::new(Self::PATH)
-                #with_request_stream #with_reply_stream #with_concurrency;
+                #with_request_stream #with_reply_stream #with_concurrency #with_idempotency;
         }
     });
     quote! {

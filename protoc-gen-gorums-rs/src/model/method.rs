@@ -17,6 +17,8 @@ pub(crate) struct Method {
     pub(crate) custom_return_type: Option<String>,
     /// Whether later requests are handled while one of this method is.
     pub(crate) concurrent: bool,
+    /// Whether some nodes may execute it and others not (`idempotency_level`).
+    pub(crate) idempotent: bool,
     pub(crate) deprecated: bool,
 }
 
@@ -115,6 +117,7 @@ mod tests {
             per_node_arg: false,
             custom_return_type: custom_return_type.map(str::to_owned),
             concurrent: false,
+            idempotent: false,
             deprecated: false,
         }
     }

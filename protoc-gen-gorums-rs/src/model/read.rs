@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use prost_types::method_options::IdempotencyLevel;
 use prost_types::{MethodDescriptorProto, MethodOptions, ServiceDescriptorProto, ServiceOptions};
 
 use super::rules::Declared;
@@ -127,6 +128,9 @@ impl Reader {
             per_node_arg: options.has(MethodOption::PerNodeArg),
             custom_return_type: custom_return_type.and_then(|(_, full_name)| full_name),
             concurrent: options.has(MethodOption::Concurrent),
+            idempotent: method.options.as_ref().is_some_and(|options| {
+                options.idempotency_level() != IdempotencyLevel::IdempotencyUnknown
+            }),
             deprecated: method
                 .options
                 .as_ref()
