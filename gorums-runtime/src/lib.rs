@@ -10,18 +10,19 @@
 //! # use register::AgreedState;
 //! use std::time::Duration;
 //!
-//! use gorums_runtime::{Manager, Replies};
+//! use gorums_runtime::quorum::Quorums;
+//! use gorums_runtime::{Manager, NodeId, Replies};
 //! use register::register_gorums::{RegisterConfiguration, RegisterQuorumSpec};
 //! use register::{ReadRequest, State, WriteResponse};
 //!
 //! struct Majority {
-//!     quorum: usize,
+//!     quorums: Quorums<NodeId>,
 //! }
 //!
 //! impl RegisterQuorumSpec for Majority {
 //!     /// Runs after each reply to a read, until it decides.
 //!     fn read_qf(&self, replies: &mut Replies<State>) -> Option<State> {
-//!         if replies.len() < self.quorum {
+//!         if !replies.form(&self.quorums) {
 //!             return None;
 //!         }
 //!         replies.take_max_by_key(|state| state.timestamp)
@@ -29,7 +30,7 @@
 //!
 //!     /// Runs after each reply to a write; also sees the request (`qf_with_req`).
 //!     fn write_qf(&self, _: &State, replies: &mut Replies<WriteResponse>) -> Option<WriteResponse> {
-//!         (replies.len() >= self.quorum).then(|| replies.take_latest())?
+//!         replies.form(&self.quorums).then(|| replies.take_latest())?
 //!     }
 //!     # fn write_per_node_qf(&self, replies: &mut Replies<WriteResponse>) -> Option<WriteResponse> { None }
 //!     # fn read_agreed_qf(&self, replies: &mut Replies<State>) -> Option<AgreedState> { None }
@@ -38,7 +39,8 @@
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let manager = Manager::connect(["10.0.0.1:4000", "10.0.0.2:4000", "10.0.0.3:4000"]).await?;
-//! let register = RegisterConfiguration::new(manager.configuration(), Majority { quorum: 2 });
+//! let majority = Majority { quorums: manager.configuration().majority() };
+//! let register = RegisterConfiguration::new(manager.configuration(), majority);
 //!
 //! let state = register.read(ReadRequest {}).await?;
 //! let next = State { value: "new".to_string(), timestamp: state.timestamp + 1 };

@@ -3,8 +3,7 @@
 use std::io;
 
 use gorums_runtime::errors::{ManagerError, QuorumCallError, ServerError};
-
-use crate::quorum::TooFewReplicas;
+use gorums_runtime::quorum::QuorumError;
 
 /// Why the program fails.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +16,7 @@ pub(crate) enum Error {
     Key(#[from] getrandom::Error),
     /// There are too few replicas to tolerate a lying one.
     #[error(transparent)]
-    TooFewReplicas(#[from] TooFewReplicas),
+    Quorum(#[from] QuorumError),
     /// A replica cannot listen.
     #[error(transparent)]
     Server(#[from] ServerError),

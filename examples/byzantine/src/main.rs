@@ -7,12 +7,13 @@ mod quorum;
 mod replica;
 mod signing;
 
+use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use gorums_runtime::CallOptions;
+use gorums_runtime::{CallOptions, NodeId};
 use tokio::runtime::Runtime;
 
 use crate::args::Args;
@@ -52,16 +53,10 @@ async fn run(args: &Args, out: &mut impl Write) -> Result<(), Error> {
         replicas, liars, ..
     } = *args;
     let writer = Writer::new()?;
-    let quorums = Byzantine::new(replicas as usize, writer.verifier())?;
-    writeln!(
-        out,
-        "{replicas} replicas, quorums of {}; tolerates {} liars, has {liars}",
-        quorums.quorum(),
-        quorums.liars(),
-    )
-    .map_err(Error::Print)?;
-
     let cluster = Cluster::start(replicas, liars, writer.verifier()).await?;
+    let quorums = Byzantine::new(cluster.configuration.node_ids(), writer.verifier())?;
+    writeln!(out, "{quorums}, has {liars}").map_err(Error::Print)?;
+
     let timeout = Duration::from_millis(args.timeout);
     let register = RegisterConfiguration::new(cluster.configuration.clone(), quorums)
         .with_options(CallOptions::new().timeout(timeout));
@@ -70,14 +65,30 @@ async fn run(args: &Args, out: &mut impl Write) -> Result<(), Error> {
             value: value.clone(),
             timestamp,
         };
-        let written = register.write(writer.sign(&state)).await;
-        written.map_err(|source| Error::Write {
+        let written = register.write(writer.sign(&state)).with_node_ids().await;
+        let written = written.map_err(|source| Error::Write {
             value: value.clone(),
             source,
         })?;
-        writeln!(out, "write {value:?}").map_err(Error::Print)?;
-        let read = register.read(ReadRequest {}).await.map_err(Error::Read)?;
-        writeln!(out, "read  {:?}", read.value).map_err(Error::Print)?;
+        let nodes = Listed(&written.node_ids);
+        writeln!(out, "write {value:?}, after the replies of {nodes}").map_err(Error::Print)?;
+        let read = register.read(ReadRequest {}).with_node_ids().await;
+        let read = read.map_err(Error::Read)?;
+        let (value, nodes) = (&read.value.value, Listed(&read.node_ids));
+        writeln!(out, "read  {value:?}, after the replies of {nodes}").map_err(Error::Print)?;
     }
     Ok(())
+}
+
+/// The nodes that had replied when a call was decided, in order of arrival: `1, 3, 4`.
+struct Listed<'a>(&'a [NodeId]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, node) in self.0.iter().enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            write!(f, "{comma}{node}")?;
+        }
+        Ok(())
+    }
 }

@@ -1,51 +1,55 @@
 //! The quorum functions, which tolerate lying replicas.
 
-use gorums_runtime::Replies;
+use std::fmt;
+
+use gorums_runtime::quorum::{QuorumError, Quorums};
+use gorums_runtime::{NodeId, Replies};
 use prost::Message;
 
 use crate::proto::register_gorums::RegisterQuorumSpec;
 use crate::proto::{SignedState, State, WriteResponse};
 use crate::signing::Verifier;
 
-/// Quorums of `n` replicas of which `f` may lie, with `n > 3f`.
-///
-/// Any two quorums of more than `(n + f) / 2` replicas have more than `f` in common, at least one of which is honest.
-/// The `n - f` honest replicas form a quorum.
+/// The quorums of a dissemination system: any two have an honest replica in common, and the honest replicas form one.
 #[derive(Debug)]
 pub(crate) struct Byzantine {
     verifier: Verifier,
-    replicas: usize,
+    quorums: Quorums<NodeId>,
+    liars: usize,
 }
 
-/// There are too few replicas to tolerate a lying one.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a Byzantine quorum needs n > 3f replicas with f at least 1; n={0} yields f=0, so give at least 4"
-)]
-pub(crate) struct TooFewReplicas(usize);
-
 impl Byzantine {
-    /// Quorums of `replicas` replicas, which store what the writer of `verifier` signed.
+    /// Quorums of `replicas`, which store what the writer of `verifier` signed.
     ///
     /// # Errors
     ///
     /// When there are fewer than four replicas.
-    pub(crate) fn new(replicas: usize, verifier: Verifier) -> Result<Self, TooFewReplicas> {
-        let quorums = Self { verifier, replicas };
-        match quorums.liars() {
-            0 => Err(TooFewReplicas(replicas)),
-            _ => Ok(quorums),
-        }
+    pub(crate) fn new(
+        replicas: impl IntoIterator<Item = NodeId>,
+        verifier: Verifier,
+    ) -> Result<Self, QuorumError> {
+        let replicas: Vec<NodeId> = replicas.into_iter().collect();
+        // One liar is the least to be tolerated.
+        let liars = (replicas.len().saturating_sub(1) / 3).max(1);
+        Ok(Self {
+            quorums: Quorums::dissemination(liars, replicas)?,
+            verifier,
+            liars,
+        })
     }
+}
 
-    /// The number of replicas that may lie.
-    pub(crate) fn liars(&self) -> usize {
-        self.replicas.saturating_sub(1) / 3
-    }
-
-    /// The number of replicas in a quorum.
-    pub(crate) fn quorum(&self) -> usize {
-        (self.replicas + self.liars()) / 2 + 1
+/// `4 replicas, quorums of 3; tolerates 1 liars`
+impl fmt::Display for Byzantine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let smallest = self.quorums.pick(|_| Some(0)).unwrap_or_default();
+        write!(
+            f,
+            "{} replicas, quorums of {}; tolerates {} liars",
+            self.quorums.nodes().len(),
+            smallest.len(),
+            self.liars
+        )
     }
 }
 
@@ -57,7 +61,7 @@ impl RegisterQuorumSpec for Byzantine {
         if self.verifier.verified(latest).is_none() {
             replies.take_latest();
         }
-        if replies.len() < self.quorum() {
+        if !replies.form(&self.quorums) {
             return None;
         }
         let states = replies.messages();
@@ -72,17 +76,14 @@ impl RegisterQuorumSpec for Byzantine {
         replies: &mut Replies<WriteResponse>,
     ) -> Option<WriteResponse> {
         let written = State::decode(&*request.state).ok()?;
-        let acknowledged = replies.messages();
-        let acknowledged = acknowledged.filter(|reply| reply.timestamp == written.timestamp);
-        (acknowledged.count() >= self.quorum()).then_some(WriteResponse {
-            timestamp: written.timestamp,
-        })
+        let agreed = replies.agree(&self.quorums, |reply| reply.timestamp)?;
+        (agreed == written.timestamp).then_some(WriteResponse { timestamp: agreed })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use gorums_runtime::NodeId;
+    use gorums_runtime::quorum::{NodeSet, QuorumSystem, check_common};
 
     use super::*;
     use crate::signing::Writer;
@@ -111,10 +112,10 @@ mod tests {
     }
 
     /// The result of a read when replicas give these answers in turn, and the number of answers that it took.
-    fn read(replicas: usize, answers: &[Reply]) -> Option<(usize, State)> {
+    fn read(replicas: u32, answers: &[Reply]) -> Option<(usize, State)> {
         let writer = Writer::new().expect("a key");
         let other = Writer::new().expect("a key");
-        let quorums = Byzantine::new(replicas, writer.verifier()).expect("enough replicas");
+        let quorums = byzantine(replicas, writer.verifier()).expect("enough replicas");
         let signed = |answer: &Reply| match *answer {
             Honest(timestamp) => writer.sign(&state(timestamp)),
             Unwritten => SignedState::default(),
@@ -137,9 +138,9 @@ mod tests {
     }
 
     /// Whether a write of timestamp 3 is decided when replicas acknowledge these timestamps.
-    fn write(replicas: usize, acknowledged: &[i64]) -> bool {
+    fn write(replicas: u32, acknowledged: &[i64]) -> bool {
         let writer = Writer::new().expect("a key");
-        let quorums = Byzantine::new(replicas, writer.verifier()).expect("enough replicas");
+        let quorums = byzantine(replicas, writer.verifier()).expect("enough replicas");
         let replies = acknowledged
             .iter()
             .map(|&timestamp| WriteResponse { timestamp });
@@ -148,20 +149,20 @@ mod tests {
         decided.is_some_and(|reply| reply.timestamp == 3)
     }
 
+    fn byzantine(replicas: u32, verifier: Verifier) -> Result<Byzantine, QuorumError> {
+        Byzantine::new((1..=replicas).map(NodeId::new), verifier)
+    }
+
     #[test]
     fn a_third_of_the_replicas_may_lie_and_there_must_be_one_that_may() {
         let verifier = Writer::new().expect("a key").verifier();
-        let of = |replicas| {
-            let quorums = Byzantine::new(replicas, verifier)?;
-            Ok((quorums.liars(), quorums.quorum()))
-        };
         for replicas in 0..4 {
-            assert_eq!(of(replicas), Err(TooFewReplicas(replicas)));
+            let error = byzantine(replicas, verifier)
+                .expect_err("too few")
+                .to_string();
+            let expected = format!("{replicas} nodes, of which 1 may be Byzantine: 4 are needed");
+            assert_eq!(error, expected);
         }
-        assert_eq!(
-            TooFewReplicas(3).to_string(),
-            "a Byzantine quorum needs n > 3f replicas with f at least 1; n=3 yields f=0, so give at least 4"
-        );
         let sizes = [
             (4, (1, 3)),
             (5, (1, 4)),
@@ -175,8 +176,11 @@ mod tests {
             (13, (4, 9)),
             (14, (4, 10)),
         ];
-        for (replicas, expected) in sizes {
-            assert_eq!(of(replicas), Ok(expected), "{replicas} replicas");
+        for (replicas, (liars, quorum)) in sizes {
+            let quorums = byzantine(replicas, verifier).expect("enough replicas");
+            let expected =
+                format!("{replicas} replicas, quorums of {quorum}; tolerates {liars} liars");
+            assert_eq!(quorums.to_string(), expected);
         }
     }
 
@@ -184,9 +188,10 @@ mod tests {
     fn two_quorums_have_more_replicas_in_common_than_lie_and_the_honest_ones_are_a_quorum() {
         let verifier = Writer::new().expect("a key").verifier();
         for replicas in 4..=100 {
-            let quorums = Byzantine::new(replicas, verifier).expect("enough replicas");
-            assert!(2 * quorums.quorum() > replicas + quorums.liars());
-            assert!(quorums.quorum() <= replicas - quorums.liars());
+            let byzantine = byzantine(replicas, verifier).expect("enough replicas");
+            let (quorums, liars) = (&byzantine.quorums, byzantine.liars);
+            assert_eq!(check_common(&[quorums, quorums], liars + 1), Ok(()));
+            assert!(quorums.is_quorum_without(&NodeSet::first(liars)));
         }
     }
 

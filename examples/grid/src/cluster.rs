@@ -22,7 +22,7 @@ impl Cluster {
         let mut bound = Vec::new();
         let mut nodes = Manager::builder();
         for position in grid.positions() {
-            let replica = RegisterReplicaServer::new(Replica::new(position));
+            let replica = RegisterReplicaServer::new(Replica::default());
             let server = Server::new(replica).bind("127.0.0.1:0").await?;
             nodes = nodes.node(grid.node(position), server.address().to_string());
             bound.push((position, server));

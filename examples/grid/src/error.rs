@@ -3,6 +3,7 @@
 use std::io;
 
 use gorums_runtime::errors::{ManagerError, QuorumCallError, ServerError};
+use gorums_runtime::quorum::QuorumError;
 
 /// Why the program fails.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +11,9 @@ pub(crate) enum Error {
     /// The async runtime does not start.
     #[error("cannot start the runtime: {0}")]
     Runtime(io::Error),
+    /// The grid has no quorums.
+    #[error(transparent)]
+    Quorum(#[from] QuorumError),
     /// A replica cannot listen.
     #[error(transparent)]
     Server(#[from] ServerError),

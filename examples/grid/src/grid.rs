@@ -1,14 +1,12 @@
 //! The positions of the replicas, and which of them form a quorum.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
 use gorums_runtime::NodeId;
+use gorums_runtime::quorum::{QuorumError, Quorums, ReadWrite};
 
 /// Replicas in rows and columns.
-///
-/// A read quorum is a whole row, and a write quorum a whole column. Every row crosses every column.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Grid {
     rows: u32,
@@ -50,20 +48,15 @@ impl Grid {
         NodeId::new((position.row - 1) * self.columns + position.column)
     }
 
-    /// The first row all of whose replicas are among `replied`.
-    pub(crate) fn whole_row(self, replied: &HashSet<Position>) -> Option<u32> {
-        self.rows().find(|&row| {
-            self.columns()
-                .all(|column| replied.contains(&Position { row, column }))
-        })
-    }
-
-    /// The first column all of whose replicas are among `replied`.
-    pub(crate) fn whole_column(self, replied: &HashSet<Position>) -> Option<u32> {
-        self.columns().find(|&column| {
-            self.rows()
-                .all(|row| replied.contains(&Position { row, column }))
-        })
+    /// The quorums: reads take a whole row, and writes a whole column. Every row crosses every column.
+    pub(crate) fn quorums(self) -> Result<ReadWrite<NodeId>, QuorumError> {
+        let node = move |row, column| self.node(Position { row, column });
+        let row = |row| self.columns().map(move |column| node(row, column));
+        let column = |column| self.rows().map(move |row| node(row, column));
+        ReadWrite::new(
+            Quorums::row(self.rows().map(row))?,
+            Quorums::row(self.columns().map(column))?,
+        )
     }
 }
 

@@ -1,79 +1,79 @@
 //! The quorum functions.
 
-use gorums_runtime::Replies;
+use gorums_runtime::quorum::ReadWrite;
+use gorums_runtime::{NodeId, Replies};
 
-use crate::grid::{Grid, Position};
 use crate::proto::register_gorums::RegisterQuorumSpec;
-use crate::proto::{ReadResponse, WriteResponse};
+use crate::proto::{State, WriteResponse};
 
-impl RegisterQuorumSpec for Grid {
-    /// The newest state of the first row that has replied completely.
-    fn read_qf(&self, replies: &mut Replies<ReadResponse>) -> Option<ReadResponse> {
-        let replied = replies.messages().map(|reply| Position {
-            row: reply.row,
-            column: reply.column,
-        });
-        let row = self.whole_row(&replied.collect())?;
-        let timestamp = |reply: &ReadResponse| reply.state.as_ref().map(|state| state.timestamp);
-        replies.take_max_by_key(|reply| (reply.row == row, timestamp(reply)))
+/// Reads and writes that are decided by the quorums of a grid.
+#[derive(Debug)]
+pub(crate) struct GridQuorums(pub(crate) ReadWrite<NodeId>);
+
+impl RegisterQuorumSpec for GridQuorums {
+    /// The newest state, once a row has replied completely.
+    fn read_qf(&self, replies: &mut Replies<State>) -> Option<State> {
+        if !replies.form(self.0.reads()) {
+            return None;
+        }
+        replies.take_max_by_key(|state| state.timestamp)
     }
 
-    /// A reply of the first column that has replied completely: one that rejected the write, if there is one.
+    /// A reply, once a column has replied completely: one that rejected the write, if there is one.
     fn write_qf(&self, replies: &mut Replies<WriteResponse>) -> Option<WriteResponse> {
-        let replied = replies.messages().map(|reply| Position {
-            row: reply.row,
-            column: reply.column,
-        });
-        let column = self.whole_column(&replied.collect())?;
-        replies.take_min_by_key(|reply| (reply.column != column, reply.new))
+        if !replies.form(self.0.writes()) {
+            return None;
+        }
+        replies.take_min_by_key(|reply| reply.new)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::State;
+    use crate::grid::{Grid, Position};
 
     const SQUARE: (u32, u32) = (3, 3);
     const WIDE: (u32, u32) = (2, 3);
     const TALL: (u32, u32) = (3, 2);
 
-    /// The row, timestamp and value that a read returns after these replies (row, column, timestamp).
-    fn read(
-        (rows, columns): (u32, u32),
-        replies: &[(u32, u32, i64)],
-    ) -> Option<(u32, i64, String)> {
+    fn quorums((rows, columns): (u32, u32)) -> (Grid, GridQuorums) {
         let grid = Grid::new(rows, columns);
+        (
+            grid,
+            GridQuorums(grid.quorums().expect("rows cross columns")),
+        )
+    }
+
+    /// The node in a row and a column; one outside of the grid has an id that no node has.
+    fn node(grid: Grid, row: u32, column: u32) -> NodeId {
+        let position = Position { row, column };
+        match grid.contains(position) {
+            true => grid.node(position),
+            false => NodeId::new(u32::MAX),
+        }
+    }
+
+    /// The timestamp that a read returns after these replies (row, column, timestamp).
+    fn read(size: (u32, u32), replies: &[(u32, u32, i64)]) -> Option<i64> {
+        let (grid, quorums) = quorums(size);
         let replies = replies.iter().map(|&(row, column, timestamp)| {
-            let state = State {
-                value: format!("written at {timestamp}"),
-                timestamp,
-            };
-            let reply = ReadResponse {
-                row,
-                column,
-                state: Some(state),
-            };
-            (grid.node(Position { row, column }), reply)
+            let value = format!("written at {timestamp}");
+            (node(grid, row, column), State { value, timestamp })
         });
-        let decided = grid.read_qf(&mut replies.collect())?;
-        let state = decided.state.expect("as it was sent");
-        Some((decided.row, state.timestamp, state.value))
+        let decided = quorums.read_qf(&mut replies.collect())?;
+        assert_eq!(decided.value, format!("written at {}", decided.timestamp));
+        Some(decided.timestamp)
     }
 
-    /// The column and `new` that a write returns after these replies (row, column, new).
-    fn write((rows, columns): (u32, u32), replies: &[(u32, u32, bool)]) -> Option<(u32, bool)> {
-        let grid = Grid::new(rows, columns);
-        let replies = replies.iter().map(|&(row, column, new)| {
-            let reply = WriteResponse { row, column, new };
-            (grid.node(Position { row, column }), reply)
-        });
-        let decided = grid.write_qf(&mut replies.collect())?;
-        Some((decided.column, decided.new))
-    }
-
-    fn found(row: u32, timestamp: i64) -> Option<(u32, i64, String)> {
-        Some((row, timestamp, format!("written at {timestamp}")))
+    /// The `new` that a write returns after these replies (row, column, new).
+    fn write(size: (u32, u32), replies: &[(u32, u32, bool)]) -> Option<bool> {
+        let (grid, quorums) = quorums(size);
+        let replies = replies.iter();
+        let replies =
+            replies.map(|&(row, column, new)| (node(grid, row, column), WriteResponse { new }));
+        let decided = quorums.write_qf(&mut replies.collect())?;
+        Some(decided.new)
     }
 
     #[test]
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn a_read_returns_the_newest_state_of_a_whole_row() {
         let best = [(2, 1, 2), (2, 2, 42), (2, 3, 9)];
-        assert_eq!(read(SQUARE, &best), found(2, 42));
+        assert_eq!(read(SQUARE, &best), Some(42));
         let worst = [
             (1, 1, 1),
             (1, 2, 2),
@@ -115,7 +115,7 @@ mod tests {
             (3, 2, 42),
             (3, 3, 41),
         ];
-        assert_eq!(read(SQUARE, &worst), found(3, 42));
+        assert_eq!(read(SQUARE, &worst), Some(42));
     }
 
     #[test]
@@ -146,9 +146,9 @@ mod tests {
     #[test]
     fn a_write_is_new_when_a_whole_column_has_taken_it() {
         let best = [(1, 3, true), (2, 3, true), (3, 3, true)];
-        assert_eq!(write(SQUARE, &best), Some((3, true)));
+        assert_eq!(write(SQUARE, &best), Some(true));
         let refused = [(1, 3, true), (2, 3, false), (3, 3, true)];
-        assert_eq!(write(SQUARE, &refused), Some((3, false)));
+        assert_eq!(write(SQUARE, &refused), Some(false));
         let worst = [
             (1, 1, false),
             (2, 1, false),
@@ -158,29 +158,27 @@ mod tests {
             (2, 3, true),
             (3, 3, true),
         ];
-        assert_eq!(write(SQUARE, &worst), Some((3, true)));
+        // A replica that has a newer state tells so, wherever it is.
+        assert_eq!(write(SQUARE, &worst), Some(false));
     }
 
     #[test]
     fn a_row_is_as_long_as_there_are_columns_and_a_column_as_there_are_rows() {
         assert_eq!(read(WIDE, &[(1, 1, 1), (1, 2, 2)]), None);
-        assert_eq!(read(WIDE, &[(1, 1, 1), (1, 2, 2), (1, 3, 1)]), found(1, 2));
-        assert_eq!(read(TALL, &[(3, 1, 1), (3, 2, 2)]), found(3, 2));
+        assert_eq!(read(WIDE, &[(1, 1, 1), (1, 2, 2), (1, 3, 1)]), Some(2));
+        assert_eq!(read(TALL, &[(3, 1, 1), (3, 2, 2)]), Some(2));
         assert_eq!(write(TALL, &[(1, 1, true), (2, 1, true)]), None);
         let column = [(1, 1, true), (2, 1, true), (3, 1, true)];
-        assert_eq!(write(TALL, &column), Some((1, true)));
-        assert_eq!(write(WIDE, &column[..2]), Some((1, true)));
+        assert_eq!(write(TALL, &column), Some(true));
+        assert_eq!(write(WIDE, &column[..2]), Some(true));
     }
 
     #[test]
     fn a_single_row_or_column_is_a_grid() {
         assert_eq!(read((1, 3), &[(1, 1, 1), (1, 3, 1)]), None);
-        assert_eq!(
-            read((1, 3), &[(1, 1, 1), (1, 3, 7), (1, 2, 3)]),
-            found(1, 7)
-        );
-        assert_eq!(write((1, 3), &[(1, 2, true)]), Some((2, true)));
-        assert_eq!(read((3, 1), &[(2, 1, 5)]), found(2, 5));
+        assert_eq!(read((1, 3), &[(1, 1, 1), (1, 3, 7), (1, 2, 3)]), Some(7));
+        assert_eq!(write((1, 3), &[(1, 2, true)]), Some(true));
+        assert_eq!(read((3, 1), &[(2, 1, 5)]), Some(5));
         assert_eq!(write((3, 1), &[(1, 1, true), (2, 1, true)]), None);
     }
 

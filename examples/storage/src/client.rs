@@ -86,7 +86,7 @@ impl Client {
     }
 
     fn on(&self, replicas: Configuration) -> Storage {
-        let majority = Majority::of(replicas.size());
+        let majority = Majority::of(&replicas);
         Storage::new(replicas, majority).with_options(self.options())
     }
 

@@ -1,37 +1,36 @@
 //! The quorum functions, which decide by majorities: any two of them have a replica in common.
 
-use std::collections::HashSet;
-
 use gorums_runtime::prost_types::Timestamp;
-use gorums_runtime::{Correction, Replies};
+use gorums_runtime::quorum::Quorums;
+use gorums_runtime::{Configuration, Correction, NodeId, Replies};
 
 use crate::proto::storage_gorums::StorageQuorumSpec;
 use crate::proto::{ReadResponse, WriteResponse};
 
-/// The quorum functions of a storage with this number of replicas.
+/// The quorum functions.
 #[derive(Debug)]
 pub(crate) struct Majority {
-    quorum: usize,
+    quorums: Quorums<NodeId>,
 }
 
 impl Majority {
-    pub(crate) fn of(replicas: usize) -> Self {
+    pub(crate) fn of(replicas: &Configuration) -> Self {
         Self {
-            quorum: replicas / 2 + 1,
+            quorums: replicas.majority(),
         }
     }
 }
 
 impl StorageQuorumSpec for Majority {
     fn read_qc_qf(&self, replies: &mut Replies<ReadResponse>) -> Option<ReadResponse> {
-        if replies.len() < self.quorum {
+        if !replies.form(&self.quorums) {
             return None;
         }
         newest(replies)
     }
 
     fn write_qc_qf(&self, replies: &mut Replies<WriteResponse>) -> Option<WriteResponse> {
-        if replies.len() < self.quorum {
+        if !replies.form(&self.quorums) {
             return None;
         }
         let new = replies.messages().all(|reply| reply.new);
@@ -42,17 +41,15 @@ impl StorageQuorumSpec for Majority {
         &self,
         replies: &mut Replies<ReadResponse>,
     ) -> Option<Correction<ReadResponse>> {
-        // A replica may send several replies.
-        let answered = replies.node_ids().collect::<HashSet<_>>().len();
-        let level = i32::try_from(answered).unwrap_or(i32::MAX);
+        let level = i32::try_from(replies.distinct_nodes()).unwrap_or(i32::MAX);
         let newest = replies
             .messages()
             .max_by_key(|reply| (reply.ok, written_at(&reply.time)))?
             .clone();
-        Some(if answered < self.quorum {
-            Correction::preliminary(newest, level)
-        } else {
+        Some(if replies.form(&self.quorums) {
             Correction::last(newest, level)
+        } else {
+            Correction::preliminary(newest, level)
         })
     }
 }
@@ -69,9 +66,15 @@ pub(crate) fn written_at(time: &Option<Timestamp>) -> Option<(i64, i32)> {
 
 #[cfg(test)]
 mod tests {
-    use gorums_runtime::{NodeId, testing};
+    use gorums_runtime::testing;
 
     use super::*;
+
+    fn majority_of(replicas: u32) -> Majority {
+        Majority {
+            quorums: Quorums::majority((1..=replicas).map(NodeId::new)),
+        }
+    }
 
     fn at(seconds: i64) -> ReadResponse {
         ReadResponse {
@@ -83,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_read_waits_for_a_majority_and_returns_the_newest() {
-        let spec = Majority::of(4);
+        let spec = majority_of(4);
         let mut replies = testing::replies([at(2), at(3)]);
         assert_eq!(spec.read_qc_qf(&mut replies), None);
         replies.extend([(NodeId::new(3), at(1))]);
@@ -92,7 +95,7 @@ mod tests {
 
     #[test]
     fn the_level_of_a_correctable_read_is_the_number_of_replies_up_to_a_majority() {
-        let spec = Majority::of(3);
+        let spec = majority_of(3);
         let mut replies = testing::replies([at(2)]);
         let first = spec.read_correctable_qf(&mut replies).expect("a level");
         assert_eq!(first, Correction::preliminary(at(2), 1));
@@ -103,14 +106,14 @@ mod tests {
 
     #[test]
     fn a_register_that_was_written_before_1970_counts_more_than_one_that_never_was() {
-        let spec = Majority::of(3);
+        let spec = majority_of(3);
         let mut replies = testing::replies([ReadResponse::default(), at(-5)]);
         assert_eq!(spec.read_qc_qf(&mut replies), Some(at(-5)));
     }
 
     #[test]
     fn a_write_is_new_when_every_replica_of_a_majority_accepts_it() {
-        let spec = Majority::of(3);
+        let spec = majority_of(3);
         for (second, new) in [(true, true), (false, false)] {
             let replies = [true, second].map(|new| WriteResponse { new });
             let mut replies = testing::replies(replies);

@@ -173,7 +173,7 @@ fn peer(node: NodeConnectivity) -> Peer {
 pub(crate) fn services(clients: Clients, system: Option<&System>) -> Router {
     let configuration = system.map(System::configuration);
     let members = configuration.map(|members| {
-        let majority = Majority::of(members.size());
+        let majority = Majority::of(&members);
         StorageConfiguration::new(members, majority)
     });
     let replica = Replica(Arc::new(State {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::Notify;
+use tokio::task::yield_now;
 use tokio::time::Instant;
 use tonic::Status;
 
@@ -108,6 +109,8 @@ impl Driver {
             };
             self.run_if(is_first);
             self.ended.notified().await;
+            // On a runtime that is ending, each stream ends at once, and nothing above would wait.
+            yield_now().await;
         }
     }
 

@@ -136,3 +136,40 @@ impl fmt::Debug for NodeStream {
         f.debug_tuple("NodeStream").field(&id).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::mpsc;
+    use std::task::{Context, Waker};
+    use std::thread;
+    use std::time::Duration;
+
+    use tokio::runtime::Runtime;
+
+    use super::*;
+    use crate::manager::Manager;
+
+    #[test]
+    fn keeping_a_stream_open_does_not_keep_a_runtime_from_ending() {
+        let own = Runtime::new().expect("a runtime");
+        let manager = Manager::builder().address("10.0.0.1:4000").connect_lazy();
+        let manager = own.block_on(manager).expect("not connected yet");
+        let node = manager.nodes().next().expect("a node");
+        // From now on, each stream ends when it begins.
+        drop(own);
+        let (polled, each_poll) = mpsc::channel();
+        thread::spawn(move || {
+            let other = Runtime::new().expect("a runtime");
+            let _other = other.enter();
+            let mut kept_open = pin!(node.stream().0.keep_open());
+            for _ in 0..3 {
+                let mut cx = Context::from_waker(Waker::noop());
+                let _ = kept_open.as_mut().poll(&mut cx);
+            }
+            polled.send(()).expect("the test waits");
+        });
+        let returned = each_poll.recv_timeout(Duration::from_secs(60));
+        returned.expect("each poll returns, so that a runtime can cancel the task");
+    }
+}

@@ -64,19 +64,21 @@ use crate::identity::NodeId;
 /// Creates the replies `messages` from the nodes 1, 2, 3 and so on, to pass to a quorum function.
 ///
 /// ```
-/// use gorums_runtime::Replies;
+/// use gorums_runtime::quorum::Quorums;
 /// use gorums_runtime::testing::replies;
+/// use gorums_runtime::{NodeId, Replies};
 ///
-/// /// Returns the greatest reply of a majority of three.
-/// fn read_qf(replies: &mut Replies<u64>) -> Option<u64> {
-///     if replies.len() < 2 {
+/// /// Returns the greatest reply of a quorum.
+/// fn read_qf(quorums: &Quorums<NodeId>, replies: &mut Replies<u64>) -> Option<u64> {
+///     if !replies.form(quorums) {
 ///         return None;
 ///     }
 ///     replies.take_max_by_key(|reply| *reply)
 /// }
 ///
-/// assert_eq!(read_qf(&mut replies([3])), None);
-/// assert_eq!(read_qf(&mut replies([3, 5])), Some(5));
+/// let majority = Quorums::majority([1, 2, 3].map(NodeId::new));
+/// assert_eq!(read_qf(&majority, &mut replies([3])), None);
+/// assert_eq!(read_qf(&majority, &mut replies([3, 5])), Some(5));
 /// ```
 pub fn replies<T>(messages: impl IntoIterator<Item = T>) -> Replies<T> {
     (1..).map(NodeId::new).zip(messages).collect()

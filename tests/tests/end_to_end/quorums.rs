@@ -82,7 +82,7 @@ async fn skipped_nodes_are_in_no_quorum() {
         let caller = caller(&cluster, 3).await;
         let call = |skipped: NodeId| {
             AggregateCall::<Read>::per_node(&caller, ReadRequest {}, move |request, node| {
-                (node != skipped).then(|| *request)
+                (node != skipped).then_some(*request)
             })
         };
         let weights = [(1, 1), (2, 1), (3, 5)].map(|(node, weight)| (Network::id(node), weight));

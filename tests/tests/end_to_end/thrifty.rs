@@ -359,7 +359,7 @@ async fn skipped_nodes_are_replaced() {
         let skip = [1, 2].map(Network::id);
         let call =
             AggregateCall::<Read>::per_node(&setup.caller, ReadRequest {}, move |it, node| {
-                (!skip.contains(&node)).then(|| *it)
+                (!skip.contains(&node)).then_some(*it)
             });
         let replies = call
             .thrifty(&setup.first_nodes())

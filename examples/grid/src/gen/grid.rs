@@ -14,31 +14,11 @@ pub struct State {
 /// There is one register, so that nothing is to be said.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReadRequest {}
-/// What a replica has.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ReadResponse {
-    /// The replica's row, from 1 on.
-    #[prost(uint32, tag = "1")]
-    pub row: u32,
-    /// The replica's column, from 1 on.
-    #[prost(uint32, tag = "2")]
-    pub column: u32,
-    /// Field `state`, number 3.
-    #[prost(message, optional, tag = "3")]
-    pub state: ::core::option::Option<State>,
-}
-
 /// What became of a write at a replica.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WriteResponse {
-    /// The replica's row, from 1 on.
-    #[prost(uint32, tag = "1")]
-    pub row: u32,
-    /// The replica's column, from 1 on.
-    #[prost(uint32, tag = "2")]
-    pub column: u32,
     /// Whether the state was taken: it was newer than the one before.
-    #[prost(bool, tag = "3")]
+    #[prost(bool, tag = "1")]
     pub new: bool,
 }
 
@@ -54,7 +34,7 @@ pub mod register_client {
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
 
-    /// A register that is kept by replicas in a grid. Each reply says where its replica is.
+    /// A register that is kept by replicas in a grid.
     #[derive(Debug, Clone)]
     pub struct RegisterClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -148,7 +128,7 @@ pub mod register_client {
         pub async fn read(
             &mut self,
             request: impl tonic::IntoRequest<super::ReadRequest>,
-        ) -> std::result::Result<tonic::Response<super::ReadResponse>, tonic::Status> {
+        ) -> std::result::Result<tonic::Response<super::State>, tonic::Status> {
             self.inner
                 .ready()
                 .await
@@ -188,7 +168,7 @@ pub mod register_client {
 
 /// Quorum calls and node calls of the service `grid.Register`.
 ///
-/// A register that is kept by replicas in a grid. Each reply says where its replica is.
+/// A register that is kept by replicas in a grid.
 pub mod register_gorums {
     #![allow(dead_code)]
 
@@ -200,8 +180,8 @@ pub mod register_gorums {
         /// Decides [`RegisterConfiguration::read`].
         fn read_qf(
             &self,
-            replies: &mut gorums_runtime::Replies<super::ReadResponse>,
-        ) -> Option<super::ReadResponse>;
+            replies: &mut gorums_runtime::Replies<super::State>,
+        ) -> Option<super::State>;
 
         /// Decides [`RegisterConfiguration::write`].
         fn write_qf(
@@ -326,7 +306,7 @@ pub mod register_gorums {
             ctx: &gorums_runtime::Context,
             request: super::ReadRequest,
         ) -> impl std::future::Future<
-            Output = Result<super::ReadResponse, gorums_runtime::tonic::Status>,
+            Output = Result<super::State, gorums_runtime::tonic::Status>,
         > + Send;
 
         /// Writes a state to a column. A replica takes it when it is newer than the one that it has.
@@ -371,12 +351,16 @@ pub mod register_gorums {
 
     impl gorums_runtime::Method for methods::Read {
         type Request = super::ReadRequest;
-        type Reply = super::ReadResponse;
+        type Reply = super::State;
         const PATH: &'static str = "/grid.Register/Read";
+        const DESCRIPTOR: gorums_runtime::MethodDescriptor = gorums_runtime::MethodDescriptor::new(
+                Self::PATH,
+            )
+            .with_idempotency();
     }
 
     impl<Q: RegisterQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Read {
-        type Output = super::ReadResponse;
+        type Output = super::State;
         fn decide(
             tally: gorums_runtime::calls::Tally<'_, Self, Q>,
         ) -> Option<Self::Output> {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use gorums_runtime::errors::QuorumCallErrorKind;
+use gorums_runtime::quorum::{Quorums, ReadWrite, Share};
 use gorums_runtime::tonic::Code;
-use gorums_runtime::{CallOptions, NodeId, Replies};
+use gorums_runtime::{CallOptions, NodeId, Replies, Thrifty};
 
 use crate::user_guide::Outcome;
-use crate::user_guide::service::{Majority, cluster, entry, key};
-use crate::user_guide::storage::storage_gorums::StorageConfiguration;
+use crate::user_guide::service::{cluster, entry, key, majority_of};
 use crate::user_guide::storage::{Agreed, Entry, Key};
 
 #[tokio::test]
@@ -97,13 +97,10 @@ async fn aggregations() -> Outcome {
     let two = storage.collect(key()).threshold(2).await?;
     let all = storage.collect(key()).all().await?;
 
-    let same = storage.collect(key()).quorum(|replies| {
-        let value = replies.latest()?.1.value.clone();
-        let votes = replies
-            .messages()
-            .filter(|entry| entry.value == value)
-            .count();
-        (votes >= 2).then_some(value)
+    let majority = storage.configuration().majority();
+    let same = storage.collect(key()).quorum({
+        let majority = majority.clone();
+        move |replies| replies.agree(&majority, |entry| entry.value.clone())
     });
     let same: String = same.await?;
 
@@ -203,7 +200,55 @@ async fn errors() -> Outcome {
     assert_eq!(error.errors().len(), 2);
 
     let rest = storage.configuration().without_failed(&error)?;
-    let storage = StorageConfiguration::new(rest, Majority { quorum: 1 });
+    let storage = majority_of(&rest);
     assert_eq!(storage.read(key()).await?, entry("one", 1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn quorum_systems() -> Outcome {
+    let (_replicas, storage) = cluster().await?;
+    let nodes = storage.configuration();
+    let [a, b, c] = [1, 2, 3].map(NodeId::new);
+
+    let votes = [(a, 3), (b, 2), (c, 2)];
+    let stake = Quorums::weights(votes, Share::more_than(1, 2))?;
+    let replies = storage.collect(key()).quorum_of(&stake).await?;
+    assert!(replies.len() >= 2);
+
+    let old = Quorums::majority([a, b]);
+    let new = Quorums::majority([b, c]);
+    storage.collect(key()).quorum_of(&old.and(new)).await?;
+
+    let reads = Quorums::any(nodes.node_ids());
+    let system = ReadWrite::of_reads(reads.clone());
+    assert_eq!(system.writes(), &Quorums::all(nodes.node_ids()));
+    let error = ReadWrite::new(reads, nodes.majority()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the quorums {3} and {1, 2} have no node in common"
+    );
+
+    let rule: Quorums<NodeId> = "1 & 2 | 3".parse()?;
+    storage.collect(key()).quorum_of(&rule).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn thrifty_and_hedged_calls() -> Outcome {
+    let (_replicas, storage) = cluster().await?;
+
+    let majority = storage.configuration().majority();
+    let thrifty = Thrifty::fastest(&majority);
+    let replies = storage.collect(key()).thrifty(&thrifty);
+    let replies = replies.quorum_of(&majority).await?;
+    assert_eq!(replies.len(), 2);
+
+    let hedged = Thrifty::uniform(&majority)
+        .hedge_at_percentile(0.95, Duration::from_millis(20))
+        .hedge_budget(0.1, 10);
+    let options = CallOptions::new().thrifty(&hedged);
+    let hedging = storage.with_options(options);
+    hedging.collect(key()).majority().await?;
     Ok(())
 }

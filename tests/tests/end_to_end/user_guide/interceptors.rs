@@ -11,9 +11,9 @@ use gorums_runtime::tonic::Status;
 use gorums_runtime::{CallOptions, Manager, Server};
 
 use crate::user_guide::Outcome;
-use crate::user_guide::service::{Majority, Replica, cluster, entry, key};
+use crate::user_guide::service::{Replica, cluster, entry, key, majority_of};
 use crate::user_guide::storage::Entry;
-use crate::user_guide::storage::storage_gorums::{StorageConfiguration, StorageReplicaServer};
+use crate::user_guide::storage::storage_gorums::StorageReplicaServer;
 
 /// Refuses to store values beyond a length.
 struct ShortValues(usize);
@@ -67,7 +67,7 @@ async fn a_call_goes_through_interceptors_at_both_ends() -> Outcome {
         .intercept(Named("example"))
         .connect()
         .await?;
-    let storage = StorageConfiguration::new(manager.configuration(), Majority { quorum: 1 });
+    let storage = majority_of(&manager.configuration());
     storage.write(entry("short", 1)).await?;
     let long = entry(&"long".repeat(1000), 2);
     storage.write(long).await.expect_err("it is refused");

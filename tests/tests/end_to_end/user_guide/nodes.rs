@@ -10,7 +10,7 @@ use gorums_runtime::{Backoff, Manager, NodeId, Server};
 use tests::authority::Authority;
 
 use crate::user_guide::Outcome;
-use crate::user_guide::service::{Majority, Replica, cluster, entry, key};
+use crate::user_guide::service::{Replica, cluster, entry, key, majority_of};
 use crate::user_guide::storage::storage_gorums::{StorageConfiguration, StorageReplicaServer};
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn nodes_that_come_and_go() -> Outcome {
     assert_eq!(all.size(), 3);
     assert!(manager.configuration().contains(NodeId::new(4)));
 
-    let follows = StorageConfiguration::new(manager.membership(), Majority { quorum: 2 });
+    let follows = StorageConfiguration::new(manager.membership(), ());
     assert_eq!(follows.configuration(), manager.configuration());
     manager.set_address(NodeId::new(4), "10.0.0.7:4000")?;
     Ok(())
@@ -94,7 +94,7 @@ async fn connections() -> Outcome {
         .connect()
         .await?;
 
-    let storage = StorageConfiguration::new(manager.configuration(), Majority { quorum: 1 });
+    let storage = majority_of(&manager.configuration());
     storage.write(entry("one", 1)).await?;
     assert_eq!(storage.read(key()).await?, entry("one", 1));
     Ok(())
@@ -121,7 +121,7 @@ async fn tls() -> Outcome {
         .connect()
         .await?;
 
-    let storage = StorageConfiguration::new(manager.configuration(), Majority { quorum: 1 });
+    let storage = majority_of(&manager.configuration());
     storage.write(entry("one", 1)).await?;
     Ok(())
 }

@@ -5,9 +5,10 @@ use std::error::Error;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use gorums_runtime::quorum::Quorums;
 use gorums_runtime::testing;
 use gorums_runtime::tonic::Status;
-use gorums_runtime::{Context, Correction, Replies, ReplySink};
+use gorums_runtime::{Configuration, Context, Correction, NodeId, Replies, ReplySink};
 use tests::soon;
 
 use crate::user_guide::storage::storage_gorums::{
@@ -17,13 +18,13 @@ use crate::user_guide::storage::{Ack, Agreed, Entry, Key};
 
 /// Decides by majorities, any two of which have a replica in common.
 pub(crate) struct Majority {
-    pub(crate) quorum: usize,
+    pub(crate) quorums: Quorums<NodeId>,
 }
 
 impl StorageQuorumSpec for Majority {
     /// The newest entry that a majority has.
     fn read_qf(&self, replies: &mut Replies<Entry>) -> Option<Entry> {
-        if replies.len() < self.quorum {
+        if !replies.form(&self.quorums) {
             return None;
         }
         replies.take_max_by_key(|entry| entry.version)
@@ -31,17 +32,17 @@ impl StorageQuorumSpec for Majority {
 
     /// `qf_with_req`: the first parameter is the request.
     fn write_qf(&self, request: &Entry, replies: &mut Replies<Ack>) -> Option<Ack> {
-        let enough = replies.len() >= self.quorum || request.key == "scratch";
+        let enough = replies.form(&self.quorums) || request.key == "scratch";
         enough.then(|| replies.take_latest())?
     }
 
     fn write_shards_qf(&self, replies: &mut Replies<Ack>) -> Option<Ack> {
-        (replies.len() >= self.quorum).then(|| replies.take_latest())?
+        replies.form(&self.quorums).then(|| replies.take_latest())?
     }
 
     /// `custom_return_type`: a message other than the reply.
     fn read_agreed_qf(&self, replies: &mut Replies<Entry>) -> Option<Agreed> {
-        if replies.len() < self.quorum {
+        if !replies.form(&self.quorums) {
             return None;
         }
         let newest = replies.take_max_by_key(|entry| entry.version)?;
@@ -53,20 +54,20 @@ impl StorageQuorumSpec for Majority {
     }
 
     fn write_future_qf(&self, replies: &mut Replies<Ack>) -> Option<Ack> {
-        (replies.len() >= self.quorum).then(|| replies.take_latest())?
+        replies.form(&self.quorums).then(|| replies.take_latest())?
     }
 
-    /// The level is the number of replies; a majority ends the call.
+    /// The level is the number of replies; a quorum ends the call.
     fn read_correctable_qf(&self, replies: &mut Replies<Entry>) -> Option<Correction<Entry>> {
         let level = replies.len() as i32;
         let newest = replies
             .messages()
             .max_by_key(|entry| entry.version)?
             .clone();
-        Some(if replies.len() < self.quorum {
-            Correction::preliminary(newest, level)
-        } else {
+        Some(if replies.form(&self.quorums) {
             Correction::last(newest, level)
+        } else {
+            Correction::preliminary(newest, level)
         })
     }
 
@@ -75,6 +76,12 @@ impl StorageQuorumSpec for Majority {
         let level = newest.version as i32;
         Some(Correction::preliminary(newest, level))
     }
+}
+
+/// The service on the nodes of `configuration`.
+pub(crate) fn majority_of(configuration: &Configuration) -> StorageConfiguration<Majority> {
+    let quorums = configuration.majority();
+    StorageConfiguration::new(configuration.clone(), Majority { quorums })
 }
 
 #[derive(Default)]
@@ -199,7 +206,7 @@ pub(crate) fn key() -> Key {
 pub(crate) async fn cluster()
 -> Result<(testing::Replicas, StorageConfiguration<Majority>), Box<dyn Error>> {
     let replicas = testing::replicas(3, |_| StorageReplicaServer::new(Replica::default())).await?;
-    let storage = StorageConfiguration::new(replicas.configuration(), Majority { quorum: 2 });
+    let storage = majority_of(&replicas.configuration());
     for node in storage.nodes() {
         node.hint(entry("one", 1)).await?;
     }

@@ -2,19 +2,22 @@
 
 use gorums_runtime::calls::Aggregation;
 use gorums_runtime::errors::{MulticastError, NodeError, QuorumCallError, QuorumCallErrorKind};
+use gorums_runtime::quorum::Quorums;
 use gorums_runtime::testing::{self, Levels, replies};
 use gorums_runtime::{Correctable, NodeId, Replies};
 
 use crate::user_guide::Outcome;
-use crate::user_guide::service::{Majority, Replica, entry, key};
+use crate::user_guide::service::{Majority, Replica, entry, key, majority_of};
 use crate::user_guide::storage::storage_gorums::{
-    StorageCalls, StorageConfiguration, StorageQuorumSpec, StorageReplicaServer, methods,
+    StorageCalls, StorageQuorumSpec, StorageReplicaServer, methods,
 };
 use crate::user_guide::storage::{Ack, Agreed, Entry, Key};
 
 #[test]
 fn a_quorum_function_decides_on_a_majority() {
-    let spec = Majority { quorum: 2 };
+    let spec = Majority {
+        quorums: Quorums::majority([1, 2, 3].map(NodeId::new)),
+    };
     assert_eq!(spec.read_qf(&mut replies([entry("old", 1)])), None);
     let newest = spec.read_qf(&mut replies([entry("new", 2), entry("old", 1)]));
     assert_eq!(newest, Some(entry("new", 2)));
@@ -23,7 +26,7 @@ fn a_quorum_function_decides_on_a_majority() {
 #[tokio::test]
 async fn a_write_is_read_with_a_replica_down() -> Outcome {
     let replicas = testing::replicas(3, |_| StorageReplicaServer::new(Replica::default())).await?;
-    let storage = StorageConfiguration::new(replicas.configuration(), Majority { quorum: 2 });
+    let storage = majority_of(&replicas.configuration());
     replicas.stop(NodeId::new(3));
     storage.write(entry("one", 1)).await?;
     assert_eq!(storage.read(key()).await?, entry("one", 1));
@@ -41,7 +44,7 @@ async fn copy(storage: &impl StorageCalls, from: Key, to: &str) -> Result<(), Qu
 #[tokio::test]
 async fn an_entry_is_copied() -> Outcome {
     let replicas = testing::replicas(3, |_| StorageReplicaServer::new(Replica::default())).await?;
-    let storage = StorageConfiguration::new(replicas.configuration(), Majority { quorum: 3 });
+    let storage = majority_of(&replicas.configuration());
     storage.write(entry("one", 1)).await?;
     copy(&storage, key(), "copy").await?;
     let copied = storage
