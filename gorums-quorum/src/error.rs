@@ -36,6 +36,12 @@ pub enum QuorumError {
         /// How many nodes are needed for that.
         needed: usize,
     },
+    /// The number of nodes is not odd.
+    #[error("{nodes} nodes: these quorums need 2f + 1, an odd number")]
+    Even {
+        /// How many nodes there are.
+        nodes: usize,
+    },
     /// A share that is no part of a whole.
     #[error("a share of {numerator}/{denominator}: it has to be less than 1")]
     NoShare {

@@ -181,22 +181,32 @@ impl<N: Ord + Clone> Quorums<N> {
     /// ```
     /// use gorums_quorum::Quorums;
     ///
-    /// assert_eq!(Quorums::epaxos(1..=3), Quorums::at_least(2, 1..=3)?);
-    /// assert_eq!(Quorums::epaxos(1..=5), Quorums::at_least(3, 1..=5)?);
-    /// assert_eq!(Quorums::epaxos(1..=7), Quorums::at_least(5, 1..=7)?);
+    /// assert_eq!(Quorums::epaxos(1..=3)?, Quorums::at_least(2, 1..=3)?);
+    /// assert_eq!(Quorums::epaxos(1..=5)?, Quorums::at_least(3, 1..=5)?);
+    /// assert_eq!(Quorums::epaxos(1..=7)?, Quorums::at_least(5, 1..=7)?);
     /// # Ok::<(), gorums_quorum::QuorumError>(())
     /// ```
-    pub fn epaxos(nodes: impl IntoIterator<Item = N>) -> Self {
-        Self::counted(nodes, |nodes| {
-            let f = nodes.saturating_sub(1) / 2;
+    ///
+    /// # Errors
+    ///
+    /// When the number of nodes is not `2f + 1`, for which EPaxos defines them: two such quorums of four nodes need not meet.
+    pub fn epaxos(nodes: impl IntoIterator<Item = N>) -> Result<Self, QuorumError> {
+        let quorums = Self::counted(nodes, |nodes| {
+            let f = nodes / 2;
             f + f.div_ceil(2)
-        })
+        });
+        let nodes = quorums.nodes().len();
+        match nodes.is_multiple_of(2) {
+            true => Err(QuorumError::Even { nodes }),
+            false => Ok(quorums),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check_common;
 
     #[test]
     fn too_few_nodes_for_the_byzantine_ones_are_refused() {
@@ -216,6 +226,19 @@ mod tests {
         assert!(system.is_quorum_of(&[1, 2, 8, 9]));
         assert!(!system.is_quorum_of(&[1, 2, 3, 4, 7]));
         Ok(())
+    }
+
+    #[test]
+    fn epaxos_needs_an_odd_number_of_nodes() {
+        for nodes in [0, 2, 4, 6, 8] {
+            let error = Quorums::epaxos(0..nodes).unwrap_err().to_string();
+            let expected = format!("{nodes} nodes: these quorums need 2f + 1, an odd number");
+            assert_eq!(error, expected);
+        }
+        for nodes in [1, 3, 5, 7, 9, 11] {
+            let quorums = Quorums::epaxos(0..nodes).expect("odd");
+            assert_eq!(check_common(&[&quorums, &quorums], 1), Ok(()), "{quorums}");
+        }
     }
 
     #[test]

@@ -17,6 +17,8 @@ use crate::node_spec::{Capacities, NodeSpec};
 ///             is always busy
 ///   latency   after how many seconds a quorum has answered, on average
 ///   network   how many nodes a command is sent to, on average
+///
+/// They hold for calls that go to one quorum. A call to all nodes loads all.
 #[derive(Debug, Parser)]
 #[command(name = "gorums-quorums", version, verbatim_doc_comment)]
 pub(crate) struct Args {

@@ -361,24 +361,3 @@ fn the_help_tells_what_can_be_said() -> Outcome {
     assert!(printed(&["--help"])?.contains("how many commands per second can be done"));
     Ok(())
 }
-
-#[test]
-fn the_readme_shows_what_is_printed() -> Outcome {
-    let readme = include_str!("../README.md");
-    let mut shown = 0;
-    for block in readme.split("```sh\n").skip(1) {
-        let (command, rest) = block
-            .split_once("\n```\n")
-            .ok_or("a block without an end")?;
-        let output = rest.trim_start().strip_prefix("```text\n");
-        let (output, _) = output
-            .and_then(|rest| rest.split_once("```"))
-            .ok_or("no output")?;
-        let words = shell_words::split(command)?;
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        assert_eq!(printed(&words[1..])?, output, "{command}");
-        shown += 1;
-    }
-    assert_eq!(shown, 2);
-    Ok(())
-}

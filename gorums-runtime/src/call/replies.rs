@@ -151,7 +151,8 @@ impl<T> Replies<T> {
     }
 
     /// The key of the latest reply, if the nodes that agree on it are a quorum of `system`: those whose latest reply has an
-    /// equal key. The key is a digest, for example, or a value and its ballot.
+    /// equal key. The key is a digest, for example, or a value and its ballot: all that the result is made of, or a liar
+    /// could agree on the key and send another value.
     ///
     /// `f + 1` equal replies have one of a correct node if `f` nodes are Byzantine, and `2f + 1` have most. A node counts
     /// once, whatever it sends. Call it in the quorum function, which runs after each reply, so that it looks at each key.

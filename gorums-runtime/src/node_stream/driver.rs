@@ -1,6 +1,10 @@
 //! Runs the streams to one node.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 
 use tokio::sync::Notify;
 use tokio::task::yield_now;
@@ -48,6 +52,8 @@ pub(super) struct Driver {
     ended: Notify,
     /// Notified when the node has moved: streams to where it was are of no use, and failures there say nothing.
     moved: Notify,
+    /// How often it has moved.
+    moves: AtomicU64,
 }
 
 impl Driver {
@@ -78,6 +84,7 @@ impl Driver {
             cancellations: Cancellations::new(),
             ended: Notify::new(),
             moved: Notify::new(),
+            moves: AtomicU64::new(0),
         }
     }
 
@@ -114,9 +121,33 @@ impl Driver {
         }
     }
 
+    /// Runs one stream, until it ends or the node moves.
+    async fn run_until_moved(self: &Arc<Self>) -> Ending {
+        let moves = self.moves.load(Ordering::Acquire);
+        let mut moved = pin!(self.moved.notified());
+        let mut run = pin!(self.run());
+        let mut is_woken = false;
+        // A task's waker never changes, so one poll of the notification registers it for good. Polling it with each
+        // message would cost.
+        poll_fn(|cx| {
+            if !is_woken || self.moves.load(Ordering::Acquire) != moves {
+                is_woken = true;
+                if moved.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Ending {
+                        status: Status::unavailable("the node has been given another address"),
+                        lesson: Lesson::None,
+                    });
+                }
+            }
+            run.as_mut().poll(cx)
+        })
+        .await
+    }
+
     /// Ends the stream, because the node has moved. The next one leads to where it is now.
     pub(super) fn move_on(&self) {
         self.failures.forget();
+        self.moves.fetch_add(1, Ordering::Release);
         self.moved.notify_waiters();
     }
 
@@ -296,13 +327,7 @@ struct StreamTask {
 impl StreamTask {
     async fn run(mut self) {
         let ending = match self.driver.failures.check() {
-            Ok(()) => tokio::select! {
-                ending = self.driver.run() => ending,
-                () = self.driver.moved.notified() => Ending {
-                    status: Status::unavailable("the node has been given another address"),
-                    lesson: Lesson::None,
-                },
-            },
+            Ok(()) => self.driver.run_until_moved().await,
             Err(status) => Ending {
                 status,
                 lesson: Lesson::None,

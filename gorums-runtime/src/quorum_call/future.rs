@@ -115,6 +115,28 @@ impl<M: Decide<Q>, Q> FutureState<M, Q> {
         Poll::Ready(outcome)
     }
 
+    /// Contacts the first nodes of a thrifty call. Other calls have contacted all.
+    #[inline]
+    fn contact_first(&mut self) -> Result<(), QuorumCallError> {
+        let Self::RunningCall(running, span) = self else {
+            return Ok(());
+        };
+        if running.contacts.is_none() {
+            return Ok(());
+        }
+        let Err(cause) = span.in_scope(|| running.contact_first()) else {
+            return Ok(());
+        };
+        let Err(error) = running.end(Err(cause)) else {
+            return Ok(());
+        };
+        let outcome = error.kind().into();
+        running.fan_out.end(outcome);
+        span.end(outcome);
+        *self = Self::Ended;
+        Err(error)
+    }
+
     fn start(&mut self) -> Result<(), QuorumCallError> {
         if let Self::Ready(call) = std::mem::replace(self, Self::Ended) {
             let (id, nodes) = (call.configuration.id(), call.configuration.size());
@@ -126,6 +148,7 @@ impl<M: Decide<Q>, Q> FutureState<M, Q> {
                     return Err(error);
                 }
             }
+            self.contact_first()?;
         }
         Ok(())
     }
@@ -214,16 +237,13 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
         let size = configuration.size();
         let thrifty = options.thrifty.take();
         let contacts = thrifty.map(|thrifty| Contacts::new(thrifty, configuration.clone()));
-        let sent = guard(|| {
-            let mut fan_out = FanOut::new::<M>(configuration, &mut request, options, deadline);
-            let lost = match &contacts {
-                None => fan_out.contact::<M>(&request, per_node.as_mut(), 0..size),
-                Some(_) => Vec::new(),
-            };
-            (fan_out, lost)
-        });
-        let (fan_out, lost) = match sent {
-            Ok(sent) => sent,
+        let mut fan_out = FanOut::new::<M>(configuration, &mut request, options, deadline);
+        let lost = match contacts {
+            None => guard(|| fan_out.contact::<M>(&request, per_node.as_mut(), 0..size)),
+            Some(_) => Ok(Vec::new()),
+        };
+        let lost = match lost {
+            Ok(lost) => lost,
             Err(panicked) => return not_sent(Undecided::Panicked(panicked)),
         };
         let mut replies = match M::DESCRIPTOR.streams_replies() {
@@ -231,10 +251,18 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
             false => Replies::to_come(size),
         };
         replies.skip(lost.len());
+        if contacts.is_none() {
+            let rest = Outstanding::new(fan_out.len(), &lost);
+            if !M::reachable(&spec, &replies, &rest) {
+                fan_out.end(CallOutcome::Incomplete);
+                return not_sent(Undecided::Incomplete);
+            }
+        }
         let nodes = fan_out.configuration();
         let closing = (nodes.transport() == Transport::Grpc)
             .then(|| Box::pin(nodes.tasks().closed().clone().cancelled_owned()));
-        let mut call = Self {
+        let contacts = contacts.map(|contacts| Box::new(Thriftily { contacts, per_node }));
+        Ok(Self {
             spec,
             request,
             fan_out,
@@ -242,31 +270,25 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
             nodes: Nodes::new(),
             errors: Vec::new(),
             lost,
-            contacts: None,
+            contacts,
             deadline,
             alarm: deadline.alarm(),
             withdrawal,
             closing,
             cancel_rest,
-        };
-        if let Some(contacts) = contacts {
-            call.contacts = Some(Box::new(Thriftily { contacts, per_node }));
-            if let Err(panicked) = guard(|| call.contact_first()) {
-                return not_sent(Undecided::Panicked(panicked));
-            }
-        }
-        if !call.is_reachable() {
-            call.fan_out.end(CallOutcome::Incomplete);
-            return not_sent(Undecided::Incomplete);
-        }
-        Ok(call)
+        })
     }
 
+    /// Contacts the first nodes of a thrifty call.
     #[cold]
-    fn contact_first(&mut self) {
+    fn contact_first(&mut self) -> Result<(), Undecided> {
         let contacts = self.contacts.as_mut();
         let first = contacts.map(|it| it.contacts.first()).unwrap_or_default();
-        self.contact(first);
+        guard(|| self.contact(first)).map_err(Undecided::Panicked)?;
+        match self.is_reachable() {
+            true => Ok(()),
+            false => Err(Undecided::Incomplete),
+        }
     }
 
     /// Contacts further nodes of a thrifty call, and others in place of those that are skipped.

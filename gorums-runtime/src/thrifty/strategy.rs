@@ -34,7 +34,7 @@ pub(crate) enum Pick<'a> {
 #[non_exhaustive]
 pub enum StrategyError {
     /// The nodes are no quorum of the system.
-    #[error("{nodes:?} is no quorum of {system}")]
+    #[error("{{{}}} is no quorum of {system}", listed(nodes))]
     NoQuorum {
         /// The nodes.
         nodes: Vec<NodeId>,
@@ -50,6 +50,11 @@ pub enum StrategyError {
     /// There is no quorum with a weight above 0.
     #[error("a strategy needs a quorum with a weight above 0")]
     Empty,
+}
+
+fn listed(nodes: &[NodeId]) -> String {
+    let nodes: Vec<String> = nodes.iter().map(NodeId::to_string).collect();
+    nodes.join(", ")
 }
 
 impl Strategy {
@@ -132,7 +137,7 @@ mod tests {
             let strategy = Strategy::distribution(&system, quorums.to_vec());
             strategy.err().map(|error| error.to_string())
         };
-        let text = "[NodeId(1), NodeId(9)] is no quorum of choose(2, [1, 2, 3])";
+        let text = "{1, 9} is no quorum of choose(2, [1, 2, 3])";
         assert_eq!(error(&[(ids(&[1, 9]), 1.0)]).as_deref(), Some(text));
         let quorum = ids(&[1, 2]);
         for weight in [-1.0, f64::NAN, f64::INFINITY] {
