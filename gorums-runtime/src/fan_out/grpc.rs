@@ -10,8 +10,8 @@ use futures::{FutureExt, Stream, StreamExt};
 use tokio::time::Instant;
 use tonic::Status;
 
-use super::Arrived;
 use super::address::address;
+use super::arrived::Arrived;
 use crate::call::{Deadline, Envelope, Method, PerNode};
 use crate::configuration::Configuration;
 use crate::grpc::EncodedRequest;

@@ -4,6 +4,7 @@
 //! `node_stream` and what is below them. Does not know how a call is decided.
 
 mod address;
+mod arrived;
 mod grpc;
 mod node_stream;
 
@@ -24,6 +25,7 @@ use crate::identity::NodeId;
 use crate::node_info::NodeError;
 
 pub(crate) use address::address;
+pub(crate) use arrived::Arrived;
 use grpc::GrpcFanOut;
 pub(crate) use node_stream::NodeStreamFanOut;
 
@@ -35,9 +37,6 @@ pub(crate) struct FanOut<R> {
     envelope: Envelope,
     watched: Watched,
 }
-
-/// What arrives from a node: a reply, an error, or `None` once it sends no more replies although it has not failed.
-pub(crate) type Arrived<R> = Result<Option<R>, NodeError>;
 
 enum Requests<R> {
     Grpc(GrpcFanOut<R>),

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
-use super::Arrived;
+use super::arrived::Arrived;
 use crate::call::{Deadline, Method, MethodDescriptor, PerNode, USUAL_NODES, decode};
 use crate::configuration::Configuration;
 use crate::identity::NodeId;

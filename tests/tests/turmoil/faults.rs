@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use fastrand::Rng;
 
-use super::{REPLICAS, host};
+use super::host;
 
 /// Breaks and mends replicas.
 pub(super) struct Faults {
     rng: Rng,
+    replicas: u32,
     /// How many steps are left until the next fault.
     rest: u32,
     broken: HashMap<u32, Fault>,
@@ -22,9 +23,10 @@ enum Fault {
 }
 
 impl Faults {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64, replicas: u32) -> Self {
         Self {
             rng: Rng::with_seed(seed.wrapping_add(1)),
+            replicas,
             rest: 100,
             broken: HashMap::new(),
         }
@@ -36,7 +38,7 @@ impl Faults {
             return;
         }
         self.rest = self.rng.u32(10..500);
-        let number = self.rng.u32(1..=REPLICAS);
+        let number = self.rng.u32(1..=self.replicas);
         let name = host(number);
         match self.broken.remove(&number) {
             Some(Fault::Crashed) => sim.bounce(name),

@@ -6,6 +6,7 @@ mod connection;
 mod faults;
 mod replica;
 mod systems;
+mod thrifty;
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -15,7 +16,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
-use gorums_runtime::errors::{NodeError, QuorumCallError, QuorumCallErrorKind};
+use gorums_runtime::errors::{ManagerError, NodeError, QuorumCallError, QuorumCallErrorKind};
 use gorums_runtime::{CallOptions, Manager, NodeId};
 use tests::numbered::numbered_gorums::NumberedConfiguration;
 use tests::numbered::{Reply, Request};
@@ -23,6 +24,7 @@ use tests::numbered_replica::request;
 use tests::spec::Count;
 use tokio::time::Instant;
 use tonic::Code;
+use turmoil::Sim;
 use turmoil::net::TcpStream;
 
 use faults::Faults;
@@ -67,27 +69,53 @@ fn runs(seeds: u64, run: impl Fn(u64) + Sync) {
 
 /// One run.
 fn run(seed: u64) {
+    let mut sim = simulation(seed);
+    let history = serve_all(&mut sim, REPLICAS);
+    sim.client("client", call_at_random(Rng::with_seed(seed)));
+    let mut faults = Faults::new(seed, REPLICAS);
+    while !sim.step().expect("no call goes wrong") {
+        faults.step(&mut sim);
+    }
+    history.check_order();
+    history.check_once();
+}
+
+/// A network that has no faults yet.
+fn simulation(seed: u64) -> Sim<'static> {
     // The random choices of the runtime itself.
     fastrand::seed(seed);
-    let mut sim = turmoil::Builder::new()
+    turmoil::Builder::new()
         .rng_seed(seed)
         .simulation_duration(Duration::from_secs(120))
         .tick_duration(Duration::from_millis(1))
         .max_message_latency(Duration::from_millis(20))
         // The network drops what exceeds its capacity.
         .tcp_capacity(1 << 20)
-        .build();
+        .build()
+}
+
+/// Starts replicas. Returns what they have handled.
+fn serve_all(sim: &mut Sim<'_>, replicas: u32) -> History {
     let history = History::default();
-    for number in 1..=REPLICAS {
+    for number in 1..=replicas {
         let history = history.clone();
         sim.host(host(number), move || serve(number, history.start()));
     }
-    sim.client("client", call_at_random(Rng::with_seed(seed)));
-    let mut faults = Faults::new(seed);
-    while !sim.step().expect("no call goes wrong") {
-        faults.step(&mut sim);
+    history
+}
+
+/// A manager of the replicas.
+async fn manager(replicas: u32) -> Result<Manager, ManagerError> {
+    let mut builder = Manager::builder()
+        .connector(TcpStream::connect::<SocketAddr>)
+        .connect_timeout(Duration::from_millis(300))
+        // The network does not retransmit: a partition that drops data stalls its connection.
+        .keep_alive(Duration::from_millis(200), Duration::from_millis(200));
+    for number in 1..=replicas {
+        let address = SocketAddr::new(turmoil::lookup(host(number)), PORT);
+        builder = builder.node(NodeId::new(number), address.to_string());
     }
-    history.check();
+    builder.connect_lazy().await
 }
 
 fn host(number: u32) -> String {
@@ -96,16 +124,7 @@ fn host(number: u32) -> String {
 
 /// Makes calls of all types, and checks their outcomes.
 async fn call_at_random(mut rng: Rng) -> Result<(), Box<dyn Error>> {
-    let mut builder = Manager::builder()
-        .connector(TcpStream::connect::<SocketAddr>)
-        .connect_timeout(Duration::from_millis(300))
-        // The network does not retransmit: a partition that drops data stalls its connection.
-        .keep_alive(Duration::from_millis(200), Duration::from_millis(200));
-    for number in 1..=REPLICAS {
-        let address = SocketAddr::new(turmoil::lookup(host(number)), PORT);
-        builder = builder.node(NodeId::new(number), address.to_string());
-    }
-    let manager = builder.connect_lazy().await?;
+    let manager = manager(REPLICAS).await?;
     let numbered = NumberedConfiguration::new(manager.configuration(), Count(2));
     let (mut calls, mut successes) = (Vec::new(), 0);
     for number in 1..=CALLS {
