@@ -30,6 +30,8 @@ pub(crate) enum Mode {
     Compare(Compare),
     /// Measure the calls of peers: to oneself, nested, reverse, all to all, and beside a snapshot
     Peers(Peers),
+    /// Measure quorum calls to all nodes, to one quorum, and hedged, while some replies are late
+    Thrifty(Thrifty),
 }
 
 /// A measurement of peers, all in one process.
@@ -54,6 +56,80 @@ pub(crate) struct Peers {
     /// Threads of all peers together
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: u16,
+}
+
+/// A measurement of thrifty calls, all in one process.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Thrifty {
+    /// How long to measure each kind of call in each round, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) duration: u64,
+
+    /// How long to warm up before each measurement, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 300)]
+    pub(crate) warmup: u64,
+
+    /// Rounds, in each of which all kinds of calls take their turn; the results are those of all rounds together
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) rounds: u16,
+
+    /// Replicas to call
+    #[arg(short, long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) n: u16,
+
+    /// Bytes of the payload
+    #[arg(short, long, value_name = "BYTES", default_value_t = 16)]
+    pub(crate) payload: usize,
+
+    /// Calls in flight: when one ends, the next begins
+    #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) concurrency: u32,
+
+    /// The share of each replica's replies that are late, from 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.01, value_parser = share)]
+    pub(crate) late_share: f64,
+
+    /// How late they are, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 20)]
+    pub(crate) late_by: u64,
+
+    /// Hedge when a node has not replied within the time in which this share of its replies came, above 0 and below 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.95, value_parser = percentile)]
+    pub(crate) hedge_at: f64,
+
+    /// Hedges that each call allows, on average
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1, value_parser = share)]
+    pub(crate) hedge_budget: f64,
+
+    /// Hedges that may come at once
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) hedge_burst: u32,
+
+    /// Decides which replies are late
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+
+    /// Threads of the client and all replicas together
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: u16,
+}
+
+/// Parses a share.
+fn share(text: &str) -> Result<f64, String> {
+    let share: f64 = text.parse().map_err(|_| "it is not a number".to_string())?;
+    match (0.0..=1.0).contains(&share) {
+        true => Ok(share),
+        false => Err(format!("{text} is not in 0..=1")),
+    }
+}
+
+/// Parses a share that is neither nothing nor all.
+fn percentile(text: &str) -> Result<f64, String> {
+    let share = share(text)?;
+    match share > 0.0 && share < 1.0 {
+        true => Ok(share),
+        false => Err(format!("{text} is not above 0 and below 1")),
+    }
 }
 
 /// A server.

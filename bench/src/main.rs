@@ -13,6 +13,7 @@ mod report;
 mod servers;
 mod targets;
 mod tcp;
+mod thrifty;
 mod usage;
 
 use std::process::ExitCode;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         Mode::Memory(args) => memory::run(&args),
         Mode::Compare(compare) => compare::run(&compare),
         Mode::Peers(args) => peers::run(&args),
+        Mode::Thrifty(args) => thrifty::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -282,6 +282,12 @@ fn wrong_arguments_are_told() {
         (&["run", "-c", "1", "-r", "1"][..], "cannot be used with"),
         (&["run", "-n", "0"], "0 is not in 1.."),
         (&["run", "--system", "other"], "[possible values: streams"),
+        (&["thrifty", "--late-share", "1.5"], "1.5 is not in 0..=1"),
+        (&["thrifty", "--late-share", "few"], "it is not a number"),
+        (
+            &["thrifty", "--hedge-at", "1"],
+            "1 is not above 0 and below 1",
+        ),
     ] {
         let error = fail(arguments);
         assert!(error.contains(expected), "{arguments:?}: {error}");
@@ -306,4 +312,71 @@ fn the_calls_of_peers_are_measured() {
         assert!(table.contains(row), "{row} is missing in\n{table}");
     }
     assert!(fail(&["peers", "--snapshot", "0"]).contains("--snapshot"));
+}
+
+#[test]
+fn thrifty_calls_are_measured_beside_calls_to_all_nodes() {
+    for concurrency in ["1", "4"] {
+        let arguments = ["thrifty", "--rounds", "2", "-c", concurrency];
+        let table = succeed(&[&arguments, &SHORT[..]].concat());
+        assert!(table.starts_with("n = 5, q = 3, 16 B, "), "{table}");
+        let mut lines = table.lines().skip_while(|line| !line.starts_with("calls"));
+        let header = lines.next().expect("a header");
+        for kind in ["all nodes", "thrifty", "hedged", "fastest, hedged"] {
+            let row = lines.next().expect("a row");
+            let figures = row.strip_prefix(kind).map(|row| row.split_whitespace());
+            let figures: Vec<f64> = figures
+                .expect("it begins with the kind")
+                .map(|figure| figure.parse().expect("a number"))
+                .collect();
+            assert_eq!((figures.len(), row.len()), (6, header.len()), "{table}");
+            if kind == "thrifty" {
+                // Nothing fails, so that the number of messages does not depend on the machine.
+                assert_eq!(figures[0], 3.0, "{table}");
+            }
+        }
+        for ratio in [
+            "p99, hedged / thrifty",
+            "p99, fastest and hedged / thrifty",
+            "messages, thrifty / all",
+            "messages, hedged over thrifty",
+            "messages, fastest and hedged over thrifty",
+        ] {
+            assert!(table.contains(ratio), "{ratio:?} is missing in\n{table}");
+        }
+    }
+}
+
+#[test]
+fn help_lists_the_commands_and_the_options_of_thrifty() {
+    let commands = succeed(&["--help"]);
+    for command in ["server", "run", "memory", "compare", "peers", "thrifty"] {
+        let start = format!("\n  {command} ");
+        assert!(
+            commands.contains(&start),
+            "{command} is missing in\n{commands}"
+        );
+    }
+    let options = succeed(&["thrifty", "--help"]);
+    for option in [
+        "--duration",
+        "--warmup",
+        "--rounds",
+        "--n",
+        "--payload",
+        "--concurrency",
+        "--late-share",
+        "--late-by",
+        "--hedge-at",
+        "--hedge-budget",
+        "--hedge-burst",
+        "--seed",
+        "--threads",
+    ] {
+        let start = format!("{option} <");
+        assert!(
+            options.contains(&start),
+            "{option} is missing in\n{options}"
+        );
+    }
 }

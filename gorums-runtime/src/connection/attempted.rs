@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::attempts::Attempts;
 use super::given_up::GivenUp;
-use crate::support::BoxedConnection;
+use crate::support::{BoxedConnection, count_moved, count_written};
 
 /// A connection that counts as established once the node sends something after HTTP/2 has begun. If it is lost before
 /// that, the attempt has failed.
@@ -40,6 +40,7 @@ impl AsyncRead for Attempted {
         self.given_up.check()?;
         let before = buffer.filled().len();
         let read = self.connection.as_mut().poll_read(cx, buffer);
+        count_moved(cx, buffer.filled().len() - before);
         if read.is_pending() {
             self.given_up.register(cx.waker())?;
         }
@@ -57,7 +58,8 @@ impl AsyncWrite for Attempted {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.connection.as_mut().poll_write(cx, bytes)
+        let written = self.connection.as_mut().poll_write(cx, bytes);
+        count_written(cx, written)
     }
 
     fn poll_write_vectored(
@@ -65,7 +67,8 @@ impl AsyncWrite for Attempted {
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.connection.as_mut().poll_write_vectored(cx, bytes)
+        let written = self.connection.as_mut().poll_write_vectored(cx, bytes);
+        count_written(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -41,6 +41,22 @@ impl OneWayMessage {
         stream.has_room(frame.map_or(0, |frame| frame.as_slice().len()))
     }
 
+    /// The number by which the message can be withdrawn.
+    pub(crate) fn number(&self) -> CallNumber {
+        self.number
+    }
+
+    /// Enqueues the message on `stream` if there is room for it and the stream can be opened. The receipt tells when the
+    /// transport has taken it, or the stream has ended.
+    pub(crate) fn push(&self, stream: &NodeStream, receipt: Receipt) -> bool {
+        let Ok(frame) = &self.frame else {
+            return false;
+        };
+        stream
+            .send(frame, Owner::OneWay(self.number, receipt))
+            .is_ok()
+    }
+
     /// Sends the message on `stream` once there is room in its queue, and waits until the transport has taken it.
     ///
     /// # Cancel safety

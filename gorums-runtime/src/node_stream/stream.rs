@@ -147,7 +147,6 @@ mod tests {
 
     use tokio::runtime::Runtime;
 
-    use super::*;
     use crate::manager::Manager;
 
     #[test]

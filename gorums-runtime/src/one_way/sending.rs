@@ -18,6 +18,7 @@ use crate::identity::NodeId;
 use crate::node::Node;
 use crate::node_info::NodeError;
 use crate::node_stream::OneWayMessage;
+use crate::wire::CallNumber;
 
 /// A one-way request that waits for the connection to one node.
 pub(super) struct Sending {
@@ -32,8 +33,12 @@ pub(super) struct Sending {
 
 /// What withdraws a request.
 enum Withdraw {
+    /// A task sends it.
     Call(AbortHandle),
+    /// It is in the queue of a client stream. Its deadline withdraws it.
     Message(Queued, Alarm),
+    /// It is in the queue of the node stream, the same.
+    OnStream(CallNumber, Alarm),
 }
 
 impl Sending {
@@ -56,9 +61,23 @@ impl Sending {
     }
 
     /// Sends a message on the node stream.
+    ///
+    /// A message for which there is room needs no task.
     pub(super) fn on_node_stream(node: Node, message: OneWayMessage, deadline: Deadline) -> Self {
         let (receipt, sent) = Receipt::new();
         let had_room = message.has_room(node.stream());
+        if had_room && !node.info().is_closed() && message.push(node.stream(), receipt) {
+            let _runtime = node.tasks().runtime().enter();
+            let withdraw = Withdraw::OnStream(message.number(), deadline.alarm());
+            return Self {
+                node,
+                start: Instant::now(),
+                sent,
+                had_room,
+                withdraw: Some(withdraw),
+            };
+        }
+        let (receipt, sent) = Receipt::new();
         let (called, handed_over) = (node.unkept(), receipt.clone());
         let call = async move {
             message.send(called.stream()).await?;
@@ -85,6 +104,7 @@ impl Sending {
     pub(super) fn withdraw(&mut self, status: Status) -> NodeError {
         match self.withdraw.take() {
             Some(Withdraw::Message(queued, _)) => queued.withdraw(),
+            Some(Withdraw::OnStream(number, _)) => self.node.stream().withdraw(number),
             Some(Withdraw::Call(call)) => call.abort(),
             None => {}
         }
@@ -164,13 +184,33 @@ impl Sending {
         // Once the outcome is known, the timer is not polled: its runtime may have ended.
         let mut sent = self.sent.poll_unpin(cx);
         if sent.is_pending()
-            && let Some(Withdraw::Message(queued, alarm)) = &mut self.withdraw
+            && let Some(Withdraw::Message(_, alarm) | Withdraw::OnStream(_, alarm)) =
+                &mut self.withdraw
             && alarm.poll_unpin(cx).is_ready()
         {
-            queued.withdraw();
-            sent = self.sent.poll_unpin(cx);
+            match &self.withdraw {
+                Some(Withdraw::Message(queued, _)) => {
+                    queued.withdraw();
+                    sent = self.sent.poll_unpin(cx);
+                }
+                Some(Withdraw::OnStream(number, _)) => {
+                    // The queue may keep the receipt for a while.
+                    self.node.stream().withdraw(*number);
+                    self.sent.close();
+                    sent = self.sent.poll_unpin(cx);
+                }
+                _ => {}
+            }
         }
-        let sent = ready!(sent).unwrap_or_else(|_| Err(self.given_up()));
+        let sent = match ready!(sent) {
+            // No task has reported it.
+            Ok(Err(status)) if matches!(self.withdraw, Some(Withdraw::OnStream(..))) => {
+                let info = self.node.info();
+                Err(info.fail(self.start, info.explain(status)))
+            }
+            Ok(sent) => sent,
+            Err(_) => Err(self.given_up()),
+        };
         self.withdraw = None;
         Poll::Ready(sent.map_err(|status| self.node.info().error(status)))
     }
@@ -179,7 +219,7 @@ impl Sending {
     fn given_up(&self) -> Status {
         match self.withdraw {
             // While somebody waits for a message, only its deadline withdraws it.
-            Some(Withdraw::Message(..)) => {
+            Some(Withdraw::Message(..) | Withdraw::OnStream(..)) => {
                 let info = self.node.info();
                 info.fail(self.start, Deadline::exceeded())
             }
@@ -196,16 +236,26 @@ impl Sending {
         }
         match &self.withdraw {
             // A task has to withdraw the message at its deadline.
-            Some(Withdraw::Message(_, alarm)) if alarm.is_set() => {
-                self.node = self.node.unkept();
-                let tasks = self.node.tasks().clone();
-                tasks.spawn(async move {
-                    // Nobody waits for the outcome of a detached call.
-                    let _ = poll_fn(|cx| self.poll_sent(cx)).await;
-                });
+            Some(Withdraw::Message(_, alarm)) if alarm.is_set() => self.go_on(),
+            // A task has to report it if the stream ends before it is sent.
+            Some(Withdraw::OnStream(..)) => {
+                if poll_fn(|cx| self.poll_sent(cx)).now_or_never().is_none() {
+                    self.go_on();
+                }
             }
             _ => self.withdraw = None,
         }
+    }
+
+    /// Waits for the outcome in a task. It does not keep the node connected.
+    fn go_on(mut self) {
+        self.node = self.node.unkept();
+        let tasks = self.node.tasks().clone();
+        let outcome = async move {
+            // Nobody waits for the outcome of a detached call.
+            let _ = poll_fn(|cx| self.poll_sent(cx)).await;
+        };
+        tasks.spawn(outcome.in_current_span());
     }
 
     /// Whether the transport has taken the request, or failed.
@@ -229,6 +279,9 @@ impl Drop for Sending {
     fn drop(&mut self) {
         match self.withdraw.take() {
             Some(Withdraw::Message(queued, _)) => queued.withdraw(),
+            Some(Withdraw::OnStream(number, _)) if !self.is_sent() => {
+                self.node.stream().withdraw(number);
+            }
             Some(Withdraw::Call(call)) if !self.is_sent() => call.abort(),
             _ => {}
         }

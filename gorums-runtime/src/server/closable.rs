@@ -12,6 +12,8 @@ use tokio::time::Sleep;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 
+use crate::support::{count_moved, count_written};
+
 /// Length of the HTTP/2 client preface. Once it has arrived, pings detect a client that goes silent.
 const PREFACE: usize = 24;
 
@@ -128,7 +130,9 @@ impl<C: AsyncRead + Unpin> AsyncRead for Closable<C> {
         self.poll_open(cx)?;
         let before = buffer.filled().len();
         let outcome = Pin::new(&mut self.connection).poll_read(cx, buffer);
-        self.note_read(buffer.filled().len() - before);
+        let read = buffer.filled().len() - before;
+        count_moved(cx, read);
+        self.note_read(read);
         outcome
     }
 }
@@ -140,7 +144,8 @@ impl<C: AsyncWrite + Unpin> AsyncWrite for Closable<C> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.poll_in_time(cx)?;
-        Pin::new(&mut self.connection).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.connection).poll_write(cx, bytes);
+        count_written(cx, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -157,7 +162,8 @@ impl<C: AsyncWrite + Unpin> AsyncWrite for Closable<C> {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.poll_in_time(cx)?;
-        Pin::new(&mut self.connection).poll_write_vectored(cx, bytes)
+        let written = Pin::new(&mut self.connection).poll_write_vectored(cx, bytes);
+        count_written(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,4 +1,4 @@
-//! Background tasks, caught panics, bounded texts, and connections of any kind.
+//! Background tasks, caught panics, bounded texts, and connections of any kind with their turns.
 //!
 //! Owns the end of a manager's background tasks, and what must not fail or grow because of the code or the data of
 //! others. Imports nothing of the crate. Does not know calls, nodes or messages.
@@ -9,6 +9,7 @@ mod keep;
 mod pipe;
 mod tasks;
 mod text;
+mod turns;
 
 pub(crate) use connection::BoxedConnection;
 pub use connection::Connection;
@@ -21,3 +22,4 @@ pub(crate) use tasks::Tasks;
 #[cfg(test)]
 pub(crate) use text::DECODE_ERROR;
 pub(crate) use text::{cut, decode_error};
+pub(crate) use turns::{count_moved, count_written};
