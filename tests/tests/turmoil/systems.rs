@@ -13,6 +13,8 @@ use futures::{StreamExt, TryFutureExt};
 use gorums_runtime::{Backoff, Connectivity, NodeId, System, SystemBuilder};
 use tests::member::{Member, register};
 use tests::register::ReadRequest;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use turmoil::net::{TcpListener, TcpStream};
 
@@ -31,14 +33,44 @@ const RECOVERY: Duration = Duration::from_secs(10);
 /// The longest time of a call.
 const TIMEOUT: Duration = Duration::from_millis(300);
 
-/// The systems that run now, by their ids.
-#[derive(Clone, Default)]
-struct Running(Arc<Mutex<BTreeMap<u32, System>>>);
+/// How long a system that has stopped may take to leave nothing behind.
+const QUIET: Duration = Duration::from_secs(3);
+
+/// The systems that run now, by their ids, and whether they are to stop.
+#[derive(Clone)]
+struct Running {
+    systems: Arc<Mutex<BTreeMap<u32, System>>>,
+    stop: Arc<watch::Sender<bool>>,
+}
 
 impl Running {
+    fn new() -> Self {
+        Self {
+            systems: Arc::default(),
+            stop: Arc::new(watch::Sender::new(false)),
+        }
+    }
+
     fn all(&self) -> Vec<System> {
-        let systems = self.0.lock().expect("not poisoned");
+        let systems = self.systems.lock().expect("not poisoned");
         systems.values().cloned().collect()
+    }
+
+    fn insert(&self, id: u32, system: System) {
+        let mut systems = self.systems.lock().expect("not poisoned");
+        systems.insert(id, system);
+    }
+
+    fn remove(&self, id: u32) {
+        let mut systems = self.systems.lock().expect("not poisoned");
+        systems.remove(&id);
+    }
+
+    /// Waits until the systems are to stop.
+    async fn stopping(&self) {
+        let mut stop = self.stop.subscribe();
+        // Its sender is here.
+        let _ = stop.wait_for(|stop| *stop).await;
     }
 }
 
@@ -118,7 +150,7 @@ fn run(seed: u64) {
         .max_message_latency(Duration::from_millis(10))
         .tcp_capacity(1 << 20)
         .build();
-    let running = Running::default();
+    let running = Running::new();
     let plan = Plan::new();
     for id in 1..=MEMBERS {
         let (running, plan) = (running.clone(), plan.clone());
@@ -160,18 +192,38 @@ async fn member(id: u32, running: Running, plan: Plan) -> Result<(), Box<dyn Err
         Some((accepted.map(|(stream, _)| stream), listener))
     });
     let system = builder.accept(incoming.boxed()).await?;
-    let _serving = system.serve(Member::server(&system))?;
-    running
-        .0
-        .lock()
-        .expect("not poisoned")
-        .insert(id, system.clone());
+    let serving = system.serve(Member::server(&system))?;
+    running.insert(id, system.clone());
     let events = events_alternate(system.connectivity());
     tokio::select! {
         () = events => unreachable!("the system is not stopped"),
         () = plan.follow(&system) => unreachable!(),
         () = call_for_ever(&system) => unreachable!(),
+        () = running.stopping() => {}
     }
+    assert!(alive_tasks() > 0, "it serves");
+    serving.stop().await?;
+    drop(system);
+    running.remove(id);
+    nothing_is_left().await;
+    Ok(())
+}
+
+/// Checks that no task is left in this process.
+async fn nothing_is_left() {
+    let stopped = Instant::now();
+    while alive_tasks() > 0 {
+        assert!(
+            stopped.elapsed() < QUIET,
+            "{} tasks are left",
+            alive_tasks()
+        );
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
+fn alive_tasks() -> usize {
+    Handle::current().metrics().num_alive_tasks()
 }
 
 /// A process at another address that claims to be member `id` for a time. The others have to do without that member, and
@@ -192,6 +244,8 @@ async fn impostor(
     let serving = system.serve(Member::server(&system))?;
     sleep(end - begin).await;
     serving.stop().await?;
+    drop(system);
+    nothing_is_left().await;
     Ok(())
 }
 
@@ -250,6 +304,13 @@ async fn observe(running: Running, plan: Plan) -> Result<(), Box<dyn Error>> {
             }
         }
     }
+    running.stop.send_replace(true);
+    while !running.all().is_empty() {
+        assert!(healed.elapsed() < 2 * RECOVERY, "{:?}", running.all());
+        sleep(Duration::from_millis(10)).await;
+    }
+    // Each process checks that nothing is left in it.
+    sleep(QUIET).await;
     Ok(())
 }
 
