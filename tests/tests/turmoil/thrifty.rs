@@ -89,7 +89,11 @@ async fn call_at_random(mut rng: Rng) -> Result<(), Box<dyn Error>> {
     for call in calls {
         successes += u64::from(call.await?);
     }
-    assert!(successes > CALLS / 4, "only {successes} calls were decided");
+    // In some runs three replicas are broken most of the time.
+    assert!(
+        successes > CALLS / 20,
+        "only {successes} calls were decided"
+    );
     assert_eq!(manager.calls_in_flight(), 0);
     Ok(())
 }
