@@ -1,13 +1,14 @@
 //! Which nodes a thrifty call contacts.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use futures::FutureExt;
 use gorums_quorum::{NodeSet, QuorumSystem};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 use tonic::Code;
 
+use crate::call::{Alarm, Deadline};
 use crate::configuration::Configuration;
 use crate::identity::NodeId;
 use crate::thrifty::{Pick, Thrifty};
@@ -18,8 +19,8 @@ pub(super) struct Contacts {
     configuration: Configuration,
     /// By the index of the node in the configuration.
     nodes: Vec<Contact>,
-    /// When the next contacted node is late.
-    alarm: Option<Pin<Box<Sleep>>>,
+    /// When the next contacted node is late, and the alarm for that.
+    alarm: Option<(Instant, Alarm)>,
 }
 
 /// What is known of one node.
@@ -104,10 +105,11 @@ impl Contacts {
 
     /// Ready when nodes are late, with those to contact in their place.
     pub(super) fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<Vec<usize>> {
-        let Some(alarm) = &mut self.alarm else {
+        let Some((_, alarm)) = &mut self.alarm else {
             return Poll::Pending;
         };
-        std::task::ready!(alarm.as_mut().poll(cx));
+        ready!(alarm.poll_unpin(cx));
+        self.alarm = None;
         let now = Instant::now();
         let mut late = Vec::new();
         for (index, contact) in self.nodes.iter_mut().enumerate() {
@@ -193,10 +195,9 @@ impl Contacts {
             Contact::Waiting { late_at, .. } => *late_at,
             _ => None,
         });
-        match (late_at.min(), &mut self.alarm) {
-            (None, alarm) => *alarm = None,
-            (Some(at), Some(alarm)) => alarm.as_mut().reset(at),
-            (Some(at), alarm) => *alarm = Some(Box::pin(sleep_until(at))),
+        let late_at = late_at.min();
+        if self.alarm.as_ref().map(|(at, _)| *at) != late_at {
+            self.alarm = late_at.map(|at| (at, Deadline::at(at).alarm()));
         }
     }
 }
