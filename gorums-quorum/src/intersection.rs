@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::rule::{Rule, Those};
+use crate::rule::{Rule, Selection};
 use crate::{Disjoint, NodeSet, QuorumError, Quorums, Universe};
 
 /// So many assignments of nodes are looked at.
@@ -133,7 +133,7 @@ impl Search {
             self.steps = self.steps.checked_sub(1).ok_or(TooManySteps)?;
             let before = self.out[rule].clone();
             self.out[rule].extend(nodes[..count].iter().copied());
-            if !self.rules[rule].holds(Those::NotIn(&self.out[rule])) {
+            if !self.rules[rule].holds(Selection::NotIn(&self.out[rule])) {
                 // Neither does it with more nodes left out.
                 self.out[rule] = before;
                 return Ok(false);
@@ -158,7 +158,7 @@ impl Search {
             let mut quorum = universe.all();
             quorum.subtract(out);
             for node in (0..universe.len()).rev() {
-                if quorum.remove(node) && !rule.holds(Those::In(&quorum)) {
+                if quorum.remove(node) && !rule.holds(Selection::In(&quorum)) {
                     quorum.insert(node);
                 }
             }

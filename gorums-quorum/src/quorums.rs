@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::{BitAnd, BitOr};
 use std::sync::Arc;
 
-use crate::rule::{Rule, Those};
+use crate::rule::{Rule, Selection};
 use crate::{NodeSet, QuorumError, QuorumSystem, Universe};
 
 /// A quorum system that is built from thresholds: of nodes, of their weights, and of other systems.
@@ -230,11 +230,11 @@ impl<N: Ord> QuorumSystem for Quorums<N> {
     }
 
     fn is_quorum(&self, nodes: &NodeSet) -> bool {
-        self.rule.holds(Those::In(nodes))
+        self.rule.holds(Selection::In(nodes))
     }
 
     fn is_quorum_without(&self, no: &NodeSet) -> bool {
-        self.rule.holds(Those::NotIn(no))
+        self.rule.holds(Selection::NotIn(no))
     }
 }
 

@@ -22,12 +22,12 @@ pub(crate) struct Weight {
 
 /// Some of the nodes: those in a set, or those that are not.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Those<'a> {
+pub(crate) enum Selection<'a> {
     In(&'a NodeSet),
     NotIn(&'a NodeSet),
 }
 
-impl Those<'_> {
+impl Selection<'_> {
     fn contains(self, position: usize) -> bool {
         match self {
             Self::In(set) => set.contains(position),
@@ -69,7 +69,7 @@ impl Rule {
         }
     }
 
-    /// One of the rules if `any`, otherwise all. What is said twice, or in parentheses, is said once.
+    /// One of the rules if `any`, otherwise all. Equal rules become one, and a nested rule of the same kind becomes its parts.
     fn all_or_any(any: bool, of: Vec<Self>) -> Self {
         let mut distinct: Vec<Self> = Vec::with_capacity(of.len());
         let mut nodes = NodeSet::new();
@@ -117,16 +117,16 @@ impl Rule {
         }
     }
 
-    /// Whether `those` nodes include a quorum.
-    pub(crate) fn holds(&self, those: Those<'_>) -> bool {
+    /// Whether the selected nodes include a quorum.
+    pub(crate) fn holds(&self, selection: Selection<'_>) -> bool {
         match self {
-            Self::Nodes { least, of } => those.count(of) >= *least,
+            Self::Nodes { least, of } => selection.count(of) >= *least,
             Self::Weights { least, of } => {
-                let there = of.iter().filter(|node| those.contains(node.position));
+                let there = of.iter().filter(|node| selection.contains(node.position));
                 there.map(|node| u128::from(node.weight)).sum::<u128>() >= *least
             }
             Self::Rules { least, of } => {
-                let holding = of.iter().filter(|rule| rule.holds(those));
+                let holding = of.iter().filter(|rule| rule.holds(selection));
                 holding.take(*least).count() == *least
             }
         }

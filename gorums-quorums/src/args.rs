@@ -157,8 +157,8 @@ pub(crate) struct Asked {
     )]
     pub(crate) latency: f64,
 
-    /// So many quorums of each kind are looked at, and fewer if they have many nodes. If there are more, that is said. 10000
-    /// if it is not given, and 1000 for each system in a search
+    /// The most quorums of each kind to look at, fewer if they have many nodes. The output tells if there are more. The
+    /// default is 10000, and 1000 for each system in a search
     #[arg(long, value_name = "N", value_parser = limit)]
     pub(crate) limit: Option<usize>,
 

@@ -16,7 +16,7 @@ pub(crate) struct Capabilities {
 }
 
 impl Capabilities {
-    /// What is said of some nodes by `specs`, and then by the options.
+    /// The capabilities that `specs` give to nodes. Those of the options add to them.
     pub(crate) fn new(specs: &[NodeSpec], asked: &Asked) -> Result<Self, Failure> {
         let others = Node::with_capacities(asked.capacity.reads, asked.capacity.writes)
             .and_then(|node| node.with_latency(asked.latency))

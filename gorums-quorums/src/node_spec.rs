@@ -1,4 +1,4 @@
-//! What is said about nodes on the command line.
+//! Descriptions of nodes on the command line.
 
 use std::str::FromStr;
 
@@ -22,7 +22,7 @@ impl FromStr for Capacities {
     }
 }
 
-/// Nodes, and what is said about them.
+/// Nodes, and the capacities and the latency that the command line gives them.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct NodeSpec {
     pub(crate) names: Vec<String>,

@@ -6,7 +6,7 @@ use crate::candidates::{Candidate, candidates};
 use crate::program::{Optimum, Program};
 use crate::{Bounds, Error, Kind, Metric, ReadFractions, Strategy, System};
 
-/// By so much a bound is exceeded before it is said to be in the way.
+/// An error names a bound if the least value exceeds it by more than this share.
 const CLEARLY: f64 = 1e-6;
 
 /// What the best strategy is asked for.

@@ -98,7 +98,7 @@ impl Trees<'_> {
         }
     }
 
-    /// Visits each way to distribute `rest` to two parts or more, none of which is greater than the one before it.
+    /// Visits each split of `rest` into two or more parts, the greatest first.
     fn partitions(
         &self,
         rest: &mut Vec<usize>,

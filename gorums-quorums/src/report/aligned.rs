@@ -10,7 +10,7 @@ pub(super) enum Align {
     Right,
 }
 
-/// The rows as lines. Columns for which nothing is said are aligned at the right.
+/// The rows as lines. Columns without an alignment are aligned at the right.
 pub(super) fn aligned(rows: &Rows, columns: &[Align]) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or_default();
     let width = |column: usize| {

@@ -37,7 +37,7 @@ enum Withdraw {
     Call(AbortHandle),
     /// It is in the queue of a client stream. Its deadline withdraws it.
     Message(Queued, Alarm),
-    /// It is in the queue of the node stream, the same.
+    /// It is in the queue of the node stream. Its deadline withdraws it.
     OnStream(CallNumber, Alarm),
 }
 

@@ -184,7 +184,7 @@ struct RunningCall<M: Decide<Q>, Q> {
     /// The nodes that send no reply any more.
     lost: Vec<NodeId>,
     /// The nodes of a call that does not contact all of them at once.
-    contacts: Option<Box<Thriftily<M::Request>>>,
+    contacts: Option<Box<ThriftyCall<M::Request>>>,
     deadline: Deadline,
     alarm: Alarm,
     withdrawal: Withdrawal,
@@ -194,7 +194,7 @@ struct RunningCall<M: Decide<Q>, Q> {
 }
 
 /// What a thrifty call needs to contact further nodes.
-struct Thriftily<Request> {
+struct ThriftyCall<Request> {
     contacts: Contacts,
     per_node: Option<PerNode<Request>>,
 }
@@ -261,7 +261,7 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
         let nodes = fan_out.configuration();
         let closing = (nodes.transport() == Transport::Grpc)
             .then(|| Box::pin(nodes.tasks().closed().clone().cancelled_owned()));
-        let contacts = contacts.map(|contacts| Box::new(Thriftily { contacts, per_node }));
+        let contacts = contacts.map(|contacts| Box::new(ThriftyCall { contacts, per_node }));
         Ok(Self {
             spec,
             request,
@@ -294,7 +294,7 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
     /// Contacts further nodes of a thrifty call, and others in place of those that are skipped.
     #[cold]
     fn contact(&mut self, mut nodes: Vec<usize>) {
-        let Some(Thriftily { contacts, per_node }) = self.contacts.as_deref_mut() else {
+        let Some(ThriftyCall { contacts, per_node }) = self.contacts.as_deref_mut() else {
             return;
         };
         while !nodes.is_empty() {
@@ -307,7 +307,7 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
             nodes.clear();
             for node in skipped {
                 self.lost.push(node);
-                // What is missing without the last one is missing without all.
+                // The last round returns what is missing without all of them.
                 nodes = contacts.lost(node, None);
             }
         }
@@ -377,10 +377,10 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
     /// Contacts nodes in place of those that are late. Pending if there are none.
     #[inline]
     fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Undecided>> {
-        let Some(thriftily) = self.contacts.as_deref_mut() else {
+        let Some(thrifty) = self.contacts.as_deref_mut() else {
             return Poll::Pending;
         };
-        let nodes = ready!(thriftily.contacts.poll_late(cx));
+        let nodes = ready!(thrifty.contacts.poll_late(cx));
         let contacted = guard(|| self.contact(nodes));
         Poll::Ready(contacted.map_err(Undecided::Panicked))
     }
@@ -397,8 +397,8 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
             Ok(None) => return self.lose(node, None),
             Err(error) => return self.fail(error),
         };
-        if let Some(thriftily) = &mut self.contacts {
-            thriftily.contacts.replied(node);
+        if let Some(thrifty) = &mut self.contacts {
+            thrifty.contacts.replied(node);
         }
         let bytes = match M::DESCRIPTOR.streams_replies() {
             true => reply.encoded_len(),
@@ -436,8 +436,8 @@ impl<M: Decide<Q>, Q> RunningCall<M, Q> {
     /// that ends it.
     fn lose(&mut self, node: NodeId, code: Option<Code>) -> Option<End<M::Output>> {
         self.lost.push(node);
-        if let Some(thriftily) = &mut self.contacts {
-            let nodes = thriftily.contacts.lost(node, code);
+        if let Some(thrifty) = &mut self.contacts {
+            let nodes = thrifty.contacts.lost(node, code);
             if let Err(panicked) = guard(|| self.contact(nodes)) {
                 return Some(Err(Undecided::Panicked(panicked)));
             }

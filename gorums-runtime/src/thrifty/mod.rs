@@ -197,12 +197,6 @@ impl Thrifty {
     }
 }
 
-impl From<&Quorums<NodeId>> for Thrifty {
-    fn from(system: &Quorums<NodeId>) -> Self {
-        Self::fastest(system)
-    }
-}
-
 impl fmt::Debug for Thrifty {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Thrifty")

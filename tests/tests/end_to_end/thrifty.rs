@@ -8,12 +8,10 @@ use gorums_runtime::calls::Tally;
 use gorums_runtime::codegen::{Caller, Correct, CorrectableCall};
 use gorums_runtime::errors::QuorumCallErrorKind;
 use gorums_runtime::quorum::Quorums;
-use gorums_runtime::{
-    AggregateCall, CallOptions, Correction, Method, MethodDescriptor, NodeId, Thrifty, Transport,
-};
+use gorums_runtime::{AggregateCall, CallOptions, Correction, NodeId, Thrifty, Transport};
 use tests::network::Network;
+use tests::register::ReadRequest;
 use tests::register::register_gorums::methods::{Read, Write};
-use tests::register::{ReadRequest, State};
 use tests::replica::{Behaviour, Cluster, Gate, arrived};
 use tests::spec::{Count, state};
 use tests::{on_both, settle};
@@ -449,20 +447,13 @@ async fn generated_quorum_calls_are_thrifty_by_the_options_of_their_handle() {
     .await;
 }
 
-/// `register.Register/Read`, as a correctable.
-struct ReadCorrectable;
+/// Decides correctables by majorities.
+struct Majority;
 
-impl Method for ReadCorrectable {
-    type Request = ReadRequest;
-    type Reply = State;
-    const PATH: &str = Read::PATH;
-    const DESCRIPTOR: MethodDescriptor = Read::DESCRIPTOR;
-}
-
-impl Correct<()> for ReadCorrectable {
+impl Correct<Majority> for Read {
     type Output = usize;
 
-    fn correct(tally: Tally<'_, Self, ()>) -> Option<Correction<usize>> {
+    fn correct(tally: Tally<'_, Self, Majority>) -> Option<Correction<usize>> {
         let replies = tally.replies.len();
         Some(match tally.replies.is_majority() {
             true => Correction::last(replies, replies as i32),
@@ -476,10 +467,29 @@ async fn correctables_are_thrifty_by_their_options() {
     on_both(async |transport| {
         let mut setup = Setup::new(transport, answering::<5>()).await;
         let options = CallOptions::new().thrifty(&setup.first_nodes());
-        let caller = setup.caller.with_options(options);
-        let call = CorrectableCall::<ReadCorrectable, _>::new(&caller, ReadRequest {}).start();
+        let caller = Caller::new(setup.caller.configuration(), Majority).with_options(options);
+        let call = CorrectableCall::<Read, _>::new(&caller, ReadRequest {}).start();
         assert_eq!(*call.done().await.expect("a majority").0, 3);
         assert_eq!(setup.contacted().await, [1, 2, 3]);
     })
     .await;
+}
+
+#[test]
+fn late_nodes_are_replaced_after_the_runtime_ended_on_which_a_call_began() {
+    let runtime = || tokio::runtime::Runtime::new().expect("a runtime");
+    let (of_manager, first, second) = (runtime(), runtime(), runtime());
+    let setup = of_manager.block_on(async {
+        let behaviours = [Behaviour::Answer, silent(), Behaviour::Answer];
+        Setup::new(Transport::NodeStream, behaviours).await
+    });
+    let hedged = setup.first_nodes().hedge_after(50 * MS);
+    let call = setup.read().thrifty(&hedged).majority().into_future();
+    let mut call = Box::pin(call);
+    // It sets its alarm on the first runtime.
+    let begun = first.block_on(async { (&mut call).now_or_never().is_none() });
+    assert!(begun);
+    drop(first);
+    let replies = second.block_on(tests::soon("a replacement", call));
+    assert_eq!(replies.expect("two replies").len(), 2);
 }
