@@ -132,9 +132,10 @@ async fn start(args: &Server, serving: &mut JoinSet<Result<(), Error>>) -> Resul
     // The hand-written client calls the server that its users would run: the one that tonic generates.
     let plain = PlainServer::new(echo).max_decoding_message_size(usize::MAX);
     let router = Router::new()
-        .add_replica(BenchReplicaServer::new(echo).max_request_size(usize::MAX))
+        .add_replica(BenchReplicaServer::new(echo))
         .add_replica(StorageReplicaServer::new(Register::default()))
         .add_service(plain)
+        .max_message_size(usize::MAX)
         // A slow server must run all handlers that `memory` starts.
         .stream_limits(StreamLimits::new().handlers(MOST_HANDLERS));
     let server = GrpcServer::new(router)

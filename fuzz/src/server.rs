@@ -41,6 +41,9 @@ const METHODS: [&str; 9] = [
 /// The largest input, with which all handlers end within an hour.
 const MOST: usize = 16 * 1024;
 const MESSAGE_SIZE: usize = 2000;
+
+/// What a message may have beside its request.
+const ENVELOPE: usize = 64 * 1024;
 const REPLY_BYTES: usize = 64 * 1024;
 const HANDLERS: usize = 4;
 const MOST_STREAMS: usize = 4;
@@ -70,9 +73,11 @@ async fn session(input: &mut Input<'_>) {
     let limits = StreamLimits::new()
         .handlers(HANDLERS)
         .backlog(8, 4096)
-        .replies(32, REPLY_BYTES)
-        .message_size(MESSAGE_SIZE);
-    let routes = replica.router(limits).into_routes();
+        .replies(32, REPLY_BYTES);
+    let routes = replica
+        .router(limits)
+        .max_message_size(MESSAGE_SIZE)
+        .into_routes();
     let opening = input.byte();
     let going = input.byte();
     let mut client = Client {
@@ -385,7 +390,7 @@ impl Expected {
         if self.malformed {
             return;
         }
-        if bytes.len() > MESSAGE_SIZE {
+        if bytes.len() > MESSAGE_SIZE + ENVELOPE {
             self.too_large += 1;
             return;
         }

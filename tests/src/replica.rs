@@ -111,7 +111,7 @@ impl Cluster {
         self.network.serve(number, self.services(number, behaviour));
     }
 
-    /// The services of a replica, to be served elsewhere.
+    /// The services of a replica, to be served elsewhere. Their replies have any size.
     pub fn services(&self, number: u8, behaviour: Behaviour) -> Router {
         Router::from(RegisterReplicaServer::new(Replica {
             number,
@@ -119,6 +119,7 @@ impl Cluster {
             state: Mutex::default(),
             events: self.send_events.clone(),
         }))
+        .max_message_size(usize::MAX)
     }
 
     /// The service on the first `replicas` replicas, which are connected at the first call.

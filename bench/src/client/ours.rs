@@ -91,6 +91,7 @@ impl Ours {
         let manager = Manager::builder()
             .addresses(servers.grpc.clone())
             .transport(transport)
+            .max_message_size(usize::MAX)
             .connect()
             .await?;
         let bench = BenchConfiguration::new(manager.configuration(), Count(quorum));

@@ -223,17 +223,14 @@ impl<R: Message + Default + 'static> NodeStreamFanOut<R> {
 }
 
 fn encode(head: &Head<'_>, request: &impl Message, node: &Node) -> Result<Frame, Status> {
-    node.message_options()
-        .check_request_size(request.encoded_len())?;
+    let limit = node.message_options().max_message_size;
+    limit.check("request", request.encoded_len())?;
     head.with(request)
 }
 
 fn decode_within<R: Message + Default>(payload: Bytes, node: &Node) -> Result<R, Status> {
-    let (bytes, most) = (payload.len(), node.message_options().max_reply_size);
-    if bytes > most {
-        let text = format!("the reply has {bytes} bytes, and the limit is {most}");
-        return Err(Status::out_of_range(text));
-    }
+    let limit = node.message_options().max_message_size;
+    limit.check("reply", payload.len())?;
     decode(payload)
 }
 

@@ -17,7 +17,7 @@ pub(super) const PREFIX: usize = 5;
 /// Encodes a message with its prefix. Compresses it if `options` ask for that and it gets smaller.
 pub(super) fn frame(message: &impl Message, options: &MessageOptions) -> Result<Bytes, Status> {
     let len = message.encoded_len();
-    options.check_request_size(len)?;
+    options.max_message_size.check("request", len)?;
     let mut frame = BytesMut::with_capacity(PREFIX + len);
     put_prefix(&mut frame, false, len);
     message.encode_raw(&mut frame);

@@ -54,7 +54,7 @@ impl EncodedRequest {
     where
         R: Message + Default + 'static,
     {
-        let deadline = self.head.deadline();
+        let (deadline, limit) = (self.head.deadline(), self.head.max_message_size());
         let opening = link.clone();
         let replies = async move {
             let body = Body::new(FrameBody::new(self.frame?, None));
@@ -66,7 +66,7 @@ impl EncodedRequest {
         };
         replies
             .try_flatten_stream()
-            .map_err(move |status| link.normalise(status, deadline))
+            .map_err(move |status| link.normalise(limit.name(status, "reply"), deadline))
     }
 
     /// Sends the request to one node and discards its reply. Signs `receipt` when a connection has taken the request.

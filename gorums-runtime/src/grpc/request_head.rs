@@ -11,7 +11,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Status};
 
 use super::framed::Framed;
-use crate::call::{Deadline, Envelope, MessageOptions};
+use crate::call::{Deadline, Envelope, MessageOptions, MessageSize};
 use crate::connection::Link;
 use crate::status;
 
@@ -69,9 +69,9 @@ impl RequestHead {
         self.deadline
     }
 
-    /// The largest size of a reply in bytes.
-    pub(super) fn max_reply_size(&self) -> usize {
-        self.options.max_reply_size
+    /// The largest size of a reply.
+    pub(super) fn max_message_size(&self) -> MessageSize {
+        self.options.max_message_size
     }
 
     /// Creates a request with `body`. The connection adds the origin.
@@ -104,7 +104,8 @@ impl RequestHead {
 
     /// Returns a client that reads the responses of `service` as tonic does.
     pub(super) fn client<S>(&self, service: S) -> Grpc<S> {
-        let mut client = Grpc::new(service).max_decoding_message_size(self.options.max_reply_size);
+        let most = self.options.max_message_size.most();
+        let mut client = Grpc::new(service).max_decoding_message_size(most);
         if let Some(encoding) = self.options.send_compressed {
             // This only announces the encoding, because the frame is already compressed.
             client = client.send_compressed(encoding);

@@ -18,7 +18,7 @@ use tonic::{Code, Request, Status};
 
 use super::codec::{PREFIX, ReplyCodec};
 use super::request_head::{ENCODING, RequestHead};
-use crate::call::decode;
+use crate::call::{MessageSize, decode};
 use crate::connection::checked;
 use crate::status;
 
@@ -52,7 +52,7 @@ where
     while let Some(frame) = cooperative(poll_fn(|cx| body.as_mut().poll_frame(cx))).await {
         let trailers = match frame?.into_data() {
             Ok(data) => {
-                received.push(data, head.max_reply_size())?;
+                received.push(data, head.max_message_size())?;
                 continue;
             }
             Err(frame) => frame.into_trailers().unwrap_or_default(),
@@ -82,7 +82,7 @@ struct Received {
 }
 
 impl Received {
-    fn push(&mut self, data: Bytes, limit: usize) -> Result<(), Status> {
+    fn push(&mut self, data: Bytes, limit: MessageSize) -> Result<(), Status> {
         if self.bytes().is_empty() {
             self.first = data;
         } else {
@@ -93,9 +93,7 @@ impl Received {
             self.joined.extend_from_slice(&data);
         }
         match self.len() {
-            Some(len) if len > limit => Err(Status::out_of_range(format!(
-                "the reply has {len} bytes, and the limit is {limit}"
-            ))),
+            Some(len) if len > limit.most() => Err(limit.exceeded("reply", len)),
             Some(len) if self.bytes().len() - PREFIX > len => Err(Status::internal(
                 "the response contains more than one reply",
             )),
@@ -150,6 +148,7 @@ where
         )
         .await
         .map(tonic::Response::into_inner)
+        .map_err(|status| head.max_message_size().name(status, "reply"))
 }
 
 /// A service that already has its response.
@@ -178,13 +177,14 @@ mod tests {
     use http_body::Frame;
 
     use super::*;
-    use crate::call::{Deadline, Envelope, MessageOptions, Method};
+    use crate::call::{Deadline, Envelope, MessageOptions, Method, Side};
 
     /// Returns the message in `frames`, of at most four bytes.
     fn received(frames: &[&'static [u8]]) -> Result<Bytes, Code> {
         let mut received = Received::default();
         for frame in frames {
-            let pushed = received.push(Bytes::from_static(frame), 4);
+            let pushed =
+                received.push(Bytes::from_static(frame), MessageSize::new(4, Side::Client));
             pushed.map_err(|status| status.code())?;
         }
         received.message().map_err(|status| status.code())

@@ -68,7 +68,7 @@ impl ManagerBuilder {
         Self {
             nodes: Vec::new(),
             connection: ConnectionOptions::new(Self::DEFAULT_CONNECT_TIMEOUT),
-            messages: MessageOptions::new(Self::DEFAULT_MAX_REPLY_SIZE),
+            messages: MessageOptions::new(Self::DEFAULT_MAX_MESSAGE_SIZE),
             limits: Limits {
                 stragglers: Self::DEFAULT_STRAGGLER_LIMIT,
                 one_way: Self::DEFAULT_ONE_WAY_LIMIT,

@@ -9,7 +9,7 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::Endpoint;
 
 use super::builder::ManagerBuilder;
-use crate::call::{ClientInterceptor, MessageOptions, ReplyLimit};
+use crate::call::{ClientInterceptor, MessageOptions, MessageSize, ReplyLimit, Side};
 use crate::connection::{Adjustment, Backoff, Connector, KeepAlive, Resolver};
 use crate::identity::NodeSpec;
 use crate::support::Connection;
@@ -183,8 +183,8 @@ impl ManagerBuilder {
 /// The messages on the connections. These options apply to all calls except those of a tonic client on a
 /// [`channel`](crate::Node::channel).
 impl ManagerBuilder {
-    /// The default of [`max_reply_size`](Self::max_reply_size): 4 MiB, as everywhere in gRPC.
-    pub const DEFAULT_MAX_REPLY_SIZE: usize = 4 * 1024 * 1024;
+    /// The default of [`max_message_size`](Self::max_message_size): 4 MiB, as everywhere in gRPC.
+    pub const DEFAULT_MAX_MESSAGE_SIZE: usize = MessageSize::DEFAULT;
 
     /// Sends `metadata` with every call. A call's own entries replace those with the same key. There is none by
     /// default.
@@ -199,17 +199,14 @@ impl ManagerBuilder {
         self
     }
 
-    /// Limits the size of a request, in bytes before compression. The default is the limit of gRPC, 4 GiB. A larger
-    /// request is not sent; the call fails with `ResourceExhausted` on each node that it would have gone to.
-    pub fn max_request_size(mut self, bytes: usize) -> Self {
-        self.messages.max_request_size = bytes;
-        self
-    }
-
-    /// Limits the size of a reply, in bytes, both as received and decompressed. The default is
-    /// [`DEFAULT_MAX_REPLY_SIZE`](Self::DEFAULT_MAX_REPLY_SIZE). A larger reply fails the call on its node, with `OutOfRange`.
-    pub fn max_reply_size(mut self, bytes: usize) -> Self {
-        self.messages.max_reply_size = bytes;
+    /// Limits the size of a request that is sent and of a reply that is accepted, in bytes without metadata and before
+    /// compression, on both transports. The default is [`DEFAULT_MAX_MESSAGE_SIZE`](Self::DEFAULT_MAX_MESSAGE_SIZE); gRPC has
+    /// no messages of more than 4 GiB.
+    ///
+    /// A larger request is not sent, and a larger reply is dropped: the call fails on that node with `OutOfRange`. The
+    /// servers have [a limit of their own](crate::Server::max_message_size), so raise both.
+    pub fn max_message_size(mut self, bytes: usize) -> Self {
+        self.messages.max_message_size = MessageSize::new(bytes, Side::Client);
         self
     }
 

@@ -28,7 +28,8 @@ impl OneWayMessage {
             metadata: envelope.metadata(),
             ..Head::default()
         };
-        let checked = options.check_request_size(request.encoded_len());
+        let limit = options.max_message_size;
+        let checked = limit.check("request", request.encoded_len());
         Self {
             number,
             frame: checked.and_then(|()| head.with(request)),

@@ -12,16 +12,13 @@ use tower::{Service, ServiceExt};
 use super::carrier::Carrier;
 use super::ending::{Ending, Lesson, broken};
 use super::silence::{self, Silence};
-use crate::call::{Deadline, MessageOptions};
+use crate::call::{Deadline, MessageOptions, MessageSize};
 use crate::connection::Link;
 use crate::status;
 use crate::wire::{
     CLIENT, CarryingBody, ClientId, EXTENSIONS, KEEP_ALIVE, Messages, PATH, QueueBody, ReverseBody,
     STREAM, StreamNumber,
 };
-
-/// The most bytes of a message besides its reply.
-const ENVELOPE: usize = 64 * 1024;
 
 /// Opens the streams to one node, one after the other.
 #[derive(Debug)]
@@ -95,9 +92,8 @@ impl Opener {
         }
         let silence = Silence::agreed(&head.headers);
         *self.patience() = silence.longest();
-        let largest = self.options.max_reply_size.saturating_add(ENVELOPE);
         Ok(OpenedStream {
-            messages: Messages::new(body, largest),
+            messages: Messages::new(body, self.options.max_message_size.most_on_stream()),
             silence,
             is_extended: head.headers.contains_key(EXTENSIONS),
         })
@@ -116,6 +112,11 @@ impl Opener {
     /// Gives up the connection, because another stream on it would be as silent.
     pub(super) fn give_up_connection(&self) {
         self.link.give_up();
+    }
+
+    /// The largest size of a reply.
+    pub(super) fn max_message_size(&self) -> MessageSize {
+        self.options.max_message_size
     }
 
     fn headers(&self, stream: StreamNumber) -> HeaderMap {

@@ -100,10 +100,19 @@ impl Reader<'_> {
                         _ => driver.deliver(message, &arrival),
                     }
                 }
-                Received::TooLarge(message, status) if reverse.is_some() && is_call(&message) => {
-                    refuse(driver, arrival.stream, &message, &status);
+                Received::TooLarge(message, bytes) => {
+                    let limit = driver.opener.max_message_size();
+                    match reverse.is_some() && is_call(&message) {
+                        true => {
+                            let status = limit.exceeded("request", bytes);
+                            refuse(driver, arrival.stream, &message, &status);
+                        }
+                        false => {
+                            let status = limit.exceeded("reply", bytes);
+                            fail(driver, message, &status, &arrival);
+                        }
+                    }
                 }
-                Received::TooLarge(message, status) => fail(driver, message, &status, &arrival),
                 Received::Malformed(_) => driver.calls.ignore(),
             }
         }

@@ -9,15 +9,16 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use tonic::Status;
 use tonic::body::Body;
 use tonic::server::NamedService;
+use tonic::{Code, Status};
 
-use crate::call::MethodDescriptor;
+use crate::call::{MessageSize, MethodDescriptor};
 use crate::server::handler::{
-    Answer, Answering, CallLimits, Context, Handlers, Pacing, ServiceOptions, UNKNOWN, address,
+    Answer, Answering, Context, Handlers, Pacing, ServiceOptions, UNKNOWN, address,
     panicked_at_once,
 };
+use crate::status;
 use crate::support::guarded;
 
 /// A service, as a type. Generated code implements it.
@@ -91,32 +92,14 @@ impl<S> ReplicaServer<S> {
         &self.on_stream
     }
 
-    /// The limits of calls on node streams.
-    pub(super) fn limits(&self) -> CallLimits {
-        CallLimits {
-            max_request_size: self.messages.max_request_size,
-            max_reply_size: self.messages.max_reply_size,
-            timeout: self.messages.timeout,
-        }
+    /// How long a handler may take. `None`: no limit.
+    pub(super) fn handler_timeout(&self) -> Option<Duration> {
+        self.messages.timeout
     }
 
-    /// Limits the unread replies of plain gRPC calls like those of node streams.
+    /// Limits the messages and the unread replies of plain gRPC calls like those of node streams.
     pub(super) fn pace(&mut self, pacing: Arc<Pacing>) {
         self.pacing = pacing;
-    }
-
-    /// Limits the size of a request on both transports; a larger one fails with `OutOfRange`. The default is 4 MiB over
-    /// plain gRPC, and [`StreamLimits::message_size`](crate::server::StreamLimits::message_size) on node streams.
-    pub fn max_request_size(mut self, bytes: usize) -> Self {
-        self.messages.max_request_size = Some(bytes);
-        self
-    }
-
-    /// Limits the size of a reply on both transports; a larger one fails its call with `OutOfRange`. There is no limit
-    /// by default.
-    pub fn max_reply_size(mut self, bytes: usize) -> Self {
-        self.messages.max_reply_size = Some(bytes);
-        self
     }
 
     /// Limits how long a handler may take, on both transports; there is no limit by default. When the time is up, the
@@ -207,10 +190,21 @@ impl<S> tower::Service<http::Request<Body>> for ReplicaServer<S> {
         let peer = address(request.extensions());
         let answer = answer(request, self.messages, &pacing);
         Box::pin(async move {
-            let mut response = pacing.pace(peer, answer.await);
+            let answer = name_limit(answer.await, pacing.max_message_size);
+            let mut response = pacing.pace(peer, answer);
             pacing.members.introduce(response.headers_mut());
             Ok(response)
         })
+    }
+}
+
+/// Says of the answer to a request that tonic found too large whose limit it is.
+fn name_limit(answer: http::Response<Body>, limit: MessageSize) -> http::Response<Body> {
+    match status::failure(answer.headers()) {
+        Some(status) if status.code() == Code::OutOfRange => {
+            limit.name(status, "request").into_http()
+        }
+        _ => answer,
     }
 }
 

@@ -59,7 +59,7 @@ impl Router {
     pub fn add_replica<S: ServiceName>(mut self, replica: ReplicaServer<S>) -> Self {
         for (method, answering) in replica.on_stream() {
             self.streams
-                .add(method, Arc::clone(answering), replica.limits());
+                .add(method, Arc::clone(answering), replica.handler_timeout());
         }
         self.add_name(S::NAME);
         self.replicas.push(Arc::new(move |routes, pacing| {
@@ -67,6 +67,17 @@ impl Router {
             replica.pace(pacing);
             routes.add_service(replica)
         }));
+        self
+    }
+
+    /// Limits the size of a request that the replicas accept and of a reply that they send, in bytes without metadata
+    /// and before compression, on both transports. The default is 4 MiB, as everywhere in gRPC, which has no messages of
+    /// more than 4 GiB.
+    ///
+    /// A call with a larger request or reply fails with `OutOfRange`. The clients have [a limit of their
+    /// own](crate::ManagerBuilder::max_message_size), so raise both.
+    pub fn max_message_size(mut self, bytes: usize) -> Self {
+        self.streams.limit_messages(bytes);
         self
     }
 

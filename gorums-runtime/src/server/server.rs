@@ -186,6 +186,12 @@ impl Server {
         self
     }
 
+    /// Limits the size of messages, on both transports; see [`Router::max_message_size`].
+    pub fn max_message_size(mut self, bytes: usize) -> Self {
+        self.router = self.router.max_message_size(bytes);
+        self
+    }
+
     /// Adds the clients that [accept calls](crate::ManagerBuilder::serve) to `clients` while they are connected, so that
     /// this process can call them.
     pub fn clients(mut self, clients: Clients) -> Self {

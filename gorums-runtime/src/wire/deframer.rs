@@ -43,8 +43,8 @@ pub(crate) enum Received<'a> {
     Message(StreamMessage<'a>),
     /// A message that does not decode. The next one still may.
     Malformed(DecodeError),
-    /// A message beyond the limit: as much of it as its beginning shows.
-    TooLarge(StreamMessage<'a>, Status),
+    /// A message beyond the limit: as much of it as its beginning shows, and how many bytes it has.
+    TooLarge(StreamMessage<'a>, usize),
 }
 
 /// Where the next message is.
@@ -102,12 +102,8 @@ impl Deframer {
                 decode(&self.gathered, &self.gathered)
             }
             Next::TooLarge(len) => {
-                let text = format!(
-                    "the message has {len} bytes, and the limit is {}",
-                    self.most
-                );
                 let beginning = StreamMessage::decode_beginning(&self.gathered);
-                Received::TooLarge(beginning, Status::out_of_range(text))
+                Received::TooLarge(beginning, len)
             }
         }))
     }
@@ -208,8 +204,6 @@ fn decode<'a>(message: &'a [u8], source: &'a Bytes) -> Received<'a> {
 
 #[cfg(test)]
 mod tests {
-    use tonic::Code;
-
     use super::*;
     use crate::wire::head::{Head, MethodName};
 
@@ -227,7 +221,7 @@ mod tests {
     }
 
     /// What a message tells of itself: its number and method, and why it is not taken.
-    type Told = (u64, Vec<u8>, Option<Code>);
+    type Told = (u64, Vec<u8>, Option<usize>);
 
     /// What comes out of `bytes` that come in pieces of `piece` bytes; none of a message that cannot be read.
     fn received(bytes: &[u8], piece: usize) -> Vec<Option<Told>> {
@@ -236,12 +230,12 @@ mod tests {
         for piece in bytes.chunks(piece) {
             deframer.push(Bytes::copy_from_slice(piece));
             while let Some(next) = deframer.next().expect("it is not compressed") {
-                let told = |message: &StreamMessage<'_>, code| {
-                    Some((message.number(), message.method().to_vec(), code))
+                let told = |message: &StreamMessage<'_>, len| {
+                    Some((message.number(), message.method().to_vec(), len))
                 };
                 received.push(match next {
                     Received::Message(message) => told(&message, None),
-                    Received::TooLarge(message, status) => told(&message, Some(status.code())),
+                    Received::TooLarge(message, len) => told(&message, Some(len)),
                     Received::Malformed(_) => None,
                 });
             }
@@ -265,8 +259,9 @@ mod tests {
     #[test]
     fn a_message_that_is_too_large_is_told_of_and_the_next_one_is_read() {
         let frames = [framed(1, 3), framed(2, 9000), framed(3, 3)].concat();
+        const LARGE: usize = 9022;
         for piece in [1, 5, 6, 100, 1029, 4096, frames.len()] {
-            let large = Some((2, b"p.S.M".to_vec(), Some(Code::OutOfRange)));
+            let large = Some((2, b"p.S.M".to_vec(), Some(LARGE)));
             assert_eq!(received(&frames, piece), [told(1), large, told(3)]);
         }
     }
@@ -277,7 +272,7 @@ mod tests {
         frame.put_u8(0);
         frame.put_u32(5000);
         frame.put_bytes(0xff, 5000);
-        let told = Some((0, Vec::new(), Some(Code::OutOfRange)));
+        let told = Some((0, Vec::new(), Some(5000)));
         assert_eq!(received(&frame, 777), [told]);
     }
 

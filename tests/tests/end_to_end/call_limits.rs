@@ -19,13 +19,13 @@ use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
 /// The node that serves the service that `set` has adjusted.
-async fn served(
+async fn served<R: Into<Router>>(
     cluster: &Cluster,
-    set: impl FnOnce(ReplicaServer<NumberedService>) -> ReplicaServer<NumberedService>,
+    set: impl FnOnce(ReplicaServer<NumberedService>) -> R,
 ) -> (NumberedConfiguration<Count>, NumberedNode) {
     let service = set(cluster.service(1));
-    cluster.network.serve(1, Router::new().add_replica(service));
-    let builder = cluster.network.manager(1).max_reply_size(usize::MAX);
+    cluster.network.serve(1, service.into());
+    let builder = cluster.network.manager(1).max_message_size(usize::MAX);
     let numbered = connect(builder, Count(1)).await;
     let node = numbered.node(NodeId::new(1)).expect("the node");
     (numbered, node)
@@ -54,10 +54,13 @@ async fn end(numbered: &NumberedConfiguration<Count>, request: Request) -> Resul
 async fn a_reply_beyond_the_limit_is_its_calls_error_and_others_go_on() {
     on_both(async |transport| {
         let cluster = Cluster::start_on(transport, 0);
-        let (numbered, node) = served(&cluster, |it| it.max_reply_size(100)).await;
+        let (numbered, node) = served(&cluster, |it| Router::from(it).max_message_size(100)).await;
         node.call(sized(1, 90)).await.expect("small enough");
         let error = node.call(sized(2, 110)).await.expect_err("too large");
         assert_eq!(error.code(), Code::OutOfRange, "{error}");
+        let advice =
+            "more than the server's max_message_size of 100; raise that option at the server";
+        assert!(error.status().message().ends_with(advice), "{error}");
         let small = end(&numbered, sized(ONE_LARGE_REPLY, 80)).await;
         assert_eq!(small.expect("small enough"), 80);
         let large = end(&numbered, sized(ONE_LARGE_REPLY, 110)).await;
@@ -71,10 +74,13 @@ async fn a_reply_beyond_the_limit_is_its_calls_error_and_others_go_on() {
 async fn a_request_beyond_the_limit_is_its_calls_error_and_others_go_on() {
     on_both(async |transport| {
         let cluster = Cluster::start_on(transport, 0);
-        let (_, node) = served(&cluster, |it| it.max_request_size(4)).await;
+        let (_, node) = served(&cluster, |it| Router::from(it).max_message_size(4)).await;
         node.call(request(1)).await.expect("small enough");
         let error = node.call(sized(u64::MAX, 1)).await.expect_err("too large");
         assert_eq!(error.code(), Code::OutOfRange, "{error}");
+        let advice =
+            "more than the server's max_message_size of 4; raise that option at the server";
+        assert!(error.status().message().ends_with(advice), "{error}");
         node.call(request(2)).await.expect("the stream goes on");
     })
     .await;
@@ -86,8 +92,9 @@ async fn a_replica_may_take_larger_requests_than_is_usual() {
     on_both(async |transport| {
         let network = Network::new(transport);
         let large = TransferReplicaServer::new(transfer::Replica::new().0);
-        network.serve(1, large.max_request_size(6 * MIB));
-        let manager = network.manager(1).connect_lazy().await.expect("a manager");
+        network.serve(1, Router::from(large).max_message_size(6 * MIB));
+        let manager = network.manager(1).max_message_size(8 * MIB);
+        let manager = manager.connect_lazy().await.expect("a manager");
         let node = manager.node(Network::id(1)).expect("the node");
         let content = |mebibytes| Chunk {
             content: vec![0; mebibytes * MIB],

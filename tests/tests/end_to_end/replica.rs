@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
+use gorums_runtime::server::Router;
 use gorums_runtime::{CallOptions, Transport};
 use tests::golden::one_way::one_way_gorums::OneWayConfiguration;
 use tests::golden::one_way::{self, Entry};
@@ -229,7 +230,7 @@ async fn an_unknown_method_is_unimplemented() {
 #[tokio::test(start_paused = true)]
 async fn a_request_beyond_the_limit_fails_without_its_handler() {
     let (replica, mut told) = Replica::new();
-    let service = TransferReplicaServer::new(replica).max_request_size(16);
+    let service = Router::from(TransferReplicaServer::new(replica)).max_message_size(16);
     let network = Network::new(Transport::Grpc);
     network.serve(1, service);
     let manager = network.manager(1).connect().await.expect("it is up");

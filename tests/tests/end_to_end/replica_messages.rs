@@ -1,6 +1,6 @@
 //! How replicas receive and send messages: their sizes, and their compression.
 
-use gorums_runtime::server::ReplicaServer;
+use gorums_runtime::server::{ReplicaServer, Router};
 use gorums_runtime::testing::{Replicas, replicas};
 use gorums_runtime::{Context, NodeChannel, NodeId};
 use tests::golden::relab_import::relab_client::RelabClient;
@@ -19,8 +19,8 @@ impl RelabReplica for Echo {
 }
 
 /// An echo that is served as `set` says, and a client of it.
-async fn served(
-    set: fn(ReplicaServer<RelabService>) -> ReplicaServer<RelabService>,
+async fn served<R: Into<Router>>(
+    set: fn(ReplicaServer<RelabService>) -> R,
 ) -> (Replicas, RelabClient<NodeChannel>) {
     let replicas = replicas(1, |_| set(RelabReplicaServer::new(Echo))).await;
     let replicas = replicas.expect("a replica");
@@ -36,16 +36,15 @@ fn request(bytes: usize) -> Request {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_and_replies_beyond_their_limits_fail() {
-    let (_replicas, mut client) = served(|it| it.max_request_size(100)).await;
+async fn a_request_of_any_client_beyond_the_limit_fails_and_the_error_names_the_option() {
+    let (_replicas, mut client) = served(|it| Router::from(it).max_message_size(100)).await;
     client.get(request(90)).await.expect("small enough");
     let status = client.get(request(110)).await.expect_err("too large");
     assert_eq!(status.code(), Code::OutOfRange);
-
-    let (_replicas, mut client) = served(|it| it.max_reply_size(100)).await;
-    client.get(request(90)).await.expect("small enough");
-    let status = client.get(request(110)).await.expect_err("too large");
-    assert_eq!(status.code(), Code::OutOfRange);
+    assert_eq!(
+        status.message(),
+        "the request has 112 bytes, more than the server's max_message_size of 100; raise that option at the server"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::join_all;
-use gorums_runtime::server::{Router, StreamLimits};
+use gorums_runtime::server::Router;
 use gorums_runtime::{Backoff, ManagerBuilder, NodeId, Transport};
 use tests::network::Network;
 use tests::numbered::numbered_gorums::{NumberedConfiguration, NumberedNode};
@@ -195,12 +195,13 @@ async fn callers_at_a_reconnect_share_the_new_stream() {
 #[tokio::test(start_paused = true)]
 async fn a_request_beyond_the_limit_is_refused_and_its_stream_goes_on() {
     let cluster = Cluster::start(1);
-    cluster.serve(1, StreamLimits::new().message_size(1024));
+    let router = Router::from(cluster.service(1)).max_message_size(1024);
+    cluster.network.serve(1, router);
     let numbered = cluster.numbered(1).await;
     let first = node(&numbered, 1);
     let held = tokio::spawn(first.call(wish(1, Wish::Release)).into_future());
     for number in 2..=10 {
-        let large = first.call(request(number)).metadata(padding(2000));
+        let large = first.call(request(number)).metadata(padding(80_000));
         let error = large.await.expect_err("too large");
         assert_eq!(error.code(), Code::OutOfRange, "{error}");
     }

@@ -101,7 +101,9 @@ async fn channel(cluster: &Cluster) -> NodeChannel {
 /// A server of one replica over TCP.
 async fn serve(cluster: &Cluster, limits: StreamLimits) -> RunningServer {
     let router = cluster.router(1).stream_limits(limits);
-    let server = Server::new(router).bind("127.0.0.1:0").await;
+    let server = Server::new(router.max_message_size(usize::MAX))
+        .bind("127.0.0.1:0")
+        .await;
     server.expect("a free port").start()
 }
 
@@ -114,7 +116,7 @@ async fn connect(server: &RunningServer) -> NodeChannel {
 async fn numbered(server: &RunningServer) -> NumberedConfiguration<Count> {
     let manager = Manager::builder()
         .address(server.address().to_string())
-        .max_reply_size(256 * MIB)
+        .max_message_size(256 * MIB)
         .connect()
         .await
         .expect("it is up");

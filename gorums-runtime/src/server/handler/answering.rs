@@ -9,7 +9,6 @@ use futures::FutureExt;
 use tonic::Status;
 
 use super::attended;
-use super::call_limits::too_late;
 use super::codec::decode;
 use super::context::Context;
 use super::handling::Handling;
@@ -17,6 +16,7 @@ use super::interceptor::Interceptors;
 use super::one_reply::OneReply;
 use super::reply_sink::ReplySink;
 use super::reply_to::ReplyTo;
+use super::timed_out::too_late;
 use crate::call::Method;
 use crate::wire::Payload;
 

@@ -11,8 +11,8 @@ use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep};
 use tonic::Status;
 
-use super::call_limits::too_late;
 use super::context::Context;
+use super::timed_out::too_late;
 use crate::call::MethodDescriptor;
 use crate::support::Panicked;
 

@@ -20,7 +20,7 @@ use super::interceptor::Interceptors;
 use super::pacing::Pacing;
 use super::reply_sink::{ReplySink, ReplyStream};
 use super::service_options::ServiceOptions;
-use crate::call::{Method, MethodDescriptor};
+use crate::call::{MessageSize, Method, MethodDescriptor};
 
 /// Answers the plain gRPC calls of one method.
 pub(crate) type Answer = dyn Fn(http::Request<Body>, ServiceOptions, &Pacing) -> BoxFuture<'static, http::Response<Body>>
@@ -142,6 +142,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
             .answered_by::<M>(move |request, messages, pacing| {
                 let replica = Arc::clone(&replica);
                 let pacing = pacing.clone();
+                let most = pacing.max_message_size;
                 let service = tower::service_fn(move |request: Request<Result<_, Status>>| {
                     let (context, request) = Context::of(&M::DESCRIPTOR, request, messages.timeout);
                     let replica = Arc::clone(&replica);
@@ -156,7 +157,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
                     std::future::ready(Ok(Response::new(replies)))
                 });
                 async move {
-                    fallible::<M>(messages)
+                    fallible::<M>(messages, most)
                         .server_streaming(service, request)
                         .await
                 }
@@ -203,6 +204,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         self.answered_by::<M>(move |request, messages, pacing| {
             let replica = Arc::clone(&replica);
             let pacing = pacing.clone();
+            let most = pacing.max_message_size;
             let service = tower::service_fn(move |request: Request<Streaming<M::Request>>| {
                 let (context, requests) = Context::of(&M::DESCRIPTOR, request, messages.timeout);
                 let replica = Arc::clone(&replica);
@@ -214,7 +216,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
                 let replies = ReplyStream::start(context.clone(), &pacing, messages.timeout, start);
                 std::future::ready(Ok(Response::new(replies)))
             });
-            async move { grpc::<M>(messages).streaming(service, request).await }.boxed()
+            async move { grpc::<M>(messages, most).streaming(service, request).await }.boxed()
         })
     }
 
@@ -253,6 +255,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         self.answered_by::<M>(move |request, messages, pacing| {
             let (replica, handler) = (Arc::clone(&replica), handler.clone());
             let interceptors = pacing.interceptors.clone();
+            let most = pacing.max_message_size;
             let service = tower::service_fn(move |request: Request<Result<_, Status>>| {
                 let (context, request) = Context::of(&M::DESCRIPTOR, request, messages.timeout);
                 let (replica, handler) = (Arc::clone(&replica), handler.clone());
@@ -268,9 +271,9 @@ impl<T: Send + Sync + 'static> Handlers<T> {
                         Attended::new(context, limit, around)
                     }
                 };
-                attended.map(move |outcome| outcome.map(|it| Response::new(reply(it))))
+                attended.map(move |outcome| response(outcome.map(reply), most))
             });
-            async move { fallible::<M>(messages).unary(service, request).await }.boxed()
+            async move { fallible::<M>(messages, most).unary(service, request).await }.boxed()
         })
     }
 
@@ -288,14 +291,20 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         self.answered_by::<M>(move |request, messages, pacing| {
             let (replica, handler) = (Arc::clone(&replica), handler.clone());
             let interceptors = pacing.interceptors.clone();
+            let most = pacing.max_message_size;
             let service = tower::service_fn(move |request: Request<Streaming<M::Request>>| {
                 let (context, requests) = Context::of(&M::DESCRIPTOR, request, messages.timeout);
                 let (replica, interceptors) = (Arc::clone(&replica), interceptors.clone());
                 let handling = handler(replica, context.clone(), requests, interceptors);
                 Attended::new(context, messages.timeout, handling)
-                    .map(|reply| reply.map(Response::new))
+                    .map(move |reply| response(reply, most))
             });
-            async move { grpc::<M>(messages).client_streaming(service, request).await }.boxed()
+            async move {
+                grpc::<M>(messages, most)
+                    .client_streaming(service, request)
+                    .await
+            }
+            .boxed()
         })
     }
 
@@ -313,6 +322,16 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         self.by_path.insert(M::DESCRIPTOR.path(), Arc::new(answer));
         self
     }
+}
+
+/// The response with a handler's reply, unless that has more bytes than it may.
+fn response<R: Message>(
+    reply: Result<R, Status>,
+    most: MessageSize,
+) -> Result<Response<R>, Status> {
+    let reply = reply?;
+    most.check("reply", reply.encoded_len())?;
+    Ok(Response::new(reply))
 }
 
 /// Handles a call of `M` within the server's interceptors, if it has any.
@@ -362,13 +381,19 @@ where
 }
 
 /// The server's end of a plain gRPC call of `M`, whose request may be malformed.
-fn fallible<M: Method>(messages: ServiceOptions) -> tonic::server::Grpc<FallibleCodec<M>> {
-    messages.apply(FallibleCodec::new())
+fn fallible<M: Method>(
+    messages: ServiceOptions,
+    most: MessageSize,
+) -> tonic::server::Grpc<FallibleCodec<M>> {
+    messages.apply(FallibleCodec::new(), most)
 }
 
 /// The server's end of a plain gRPC call of `M`.
-fn grpc<M: Method>(messages: ServiceOptions) -> tonic::server::Grpc<ServerCodec<M>> {
-    messages.apply(ServerCodec::new())
+fn grpc<M: Method>(
+    messages: ServiceOptions,
+    most: MessageSize,
+) -> tonic::server::Grpc<ServerCodec<M>> {
+    messages.apply(ServerCodec::new(), most)
 }
 
 impl<T> fmt::Debug for Handlers<T> {

@@ -41,7 +41,6 @@ pub struct StreamLimits {
     pub(crate) reply_bytes: usize,
     pub(crate) peer_reply_bytes: usize,
     pub(crate) stall_timeout: Duration,
-    pub(crate) message_size: usize,
     pub(crate) streams_per_peer: usize,
 }
 
@@ -54,7 +53,7 @@ impl StreamLimits {
     pub const METADATA_BYTES: usize = MOST_ENTRY_BYTES;
 
     /// Returns the defaults: 1024 handlers; a backlog of 16,384 requests and 64 MiB; 16,384 unread replies and 64 MiB;
-    /// messages of 4 MiB; 64 streams and 256 MiB of unread replies per peer; and a stall timeout of 30 s.
+    /// 64 streams and 256 MiB of unread replies per peer; and a stall timeout of 30 s.
     pub fn new() -> Self {
         Self {
             handlers: 1024,
@@ -64,7 +63,6 @@ impl StreamLimits {
             reply_bytes: 64 * 1024 * 1024,
             peer_reply_bytes: 256 * 1024 * 1024,
             stall_timeout: Duration::from_secs(30),
-            message_size: 4 * 1024 * 1024,
             streams_per_peer: 64,
         }
     }
@@ -108,12 +106,6 @@ impl StreamLimits {
     /// A client takes replies while its HTTP/2 window has room, which it has while the client reads.
     pub fn stall_timeout(mut self, timeout: Duration) -> Self {
         self.stall_timeout = timeout;
-        self
-    }
-
-    /// Limits the bytes of a message, including its metadata. A larger request gets `OutOfRange`.
-    pub fn message_size(mut self, bytes: usize) -> Self {
-        self.message_size = bytes;
         self
     }
 

@@ -6,7 +6,6 @@
 
 mod answering;
 mod attended;
-mod call_limits;
 mod claims;
 mod codec;
 mod context;
@@ -25,9 +24,9 @@ mod reply_sink;
 mod reply_to;
 mod server_call;
 mod service_options;
+mod timed_out;
 
 pub(crate) use answering::Answering;
-pub(crate) use call_limits::{CallLimits, check_size};
 pub(crate) use claims::Claim;
 pub(crate) use codec::panicked_at_once;
 pub use context::Context;

@@ -9,9 +9,9 @@ use prost::Message;
 use tonic::Status;
 
 use super::attended;
-use super::call_limits::too_late;
 use super::context::Context;
 use super::reply_to::ReplyTo;
+use super::timed_out::too_late;
 use crate::call::{Alarm, Deadline};
 use crate::support::guard;
 

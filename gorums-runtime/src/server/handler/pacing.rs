@@ -19,6 +19,7 @@ use super::limits::StreamLimits;
 use super::members::Members;
 use super::peers::{Peers, Visit};
 use super::progress::{Progress, next_piece};
+use crate::call::MessageSize;
 
 /// Responses of up to this many bytes are not counted, because the number of calls in flight bounds them.
 const SMALL: usize = 16 * 1024;
@@ -32,6 +33,7 @@ const PIECE: usize = 32 * 1024;
 pub(crate) struct Pacing {
     pub(crate) peers: Peers,
     pub(crate) limits: StreamLimits,
+    pub(crate) max_message_size: MessageSize,
     pub(crate) members: Members,
     pub(crate) interceptors: Option<Interceptors>,
 }

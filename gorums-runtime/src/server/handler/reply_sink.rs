@@ -14,11 +14,12 @@ use tokio::time::{Sleep, sleep};
 use tonic::Status;
 
 use super::attended::guarded;
-use super::call_limits::too_late;
 use super::context::Context;
 use super::pacing::Pacing;
 use super::peers::Visit;
 use super::reply_to::ReplyTo;
+use super::timed_out::too_late;
+use crate::call::MessageSize;
 use crate::wire::Unread;
 
 /// Where a handler sends the replies of a method that `returns (stream ...)`.
@@ -33,6 +34,7 @@ enum SinkTarget<T> {
     Response {
         replies: mpsc::Sender<Unsent<T>>,
         unread: Option<Arc<Unread>>,
+        most: MessageSize,
     },
     /// A node stream. Dropping `more` reports that no replies follow; sending on it reports why none can.
     Stream {
@@ -71,9 +73,8 @@ impl<T: Message> ReplySink<T> {
     ///
     /// `Cancelled` if the caller no longer waits; the handler can return it with `?`.
     ///
-    /// A reply larger than [`max_reply_size`](crate::server::ReplicaServer::max_reply_size) ends the call with
-    /// `OutOfRange`, whatever the handler returns. On a node stream, `send` returns this error; over plain gRPC, the
-    /// next `send` returns `Cancelled`.
+    /// `OutOfRange` if the reply is larger than [`max_message_size`](crate::Server::max_message_size). The call ends
+    /// with this error, whatever the handler returns.
     ///
     /// # Cancel safety
     ///
@@ -81,7 +82,11 @@ impl<T: Message> ReplySink<T> {
     pub async fn send(&self, reply: T) -> Result<(), Status> {
         let cancelled = || Status::cancelled("the caller no longer waits for replies");
         match &self.0 {
-            SinkTarget::Response { replies, unread } => {
+            SinkTarget::Response {
+                replies,
+                unread,
+                most,
+            } => {
                 if let Some(unread) = unread {
                     tokio::select! {
                         biased;
@@ -90,8 +95,12 @@ impl<T: Message> ReplySink<T> {
                     }
                 }
                 let room = replies.reserve().await.map_err(|_| cancelled())?;
-                room.send(Unsent::new(reply, unread.as_ref()));
-                Ok(())
+                let checked = most.check("reply", reply.encoded_len());
+                room.send(match &checked {
+                    Ok(()) => Unsent::new(reply, unread.as_ref()),
+                    Err(status) => Unsent::failure(status.clone()),
+                });
+                checked
             }
             SinkTarget::Stream { to, context, more } => {
                 if context.is_cancelled() {
@@ -182,6 +191,7 @@ impl<T: Send + 'static> ReplyStream<T> {
         let handler = handle(ReplySink(SinkTarget::Response {
             replies: sender.clone(),
             unread: visit.as_ref().map(|visit| Arc::clone(visit.unread())),
+            most: pacing.max_message_size,
         }));
         let handler = guarded(context.method(), handler);
         // A task of its own keeps the handler independent of how fast its caller reads.

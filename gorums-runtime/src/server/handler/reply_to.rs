@@ -7,8 +7,7 @@ use prost::Message;
 use tonic::Status;
 
 use super::attended;
-use super::call_limits::check_size;
-use crate::call::MethodDescriptor;
+use crate::call::{MessageSize, MethodDescriptor};
 use crate::support::guard;
 use crate::wire::{END, Frame, Head, MethodName, Owner, Queue, RpcStatus};
 
@@ -28,17 +27,17 @@ pub(crate) struct ReplyTo {
 pub(crate) struct Framing {
     pub(crate) number: u64,
     pub(crate) method: &'static MethodDescriptor,
-    /// The largest size of a reply in bytes. `None`: no limit.
-    pub(crate) max_reply_size: Option<usize>,
+    pub(crate) max_message_size: MessageSize,
 }
 
 impl Framing {
     /// Encodes a reply into a frame.
     pub(super) fn frame(self, reply: &impl Message) -> Result<Frame, Status> {
-        if self.max_reply_size.is_some() {
-            check_size("reply", reply.encoded_len(), self.max_reply_size)?;
+        let frame = self.head().with(reply)?;
+        if frame.as_slice().len() > self.max_message_size.most() {
+            self.max_message_size.check("reply", reply.encoded_len())?;
         }
-        self.head().with(reply)
+        Ok(frame)
     }
 
     fn head(self) -> Head<'static> {

@@ -5,13 +5,11 @@ use std::time::Duration;
 use tonic::codec::{Codec, EnabledCompressionEncodings};
 use tonic::server::Grpc;
 
-/// Options of a service's messages and handlers. Sizes are in bytes.
+use crate::call::MessageSize;
+
+/// Options of a service's messages and handlers.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ServiceOptions {
-    /// `None`: tonic's limit of 4 MiB.
-    pub(crate) max_request_size: Option<usize>,
-    /// `None`: no limit.
-    pub(crate) max_reply_size: Option<usize>,
     /// How long a handler may take. `None`: no limit.
     pub(crate) timeout: Option<Duration>,
     pub(crate) accept_compressed: EnabledCompressionEncodings,
@@ -19,10 +17,10 @@ pub(crate) struct ServiceOptions {
 }
 
 impl ServiceOptions {
-    /// Returns the server's end of a call with these options.
-    pub(super) fn apply<C: Codec>(self, codec: C) -> Grpc<C> {
+    /// Returns the server's end of a call with these options. The codec limits the size of replies.
+    pub(super) fn apply<C: Codec>(self, codec: C, requests: MessageSize) -> Grpc<C> {
         Grpc::new(codec)
             .apply_compression_config(self.accept_compressed, self.send_compressed)
-            .apply_max_message_size_config(self.max_request_size, self.max_reply_size)
+            .apply_max_message_size_config(Some(requests.most()), None)
     }
 }

@@ -1,9 +1,10 @@
 //! The methods that clients can call on node streams.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::call::MethodDescriptor;
-use crate::server::handler::{Answering, CallLimits};
+use crate::server::handler::Answering;
 
 /// The methods that clients can call on node streams, and how their calls are answered.
 ///
@@ -19,8 +20,8 @@ pub(super) struct Callable {
     name: Box<[u8]>,
     pub(super) method: &'static MethodDescriptor,
     pub(super) answering: Arc<Answering>,
-    /// The limits on its calls.
-    pub(super) limits: CallLimits,
+    /// How long its handlers may take. `None`: no limit.
+    pub(super) timeout: Option<Duration>,
 }
 
 impl Methods {
@@ -29,14 +30,14 @@ impl Methods {
         &mut self,
         method: &'static MethodDescriptor,
         answering: Arc<Answering>,
-        limits: CallLimits,
+        timeout: Option<Duration>,
     ) {
         let name = format!("{}.{}", method.service(), method.name());
         let callable = Callable {
             name: name.into_bytes().into(),
             method,
             answering,
-            limits,
+            timeout,
         };
         match self.find(&callable.name) {
             Ok(index) => self.0[index] = callable,
@@ -55,12 +56,6 @@ impl Methods {
     /// Returns the method at an index that [`index`](Self::index) returned.
     pub(super) fn at(&self, index: usize) -> &Callable {
         &self.0[index]
-    }
-
-    /// The largest request size that any replica sets, in bytes.
-    pub(super) fn largest_request(&self) -> Option<usize> {
-        let sizes = self.0.iter().map(|entry| entry.limits.max_request_size);
-        sizes.max().flatten()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -96,7 +91,7 @@ mod tests {
         let mut methods = Methods::default();
         assert!(methods.is_empty());
         for method in METHODS.iter().chain(&METHODS) {
-            methods.insert(method, Arc::new(|_, _, _, _, _| ()), CallLimits::default());
+            methods.insert(method, Arc::new(|_, _, _, _, _| ()), None);
         }
         assert_eq!(methods.len(), METHODS.len());
         for method in &METHODS {

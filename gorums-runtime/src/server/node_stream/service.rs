@@ -23,27 +23,25 @@ use super::named_clients::NamedClients;
 use super::opening::Opening;
 use super::reply_body::{End, Outlet, ReplyBody};
 use super::session::Session;
-use crate::call::MethodDescriptor;
+use crate::call::{MessageSize, MethodDescriptor, Side};
 use crate::clients::Clients;
 use crate::identity::NodeId;
 use crate::node_stream::{Carrier, ReverseServer};
 use crate::server::handler::{
-    Answering, CallLimits, Caller, Interceptors, Member, Members, Pacing, Peer, Peers,
-    ServerInterceptor, StreamLimits, address,
+    Answering, Caller, Interceptors, Member, Members, Pacing, Peer, Peers, ServerInterceptor,
+    StreamLimits, address,
 };
 use crate::wire::{
     Capacity, CarryingBody, EXTENSIONS, KEEP_ALIVE, Messages, PATH, Queue, QueueBody, ReverseBody,
     SERVICE,
 };
 
-/// How many bytes of metadata may accompany a request of the largest size.
-const METADATA: usize = 64 * 1024;
-
 /// Serves the methods of replicas on node streams.
 #[derive(Clone, Default)]
 pub(crate) struct NodeStreams {
     methods: Arc<Methods>,
     limits: StreamLimits,
+    max_message_size: MessageSize,
     peers: Peers,
     named: NamedClients,
     members: Members,
@@ -61,9 +59,9 @@ impl NodeStreams {
         &mut self,
         method: &'static MethodDescriptor,
         answering: Arc<Answering>,
-        limits: CallLimits,
+        timeout: Option<Duration>,
     ) {
-        Arc::make_mut(&mut self.methods).insert(method, answering, limits);
+        Arc::make_mut(&mut self.methods).insert(method, answering, timeout);
     }
 
     /// Whether there are no methods.
@@ -73,6 +71,11 @@ impl NodeStreams {
 
     pub(crate) fn limit(&mut self, limits: StreamLimits) {
         self.limits = limits;
+    }
+
+    /// Limits the size of requests and replies.
+    pub(crate) fn limit_messages(&mut self, bytes: usize) {
+        self.max_message_size = MessageSize::new(bytes, Side::Server);
     }
 
     /// Returns a copy for one server, with clients of its own: a client may have a stream to each of several servers of
@@ -110,17 +113,9 @@ impl NodeStreams {
         Pacing {
             peers: self.peers.clone(),
             limits: self.limits,
+            max_message_size: self.max_message_size,
             members: self.members.clone(),
             interceptors: self.interceptors.clone(),
-        }
-    }
-
-    /// The largest size of a message in bytes: that of the largest request plus its metadata.
-    fn largest_message(&self) -> usize {
-        let most = self.limits.message_size;
-        match self.methods.largest_request() {
-            Some(request) => most.max(request.saturating_add(METADATA)),
-            None => most,
         }
     }
 
@@ -156,7 +151,7 @@ impl NodeStreams {
             head.extensions.insert(Caller(client.node().clone()));
         }
         let (peer, ()) = Peer::of(Request::from_parts(headers, head.extensions, ()));
-        let requests = Messages::new(body, self.largest_message());
+        let requests = Messages::new(body, self.max_message_size.most_on_stream());
         let capacity = Capacity {
             messages: self.limits.replies,
             bytes: self.limits.reply_bytes,
@@ -169,6 +164,7 @@ impl NodeStreams {
         let session = Session {
             methods: Arc::clone(&self.methods),
             limits: self.limits,
+            max_message_size: self.max_message_size,
             interceptors: self.interceptors.clone(),
             peer: Arc::new(peer),
             extended: opening.extended,

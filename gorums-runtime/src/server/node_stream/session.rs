@@ -15,11 +15,11 @@ use super::methods::{Callable, Methods};
 use super::named_clients::StreamPlace;
 use super::reply_body::End;
 use super::work::Work;
-use crate::call::MethodDescriptor;
+use crate::call::{MessageSize, MethodDescriptor};
 use crate::clients::ConnectedClient;
 use crate::server::handler::{
-    Claim, Context, Framing, Interceptors, Peer, ReplyTo, StreamLimits, UNKNOWN, check_size,
-    panicked_at_once, reply,
+    Claim, Context, Framing, Interceptors, Peer, ReplyTo, StreamLimits, UNKNOWN, panicked_at_once,
+    reply,
 };
 use crate::support::{Panicked, guarded};
 use crate::wire::{
@@ -38,6 +38,7 @@ const STEPS: u32 = 256;
 pub(super) struct Session {
     pub(super) methods: Arc<Methods>,
     pub(super) limits: StreamLimits,
+    pub(super) max_message_size: MessageSize,
     pub(super) interceptors: Option<Interceptors>,
     pub(super) peer: Arc<Peer>,
     pub(super) extended: bool,
@@ -251,14 +252,16 @@ impl Session {
                 }
             }
             Received::Message(message) => self.take(message, work)?,
-            Received::TooLarge(reply, status) if self.is_reply(&reply) => {
+            Received::TooLarge(reply, bytes) if self.is_reply(&reply) => {
                 if let Some(client) = &self.client {
                     let number = reply.number();
+                    let status = self.max_message_size.exceeded("reply", bytes);
                     client.deliver(reply.failed(&status));
                     client.cancel(number);
                 }
             }
-            Received::TooLarge(request, status) => {
+            Received::TooLarge(request, bytes) => {
+                let status = self.max_message_size.exceeded("request", bytes);
                 let method = MethodName::Received(request.method());
                 self.fail(request.number(), method, &status)?;
             }
@@ -322,26 +325,26 @@ impl Session {
         let Callable {
             method,
             answering,
-            limits,
+            timeout,
             ..
         } = self.methods.at(index);
         let reply_to = || ReplyTo {
             queue: Arc::clone(&self.queue),
             extended: self.extended,
-            timeout: limits.timeout,
+            timeout: *timeout,
             framing: Framing {
                 number,
                 method,
-                max_reply_size: limits.max_reply_size,
+                max_message_size: self.max_message_size,
             },
         };
-        let largest = limits.max_request_size.unwrap_or(self.limits.message_size);
-        if let Err(status) = check_size("request", payload.bytes().len(), Some(largest)) {
+        let size = payload.bytes().len();
+        if let Err(status) = self.max_message_size.check("request", size) {
             return reply_to().refuse(status);
         }
         let mut context = Context::on_stream(method, &self.peer, entries, work.spare_context());
-        if let Some(timeout) = limits.timeout {
-            context.limit(timeout);
+        if let Some(timeout) = timeout {
+            context.limit(*timeout);
         }
         if method.is_concurrent() {
             context.release();

@@ -86,8 +86,7 @@ async fn connections() -> Outcome {
             Duration::from_secs(10),
         ))
         .keep_alive(Duration::from_secs(300), Duration::from_secs(20))
-        .max_request_size(1024 * 1024)
-        .max_reply_size(16 * 1024 * 1024)
+        .max_message_size(16 * 1024 * 1024)
         .send_compressed(CompressionEncoding::Zstd)
         .metadata(metadata)
         .user_agent("storage-client/1")

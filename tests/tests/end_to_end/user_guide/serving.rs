@@ -41,14 +41,14 @@ async fn a_tonic_server_of_ones_own() -> Outcome {
 
 #[tokio::test]
 async fn limits() -> Outcome {
-    let replica = StorageReplicaServer::new(Replica::default())
-        .max_reply_size(1024 * 1024)
-        .timeout(Duration::from_secs(5));
+    let replica = StorageReplicaServer::new(Replica::default()).timeout(Duration::from_secs(5));
     let limits = StreamLimits::new()
         .handlers(64)
         .stall_timeout(Duration::from_secs(10));
     let router = Router::new().add_replica(replica).stream_limits(limits);
-    let server = Server::new(router).max_connections(1000);
+    let server = Server::new(router)
+        .max_message_size(16 * 1024 * 1024)
+        .max_connections(1000);
     server.bind("127.0.0.1:0").await?.start().shutdown().await?;
     Ok(())
 }

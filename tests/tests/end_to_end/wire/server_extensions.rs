@@ -1,5 +1,6 @@
 //! Our server and the extensions: for clients that announce them, and for others.
 
+use gorums_runtime::server::Router;
 use gorums_runtime::testing::replicas;
 use tests::golden::proto::storage_gorums::StorageReplicaServer;
 use tests::settle;
@@ -61,7 +62,7 @@ async fn a_stream_of_replies_that_fails_ends_with_a_marker_and_the_status() {
 async fn a_stream_of_replies_that_does_not_begin_ends_with_a_marker_and_the_status() {
     let (replica, _events) = Replica::new();
     let replicas = replicas(1, |_| {
-        StorageReplicaServer::new(replica.clone()).max_request_size(8)
+        Router::from(StorageReplicaServer::new(replica.clone())).max_message_size(8)
     });
     let replicas = replicas.await.expect("a replica");
     let mut client = RawClient::open(&replicas, &EXTENDED)
@@ -69,7 +70,7 @@ async fn a_stream_of_replies_that_does_not_begin_ends_with_a_marker_and_the_stat
         .expect("a stream");
     let read = request(15, "ReadCorrectable");
     client.send(read.clone().with(&key("too long")).bytes());
-    let text = "the request has 10 bytes, and the replica's limit is 8 bytes";
+    let text = "the request has 10 bytes, more than the server's max_message_size of 8; raise that option at the server";
     let end = read.failed(Code::OutOfRange as i32, text);
     assert_eq!(client.reply().await, end.entry("gorums-end", "").bytes());
 }
