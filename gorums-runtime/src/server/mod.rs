@@ -9,6 +9,8 @@ mod bound;
 mod closable;
 pub(crate) mod error;
 pub(crate) mod handler;
+#[cfg(feature = "health")]
+mod health;
 mod node_stream;
 mod recommended;
 pub(crate) mod replica_server;
@@ -17,11 +19,15 @@ mod router;
 pub(crate) mod server;
 mod services;
 mod serving;
+mod stream_shutdown;
 
 #[doc(inline)]
 pub use crate::clients::Clients;
 pub use bound::{BoundServer, RunningServer};
 pub use handler::StreamLimits;
+#[cfg(feature = "health")]
+pub use health::Health;
 pub use recommended::recommended_server;
 pub use replica_server::{ReplicaServer, ServiceName};
 pub use router::Router;
+pub use stream_shutdown::StreamShutdown;

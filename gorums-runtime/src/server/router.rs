@@ -9,6 +9,7 @@ use tonic::server::NamedService;
 use tonic::service::Routes;
 
 use super::replica_server::{ReplicaServer, ServiceName};
+use super::stream_shutdown::StreamShutdown;
 use crate::clients::Clients;
 use crate::node_stream::ReverseServer;
 use crate::server::handler::{Members, Pacing, ServerInterceptor, StreamLimits};
@@ -149,12 +150,17 @@ impl Router {
         self.names.iter().copied()
     }
 
+    /// Returns what ends the node streams when a tonic server of your own shuts down.
+    pub fn stream_shutdown(&self) -> StreamShutdown {
+        StreamShutdown::new(self.streams.stop().clone())
+    }
+
     /// Returns the services in the form that a tonic server takes. Create that server with
     /// [`recommended_server`](crate::server::recommended_server): with tonic's defaults, clients that cancel calls can
     /// make the calls of others fail.
     ///
-    /// A node stream lasts until its client ends it. A tonic server that shuts down waits for that; a
-    /// [`Server`](crate::Server) ends the streams itself.
+    /// A node stream lasts until its client ends it, and a tonic server that shuts down waits for that:
+    /// [`stream_shutdown`](Self::stream_shutdown) ends the streams.
     pub fn into_routes(self) -> Routes {
         let pacing = Arc::new(self.streams.pacing());
         let add = |routes, add: &Arc<AddReplica>| add(routes, Arc::clone(&pacing));

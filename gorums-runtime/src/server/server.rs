@@ -13,6 +13,8 @@ use super::accepting::with_tls;
 use super::accepting::{Incoming, incoming};
 use super::bound::BoundServer;
 use super::error::ServerError;
+#[cfg(feature = "health")]
+use super::health::Health;
 use super::recommended::recommended_server;
 use super::replica_server::{ReplicaServer, ServiceName};
 use super::router::Router;
@@ -169,11 +171,10 @@ impl Server {
         self
     }
 
-    /// Also serves gRPC's health service. It reports every service of this server as serving, and as not serving once
-    /// the server shuts down.
+    /// Also serves gRPC's health service, which reports `health`. Needs the crate's feature `health`.
     #[cfg(feature = "health")]
-    pub fn health(mut self) -> Self {
-        self.standard.health = true;
+    pub fn health(mut self, health: &Health) -> Self {
+        self.standard.health = Some(health.clone());
         self
     }
 

@@ -1,13 +1,18 @@
 //! gRPC's health and reflection services, which a server may offer beside its replicas.
 
+#[cfg(feature = "health")]
+use tonic_health::pb::health_server::HealthServer;
+
 use super::error::ServerError;
+#[cfg(feature = "health")]
+use super::health::Health;
 use super::router::Router;
 
 /// Which of gRPC's standard services a server offers.
 #[derive(Debug, Default)]
 pub(super) struct Standard {
     #[cfg(feature = "health")]
-    pub(super) health: bool,
+    pub(super) health: Option<Health>,
     /// The services that the reflection service describes.
     #[cfg(feature = "reflection")]
     pub(super) descriptor_sets: Vec<Vec<u8>>,
@@ -17,24 +22,24 @@ pub(super) struct Standard {
 pub(super) struct Services {
     router: Router,
     #[cfg(feature = "health")]
-    health: Option<(tonic_health::server::HealthReporter, Vec<&'static str>)>,
+    health: Option<Health>,
 }
 
 impl Services {
     /// The services of `router`, and the standard ones that `standard` asks for.
     pub(super) async fn new(router: Router, standard: Standard) -> Result<Self, ServerError> {
         #[cfg(feature = "health")]
-        let (router, health) = match standard.health {
-            true => {
-                let (router, reporter) = with_health(router).await;
-                (router, Some(reporter))
-            }
-            false => (router, None),
+        let router = match &standard.health {
+            Some(health) => with_health(router, health).await,
+            None => router,
         };
+        #[cfg(feature = "health")]
+        let health = standard.health;
         #[cfg(feature = "reflection")]
         let router = with_reflection(router, &standard.descriptor_sets)?;
         // Without either feature, `standard` has no fields.
-        let Standard { .. } = standard;
+        #[cfg(not(any(feature = "health", feature = "reflection")))]
+        let Standard {} = standard;
         Ok(Self {
             router,
             #[cfg(feature = "health")]
@@ -46,38 +51,23 @@ impl Services {
         self.router
     }
 
-    /// Returns a future that makes the health service report every service as not serving.
+    /// Returns a future that makes the health service report that nothing is ready.
     pub(super) fn farewell(&mut self) -> impl Future<Output = ()> + Send + use<> {
         #[cfg(feature = "health")]
         let health = self.health.take();
         async move {
             #[cfg(feature = "health")]
-            if let Some((reporter, names)) = health {
-                use tonic_health::ServingStatus::NotServing;
-                for name in names {
-                    reporter.set_service_status(name, NotServing).await;
-                }
+            if let Some(health) = health {
+                health.stop().await;
             }
         }
     }
 }
 
 #[cfg(feature = "health")]
-async fn with_health(
-    router: Router,
-) -> (
-    Router,
-    (tonic_health::server::HealthReporter, Vec<&'static str>),
-) {
-    use tonic_health::ServingStatus::Serving;
-
-    let (reporter, service) = tonic_health::server::health_reporter();
-    // The empty name stands for the whole server.
-    let names: Vec<_> = std::iter::once("").chain(router.names()).collect();
-    for name in &names {
-        reporter.set_service_status(*name, Serving).await;
-    }
-    (router.add_service(service), (reporter, names))
+async fn with_health(router: Router, health: &Health) -> Router {
+    health.serve(router.names()).await;
+    router.add_service(HealthServer::new(health.service()))
 }
 
 #[cfg(feature = "reflection")]

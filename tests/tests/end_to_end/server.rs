@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gorums_runtime::errors::ServerError;
-use gorums_runtime::server::{ReplicaServer, Router, RunningServer};
+use gorums_runtime::server::{Health, ReplicaServer, Router, RunningServer};
 use gorums_runtime::{Context, Manager, Server};
 use tests::golden::one_way::Entry;
 use tests::golden::one_way::one_way_client::OneWayClient;
@@ -258,7 +258,10 @@ async fn the_health_service_tells_of_every_service_until_the_server_shuts_down()
 
     let (replica, _events) = Replica::new();
     let service: ReplicaServer<OneWayService> = OneWayReplicaServer::new(replica);
-    let server = Server::new(service).health().bind("127.0.0.1:0").await;
+    let server = Server::new(service)
+        .health(&Health::new())
+        .bind("127.0.0.1:0")
+        .await;
     let server = server.expect("a free port").start();
     let mut health = HealthClient::new(channel(&server).await);
     for name in ["", "one_way.OneWay"] {
@@ -298,6 +301,41 @@ async fn the_health_service_tells_of_every_service_until_the_server_shuts_down()
         .await
         .expect("no panic")
         .expect("the watch has ended");
+}
+
+#[tokio::test]
+async fn the_application_decides_when_a_server_and_its_services_are_ready() {
+    use tonic_health::pb::health_check_response::ServingStatus::{NotServing, Serving};
+    use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+    let health = Health::new();
+    health.set_ready(false).await;
+    let router = Router::new()
+        .add_replica(OneWayReplicaServer::new(Replica::new().0))
+        .add_replica(RelabReplicaServer::new(Layered));
+    let server = Server::new(router).health(&health).bind("127.0.0.1:0");
+    let server = server.await.expect("a free port").start();
+    let client = HealthClient::new(channel(&server).await);
+    let reported = async || {
+        let mut reported = Vec::new();
+        for name in ["", "one_way.OneWay", "relab_import.Relab"] {
+            let service = name.to_owned();
+            let mut client = client.clone();
+            let reply = client.check(HealthCheckRequest { service });
+            reported.push(reply.await.expect("it is served").into_inner().status());
+        }
+        reported
+    };
+    assert_eq!(reported().await, [NotServing; 3]);
+    health.set_ready(true).await;
+    assert_eq!(reported().await, [Serving; 3]);
+    health.set_service_ready::<OneWayService>(false).await;
+    assert_eq!(reported().await, [Serving, NotServing, Serving]);
+    health.set_ready(false).await;
+    health.set_service_ready::<OneWayService>(true).await;
+    assert_eq!(reported().await, [NotServing; 3]);
+    health.set_ready(true).await;
+    assert_eq!(reported().await, [Serving; 3]);
 }
 
 #[tokio::test]

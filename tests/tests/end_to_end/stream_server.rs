@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use gorums_runtime::server::StreamLimits;
+use gorums_runtime::server::{StreamLimits, recommended_server};
 use gorums_runtime::{Manager, NodeId, Server};
 use tests::numbered::numbered_gorums::{NumberedConfiguration, NumberedNode};
 use tests::numbered::{Request, Wish};
 use tests::numbered_replica::{Cluster, Event, connect, request, wish};
 use tests::spec::Count;
 use tests::{settle, soon};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio_stream::wrappers::TcpListenerStream;
 use tonic::Code;
 use tonic::metadata::MetadataMap;
 
@@ -187,11 +190,11 @@ async fn connected_to(address: String) -> NumberedNode {
 }
 
 #[tokio::test]
-async fn a_peer_has_no_more_streams_than_the_limit_says() {
+async fn an_address_has_no_more_streams_than_the_limit_says() {
     let cluster = Cluster::start(0);
     let router = cluster
         .router(1)
-        .stream_limits(StreamLimits::new().streams_per_peer(1));
+        .stream_limits(StreamLimits::new().streams_per_address(1));
     let (running, first) = on_a_port(Server::new(router)).await;
     first.call(request(1)).await.expect("a reply");
     let second = connected_to(running.address().to_string()).await;
@@ -201,7 +204,7 @@ async fn a_peer_has_no_more_streams_than_the_limit_says() {
         error
             .status()
             .message()
-            .contains("this peer has 1 streams open"),
+            .contains("the clients at 127.0.0.1 have 1 streams open"),
         "{error}"
     );
     drop(first);
@@ -229,6 +232,33 @@ async fn a_server_that_shuts_down_finishes_the_calls_that_have_begun_and_refuses
     shutdown.await.expect("no panic").expect("it stops");
     let error = node.call(request(4)).await.expect_err("it is down");
     assert_eq!(error.code(), Code::Unavailable);
+}
+
+#[tokio::test]
+async fn a_tonic_server_of_ones_own_shuts_down_once_its_node_streams_have_ended() {
+    let mut cluster = Cluster::start(0);
+    let router = cluster.router(1);
+    let streams = router.stream_shutdown();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = recommended_server(tonic::transport::Server::builder())
+        .add_routes(router.into_routes())
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async move {
+            drop(stopped.await);
+            streams.begin();
+        });
+    let server = tokio::spawn(server);
+    let node = connected_to(address).await;
+    let begun = start(&node, wish(1, Wish::Wait));
+    assert_eq!(cluster.event().await, began(1));
+    stop.send(()).expect("it runs");
+    settle().await;
+    assert!(!server.is_finished());
+    cluster.gate.open();
+    assert_eq!(begun.await.expect("no panic"), Ok(1));
+    let ended = soon("the end of the server", server).await;
+    ended.expect("no panic").expect("it stops");
 }
 
 #[tokio::test]

@@ -201,7 +201,7 @@ async fn a_client_that_reads_nothing_but_has_nothing_to_read_keeps_its_stream() 
 #[tokio::test]
 async fn a_stream_counts_until_its_client_has_read_its_replies() {
     let cluster = Cluster::start(0);
-    let server = serve(&cluster, StreamLimits::new().streams_per_peer(1)).await;
+    let server = serve(&cluster, StreamLimits::new().streams_per_address(1)).await;
     let mut first = unread(connect(&server).await, 1..=8, MIB, true)
         .await
         .expect("a stream");
@@ -226,7 +226,7 @@ async fn what_a_peer_has_not_read_on_all_its_streams_is_bounded() {
     let limits = StreamLimits::new()
         .replies(100, 10 * MIB)
         .peer_reply_bytes(12 * MIB)
-        .streams_per_peer(12);
+        .streams_per_address(12);
     let server = serve(&cluster, limits).await;
     // The second stream may use the room that is left, and the others have one reply each.
     let (mut streams, mut kept) = (Vec::new(), 0);

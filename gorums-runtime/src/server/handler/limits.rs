@@ -17,7 +17,7 @@ use crate::wire::{MOST_ENTRIES, MOST_ENTRY_BYTES};
 ///   answer.
 /// * The unread replies of a peer, on its streams and to its plain gRPC calls, may take
 ///   [`peer_reply_bytes`](Self::peer_reply_bytes). Each stream may have one more reply of up to `peer_reply_bytes`
-///   divided by [`streams_per_peer`](Self::streams_per_peer) (4 MiB by default). A reply beyond that fails its call
+///   divided by [`streams_per_address`](Self::streams_per_address) (1 MiB by default). A reply beyond that fails its call
 ///   with `ResourceExhausted`.
 /// * A reply of up to 4 KiB on a node stream is never refused for its bytes; `replies` plus `handlers` bound the
 ///   number of those. A reply of up to 16 KiB to a plain gRPC call is not counted; the number of calls in flight per
@@ -42,6 +42,7 @@ pub struct StreamLimits {
     pub(crate) peer_reply_bytes: usize,
     pub(crate) stall_timeout: Duration,
     pub(crate) streams_per_peer: usize,
+    pub(crate) streams_per_address: usize,
 }
 
 impl StreamLimits {
@@ -53,7 +54,7 @@ impl StreamLimits {
     pub const METADATA_BYTES: usize = MOST_ENTRY_BYTES;
 
     /// Returns the defaults: 1024 handlers; a backlog of 16,384 requests and 64 MiB; 16,384 unread replies and 64 MiB;
-    /// 64 streams and 256 MiB of unread replies per peer; and a stall timeout of 30 s.
+    /// 64 streams per client; 256 streams and 256 MiB of unread replies per address; and a stall timeout of 30 s.
     pub fn new() -> Self {
         Self {
             handlers: 1024,
@@ -64,6 +65,7 @@ impl StreamLimits {
             peer_reply_bytes: 256 * 1024 * 1024,
             stall_timeout: Duration::from_secs(30),
             streams_per_peer: 64,
+            streams_per_address: 256,
         }
     }
 
@@ -109,10 +111,18 @@ impl StreamLimits {
         self
     }
 
-    /// Limits the open streams of a peer (an IP address). The server refuses further ones. A stream is open until its
-    /// client has read its end or cancelled it. At least 1.
+    /// Limits the open streams of one client: a process with a manager of this crate, which names itself. Clients that
+    /// give no name, such as those in Go, are told apart by their IP addresses. The server refuses further streams. A
+    /// stream is open until its client has read its end or cancelled it. At least 1.
     pub fn streams_per_peer(mut self, streams: usize) -> Self {
         self.streams_per_peer = streams.max(1);
+        self
+    }
+
+    /// Limits the open streams of all clients at one IP address, who may be many behind a proxy: a client can give itself
+    /// any number of names. The server refuses further streams. At least 1.
+    pub fn streams_per_address(mut self, streams: usize) -> Self {
+        self.streams_per_address = streams.max(1);
         self
     }
 }

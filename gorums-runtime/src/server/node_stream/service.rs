@@ -134,12 +134,7 @@ impl NodeStreams {
         let keep_alive = opening.keep_alive.map(KeepAlive::new).transpose()?;
         let address = address(&head.extensions);
         let host = address.map(|address| address.ip());
-        let visit = self.peers.admit(host, &self.limits).ok_or_else(|| {
-            let most = self.limits.streams_per_peer;
-            Status::resource_exhausted(format!(
-                "this peer has {most} streams open; close one first"
-            ))
-        })?;
+        let visit = self.peers.admit(host, process, &self.limits)?;
         let clients = self.clients.as_ref().filter(|_| opening.accepts_calls);
         let client = clients.and_then(|clients| {
             let (requests, reverse) = ReverseBody::new();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gorums_runtime::Server;
-use gorums_runtime::server::{Router, StreamLimits, recommended_server};
+use gorums_runtime::server::{Health, Router, StreamLimits, recommended_server};
 
 use crate::user_guide::Outcome;
 use crate::user_guide::service::Replica;
@@ -24,7 +24,9 @@ async fn standard_services() -> Outcome {
     let router = Router::new().add_replica(StorageReplicaServer::new(Replica::default()));
     // A descriptor set that is empty is a valid one.
     let descriptors = Vec::new();
-    let server = Server::new(router).health().reflection(descriptors);
+    let health = Health::new();
+    let server = Server::new(router).health(&health).reflection(descriptors);
+    health.set_ready(false).await;
     server.bind("127.0.0.1:0").await?.start().shutdown().await?;
     Ok(())
 }
@@ -33,9 +35,17 @@ async fn standard_services() -> Outcome {
 async fn a_tonic_server_of_ones_own() -> Outcome {
     let router = Router::new().add_replica(StorageReplicaServer::new(Replica::default()));
     let address = "127.0.0.1:0".parse()?;
+    let stop = std::future::ready(());
+    let streams = router.stream_shutdown();
     let mut server = recommended_server(tonic::transport::Server::builder());
-    let serving = server.add_routes(router.into_routes()).serve(address);
-    drop(serving);
+    let serving =
+        server
+            .add_routes(router.into_routes())
+            .serve_with_shutdown(address, async move {
+                stop.await;
+                streams.begin();
+            });
+    serving.await?;
     Ok(())
 }
 
