@@ -49,9 +49,15 @@ impl CallOptions {
         self
     }
 
-    /// Sends `metadata` along with the request, in place of what was set before.
+    /// Sends `metadata` along with the request, in addition to what was set before. Its entries replace those with the
+    /// same keys.
     pub fn metadata(mut self, metadata: MetadataMap) -> Self {
-        self.metadata = (!metadata.is_empty()).then(|| Arc::new(metadata));
+        if !metadata.is_empty() {
+            let before = self.metadata.take().map(Arc::unwrap_or_clone);
+            let mut headers = before.unwrap_or_default().into_headers();
+            headers.extend(metadata.into_headers());
+            self.metadata = Some(Arc::new(MetadataMap::from_headers(headers)));
+        }
         self
     }
 
@@ -129,7 +135,8 @@ macro_rules! option_methods {
             self
         }
 
-        /// Sends `metadata` along with the request, in place of what was set before.
+        /// Sends `metadata` along with the request, in addition to that of the service's options. Its entries replace
+        /// those with the same keys.
         pub fn metadata(mut self, metadata: tonic::metadata::MetadataMap) -> Self {
             self.options = self.options.metadata(metadata);
             self

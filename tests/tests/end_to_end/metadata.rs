@@ -44,16 +44,21 @@ async fn the_metadata_of_a_call_reaches_the_replicas() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_has_the_metadata_of_its_service_unless_it_is_given_its_own() {
+async fn the_services_metadata_goes_with_every_call_and_the_calls_own_wins() {
     on_both(async |transport| {
-        let cluster = Cluster::start(transport, [Behaviour::AnswerMetadata(&["tenant"])]);
-        let of_service = metadata(&[("tenant", "alice"), ("tenant", "bob")]);
+        let keys = Behaviour::AnswerMetadata(&["tenant", "zone", "trace"]);
+        let cluster = Cluster::start(transport, [keys]);
+        let of_service = metadata(&[("tenant", "alice"), ("tenant", "bob"), ("zone", "north")]);
         let register = register(cluster.network.manager(1)).await;
         let register = register.with_options(CallOptions::new().metadata(of_service));
         let call = register.read(ReadRequest {});
-        assert_eq!(call.await.expect("a reply").value, "alice,bob");
-        let own = metadata(&[("tenant", "carol")]);
-        assert_eq!(read(&register, own).await, "carol");
+        assert_eq!(call.await.expect("a reply").value, "alice,bob north ");
+        let own = metadata(&[("tenant", "carol"), ("trace", "1"), ("trace", "2")]);
+        assert_eq!(read(&register, own).await, "carol north 1,2");
+        assert_eq!(
+            read(&register, MetadataMap::new()).await,
+            "alice,bob north "
+        );
     })
     .await;
 }
