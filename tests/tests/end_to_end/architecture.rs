@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::module_graph::{folder, runtime};
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
@@ -20,7 +20,7 @@ fn names(page: &str) -> Vec<&str> {
 }
 
 /// All sources of the runtime, by their paths from `gorums-runtime/src`.
-fn sources() -> BTreeMap<String, String> {
+pub(crate) fn sources() -> BTreeMap<String, String> {
     fn read(folder: &Path, source: &Path, files: &mut BTreeMap<String, String>) {
         for entry in fs::read_dir(folder).expect("a folder") {
             let path = entry.expect("an entry").path();

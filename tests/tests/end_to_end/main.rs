@@ -66,6 +66,7 @@ mod system;
 mod thrifty;
 mod tls;
 mod transport_errors;
+mod troubleshooting;
 mod unread_replies;
 mod user_guide;
 mod watch;
