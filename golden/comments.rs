@@ -51,7 +51,8 @@
 /// ~~~text
 /// panic!(); // without an end
 /// ~~~
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::gorums_runtime::prost::Message)]
+#[prost(prost_path = "::gorums_runtime::prost")]
 pub struct Commented {
     /// ```panic!()```
     #[prost(int32, tag = "1")]
@@ -67,6 +68,7 @@ pub mod comments_client {
         clippy::wildcard_imports,
         clippy::let_unit_value,
     )]
+    use gorums_runtime::tonic;
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
 
@@ -187,7 +189,7 @@ pub mod comments_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
+            let codec = gorums_runtime::codegen::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/comments.Comments/Get");
             let mut req = request.into_request();
             req.extensions_mut().insert(GrpcMethod::new("comments.Comments", "Get"));
@@ -205,6 +207,7 @@ pub mod comments_server {
         clippy::wildcard_imports,
         clippy::let_unit_value,
     )]
+    use gorums_runtime::tonic;
     use tonic::codegen::*;
 
     /// Generated trait containing gRPC methods that should be implemented for use with CommentsServer.
@@ -347,7 +350,7 @@ pub mod comments_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
+                        let codec = gorums_runtime::codegen::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,

@@ -3,14 +3,16 @@
 /// Nested message and enum types in `Old`.
 pub mod old {
     /// Message `deprecated.Old.Nested`.
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::gorums_runtime::prost::Message)]
+    #[prost(prost_path = "::gorums_runtime::prost")]
     pub struct Nested {}
     /// Nested message and enum types in `Nested`.
     pub mod nested {
         /// Nested message and enum types in `Deeper`.
         pub mod deeper {
             /// Message `deprecated.Old.Nested.Deeper.Inside`.
-            #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+            #[derive(Clone, Copy, PartialEq, Eq, Hash, ::gorums_runtime::prost::Message)]
+            #[prost(prost_path = "::gorums_runtime::prost")]
             pub struct Inside {}
         }
 
@@ -23,30 +25,32 @@ pub mod old {
 
             /// Message `deprecated.Old.Nested.Deeper`.
             #[deprecated]
-            #[derive(Clone, PartialEq, ::prost::Message)]
+            #[derive(Clone, PartialEq, ::gorums_runtime::prost::Message)]
+            #[prost(prost_path = "::gorums_runtime::prost")]
             pub struct Deeper {
                 /// Field `outermost`, number 1.
                 #[prost(message, optional, boxed, tag = "1")]
                 pub outermost: ::core::option::Option<
-                    ::prost::alloc::boxed::Box<super::super::super::Old>,
+                    ::gorums_runtime::prost::alloc::boxed::Box<super::super::super::Old>,
                 >,
                 /// Field `kind`, number 2.
                 #[prost(enumeration = "super::super::super::new::NewKind", tag = "2")]
                 pub kind: i32,
                 /// Field `inside`, number 3.
                 #[prost(message, repeated, tag = "3")]
-                pub inside: ::prost::alloc::vec::Vec<deeper::Inside>,
+                pub inside: ::gorums_runtime::prost::alloc::vec::Vec<deeper::Inside>,
             }
         }
     }
 
     /// Oneof `choice` of message `deprecated.Old`.
     #[allow(deprecated)]
-    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::gorums_runtime::prost::Oneof)]
+    #[prost(prost_path = "::gorums_runtime::prost")]
     pub enum Choice {
         /// Field `itself`, number 5.
         #[prost(message, tag = "5")]
-        Itself(::prost::alloc::boxed::Box<super::Old>),
+        Itself(::gorums_runtime::prost::alloc::boxed::Box<super::Old>),
         /// Field `y`, number 6.
         #[deprecated]
         #[prost(int32, tag = "6")]
@@ -56,20 +60,24 @@ pub mod old {
 
 /// Message `deprecated.New`.
 #[allow(deprecated)]
-#[derive(Clone, PartialEq, ::prost::Message)]
+#[derive(Clone, PartialEq, ::gorums_runtime::prost::Message)]
+#[prost(prost_path = "::gorums_runtime::prost")]
 pub struct New {
     /// Field `old`, number 1.
     #[prost(message, optional, tag = "1")]
     pub old: ::core::option::Option<Old>,
     /// Field `olds`, number 2.
     #[prost(message, repeated, tag = "2")]
-    pub olds: ::prost::alloc::vec::Vec<Old>,
+    pub olds: ::gorums_runtime::prost::alloc::vec::Vec<Old>,
     /// Field `kind`, number 3.
     #[prost(enumeration = "OldKind", tag = "3")]
     pub kind: i32,
     /// Field `by_name`, number 4.
     #[prost(map = "string, message", tag = "4")]
-    pub by_name: ::std::collections::HashMap<::prost::alloc::string::String, Old>,
+    pub by_name: ::std::collections::HashMap<
+        ::gorums_runtime::prost::alloc::string::String,
+        Old,
+    >,
     /// Oneof `choice` of message `deprecated.New`.
     #[allow(deprecated)]
     #[prost(oneof = "new::Choice", tags = "5, 6")]
@@ -88,8 +96,9 @@ pub mod new {
         Hash,
         PartialOrd,
         Ord,
-        ::prost::Enumeration
+        ::gorums_runtime::prost::Enumeration
     )]
+    #[prost(prost_path = "::gorums_runtime::prost")]
     #[repr(i32)]
     pub enum NewKind {
         /// Value `NEW_KIND_UNKNOWN`, number 0.
@@ -118,7 +127,8 @@ pub mod new {
 
     /// Oneof `choice` of message `deprecated.New`.
     #[allow(deprecated)]
-    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::gorums_runtime::prost::Oneof)]
+    #[prost(prost_path = "::gorums_runtime::prost")]
     pub enum Choice {
         /// Field `one`, number 5.
         #[prost(message, tag = "5")]
@@ -130,7 +140,8 @@ pub mod new {
 }
 
 /// Message `deprecated.Apart`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::gorums_runtime::prost::Message)]
+#[prost(prost_path = "::gorums_runtime::prost")]
 pub struct Apart {
     /// Field `x`, number 1.
     #[prost(int32, tag = "1")]
@@ -170,7 +181,8 @@ mod deprecated_ {
 
     /// Is not to be used any more.
     #[deprecated]
-    #[derive(Clone, PartialEq, ::prost::Message)]
+    #[derive(Clone, PartialEq, ::gorums_runtime::prost::Message)]
+    #[prost(prost_path = "::gorums_runtime::prost")]
     pub struct Old {
         /// Field `x`, number 1.
         #[prost(int32, tag = "1")]
@@ -180,11 +192,14 @@ mod deprecated_ {
         pub kind: i32,
         /// Field `kinds`, number 3.
         #[prost(map = "string, enumeration(OldKind)", tag = "3")]
-        pub kinds: ::std::collections::HashMap<::prost::alloc::string::String, i32>,
+        pub kinds: ::std::collections::HashMap<
+            ::gorums_runtime::prost::alloc::string::String,
+            i32,
+        >,
         /// Field `deeper`, number 4.
         #[prost(message, optional, boxed, tag = "4")]
         pub deeper: ::core::option::Option<
-            ::prost::alloc::boxed::Box<old::nested::Deeper>,
+            ::gorums_runtime::prost::alloc::boxed::Box<old::nested::Deeper>,
         >,
         /// Oneof `choice` of message `deprecated.Old`.
         #[allow(deprecated)]
@@ -203,8 +218,9 @@ mod deprecated_ {
         Hash,
         PartialOrd,
         Ord,
-        ::prost::Enumeration
+        ::gorums_runtime::prost::Enumeration
     )]
+    #[prost(prost_path = "::gorums_runtime::prost")]
     #[repr(i32)]
     pub enum OldKind {
         /// Value `OLD_KIND_UNKNOWN`, number 0.
@@ -226,6 +242,7 @@ pub mod old_service_client {
         clippy::let_unit_value,
     )]
     #![allow(deprecated)]
+    use gorums_runtime::tonic;
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
 
@@ -331,7 +348,7 @@ pub mod old_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
+            let codec = gorums_runtime::codegen::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/deprecated.OldService/Get",
             );
@@ -355,7 +372,7 @@ pub mod old_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
+            let codec = gorums_runtime::codegen::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/deprecated.OldService/Watch",
             );
@@ -378,6 +395,7 @@ pub mod old_service_server {
         clippy::let_unit_value,
     )]
     #![allow(deprecated)]
+    use gorums_runtime::tonic;
     use tonic::codegen::*;
 
     /// Generated trait containing gRPC methods that should be implemented for use with OldServiceServer.
@@ -516,7 +534,7 @@ pub mod old_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
+                        let codec = gorums_runtime::codegen::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -564,7 +582,7 @@ pub mod old_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = WatchSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
+                        let codec = gorums_runtime::codegen::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -859,6 +877,7 @@ pub mod new_service_client {
         clippy::let_unit_value,
     )]
     #![allow(deprecated)]
+    use gorums_runtime::tonic;
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
 
@@ -963,7 +982,7 @@ pub mod new_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
+            let codec = gorums_runtime::codegen::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/deprecated.NewService/Get",
             );
@@ -984,7 +1003,7 @@ pub mod new_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = ::gorums_runtime::codegen::ProstCodec::default();
+            let codec = gorums_runtime::codegen::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/deprecated.NewService/Set",
             );
@@ -1005,6 +1024,7 @@ pub mod new_service_server {
         clippy::let_unit_value,
     )]
     #![allow(deprecated)]
+    use gorums_runtime::tonic;
     use tonic::codegen::*;
 
     /// Generated trait containing gRPC methods that should be implemented for use with NewServiceServer.
@@ -1136,7 +1156,7 @@ pub mod new_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
+                        let codec = gorums_runtime::codegen::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -1181,7 +1201,7 @@ pub mod new_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = SetSvc(inner);
-                        let codec = ::gorums_runtime::codegen::ProstCodec::default();
+                        let codec = gorums_runtime::codegen::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,

@@ -2,18 +2,21 @@
 
 /// A message with
 /// everything.
-#[derive(Clone, PartialEq, ::prost::Message)]
+#[derive(Clone, PartialEq, ::gorums_runtime::prost::Message)]
+#[prost(prost_path = "::gorums_runtime::prost")]
 pub struct Everything {
     /// Field `maybe`, number 1.
     #[prost(int32, optional, tag = "1")]
     pub maybe: ::core::option::Option<i32>,
     /// Field `names`, number 2.
     #[prost(string, repeated, tag = "2")]
-    pub names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    pub names: ::gorums_runtime::prost::alloc::vec::Vec<
+        ::gorums_runtime::prost::alloc::string::String,
+    >,
     /// Field `inners`, number 3.
     #[prost(map = "string, message", tag = "3")]
     pub inners: ::std::collections::HashMap<
-        ::prost::alloc::string::String,
+        ::gorums_runtime::prost::alloc::string::String,
         everything::Inner,
     >,
     /// Field `colors`, number 4.
@@ -24,7 +27,9 @@ pub struct Everything {
     pub single: ::core::option::Option<everything::Inner>,
     /// Field `recursive`, number 11.
     #[prost(message, optional, boxed, tag = "11")]
-    pub recursive: ::core::option::Option<::prost::alloc::boxed::Box<Everything>>,
+    pub recursive: ::core::option::Option<
+        ::gorums_runtime::prost::alloc::boxed::Box<Everything>,
+    >,
     /// Field `time`, number 12.
     #[prost(message, optional, tag = "12")]
     pub time: ::core::option::Option<::gorums_runtime::prost_types::Timestamp>,
@@ -39,20 +44,20 @@ pub struct Everything {
     pub structure: ::core::option::Option<::gorums_runtime::prost_types::Struct>,
     /// Field `wrapped`, number 16.
     #[prost(message, optional, tag = "16")]
-    pub wrapped: ::core::option::Option<::prost::alloc::string::String>,
+    pub wrapped: ::core::option::Option<::gorums_runtime::prost::alloc::string::String>,
     /// Field `empty`, number 17.
     #[prost(message, optional, tag = "17")]
     pub empty: ::core::option::Option<()>,
     /// Field `content`, number 18.
     #[prost(bytes = "vec", tag = "18")]
-    pub content: ::prost::alloc::vec::Vec<u8>,
+    pub content: ::gorums_runtime::prost::alloc::vec::Vec<u8>,
     /// Field `number`, number 19.
     #[prost(double, tag = "19")]
     pub number: f64,
     /// Field `old`, number 20.
     #[deprecated]
     #[prost(string, tag = "20")]
-    pub old: ::prost::alloc::string::String,
+    pub old: ::gorums_runtime::prost::alloc::string::String,
     /// Oneof `choice` of message `kitchen_sink.Everything`.
     #[prost(oneof = "everything::Choice", tags = "5, 6, 7")]
     pub choice: ::core::option::Option<everything::Choice>,
@@ -64,7 +69,8 @@ pub struct Everything {
 /// Nested message and enum types in `Everything`.
 pub mod everything {
     /// Message `kitchen_sink.Everything.Inner`.
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::gorums_runtime::prost::Message)]
+    #[prost(prost_path = "::gorums_runtime::prost")]
     pub struct Inner {
         /// Field `deepest`, number 1.
         #[prost(message, optional, tag = "1")]
@@ -74,7 +80,8 @@ pub mod everything {
     /// Nested message and enum types in `Inner`.
     pub mod inner {
         /// Message `kitchen_sink.Everything.Inner.Deepest`.
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, ::gorums_runtime::prost::Message)]
+        #[prost(prost_path = "::gorums_runtime::prost")]
         pub struct Deepest {
             /// Field `level`, number 1.
             #[prost(enumeration = "Level", tag = "1")]
@@ -91,8 +98,9 @@ pub mod everything {
             Hash,
             PartialOrd,
             Ord,
-            ::prost::Enumeration
+            ::gorums_runtime::prost::Enumeration
         )]
+        #[prost(prost_path = "::gorums_runtime::prost")]
         #[repr(i32)]
         pub enum Level {
             /// Value `LEVEL_LOW`, number 0.
@@ -125,11 +133,12 @@ pub mod everything {
     }
 
     /// Oneof `choice` of message `kitchen_sink.Everything`.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, Eq, Hash, ::gorums_runtime::prost::Oneof)]
+    #[prost(prost_path = "::gorums_runtime::prost")]
     pub enum Choice {
         /// Field `text`, number 5.
         #[prost(string, tag = "5")]
-        Text(::prost::alloc::string::String),
+        Text(::gorums_runtime::prost::alloc::string::String),
         /// Comes after.
         #[prost(message, tag = "6")]
         Inner(Inner),
@@ -139,7 +148,8 @@ pub mod everything {
     }
 
     /// Either of two.
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::gorums_runtime::prost::Oneof)]
+    #[prost(prost_path = "::gorums_runtime::prost")]
     pub enum Documented {
         /// The first.
         #[prost(bool, tag = "8")]
@@ -166,7 +176,8 @@ pub mod everything {
 /// ```text
 /// more code
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::gorums_runtime::prost::Message)]
+#[prost(prost_path = "::gorums_runtime::prost")]
 pub struct Commented {
     /// After the field.
     #[prost(int32, tag = "1")]
@@ -177,7 +188,18 @@ pub struct Commented {
 }
 
 /// Enum `kitchen_sink.Color`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    ::gorums_runtime::prost::Enumeration
+)]
+#[prost(prost_path = "::gorums_runtime::prost")]
 #[repr(i32)]
 pub enum Color {
     /// Value `COLOR_RED`, number 0.

@@ -13,22 +13,28 @@ pub mod wrappers_gorums {
         fn text_qf(
             &self,
             request: &str,
-            replies: &mut gorums_runtime::Replies<::prost::alloc::string::String>,
-        ) -> Option<::prost::alloc::string::String>;
+            replies: &mut gorums_runtime::Replies<
+                ::gorums_runtime::prost::alloc::string::String,
+            >,
+        ) -> Option<::gorums_runtime::prost::alloc::string::String>;
 
         /// Gives the levels of [`WrappersConfiguration::raw`].
         fn raw_qf(
             &self,
             request: &[u8],
-            replies: &mut gorums_runtime::Replies<::prost::alloc::vec::Vec<u8>>,
-        ) -> Option<gorums_runtime::Correction<::prost::alloc::vec::Vec<u8>>>;
+            replies: &mut gorums_runtime::Replies<
+                ::gorums_runtime::prost::alloc::vec::Vec<u8>,
+            >,
+        ) -> Option<
+            gorums_runtime::Correction<::gorums_runtime::prost::alloc::vec::Vec<u8>>,
+        >;
 
         /// Decides [`WrappersConfiguration::number`].
         fn number_qf(
             &self,
             request: &u64,
             replies: &mut gorums_runtime::Replies<()>,
-        ) -> Option<::prost::alloc::string::String>;
+        ) -> Option<::gorums_runtime::prost::alloc::string::String>;
     }
 
     /// The service `wrappers.Wrappers` on a configuration of nodes.
@@ -90,7 +96,7 @@ pub mod wrappers_gorums {
         /// Calls `wrappers.Wrappers/Text` on every node; [`WrappersQuorumSpec::text_qf`] decides.
         pub fn text(
             &self,
-            request: ::prost::alloc::string::String,
+            request: ::gorums_runtime::prost::alloc::string::String,
         ) -> gorums_runtime::QuorumCall<methods::Text, Q> {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
@@ -102,12 +108,12 @@ pub mod wrappers_gorums {
         /// `per_node` gives each node its own request, or none to skip the node.
         pub fn raw(
             &self,
-            request: ::prost::alloc::vec::Vec<u8>,
+            request: ::gorums_runtime::prost::alloc::vec::Vec<u8>,
             per_node: impl FnMut(
-                &::prost::alloc::vec::Vec<u8>,
+                &::gorums_runtime::prost::alloc::vec::Vec<u8>,
                 gorums_runtime::NodeId,
-            ) -> Option<::prost::alloc::vec::Vec<u8>> + Send + 'static,
-        ) -> gorums_runtime::Correctable<::prost::alloc::vec::Vec<u8>> {
+            ) -> Option<::gorums_runtime::prost::alloc::vec::Vec<u8>> + Send + 'static,
+        ) -> gorums_runtime::Correctable<::gorums_runtime::prost::alloc::vec::Vec<u8>> {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::Raw,
                 Q,
@@ -158,10 +164,10 @@ pub mod wrappers_gorums {
         fn text(
             &self,
             ctx: &gorums_runtime::Context,
-            request: ::prost::alloc::string::String,
+            request: ::gorums_runtime::prost::alloc::string::String,
         ) -> impl std::future::Future<
             Output = Result<
-                ::prost::alloc::string::String,
+                ::gorums_runtime::prost::alloc::string::String,
                 gorums_runtime::tonic::Status,
             >,
         > + Send;
@@ -170,9 +176,12 @@ pub mod wrappers_gorums {
         fn raw(
             &self,
             ctx: &gorums_runtime::Context,
-            request: ::prost::alloc::vec::Vec<u8>,
+            request: ::gorums_runtime::prost::alloc::vec::Vec<u8>,
         ) -> impl std::future::Future<
-            Output = Result<::prost::alloc::vec::Vec<u8>, gorums_runtime::tonic::Status>,
+            Output = Result<
+                ::gorums_runtime::prost::alloc::vec::Vec<u8>,
+                gorums_runtime::tonic::Status,
+            >,
         > + Send;
 
         /// Handles `wrappers.Wrappers/Number`.
@@ -223,13 +232,13 @@ pub mod wrappers_gorums {
     }
 
     impl gorums_runtime::Method for methods::Text {
-        type Request = ::prost::alloc::string::String;
-        type Reply = ::prost::alloc::string::String;
+        type Request = ::gorums_runtime::prost::alloc::string::String;
+        type Reply = ::gorums_runtime::prost::alloc::string::String;
         const PATH: &'static str = "/wrappers.Wrappers/Text";
     }
 
     impl<Q: WrappersQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Text {
-        type Output = ::prost::alloc::string::String;
+        type Output = ::gorums_runtime::prost::alloc::string::String;
         fn decide(
             tally: gorums_runtime::calls::Tally<'_, Self, Q>,
         ) -> Option<Self::Output> {
@@ -238,13 +247,13 @@ pub mod wrappers_gorums {
     }
 
     impl gorums_runtime::Method for methods::Raw {
-        type Request = ::prost::alloc::vec::Vec<u8>;
-        type Reply = ::prost::alloc::vec::Vec<u8>;
+        type Request = ::gorums_runtime::prost::alloc::vec::Vec<u8>;
+        type Reply = ::gorums_runtime::prost::alloc::vec::Vec<u8>;
         const PATH: &'static str = "/wrappers.Wrappers/Raw";
     }
 
     impl<Q: WrappersQuorumSpec> gorums_runtime::codegen::Correct<Q> for methods::Raw {
-        type Output = ::prost::alloc::vec::Vec<u8>;
+        type Output = ::gorums_runtime::prost::alloc::vec::Vec<u8>;
         fn correct(
             tally: gorums_runtime::calls::Tally<'_, Self, Q>,
         ) -> Option<gorums_runtime::Correction<Self::Output>> {
@@ -259,7 +268,7 @@ pub mod wrappers_gorums {
     }
 
     impl<Q: WrappersQuorumSpec> gorums_runtime::calls::Decide<Q> for methods::Number {
-        type Output = ::prost::alloc::string::String;
+        type Output = ::gorums_runtime::prost::alloc::string::String;
         fn decide(
             tally: gorums_runtime::calls::Tally<'_, Self, Q>,
         ) -> Option<Self::Output> {

@@ -9,9 +9,9 @@ mod subjects;
 
 use std::hint::black_box;
 
+use bytes::Bytes;
 use gorums_runtime::bench::Encoded;
 use iai_callgrind::{library_benchmark, library_benchmark_group, main};
-use prost::bytes::Bytes;
 
 use subjects::proto::Payload;
 use subjects::quorum_call::Cluster;

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! The crate then includes the code with `gorums_runtime::include_proto!("storage")`, where `storage` is the
-//! package that the .proto file names. The code is the same as `protoc --rust-gorums_out` gives.
+//! package that the .proto file names. The code is the same as `protoc --rust-gorums_out` gives. The crate depends on
+//! `gorums-runtime`, in which the code finds prost and tonic.
 //!
 //! `import "gorums.proto";` works without the file being there: it is built in.
 //!

@@ -129,6 +129,7 @@ pub mod telemetry;
 pub mod testing;
 
 pub use gorums_quorum as quorum;
+pub use prost;
 pub use prost_types;
 pub use tonic;
 

@@ -16,7 +16,8 @@ use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::problems::Problems;
 
-/// The path of the well-known types in generated code. It spares users a dependency.
+/// The path of the well-known types in generated code. The runtime re-exports them, so that a user's crate needs no
+/// `prost-types`, and cannot have another version.
 const WELL_KNOWN_TYPES: &str = "::gorums_runtime::prost_types";
 
 /// Types inside the functions that prost-derive writes. They hide enums with the same names, unless the enums' paths
@@ -186,6 +187,9 @@ fn config(parameters: &Parameters) -> Config {
         config.compile_well_known_types();
     } else {
         config.prost_types_path(WELL_KNOWN_TYPES);
+    }
+    if !parameters.has_usual_prost() {
+        config.prost_path(&parameters.prost_path);
     }
     if parameters.retain_enum_prefix {
         config.retain_enum_prefix();

@@ -1,8 +1,8 @@
 //! The messages of node streams.
 
+use bytes::Bytes;
 use gorums_runtime::MethodDescriptor;
 use gorums_runtime::bench::{Encoded, decode, encode};
-use prost::bytes::Bytes;
 
 use super::payload;
 use super::proto::Payload;

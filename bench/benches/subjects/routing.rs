@@ -1,7 +1,7 @@
 //! The routing of replies to their calls.
 
+use bytes::Bytes;
 use gorums_runtime::bench::Routing;
-use prost::bytes::Bytes;
 
 use super::envelope::METHOD;
 

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use gorums_runtime::prost::Message;
 use gorums_runtime::quorum::{QuorumError, Quorums};
 use gorums_runtime::{NodeId, Replies};
-use prost::Message;
 
 use crate::proto::register_gorums::RegisterQuorumSpec;
 use crate::proto::{SignedState, State, WriteResponse};

@@ -3,8 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 
 use gorums_runtime::Context;
+use gorums_runtime::prost::Message;
 use gorums_runtime::tonic::Status;
-use prost::Message;
 
 use crate::proto::register_gorums::RegisterReplica;
 use crate::proto::{ReadRequest, SignedState, State, WriteResponse};

@@ -1,7 +1,7 @@
 //! The signatures that prove who wrote a state.
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
-use prost::Message;
+use gorums_runtime::prost::Message;
 
 use crate::proto::{SignedState, State};
 

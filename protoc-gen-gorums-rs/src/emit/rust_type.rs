@@ -12,8 +12,9 @@ pub(crate) struct RustType {
 }
 
 impl RustType {
-    /// Converts prost's path, which is relative to the package's module, absolute, or not a path at all.
-    pub(crate) fn new(path: &str) -> Result<Self, syn::Error> {
+    /// Converts the path of a type from prost-build, which is relative to the package's module, absolute, or not a path at
+    /// all. `prost_path` is where the generated code finds prost.
+    pub(crate) fn new(path: &str, prost_path: &str) -> Result<Self, syn::Error> {
         let parsed: Type = syn::parse_str(path)?;
         let is_absolute = match &parsed {
             Type::Path(path) => {
@@ -35,7 +36,7 @@ impl RustType {
         } else {
             quote!(super::#parsed)
         };
-        let reference = slice(&parsed).unwrap_or_else(|| quote!(&#tokens));
+        let reference = slice(path, prost_path).unwrap_or_else(|| quote!(&#tokens));
         Ok(Self { tokens, reference })
     }
 
@@ -46,11 +47,10 @@ impl RustType {
 }
 
 /// The type of a reference to strings or bytes, for which clippy wants slices; `None` for other types.
-fn slice(parsed: &Type) -> Option<TokenStream> {
-    let text = parsed.to_token_stream().to_string().replace(' ', "");
-    match text.as_str() {
-        "::prost::alloc::string::String" => Some(quote!(&str)),
-        "::prost::alloc::vec::Vec<u8>" => Some(quote!(&[u8])),
+fn slice(path: &str, prost_path: &str) -> Option<TokenStream> {
+    match path.strip_prefix(prost_path)? {
+        "::alloc::string::String" => Some(quote!(&str)),
+        "::alloc::vec::Vec<u8>" => Some(quote!(&[u8])),
         _ => None,
     }
 }
@@ -86,7 +86,10 @@ mod tests {
             ("u64", "u64"),
         ] {
             assert_eq!(
-                RustType::new(path).unwrap().to_token_stream().to_string(),
+                RustType::new(path, "::prost")
+                    .unwrap()
+                    .to_token_stream()
+                    .to_string(),
                 expected
             );
         }
@@ -94,19 +97,25 @@ mod tests {
 
     #[test]
     fn strings_and_bytes_are_borrowed_as_slices() {
-        for (path, expected) in [
-            ("State", "& super :: State"),
-            ("u64", "& u64"),
-            ("::prost::alloc::string::String", "& str"),
-            ("::prost::alloc::vec::Vec<u8>", "& [u8]"),
+        for (path, prost_path, expected) in [
+            ("State", "::prost", "& super :: State"),
+            ("u64", "::prost", "& u64"),
+            ("::prost::alloc::string::String", "::prost", "& str"),
+            ("::prost::alloc::vec::Vec<u8>", "::prost", "& [u8]"),
+            ("::a::prost::alloc::vec::Vec<u8>", "::a::prost", "& [u8]"),
+            (
+                "::a::alloc::string::String",
+                "::prost",
+                "& :: a :: alloc :: string :: String",
+            ),
         ] {
-            let reference = RustType::new(path).unwrap().reference().to_string();
-            assert_eq!(reference, expected);
+            let of = RustType::new(path, prost_path).unwrap();
+            assert_eq!(of.reference().to_string(), expected);
         }
     }
 
     #[test]
     fn what_is_no_type_is_an_error() {
-        assert!(RustType::new("a b").is_err());
+        assert!(RustType::new("a b", "::prost").is_err());
     }
 }

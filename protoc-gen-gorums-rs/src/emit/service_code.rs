@@ -39,18 +39,20 @@ pub(crate) struct MethodCode<'a> {
 }
 
 impl<'a> ServiceCode<'a> {
-    /// Joins the model of a service with the types from prost-build. `resolved` has the service's methods, followed by
-    /// one more for each custom return type, which is its reply.
+    /// Joins the model of a service with the types from prost-build, which finds prost at `prost_path`. `resolved` has the
+    /// service's methods, followed by one more for each custom return type, which is its reply.
     pub(crate) fn new(
         package: &'a str,
         service: &'a Service,
         resolved: &prost_build::Service,
         deprecated: &Deprecated,
+        prost_path: &str,
     ) -> Result<Self, syn::Error> {
+        let rust_type = |path: &str| RustType::new(path, prost_path);
         let mut custom_types = resolved.methods.iter().skip(service.methods.len());
         let mut methods = Vec::with_capacity(service.methods.len());
         for (method, resolved) in service.methods.iter().zip(&resolved.methods) {
-            let reply = RustType::new(&resolved.output_type)?;
+            let reply = rust_type(&resolved.output_type)?;
             let custom_type = method
                 .custom_return_type
                 .as_ref()
@@ -60,9 +62,9 @@ impl<'a> ServiceCode<'a> {
                 function: names::snake(&method.name),
                 type_name: names::upper_camel(&method.name),
                 comment: resolved.comments.leading.clone(),
-                request: RustType::new(&resolved.input_type)?,
+                request: rust_type(&resolved.input_type)?,
                 output: match custom_type {
-                    Some(custom_type) => RustType::new(&custom_type.output_type)?,
+                    Some(custom_type) => rust_type(&custom_type.output_type)?,
                     None => reply.clone(),
                 },
                 reply,

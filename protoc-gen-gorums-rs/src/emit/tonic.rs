@@ -10,7 +10,7 @@ use super::{doc, lints};
 use crate::names;
 use crate::parameters::Parameters;
 
-const CODEC: &str = "::gorums_runtime::codegen::ProstCodec";
+const CODEC: &str = "gorums_runtime::codegen::ProstCodec";
 
 /// Functions of tonic's clients, and of traits of the prelude that would hide a method's function.
 const TAKEN: [&str; 12] = [
@@ -143,13 +143,22 @@ fn attributes(module: &[(String, String)], structure: &[(String, String)]) -> At
     attributes
 }
 
-/// Adds the lints to those that tonic's module allows, and deprecates the module if the service is deprecated.
+/// Imports tonic from the runtime, adds the lints to those that tonic's module allows, and deprecates the module if the
+/// service is deprecated.
 fn complete(
     service: &ServiceCode<'_>,
     lints: &[&str],
     module: TokenStream,
 ) -> Result<ItemMod, syn::Error> {
     let mut module: ItemMod = syn::parse2(module)?;
+    if let Some((_, items)) = &mut module.content {
+        items.insert(
+            0,
+            parse_quote!(
+                use gorums_runtime::tonic;
+            ),
+        );
+    }
     if !lints.is_empty() {
         let lints = lints::paths(lints);
         module.attrs.push(parse_quote!(#![allow(#(#lints),*)]));

@@ -3,6 +3,7 @@
 mod deprecated;
 mod file;
 mod include;
+mod ordered_maps;
 mod package_file;
 mod spacing;
 

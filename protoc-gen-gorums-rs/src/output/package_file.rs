@@ -7,7 +7,7 @@ use prettyplease::unparse;
 use syn::{File, Item};
 
 use super::deprecated::wrap as wrap_deprecated;
-use super::{GeneratedFile, HEADER, spacing};
+use super::{GeneratedFile, HEADER, ordered_maps, spacing};
 use crate::docs::Deprecated;
 use crate::emit::{self, ServiceCode};
 use crate::messages::Generated;
@@ -47,6 +47,9 @@ pub(crate) fn package_file(
     let mut code = String::new();
     if let (true, Some(text)) = (parameters.messages, generated.text.get(&package.name)) {
         let mut file = syn::parse_file(text).map_err(unparsable)?;
+        if !parameters.has_usual_prost() {
+            ordered_maps::derive_debug(&mut file.items);
+        }
         file.items = wrap_deprecated(file.items).map_err(unparsable)?;
         code.push_str(&unparse(&file));
     }
@@ -108,7 +111,8 @@ fn service_code(
     deprecated: &Deprecated,
     parameters: &Parameters,
 ) -> Result<String, syn::Error> {
-    let service = ServiceCode::new(&package.name, service, resolved, deprecated)?;
+    let prost_path = &parameters.prost_path;
+    let service = ServiceCode::new(&package.name, service, resolved, deprecated, prost_path)?;
     // One module at a time: a syntax tree takes many times the memory of its text.
     modules(&service, parameters)
         .map(|module| Ok(unparse(&module?)))

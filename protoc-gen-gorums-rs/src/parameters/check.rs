@@ -43,6 +43,12 @@ impl Parameters {
                 .all(|(other, _)| other != path);
             check("extern_path", value(), first, "each proto path once");
         }
+        check(
+            "prost_path",
+            self.prost_path.clone(),
+            is_rust_path(&self.prost_path),
+            "a Rust path that starts with `::` or `crate`",
+        );
         for (name, attributes) in [
             ("type_attribute", &self.type_attribute),
             ("message_attribute", &self.message_attribute),

@@ -78,6 +78,10 @@ fn set(
             Some(name) => Ok(set(parameters, name)),
             None => Err(wrong("the name of a file")),
         },
+        Kind::RustPath(set) => match value {
+            Some(path) => Ok(set(parameters, path)),
+            None => Err(wrong("a Rust path that starts with `::` or `crate`")),
+        },
         Kind::Path(set) => match value {
             Some(path) => Ok(set(parameters, path)),
             None => Err(wrong(

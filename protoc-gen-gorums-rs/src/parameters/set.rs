@@ -35,6 +35,7 @@ pub struct Parameters {
     pub(crate) server_mod_attribute: Vec<(String, String)>,
     pub(crate) default_package_filename: String,
     pub(crate) include_file: Option<String>,
+    pub(crate) prost_path: String,
     pub(crate) compile_well_known_types: bool,
     pub(crate) retain_enum_prefix: bool,
     pub(crate) enable_type_names: bool,
@@ -65,6 +66,7 @@ impl Default for Parameters {
             server_mod_attribute: Vec::new(),
             default_package_filename: "_".to_owned(),
             include_file: None,
+            prost_path: "::gorums_runtime::prost".to_owned(),
             compile_well_known_types: false,
             retain_enum_prefix: false,
             enable_type_names: false,
@@ -133,6 +135,9 @@ set! {
     /// Adds a file with this name that includes all others as nested modules. It has the files of one run: the next run
     /// into the same directory overwrites it.
     include_file: impl Into<String> => |name| Some(name.into());
+    /// The Rust path at which generated messages find prost. The default is the runtime's own prost; with another, the crate
+    /// that includes the code depends on prost itself, in a version that the runtime's is compatible with.
+    prost_path: impl Into<String> => |path| path.into();
     /// Whether to generate the messages of `google.protobuf`, too, as far as protos import them,
     /// instead of using those of `prost-types`.
     compile_well_known_types: bool => |on| on;
@@ -182,6 +187,11 @@ impl Parameters {
     /// The defaults: messages, tonic's clients and replica traits, nothing else.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Whether prost is where its derives look for it if no attribute of the type says otherwise.
+    pub(crate) fn has_usual_prost(&self) -> bool {
+        self.prost_path == "::prost"
     }
 
     /// Whether the types of `google.protobuf` are generated.

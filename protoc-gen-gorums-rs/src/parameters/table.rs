@@ -15,6 +15,9 @@ pub(super) struct Entry {
 pub(super) enum Kind {
     Flag(fn(Parameters, bool) -> Parameters),
     Name(fn(Parameters, &str) -> Parameters),
+    /// A path in Rust.
+    RustPath(fn(Parameters, &str) -> Parameters),
+    /// A path in protos.
     Path(fn(Parameters, &str) -> Parameters),
     /// A path and a second value with this name.
     Pair(&'static str, fn(Parameters, &str, &str) -> Parameters),
@@ -26,6 +29,7 @@ impl Kind {
         match self {
             Self::Flag(_) => "[=true|false]".to_owned(),
             Self::Name(_) => "=NAME".to_owned(),
+            Self::RustPath(_) => "=RUST".to_owned(),
             Self::Path(_) => "=PATH".to_owned(),
             Self::Pair(second, _) => format!("=PATH={second}"),
         }
@@ -154,6 +158,11 @@ pub(super) const TABLE: &[Entry] = &[
         name: "include_file",
         kind: Kind::Name(|p, name| p.include_file(name)),
         help: "add a file that includes all others as nested modules; needs one call of protoc for all packages",
+    },
+    Entry {
+        name: "prost_path",
+        kind: Kind::RustPath(|p, path| p.prost_path(path)),
+        help: "use the prost at this Rust path in messages [default: ::gorums_runtime::prost]",
     },
     Entry {
         name: "compile_well_known_types",

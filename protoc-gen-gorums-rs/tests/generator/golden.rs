@@ -95,6 +95,14 @@ fn messages_of_another_crate() {
 }
 
 #[test]
+fn messages_for_a_crate_that_has_prost_of_its_own() {
+    let files = generate(&golden(), &["imports_types.proto"], "prost_path=::prost");
+    let code = &files.expect("a good proto")["imports.types.rs"];
+    assert!(!code.contains("gorums_runtime"), "{code}");
+    expect_file![golden().join("shared_types.rs")].assert_eq(code);
+}
+
+#[test]
 fn no_package() {
     pin(&["no_package.proto"], &[("_.rs", "no_package.rs")]);
 }

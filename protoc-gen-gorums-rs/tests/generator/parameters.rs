@@ -64,6 +64,27 @@ fn a_type_attribute_may_have_a_comma() {
 }
 
 #[test]
+fn messages_find_prost_where_the_parameter_says() {
+    let usual = &register("")["register.rs"];
+    assert!(usual.contains("::gorums_runtime::prost::Message"));
+    assert!(usual.contains(r#"#[prost(prost_path = "::gorums_runtime::prost")]"#));
+    assert!(!usual.contains(" ::prost::"));
+
+    let elsewhere = &register("prost_path=crate::vendor::prost")["register.rs"];
+    assert!(elsewhere.contains(r#"#[prost(prost_path = "crate::vendor::prost")]"#));
+    assert!(elsewhere.contains("crate::vendor::prost::alloc::string::String"));
+
+    let own = &register("prost_path=::prost")["register.rs"];
+    assert!(own.contains("::prost::Message") && !own.contains("prost_path"));
+
+    for wrong in ["prost_path=prost", "prost_path=", "prost_path"] {
+        let error = generate(&golden(), &["register.proto"], wrong).expect_err("no path");
+        let expected = "it takes a Rust path that starts with `::` or `crate`";
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
 fn types_of_an_extern_path_are_referred_to_and_not_generated() {
     let protos = ["imports.proto"];
     let files = generate(

@@ -1,3 +1,3 @@
-//! Generated from `golden/imports_types.proto`: messages that the services of another crate use.
+//! Generated from `golden/imports_types.proto` with `prost_path=::prost`: messages that the services of another crate use.
 
-include!("../../../golden/imports.types.rs");
+include!("../../../golden/shared_types.rs");

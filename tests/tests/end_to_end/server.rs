@@ -340,8 +340,10 @@ async fn the_application_decides_when_a_server_and_its_services_are_ready() {
 
 #[tokio::test]
 async fn the_reflection_service_knows_what_is_in_its_descriptor_set() {
+    use gorums_runtime::prost_types::{
+        FileDescriptorProto, FileDescriptorSet, ServiceDescriptorProto,
+    };
     use prost::Message;
-    use prost_types::{FileDescriptorProto, FileDescriptorSet, ServiceDescriptorProto};
     use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
     use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
     use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
