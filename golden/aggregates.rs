@@ -443,6 +443,11 @@ pub mod mixed_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `aggregates.Mixed`",
+        label = "this needs a `MixedQuorumSpec`",
+        note = "add one with `with_spec`: `MixedConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait MixedQuorumSpec: Send + Sync + 'static {
         /// Decides [`MixedConfiguration::count`].
         fn count_qf(
@@ -467,11 +472,18 @@ pub mod mixed_gorums {
         }
     }
 
+    impl MixedConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> MixedConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`MixedQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> MixedConfiguration<S> {
+            MixedConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -506,22 +518,23 @@ pub mod mixed_gorums {
             self.0.nodes().map(MixedNode)
         }
 
+        /// Calls `aggregates.Mixed/Count` on every node; [`MixedQuorumSpec::count_qf`] decides.
+        pub fn count(
+            &self,
+            request: super::Value,
+        ) -> gorums_runtime::QuorumCall<methods::Count, Q>
+        where
+            Q: MixedQuorumSpec,
+        {
+            gorums_runtime::QuorumCall::new(&self.0, request)
+        }
+
         /// Calls `aggregates.Mixed/Read` on every node; the caller says how to aggregate the replies.
         pub fn read(
             &self,
             request: super::Value,
         ) -> gorums_runtime::AggregateCall<methods::Read> {
             gorums_runtime::AggregateCall::new(&self.0, request)
-        }
-    }
-
-    impl<Q: MixedQuorumSpec> MixedConfiguration<Q> {
-        /// Calls `aggregates.Mixed/Count` on every node; [`MixedQuorumSpec::count_qf`] decides.
-        pub fn count(
-            &self,
-            request: super::Value,
-        ) -> gorums_runtime::QuorumCall<methods::Count, Q> {
-            gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }
 
@@ -684,6 +697,11 @@ pub mod deciding_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `aggregates.Deciding`",
+        label = "this needs a `DecidingQuorumSpec`",
+        note = "add one with `with_spec`: `DecidingConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait DecidingQuorumSpec: Send + Sync + 'static {
         /// Decides [`DecidingConfiguration::count_of_each`].
         fn count_of_each_qf(
@@ -722,11 +740,18 @@ pub mod deciding_gorums {
         }
     }
 
+    impl DecidingConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> DecidingConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`DecidingQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> DecidingConfiguration<S> {
+            DecidingConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -760,9 +785,7 @@ pub mod deciding_gorums {
         pub fn nodes(&self) -> impl Iterator<Item = DecidingNode> + '_ {
             self.0.nodes().map(DecidingNode)
         }
-    }
 
-    impl<Q: DecidingQuorumSpec> DecidingConfiguration<Q> {
         /// The quorum function sees the request in any case.
         ///
         /// `per_node` gives each node its own request, or none to skip the node.
@@ -773,7 +796,10 @@ pub mod deciding_gorums {
                 &super::Value,
                 gorums_runtime::NodeId,
             ) -> Option<super::Value> + Send + 'static,
-        ) -> gorums_runtime::QuorumCall<methods::CountOfEach, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::CountOfEach, Q>
+        where
+            Q: DecidingQuorumSpec,
+        {
             gorums_runtime::QuorumCall::per_node(&self.0, request, per_node)
         }
 
@@ -783,7 +809,10 @@ pub mod deciding_gorums {
         pub fn count_async(
             &self,
             request: super::Value,
-        ) -> gorums_runtime::calls::QuorumCallHandle<super::Count> {
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::Count>
+        where
+            Q: DecidingQuorumSpec,
+        {
             gorums_runtime::QuorumCall::<methods::CountAsync, Q>::new(&self.0, request)
                 .start()
         }
@@ -792,7 +821,10 @@ pub mod deciding_gorums {
         pub fn count_stream(
             &self,
             request: super::Value,
-        ) -> gorums_runtime::QuorumCall<methods::CountStream, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::CountStream, Q>
+        where
+            Q: DecidingQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }
@@ -1070,6 +1102,16 @@ pub mod named_gorums {
             gorums_runtime::AggregateCall::new(&self.0, request)
         }
 
+        /// Calls `aggregates.Named/WithSpec` on every node; the caller says how to aggregate the replies.
+        ///
+        /// Its name has an underscore because `with_spec` is a function of every such type.
+        pub fn with_spec_(
+            &self,
+            request: super::Value,
+        ) -> gorums_runtime::AggregateCall<methods::WithSpec> {
+            gorums_runtime::AggregateCall::new(&self.0, request)
+        }
+
         /// Calls `aggregates.Named/Async` on every node; the caller says how to aggregate the replies.
         ///
         /// The call is sent as soon as the returned value is told how to aggregate the replies.
@@ -1125,6 +1167,18 @@ pub mod named_gorums {
             >,
         > + Send;
 
+        /// Makes the call [`NamedConfiguration::with_spec_`], for the replies that `aggregation` wants.
+        fn with_spec_(
+            &self,
+            request: super::Value,
+            aggregation: gorums_runtime::calls::Aggregation,
+        ) -> impl std::future::Future<
+            Output = Result<
+                gorums_runtime::Replies<super::Value>,
+                gorums_runtime::errors::QuorumCallError,
+            >,
+        > + Send;
+
         /// Makes the call [`NamedConfiguration::async`], for the replies that `aggregation` wants.
         #[deprecated]
         fn r#async(
@@ -1154,6 +1208,19 @@ pub mod named_gorums {
             Self::with_options_(self, request).replies(aggregation)
         }
 
+        fn with_spec_(
+            &self,
+            request: super::Value,
+            aggregation: gorums_runtime::calls::Aggregation,
+        ) -> impl std::future::Future<
+            Output = Result<
+                gorums_runtime::Replies<super::Value>,
+                gorums_runtime::errors::QuorumCallError,
+            >,
+        > + Send {
+            Self::with_spec_(self, request).replies(aggregation)
+        }
+
         fn r#async(
             &self,
             request: super::Value,
@@ -1174,6 +1241,15 @@ pub mod named_gorums {
     pub trait NamedReplica: Send + Sync + 'static {
         /// Handles `aggregates.Named/WithOptions`.
         fn with_options(
+            &self,
+            ctx: &gorums_runtime::Context,
+            request: super::Value,
+        ) -> impl std::future::Future<
+            Output = Result<super::Value, gorums_runtime::tonic::Status>,
+        > + Send;
+
+        /// Handles `aggregates.Named/WithSpec`.
+        fn with_spec(
             &self,
             ctx: &gorums_runtime::Context,
             request: super::Value,
@@ -1203,6 +1279,7 @@ pub mod named_gorums {
         fn add_handlers(handlers: &mut gorums_runtime::codegen::Handlers<T>) {
             handlers
                 .unary(methods::WithOptions, T::with_options)
+                .unary(methods::WithSpec, T::with_spec)
                 .unary(methods::Async, T::r#async);
         }
     }
@@ -1216,6 +1293,10 @@ pub mod named_gorums {
         #[derive(Clone, Copy, Debug)]
         pub struct WithOptions;
 
+        /// `aggregates.Named/WithSpec`
+        #[derive(Clone, Copy, Debug)]
+        pub struct WithSpec;
+
         /// `aggregates.Named/Async`
         #[derive(Clone, Copy, Debug)]
         pub struct Async;
@@ -1225,6 +1306,12 @@ pub mod named_gorums {
         type Request = super::Value;
         type Reply = super::Value;
         const PATH: &'static str = "/aggregates.Named/WithOptions";
+    }
+
+    impl gorums_runtime::Method for methods::WithSpec {
+        type Request = super::Value;
+        type Reply = super::Value;
+        const PATH: &'static str = "/aggregates.Named/WithSpec";
     }
 
     impl gorums_runtime::Method for methods::Async {

@@ -12,6 +12,11 @@ pub mod names_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `calls_trait_names.Names`",
+        label = "this needs a `NamesQuorumSpec`",
+        note = "add one with `with_spec`: `NamesConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait NamesQuorumSpec: Send + Sync + 'static {
         /// Decides [`NamesConfiguration::type`].
         fn type_qf(
@@ -35,11 +40,18 @@ pub mod names_gorums {
         }
     }
 
+    impl NamesConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> NamesConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`NamesQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> NamesConfiguration<S> {
+            NamesConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -74,6 +86,17 @@ pub mod names_gorums {
             self.0.nodes().map(NamesNode)
         }
 
+        /// Calls `calls_trait_names.Names/type` on every node; [`NamesQuorumSpec::type_qf`] decides.
+        pub fn r#type(
+            &self,
+            request: super::Message,
+        ) -> gorums_runtime::QuorumCall<methods::Type, Q>
+        where
+            Q: NamesQuorumSpec,
+        {
+            gorums_runtime::QuorumCall::new(&self.0, request)
+        }
+
         /// Calls `calls_trait_names.Names/Self` on every node; the caller says how to aggregate the replies.
         pub fn self_(
             &self,
@@ -92,16 +115,6 @@ pub mod names_gorums {
                 methods::Node,
             >::new(&self.0, request)
                 .start()
-        }
-    }
-
-    impl<Q: NamesQuorumSpec> NamesConfiguration<Q> {
-        /// Calls `calls_trait_names.Names/type` on every node; [`NamesQuorumSpec::type_qf`] decides.
-        pub fn r#type(
-            &self,
-            request: super::Message,
-        ) -> gorums_runtime::QuorumCall<methods::Type, Q> {
-            gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }
 

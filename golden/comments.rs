@@ -428,6 +428,11 @@ pub mod comments_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `comments.Comments`",
+        label = "this needs a `CommentsQuorumSpec`",
+        note = "add one with `with_spec`: `CommentsConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait CommentsQuorumSpec: Send + Sync + 'static {
         /// Decides [`CommentsConfiguration::get`].
         fn get_qf(
@@ -451,11 +456,18 @@ pub mod comments_gorums {
         }
     }
 
+    impl CommentsConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> CommentsConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`CommentsQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> CommentsConfiguration<S> {
+            CommentsConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -489,9 +501,7 @@ pub mod comments_gorums {
         pub fn nodes(&self) -> impl Iterator<Item = CommentsNode> + '_ {
             self.0.nodes().map(CommentsNode)
         }
-    }
 
-    impl<Q: CommentsQuorumSpec> CommentsConfiguration<Q> {
         /// Gets a\[0\]:
         ///
         /// ```text
@@ -501,7 +511,10 @@ pub mod comments_gorums {
         pub fn get(
             &self,
             request: super::Commented,
-        ) -> gorums_runtime::QuorumCall<methods::Get, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Get, Q>
+        where
+            Q: CommentsQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }

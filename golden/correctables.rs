@@ -26,6 +26,11 @@ pub mod correctables_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `correctables.Correctables`",
+        label = "this needs a `CorrectablesQuorumSpec`",
+        note = "add one with `with_spec`: `CorrectablesConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait CorrectablesQuorumSpec: Send + Sync + 'static {
         /// Gives the levels of [`CorrectablesConfiguration::read_correctable`].
         fn read_correctable_qf(
@@ -68,11 +73,18 @@ pub mod correctables_gorums {
         }
     }
 
+    impl CorrectablesConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> CorrectablesConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`CorrectablesQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> CorrectablesConfiguration<S> {
+            CorrectablesConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -106,16 +118,17 @@ pub mod correctables_gorums {
         pub fn nodes(&self) -> impl Iterator<Item = CorrectablesNode> + '_ {
             self.0.nodes().map(CorrectablesNode)
         }
-    }
 
-    impl<Q: CorrectablesQuorumSpec> CorrectablesConfiguration<Q> {
         /// Reads a value that gets better as replies arrive.
         ///
         /// The call has been sent when this returns.
         pub fn read_correctable(
             &self,
             request: super::Value,
-        ) -> gorums_runtime::Correctable<super::Value> {
+        ) -> gorums_runtime::Correctable<super::Value>
+        where
+            Q: CorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::ReadCorrectable,
                 Q,
@@ -129,7 +142,10 @@ pub mod correctables_gorums {
         pub fn read_prelim(
             &self,
             request: super::Value,
-        ) -> gorums_runtime::Correctable<super::Value> {
+        ) -> gorums_runtime::Correctable<super::Value>
+        where
+            Q: CorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::ReadPrelim,
                 Q,
@@ -143,7 +159,10 @@ pub mod correctables_gorums {
         pub fn read_stream(
             &self,
             request: super::Value,
-        ) -> gorums_runtime::Correctable<super::Count> {
+        ) -> gorums_runtime::Correctable<super::Count>
+        where
+            Q: CorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::ReadStream,
                 Q,
@@ -163,7 +182,10 @@ pub mod correctables_gorums {
                 &super::Value,
                 gorums_runtime::NodeId,
             ) -> Option<super::Value> + Send + 'static,
-        ) -> gorums_runtime::Correctable<super::Value> {
+        ) -> gorums_runtime::Correctable<super::Value>
+        where
+            Q: CorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::WritePerNode,
                 Q,

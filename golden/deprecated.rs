@@ -652,6 +652,11 @@ pub mod old_service_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `deprecated.OldService`",
+        label = "this needs a `OldServiceQuorumSpec`",
+        note = "add one with `with_spec`: `OldServiceConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait OldServiceQuorumSpec: Send + Sync + 'static {
         /// Decides [`OldServiceConfiguration::get`].
         fn get_qf(
@@ -675,11 +680,18 @@ pub mod old_service_gorums {
         }
     }
 
+    impl OldServiceConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> OldServiceConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`OldServiceQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> OldServiceConfiguration<S> {
+            OldServiceConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -713,14 +725,15 @@ pub mod old_service_gorums {
         pub fn nodes(&self) -> impl Iterator<Item = OldServiceNode> + '_ {
             self.0.nodes().map(OldServiceNode)
         }
-    }
 
-    impl<Q: OldServiceQuorumSpec> OldServiceConfiguration<Q> {
         /// Calls `deprecated.OldService/Get` on every node; [`OldServiceQuorumSpec::get_qf`] decides.
         pub fn get(
             &self,
             request: super::Apart,
-        ) -> gorums_runtime::QuorumCall<methods::Get, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Get, Q>
+        where
+            Q: OldServiceQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }
@@ -1268,6 +1281,11 @@ pub mod new_service_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `deprecated.NewService`",
+        label = "this needs a `NewServiceQuorumSpec`",
+        note = "add one with `with_spec`: `NewServiceConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait NewServiceQuorumSpec: Send + Sync + 'static {
         /// Decides [`NewServiceConfiguration::get`].
         fn get_qf(
@@ -1292,11 +1310,18 @@ pub mod new_service_gorums {
         }
     }
 
+    impl NewServiceConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> NewServiceConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`NewServiceQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> NewServiceConfiguration<S> {
+            NewServiceConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -1330,9 +1355,7 @@ pub mod new_service_gorums {
         pub fn nodes(&self) -> impl Iterator<Item = NewServiceNode> + '_ {
             self.0.nodes().map(NewServiceNode)
         }
-    }
 
-    impl<Q: NewServiceQuorumSpec> NewServiceConfiguration<Q> {
         /// Calls `deprecated.NewService/Get` on every node; [`NewServiceQuorumSpec::get_qf`] decides.
         ///
         /// `per_node` gives each node its own request, or none to skip the node.
@@ -1343,7 +1366,10 @@ pub mod new_service_gorums {
                 &super::New,
                 gorums_runtime::NodeId,
             ) -> Option<super::New> + Send + 'static,
-        ) -> gorums_runtime::QuorumCall<methods::Get, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Get, Q>
+        where
+            Q: NewServiceQuorumSpec,
+        {
             gorums_runtime::QuorumCall::per_node(&self.0, request, per_node)
         }
     }

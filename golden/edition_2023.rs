@@ -117,6 +117,11 @@ pub mod edition2023_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `edition_2023.Edition2023`",
+        label = "this needs a `Edition2023QuorumSpec`",
+        note = "add one with `with_spec`: `Edition2023Configuration::new(members).with_spec(spec)`"
+    )]
     pub trait Edition2023QuorumSpec: Send + Sync + 'static {
         /// Decides [`Edition2023Configuration::get`].
         fn get_qf(
@@ -140,11 +145,18 @@ pub mod edition2023_gorums {
         }
     }
 
+    impl Edition2023Configuration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> Edition2023Configuration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`Edition2023QuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> Edition2023Configuration<S> {
+            Edition2023Configuration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -178,14 +190,15 @@ pub mod edition2023_gorums {
         pub fn nodes(&self) -> impl Iterator<Item = Edition2023Node> + '_ {
             self.0.nodes().map(Edition2023Node)
         }
-    }
 
-    impl<Q: Edition2023QuorumSpec> Edition2023Configuration<Q> {
         /// Calls `edition_2023.Edition2023/Get` on every node; [`Edition2023QuorumSpec::get_qf`] decides.
         pub fn get(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::QuorumCall<methods::Get, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Get, Q>
+        where
+            Q: Edition2023QuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }

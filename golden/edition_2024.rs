@@ -29,6 +29,11 @@ pub mod edition2024_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `edition_2024.Edition2024`",
+        label = "this needs a `Edition2024QuorumSpec`",
+        note = "add one with `with_spec`: `Edition2024Configuration::new(members).with_spec(spec)`"
+    )]
     pub trait Edition2024QuorumSpec: Send + Sync + 'static {
         /// Decides [`Edition2024Configuration::get`].
         fn get_qf(
@@ -53,11 +58,18 @@ pub mod edition2024_gorums {
         }
     }
 
+    impl Edition2024Configuration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> Edition2024Configuration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`Edition2024QuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> Edition2024Configuration<S> {
+            Edition2024Configuration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -91,14 +103,15 @@ pub mod edition2024_gorums {
         pub fn nodes(&self) -> impl Iterator<Item = Edition2024Node> + '_ {
             self.0.nodes().map(Edition2024Node)
         }
-    }
 
-    impl<Q: Edition2024QuorumSpec> Edition2024Configuration<Q> {
         /// Calls `edition_2024.Edition2024/Get` on every node; [`Edition2024QuorumSpec::get_qf`] decides.
         pub fn get(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::QuorumCall<methods::Get, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Get, Q>
+        where
+            Q: Edition2024QuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }

@@ -26,6 +26,11 @@ pub mod futures_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `futures.Futures`",
+        label = "this needs a `FuturesQuorumSpec`",
+        note = "add one with `with_spec`: `FuturesConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait FuturesQuorumSpec: Send + Sync + 'static {
         /// Decides [`FuturesConfiguration::read_future`].
         fn read_future_qf(
@@ -69,11 +74,18 @@ pub mod futures_gorums {
         }
     }
 
+    impl FuturesConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> FuturesConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`FuturesQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> FuturesConfiguration<S> {
+            FuturesConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -107,16 +119,17 @@ pub mod futures_gorums {
         pub fn nodes(&self) -> impl Iterator<Item = FuturesNode> + '_ {
             self.0.nodes().map(FuturesNode)
         }
-    }
 
-    impl<Q: FuturesQuorumSpec> FuturesConfiguration<Q> {
         /// Reads a value; the result is waited for later.
         ///
         /// The call has been sent when this returns.
         pub fn read_future(
             &self,
             request: super::Value,
-        ) -> gorums_runtime::calls::QuorumCallHandle<super::Value> {
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::Value>
+        where
+            Q: FuturesQuorumSpec,
+        {
             gorums_runtime::QuorumCall::<methods::ReadFuture, Q>::new(&self.0, request)
                 .start()
         }
@@ -127,7 +140,10 @@ pub mod futures_gorums {
         pub fn count_future(
             &self,
             request: super::Value,
-        ) -> gorums_runtime::calls::QuorumCallHandle<super::Count> {
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::Count>
+        where
+            Q: FuturesQuorumSpec,
+        {
             gorums_runtime::QuorumCall::<methods::CountFuture, Q>::new(&self.0, request)
                 .start()
         }
@@ -144,7 +160,10 @@ pub mod futures_gorums {
                 &super::Value,
                 gorums_runtime::NodeId,
             ) -> Option<super::Value> + Send + 'static,
-        ) -> gorums_runtime::calls::QuorumCallHandle<super::Value> {
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::Value>
+        where
+            Q: FuturesQuorumSpec,
+        {
             gorums_runtime::QuorumCall::<
                 methods::WritePerNodeFuture,
                 Q,
@@ -158,7 +177,10 @@ pub mod futures_gorums {
         pub fn count_async(
             &self,
             request: super::Value,
-        ) -> gorums_runtime::calls::QuorumCallHandle<super::Count> {
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::Count>
+        where
+            Q: FuturesQuorumSpec,
+        {
             gorums_runtime::QuorumCall::<methods::CountAsync, Q>::new(&self.0, request)
                 .start()
         }

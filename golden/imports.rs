@@ -17,6 +17,11 @@ pub mod imports_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `imports.Imports`",
+        label = "this needs a `ImportsQuorumSpec`",
+        note = "add one with `with_spec`: `ImportsConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait ImportsQuorumSpec: Send + Sync + 'static {
         /// Decides [`ImportsConfiguration::get`].
         fn get_qf(
@@ -61,11 +66,18 @@ pub mod imports_gorums {
         }
     }
 
+    impl ImportsConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> ImportsConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`ImportsQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> ImportsConfiguration<S> {
+            ImportsConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -99,14 +111,15 @@ pub mod imports_gorums {
         pub fn nodes(&self) -> impl Iterator<Item = ImportsNode> + '_ {
             self.0.nodes().map(ImportsNode)
         }
-    }
 
-    impl<Q: ImportsQuorumSpec> ImportsConfiguration<Q> {
         /// Calls `imports.Imports/Get` on every node; [`ImportsQuorumSpec::get_qf`] decides.
         pub fn get(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::QuorumCall<methods::Get, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Get, Q>
+        where
+            Q: ImportsQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
@@ -114,7 +127,10 @@ pub mod imports_gorums {
         pub fn get_version(
             &self,
             request: super::types::Value,
-        ) -> gorums_runtime::QuorumCall<methods::GetVersion, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::GetVersion, Q>
+        where
+            Q: ImportsQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
@@ -122,7 +138,10 @@ pub mod imports_gorums {
         pub fn count(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::QuorumCall<methods::Count, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Count, Q>
+        where
+            Q: ImportsQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
@@ -130,7 +149,10 @@ pub mod imports_gorums {
         pub fn name(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::QuorumCall<methods::Name, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Name, Q>
+        where
+            Q: ImportsQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }

@@ -307,6 +307,11 @@ pub mod type_service_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `keywords.type_service`",
+        label = "this needs a `TypeServiceQuorumSpec`",
+        note = "add one with `with_spec`: `TypeServiceConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait TypeServiceQuorumSpec: Send + Sync + 'static {
         /// Decides [`TypeServiceConfiguration::type`].
         fn type_qf(
@@ -337,11 +342,18 @@ pub mod type_service_gorums {
         }
     }
 
+    impl TypeServiceConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> TypeServiceConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`TypeServiceQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> TypeServiceConfiguration<S> {
+            TypeServiceConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -375,14 +387,15 @@ pub mod type_service_gorums {
         pub fn nodes(&self) -> impl Iterator<Item = TypeServiceNode> + '_ {
             self.0.nodes().map(TypeServiceNode)
         }
-    }
 
-    impl<Q: TypeServiceQuorumSpec> TypeServiceConfiguration<Q> {
         /// Calls `keywords.type_service/type` on every node; [`TypeServiceQuorumSpec::type_qf`] decides.
         pub fn r#type(
             &self,
             request: super::Type,
-        ) -> gorums_runtime::QuorumCall<methods::Type, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Type, Q>
+        where
+            Q: TypeServiceQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
@@ -390,7 +403,10 @@ pub mod type_service_gorums {
         pub fn self_(
             &self,
             request: super::Self_,
-        ) -> gorums_runtime::QuorumCall<methods::Self_, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Self_, Q>
+        where
+            Q: TypeServiceQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }
@@ -911,6 +927,11 @@ pub mod own_names_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `keywords.OwnNames`",
+        label = "this needs a `OwnNamesQuorumSpec`",
+        note = "add one with `with_spec`: `OwnNamesConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait OwnNamesQuorumSpec: Send + Sync + 'static {
         /// Decides [`OwnNamesConfiguration::new_`].
         fn new_qf(
@@ -958,11 +979,18 @@ pub mod own_names_gorums {
         }
     }
 
+    impl OwnNamesConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> OwnNamesConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`OwnNamesQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> OwnNamesConfiguration<S> {
+            OwnNamesConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -996,16 +1024,17 @@ pub mod own_names_gorums {
         pub fn nodes(&self) -> impl Iterator<Item = OwnNamesNode> + '_ {
             self.0.nodes().map(OwnNamesNode)
         }
-    }
 
-    impl<Q: OwnNamesQuorumSpec> OwnNamesConfiguration<Q> {
         /// Calls `keywords.OwnNames/New` on every node; [`OwnNamesQuorumSpec::new_qf`] decides.
         ///
         /// Its name has an underscore because `new` is a function of every such type.
         pub fn new_(
             &self,
             request: super::Type,
-        ) -> gorums_runtime::QuorumCall<methods::New, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::New, Q>
+        where
+            Q: OwnNamesQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
@@ -1013,7 +1042,10 @@ pub mod own_names_gorums {
         pub fn id(
             &self,
             request: super::Type,
-        ) -> gorums_runtime::QuorumCall<methods::Id, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Id, Q>
+        where
+            Q: OwnNamesQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
@@ -1029,7 +1061,10 @@ pub mod own_names_gorums {
                 &super::Type,
                 gorums_runtime::NodeId,
             ) -> Option<super::Type> + Send + 'static,
-        ) -> gorums_runtime::QuorumCall<methods::Nodes, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Nodes, Q>
+        where
+            Q: OwnNamesQuorumSpec,
+        {
             gorums_runtime::QuorumCall::per_node(&self.0, request, per_node)
         }
 
@@ -1039,7 +1074,10 @@ pub mod own_names_gorums {
         pub fn configuration_(
             &self,
             request: super::Type,
-        ) -> gorums_runtime::QuorumCall<methods::Configuration, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Configuration, Q>
+        where
+            Q: OwnNamesQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
@@ -1049,7 +1087,10 @@ pub mod own_names_gorums {
         pub fn spec_(
             &self,
             request: super::Type,
-        ) -> gorums_runtime::QuorumCall<methods::Spec, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Spec, Q>
+        where
+            Q: OwnNamesQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }
@@ -1787,6 +1828,11 @@ pub mod http_server2_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `keywords.HTTPServer2`",
+        label = "this needs a `HttpServer2QuorumSpec`",
+        note = "add one with `with_spec`: `HttpServer2Configuration::new(members).with_spec(spec)`"
+    )]
     pub trait HttpServer2QuorumSpec: Send + Sync + 'static {
         /// Decides [`HttpServer2Configuration::into_disk`].
         fn into_disk_qf(
@@ -1810,11 +1856,18 @@ pub mod http_server2_gorums {
         }
     }
 
+    impl HttpServer2Configuration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> HttpServer2Configuration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`HttpServer2QuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> HttpServer2Configuration<S> {
+            HttpServer2Configuration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -1848,14 +1901,15 @@ pub mod http_server2_gorums {
         pub fn nodes(&self) -> impl Iterator<Item = HttpServer2Node> + '_ {
             self.0.nodes().map(HttpServer2Node)
         }
-    }
 
-    impl<Q: HttpServer2QuorumSpec> HttpServer2Configuration<Q> {
         /// Calls `keywords.HTTPServer2/into_disk` on every node; [`HttpServer2QuorumSpec::into_disk_qf`] decides.
         pub fn into_disk(
             &self,
             request: super::Type,
-        ) -> gorums_runtime::QuorumCall<methods::IntoDisk, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::IntoDisk, Q>
+        where
+            Q: HttpServer2QuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }
@@ -2415,6 +2469,11 @@ pub mod unknown_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `keywords.Unknown`",
+        label = "this needs a `UnknownQuorumSpec`",
+        note = "add one with `with_spec`: `UnknownConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait UnknownQuorumSpec: Send + Sync + 'static {
         /// Decides [`UnknownConfiguration::replies`].
         fn replies_qf(
@@ -2438,11 +2497,18 @@ pub mod unknown_gorums {
         }
     }
 
+    impl UnknownConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> UnknownConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`UnknownQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> UnknownConfiguration<S> {
+            UnknownConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -2476,14 +2542,15 @@ pub mod unknown_gorums {
         pub fn nodes(&self) -> impl Iterator<Item = UnknownNode> + '_ {
             self.0.nodes().map(UnknownNode)
         }
-    }
 
-    impl<Q: UnknownQuorumSpec> UnknownConfiguration<Q> {
         /// Calls `keywords.Unknown/Replies` on every node; [`UnknownQuorumSpec::replies_qf`] decides.
         pub fn replies(
             &self,
             request: super::Type,
-        ) -> gorums_runtime::QuorumCall<methods::Replies, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Replies, Q>
+        where
+            Q: UnknownQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }

@@ -250,6 +250,11 @@ pub mod sink_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `kitchen_sink.Sink`",
+        label = "this needs a `SinkQuorumSpec`",
+        note = "add one with `with_spec`: `SinkConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait SinkQuorumSpec: Send + Sync + 'static {
         /// Decides [`SinkConfiguration::take`].
         fn take_qf(&self, replies: &mut gorums_runtime::Replies<()>) -> Option<()>;
@@ -282,11 +287,18 @@ pub mod sink_gorums {
         }
     }
 
+    impl SinkConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> SinkConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`SinkQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> SinkConfiguration<S> {
+            SinkConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -320,14 +332,15 @@ pub mod sink_gorums {
         pub fn nodes(&self) -> impl Iterator<Item = SinkNode> + '_ {
             self.0.nodes().map(SinkNode)
         }
-    }
 
-    impl<Q: SinkQuorumSpec> SinkConfiguration<Q> {
         /// Takes \<anything>.
         pub fn take(
             &self,
             request: super::Everything,
-        ) -> gorums_runtime::QuorumCall<methods::Take, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Take, Q>
+        where
+            Q: SinkQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
@@ -335,7 +348,10 @@ pub mod sink_gorums {
         pub fn take_inner(
             &self,
             request: super::everything::Inner,
-        ) -> gorums_runtime::QuorumCall<methods::TakeInner, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::TakeInner, Q>
+        where
+            Q: SinkQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
@@ -344,7 +360,10 @@ pub mod sink_gorums {
         pub fn old(
             &self,
             request: super::Commented,
-        ) -> gorums_runtime::QuorumCall<methods::Old, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Old, Q>
+        where
+            Q: SinkQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }

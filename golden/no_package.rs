@@ -30,6 +30,11 @@ pub mod pinger_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `Pinger`",
+        label = "this needs a `PingerQuorumSpec`",
+        note = "add one with `with_spec`: `PingerConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait PingerQuorumSpec: Send + Sync + 'static {
         /// Decides [`PingerConfiguration::ping`].
         fn ping_qf(
@@ -53,11 +58,18 @@ pub mod pinger_gorums {
         }
     }
 
+    impl PingerConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> PingerConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`PingerQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> PingerConfiguration<S> {
+            PingerConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -91,14 +103,15 @@ pub mod pinger_gorums {
         pub fn nodes(&self) -> impl Iterator<Item = PingerNode> + '_ {
             self.0.nodes().map(PingerNode)
         }
-    }
 
-    impl<Q: PingerQuorumSpec> PingerConfiguration<Q> {
         /// Calls `Pinger/Ping` on every node; [`PingerQuorumSpec::ping_qf`] decides.
         pub fn ping(
             &self,
             request: super::Ping,
-        ) -> gorums_runtime::QuorumCall<methods::Ping, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Ping, Q>
+        where
+            Q: PingerQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }

@@ -20,6 +20,11 @@ pub mod asyncs_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `options_async.Asyncs`",
+        label = "this needs a `AsyncsQuorumSpec`",
+        note = "add one with `with_spec`: `AsyncsConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait AsyncsQuorumSpec: Send + Sync + 'static {
         /// Decides [`AsyncsConfiguration::async_custom`].
         fn async_custom_qf(
@@ -93,11 +98,18 @@ pub mod asyncs_gorums {
         }
     }
 
+    impl AsyncsConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> AsyncsConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`AsyncsQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> AsyncsConfiguration<S> {
+            AsyncsConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -142,6 +154,20 @@ pub mod asyncs_gorums {
             gorums_runtime::AsyncCall::new(&self.0, request)
         }
 
+        /// Calls `options_async.Asyncs/AsyncCustom` on every node; [`AsyncsQuorumSpec::async_custom_qf`] decides.
+        ///
+        /// The call has been sent when this returns.
+        pub fn async_custom(
+            &self,
+            request: super::Request,
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::Summary>
+        where
+            Q: AsyncsQuorumSpec,
+        {
+            gorums_runtime::QuorumCall::<methods::AsyncCustom, Q>::new(&self.0, request)
+                .start()
+        }
+
         /// Calls `options_async.Asyncs/AsyncPerNode` on every node; the caller says how to aggregate the replies.
         ///
         /// The call is sent as soon as the returned value is told how to aggregate the replies.
@@ -156,6 +182,69 @@ pub mod asyncs_gorums {
             ) -> Option<super::Request> + Send + 'static,
         ) -> gorums_runtime::AsyncCall<methods::AsyncPerNode> {
             gorums_runtime::AsyncCall::per_node(&self.0, request, per_node)
+        }
+
+        /// Calls `options_async.Asyncs/AsyncPerNodeCustom` on every node; [`AsyncsQuorumSpec::async_per_node_custom_qf`] decides.
+        ///
+        /// The call has been sent when this returns.
+        ///
+        /// `per_node` gives each node its own request, or none to skip the node.
+        pub fn async_per_node_custom(
+            &self,
+            request: super::Request,
+            per_node: impl FnMut(
+                &super::Request,
+                gorums_runtime::NodeId,
+            ) -> Option<super::Request> + Send + 'static,
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::Summary>
+        where
+            Q: AsyncsQuorumSpec,
+        {
+            gorums_runtime::QuorumCall::<
+                methods::AsyncPerNodeCustom,
+                Q,
+            >::per_node(&self.0, request, per_node)
+                .start()
+        }
+
+        /// Calls `options_async.Asyncs/AsyncReqCustom` on every node; [`AsyncsQuorumSpec::async_req_custom_qf`] decides.
+        ///
+        /// The call has been sent when this returns.
+        pub fn async_req_custom(
+            &self,
+            request: super::Request,
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::Summary>
+        where
+            Q: AsyncsQuorumSpec,
+        {
+            gorums_runtime::QuorumCall::<
+                methods::AsyncReqCustom,
+                Q,
+            >::new(&self.0, request)
+                .start()
+        }
+
+        /// Calls `options_async.Asyncs/AsyncReqPerNodeCustom` on every node; [`AsyncsQuorumSpec::async_req_per_node_custom_qf`] decides.
+        ///
+        /// The call has been sent when this returns.
+        ///
+        /// `per_node` gives each node its own request, or none to skip the node.
+        pub fn async_req_per_node_custom(
+            &self,
+            request: super::Request,
+            per_node: impl FnMut(
+                &super::Request,
+                gorums_runtime::NodeId,
+            ) -> Option<super::Request> + Send + 'static,
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::Summary>
+        where
+            Q: AsyncsQuorumSpec,
+        {
+            gorums_runtime::QuorumCall::<
+                methods::AsyncReqPerNodeCustom,
+                Q,
+            >::per_node(&self.0, request, per_node)
+                .start()
         }
 
         /// Calls `options_async.Asyncs/AsyncOrdered` on every node; the caller says how to aggregate the replies.
@@ -178,6 +267,23 @@ pub mod asyncs_gorums {
             gorums_runtime::AsyncCall::new(&self.0, request)
         }
 
+        /// Calls `options_async.Asyncs/QuorumCallAsyncCustom` on every node; [`AsyncsQuorumSpec::quorum_call_async_custom_qf`] decides.
+        ///
+        /// The call has been sent when this returns.
+        pub fn quorum_call_async_custom(
+            &self,
+            request: super::Request,
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::Summary>
+        where
+            Q: AsyncsQuorumSpec,
+        {
+            gorums_runtime::QuorumCall::<
+                methods::QuorumCallAsyncCustom,
+                Q,
+            >::new(&self.0, request)
+                .start()
+        }
+
         /// Calls `options_async.Asyncs/QuorumCallAsyncPerNode` on every node; the caller says how to aggregate the replies.
         ///
         /// The call is sent as soon as the returned value is told how to aggregate the replies.
@@ -194,97 +300,6 @@ pub mod asyncs_gorums {
             gorums_runtime::AsyncCall::per_node(&self.0, request, per_node)
         }
 
-        /// Calls `options_async.Asyncs/QuorumCallAsyncOrdered` on every node; the caller says how to aggregate the replies.
-        ///
-        /// The call is sent as soon as the returned value is told how to aggregate the replies.
-        pub fn quorum_call_async_ordered(
-            &self,
-            request: super::Request,
-        ) -> gorums_runtime::AsyncCall<methods::QuorumCallAsyncOrdered> {
-            gorums_runtime::AsyncCall::new(&self.0, request)
-        }
-    }
-
-    impl<Q: AsyncsQuorumSpec> AsyncsConfiguration<Q> {
-        /// Calls `options_async.Asyncs/AsyncCustom` on every node; [`AsyncsQuorumSpec::async_custom_qf`] decides.
-        ///
-        /// The call has been sent when this returns.
-        pub fn async_custom(
-            &self,
-            request: super::Request,
-        ) -> gorums_runtime::calls::QuorumCallHandle<super::Summary> {
-            gorums_runtime::QuorumCall::<methods::AsyncCustom, Q>::new(&self.0, request)
-                .start()
-        }
-
-        /// Calls `options_async.Asyncs/AsyncPerNodeCustom` on every node; [`AsyncsQuorumSpec::async_per_node_custom_qf`] decides.
-        ///
-        /// The call has been sent when this returns.
-        ///
-        /// `per_node` gives each node its own request, or none to skip the node.
-        pub fn async_per_node_custom(
-            &self,
-            request: super::Request,
-            per_node: impl FnMut(
-                &super::Request,
-                gorums_runtime::NodeId,
-            ) -> Option<super::Request> + Send + 'static,
-        ) -> gorums_runtime::calls::QuorumCallHandle<super::Summary> {
-            gorums_runtime::QuorumCall::<
-                methods::AsyncPerNodeCustom,
-                Q,
-            >::per_node(&self.0, request, per_node)
-                .start()
-        }
-
-        /// Calls `options_async.Asyncs/AsyncReqCustom` on every node; [`AsyncsQuorumSpec::async_req_custom_qf`] decides.
-        ///
-        /// The call has been sent when this returns.
-        pub fn async_req_custom(
-            &self,
-            request: super::Request,
-        ) -> gorums_runtime::calls::QuorumCallHandle<super::Summary> {
-            gorums_runtime::QuorumCall::<
-                methods::AsyncReqCustom,
-                Q,
-            >::new(&self.0, request)
-                .start()
-        }
-
-        /// Calls `options_async.Asyncs/AsyncReqPerNodeCustom` on every node; [`AsyncsQuorumSpec::async_req_per_node_custom_qf`] decides.
-        ///
-        /// The call has been sent when this returns.
-        ///
-        /// `per_node` gives each node its own request, or none to skip the node.
-        pub fn async_req_per_node_custom(
-            &self,
-            request: super::Request,
-            per_node: impl FnMut(
-                &super::Request,
-                gorums_runtime::NodeId,
-            ) -> Option<super::Request> + Send + 'static,
-        ) -> gorums_runtime::calls::QuorumCallHandle<super::Summary> {
-            gorums_runtime::QuorumCall::<
-                methods::AsyncReqPerNodeCustom,
-                Q,
-            >::per_node(&self.0, request, per_node)
-                .start()
-        }
-
-        /// Calls `options_async.Asyncs/QuorumCallAsyncCustom` on every node; [`AsyncsQuorumSpec::quorum_call_async_custom_qf`] decides.
-        ///
-        /// The call has been sent when this returns.
-        pub fn quorum_call_async_custom(
-            &self,
-            request: super::Request,
-        ) -> gorums_runtime::calls::QuorumCallHandle<super::Summary> {
-            gorums_runtime::QuorumCall::<
-                methods::QuorumCallAsyncCustom,
-                Q,
-            >::new(&self.0, request)
-                .start()
-        }
-
         /// Calls `options_async.Asyncs/QuorumCallAsyncPerNodeCustom` on every node; [`AsyncsQuorumSpec::quorum_call_async_per_node_custom_qf`] decides.
         ///
         /// The call has been sent when this returns.
@@ -297,7 +312,10 @@ pub mod asyncs_gorums {
                 &super::Request,
                 gorums_runtime::NodeId,
             ) -> Option<super::Request> + Send + 'static,
-        ) -> gorums_runtime::calls::QuorumCallHandle<super::Summary> {
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::Summary>
+        where
+            Q: AsyncsQuorumSpec,
+        {
             gorums_runtime::QuorumCall::<
                 methods::QuorumCallAsyncPerNodeCustom,
                 Q,
@@ -311,7 +329,10 @@ pub mod asyncs_gorums {
         pub fn quorum_call_async_req_custom(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::calls::QuorumCallHandle<super::Summary> {
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::Summary>
+        where
+            Q: AsyncsQuorumSpec,
+        {
             gorums_runtime::QuorumCall::<
                 methods::QuorumCallAsyncReqCustom,
                 Q,
@@ -331,12 +352,25 @@ pub mod asyncs_gorums {
                 &super::Request,
                 gorums_runtime::NodeId,
             ) -> Option<super::Request> + Send + 'static,
-        ) -> gorums_runtime::calls::QuorumCallHandle<super::Summary> {
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::Summary>
+        where
+            Q: AsyncsQuorumSpec,
+        {
             gorums_runtime::QuorumCall::<
                 methods::QuorumCallAsyncReqPerNodeCustom,
                 Q,
             >::per_node(&self.0, request, per_node)
                 .start()
+        }
+
+        /// Calls `options_async.Asyncs/QuorumCallAsyncOrdered` on every node; the caller says how to aggregate the replies.
+        ///
+        /// The call is sent as soon as the returned value is told how to aggregate the replies.
+        pub fn quorum_call_async_ordered(
+            &self,
+            request: super::Request,
+        ) -> gorums_runtime::AsyncCall<methods::QuorumCallAsyncOrdered> {
+            gorums_runtime::AsyncCall::new(&self.0, request)
         }
     }
 

@@ -20,6 +20,11 @@ pub mod correctables_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `options_correctable.Correctables`",
+        label = "this needs a `CorrectablesQuorumSpec`",
+        note = "add one with `with_spec`: `CorrectablesConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait CorrectablesQuorumSpec: Send + Sync + 'static {
         /// Gives the levels of [`CorrectablesConfiguration::correctable`].
         fn correctable_qf(
@@ -153,11 +158,18 @@ pub mod correctables_gorums {
         }
     }
 
+    impl CorrectablesConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> CorrectablesConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`CorrectablesQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> CorrectablesConfiguration<S> {
+            CorrectablesConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -191,16 +203,17 @@ pub mod correctables_gorums {
         pub fn nodes(&self) -> impl Iterator<Item = CorrectablesNode> + '_ {
             self.0.nodes().map(CorrectablesNode)
         }
-    }
 
-    impl<Q: CorrectablesQuorumSpec> CorrectablesConfiguration<Q> {
         /// Calls `options_correctable.Correctables/Correctable` on every node; [`CorrectablesQuorumSpec::correctable_qf`] gives the levels.
         ///
         /// The call has been sent when this returns.
         pub fn correctable(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::Correctable<super::Reply> {
+        ) -> gorums_runtime::Correctable<super::Reply>
+        where
+            Q: CorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::Correctable,
                 Q,
@@ -214,7 +227,10 @@ pub mod correctables_gorums {
         pub fn correctable_custom(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::Correctable<super::Summary> {
+        ) -> gorums_runtime::Correctable<super::Summary>
+        where
+            Q: CorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::CorrectableCustom,
                 Q,
@@ -234,7 +250,10 @@ pub mod correctables_gorums {
                 &super::Request,
                 gorums_runtime::NodeId,
             ) -> Option<super::Request> + Send + 'static,
-        ) -> gorums_runtime::Correctable<super::Reply> {
+        ) -> gorums_runtime::Correctable<super::Reply>
+        where
+            Q: CorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::CorrectablePerNode,
                 Q,
@@ -254,7 +273,10 @@ pub mod correctables_gorums {
                 &super::Request,
                 gorums_runtime::NodeId,
             ) -> Option<super::Request> + Send + 'static,
-        ) -> gorums_runtime::Correctable<super::Summary> {
+        ) -> gorums_runtime::Correctable<super::Summary>
+        where
+            Q: CorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::CorrectablePerNodeCustom,
                 Q,
@@ -268,7 +290,10 @@ pub mod correctables_gorums {
         pub fn correctable_req(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::Correctable<super::Reply> {
+        ) -> gorums_runtime::Correctable<super::Reply>
+        where
+            Q: CorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::CorrectableReq,
                 Q,
@@ -282,7 +307,10 @@ pub mod correctables_gorums {
         pub fn correctable_req_custom(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::Correctable<super::Summary> {
+        ) -> gorums_runtime::Correctable<super::Summary>
+        where
+            Q: CorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::CorrectableReqCustom,
                 Q,
@@ -302,7 +330,10 @@ pub mod correctables_gorums {
                 &super::Request,
                 gorums_runtime::NodeId,
             ) -> Option<super::Request> + Send + 'static,
-        ) -> gorums_runtime::Correctable<super::Reply> {
+        ) -> gorums_runtime::Correctable<super::Reply>
+        where
+            Q: CorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::CorrectableReqPerNode,
                 Q,
@@ -322,7 +353,10 @@ pub mod correctables_gorums {
                 &super::Request,
                 gorums_runtime::NodeId,
             ) -> Option<super::Request> + Send + 'static,
-        ) -> gorums_runtime::Correctable<super::Summary> {
+        ) -> gorums_runtime::Correctable<super::Summary>
+        where
+            Q: CorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::CorrectableReqPerNodeCustom,
                 Q,
@@ -336,7 +370,10 @@ pub mod correctables_gorums {
         pub fn correctable_ordered(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::Correctable<super::Reply> {
+        ) -> gorums_runtime::Correctable<super::Reply>
+        where
+            Q: CorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::CorrectableOrdered,
                 Q,
@@ -350,7 +387,10 @@ pub mod correctables_gorums {
         pub fn correctable_stream(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::Correctable<super::Reply> {
+        ) -> gorums_runtime::Correctable<super::Reply>
+        where
+            Q: CorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::CorrectableStream,
                 Q,
@@ -364,7 +404,10 @@ pub mod correctables_gorums {
         pub fn correctable_stream_custom(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::Correctable<super::Summary> {
+        ) -> gorums_runtime::Correctable<super::Summary>
+        where
+            Q: CorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::CorrectableStreamCustom,
                 Q,
@@ -384,7 +427,10 @@ pub mod correctables_gorums {
                 &super::Request,
                 gorums_runtime::NodeId,
             ) -> Option<super::Request> + Send + 'static,
-        ) -> gorums_runtime::Correctable<super::Reply> {
+        ) -> gorums_runtime::Correctable<super::Reply>
+        where
+            Q: CorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::CorrectableStreamPerNode,
                 Q,
@@ -404,7 +450,10 @@ pub mod correctables_gorums {
                 &super::Request,
                 gorums_runtime::NodeId,
             ) -> Option<super::Request> + Send + 'static,
-        ) -> gorums_runtime::Correctable<super::Summary> {
+        ) -> gorums_runtime::Correctable<super::Summary>
+        where
+            Q: CorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::CorrectableStreamPerNodeCustom,
                 Q,
@@ -418,7 +467,10 @@ pub mod correctables_gorums {
         pub fn correctable_stream_req(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::Correctable<super::Reply> {
+        ) -> gorums_runtime::Correctable<super::Reply>
+        where
+            Q: CorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::CorrectableStreamReq,
                 Q,
@@ -432,7 +484,10 @@ pub mod correctables_gorums {
         pub fn correctable_stream_req_custom(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::Correctable<super::Summary> {
+        ) -> gorums_runtime::Correctable<super::Summary>
+        where
+            Q: CorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::CorrectableStreamReqCustom,
                 Q,
@@ -452,7 +507,10 @@ pub mod correctables_gorums {
                 &super::Request,
                 gorums_runtime::NodeId,
             ) -> Option<super::Request> + Send + 'static,
-        ) -> gorums_runtime::Correctable<super::Reply> {
+        ) -> gorums_runtime::Correctable<super::Reply>
+        where
+            Q: CorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::CorrectableStreamReqPerNode,
                 Q,
@@ -472,7 +530,10 @@ pub mod correctables_gorums {
                 &super::Request,
                 gorums_runtime::NodeId,
             ) -> Option<super::Request> + Send + 'static,
-        ) -> gorums_runtime::Correctable<super::Summary> {
+        ) -> gorums_runtime::Correctable<super::Summary>
+        where
+            Q: CorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::CorrectableStreamReqPerNodeCustom,
                 Q,
@@ -486,7 +547,10 @@ pub mod correctables_gorums {
         pub fn correctable_stream_ordered(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::Correctable<super::Reply> {
+        ) -> gorums_runtime::Correctable<super::Reply>
+        where
+            Q: CorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::CorrectableStreamOrdered,
                 Q,

@@ -20,6 +20,11 @@ pub mod streamed_correctables_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `options_correctable_pr.StreamedCorrectables`",
+        label = "this needs a `StreamedCorrectablesQuorumSpec`",
+        note = "add one with `with_spec`: `StreamedCorrectablesConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait StreamedCorrectablesQuorumSpec: Send + Sync + 'static {
         /// Gives the levels of [`StreamedCorrectablesConfiguration::correctable_pr`].
         fn correctable_pr_qf(
@@ -97,11 +102,18 @@ pub mod streamed_correctables_gorums {
         }
     }
 
+    impl StreamedCorrectablesConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> StreamedCorrectablesConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`StreamedCorrectablesQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> StreamedCorrectablesConfiguration<S> {
+            StreamedCorrectablesConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -135,16 +147,17 @@ pub mod streamed_correctables_gorums {
         pub fn nodes(&self) -> impl Iterator<Item = StreamedCorrectablesNode> + '_ {
             self.0.nodes().map(StreamedCorrectablesNode)
         }
-    }
 
-    impl<Q: StreamedCorrectablesQuorumSpec> StreamedCorrectablesConfiguration<Q> {
         /// Calls `options_correctable_pr.StreamedCorrectables/CorrectablePr` on every node; [`StreamedCorrectablesQuorumSpec::correctable_pr_qf`] gives the levels.
         ///
         /// The call has been sent when this returns.
         pub fn correctable_pr(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::Correctable<super::Reply> {
+        ) -> gorums_runtime::Correctable<super::Reply>
+        where
+            Q: StreamedCorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::CorrectablePr,
                 Q,
@@ -158,7 +171,10 @@ pub mod streamed_correctables_gorums {
         pub fn correctable_pr_custom(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::Correctable<super::Summary> {
+        ) -> gorums_runtime::Correctable<super::Summary>
+        where
+            Q: StreamedCorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::CorrectablePrCustom,
                 Q,
@@ -178,7 +194,10 @@ pub mod streamed_correctables_gorums {
                 &super::Request,
                 gorums_runtime::NodeId,
             ) -> Option<super::Request> + Send + 'static,
-        ) -> gorums_runtime::Correctable<super::Reply> {
+        ) -> gorums_runtime::Correctable<super::Reply>
+        where
+            Q: StreamedCorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::CorrectablePrPerNode,
                 Q,
@@ -198,7 +217,10 @@ pub mod streamed_correctables_gorums {
                 &super::Request,
                 gorums_runtime::NodeId,
             ) -> Option<super::Request> + Send + 'static,
-        ) -> gorums_runtime::Correctable<super::Summary> {
+        ) -> gorums_runtime::Correctable<super::Summary>
+        where
+            Q: StreamedCorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::CorrectablePrPerNodeCustom,
                 Q,
@@ -212,7 +234,10 @@ pub mod streamed_correctables_gorums {
         pub fn correctable_pr_req(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::Correctable<super::Reply> {
+        ) -> gorums_runtime::Correctable<super::Reply>
+        where
+            Q: StreamedCorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::CorrectablePrReq,
                 Q,
@@ -226,7 +251,10 @@ pub mod streamed_correctables_gorums {
         pub fn correctable_pr_req_custom(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::Correctable<super::Summary> {
+        ) -> gorums_runtime::Correctable<super::Summary>
+        where
+            Q: StreamedCorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::CorrectablePrReqCustom,
                 Q,
@@ -246,7 +274,10 @@ pub mod streamed_correctables_gorums {
                 &super::Request,
                 gorums_runtime::NodeId,
             ) -> Option<super::Request> + Send + 'static,
-        ) -> gorums_runtime::Correctable<super::Reply> {
+        ) -> gorums_runtime::Correctable<super::Reply>
+        where
+            Q: StreamedCorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::CorrectablePrReqPerNode,
                 Q,
@@ -266,7 +297,10 @@ pub mod streamed_correctables_gorums {
                 &super::Request,
                 gorums_runtime::NodeId,
             ) -> Option<super::Request> + Send + 'static,
-        ) -> gorums_runtime::Correctable<super::Summary> {
+        ) -> gorums_runtime::Correctable<super::Summary>
+        where
+            Q: StreamedCorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::CorrectablePrReqPerNodeCustom,
                 Q,
@@ -280,7 +314,10 @@ pub mod streamed_correctables_gorums {
         pub fn correctable_pr_ordered(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::Correctable<super::Reply> {
+        ) -> gorums_runtime::Correctable<super::Reply>
+        where
+            Q: StreamedCorrectablesQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::CorrectablePrOrdered,
                 Q,

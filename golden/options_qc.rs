@@ -20,6 +20,11 @@ pub mod quorum_calls_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `options_qc.QuorumCalls`",
+        label = "this needs a `QuorumCallsQuorumSpec`",
+        note = "add one with `with_spec`: `QuorumCallsConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait QuorumCallsQuorumSpec: Send + Sync + 'static {
         /// Decides [`QuorumCallsConfiguration::qc`].
         fn qc_qf(
@@ -95,11 +100,18 @@ pub mod quorum_calls_gorums {
         }
     }
 
+    impl QuorumCallsConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> QuorumCallsConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`QuorumCallsQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> QuorumCallsConfiguration<S> {
+            QuorumCallsConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -133,14 +145,15 @@ pub mod quorum_calls_gorums {
         pub fn nodes(&self) -> impl Iterator<Item = QuorumCallsNode> + '_ {
             self.0.nodes().map(QuorumCallsNode)
         }
-    }
 
-    impl<Q: QuorumCallsQuorumSpec> QuorumCallsConfiguration<Q> {
         /// Calls `options_qc.QuorumCalls/Qc` on every node; [`QuorumCallsQuorumSpec::qc_qf`] decides.
         pub fn qc(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::QuorumCall<methods::Qc, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Qc, Q>
+        where
+            Q: QuorumCallsQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
@@ -148,7 +161,10 @@ pub mod quorum_calls_gorums {
         pub fn qc_custom(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::QuorumCall<methods::QcCustom, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::QcCustom, Q>
+        where
+            Q: QuorumCallsQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
@@ -162,7 +178,10 @@ pub mod quorum_calls_gorums {
                 &super::Request,
                 gorums_runtime::NodeId,
             ) -> Option<super::Request> + Send + 'static,
-        ) -> gorums_runtime::QuorumCall<methods::QcPerNode, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::QcPerNode, Q>
+        where
+            Q: QuorumCallsQuorumSpec,
+        {
             gorums_runtime::QuorumCall::per_node(&self.0, request, per_node)
         }
 
@@ -176,7 +195,10 @@ pub mod quorum_calls_gorums {
                 &super::Request,
                 gorums_runtime::NodeId,
             ) -> Option<super::Request> + Send + 'static,
-        ) -> gorums_runtime::QuorumCall<methods::QcPerNodeCustom, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::QcPerNodeCustom, Q>
+        where
+            Q: QuorumCallsQuorumSpec,
+        {
             gorums_runtime::QuorumCall::per_node(&self.0, request, per_node)
         }
 
@@ -184,7 +206,10 @@ pub mod quorum_calls_gorums {
         pub fn qc_req(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::QuorumCall<methods::QcReq, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::QcReq, Q>
+        where
+            Q: QuorumCallsQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
@@ -192,7 +217,10 @@ pub mod quorum_calls_gorums {
         pub fn qc_req_custom(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::QuorumCall<methods::QcReqCustom, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::QcReqCustom, Q>
+        where
+            Q: QuorumCallsQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
@@ -206,7 +234,10 @@ pub mod quorum_calls_gorums {
                 &super::Request,
                 gorums_runtime::NodeId,
             ) -> Option<super::Request> + Send + 'static,
-        ) -> gorums_runtime::QuorumCall<methods::QcReqPerNode, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::QcReqPerNode, Q>
+        where
+            Q: QuorumCallsQuorumSpec,
+        {
             gorums_runtime::QuorumCall::per_node(&self.0, request, per_node)
         }
 
@@ -220,7 +251,10 @@ pub mod quorum_calls_gorums {
                 &super::Request,
                 gorums_runtime::NodeId,
             ) -> Option<super::Request> + Send + 'static,
-        ) -> gorums_runtime::QuorumCall<methods::QcReqPerNodeCustom, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::QcReqPerNodeCustom, Q>
+        where
+            Q: QuorumCallsQuorumSpec,
+        {
             gorums_runtime::QuorumCall::per_node(&self.0, request, per_node)
         }
 
@@ -228,7 +262,10 @@ pub mod quorum_calls_gorums {
         pub fn qc_ordered(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::QuorumCall<methods::QcOrdered, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::QcOrdered, Q>
+        where
+            Q: QuorumCallsQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }

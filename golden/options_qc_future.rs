@@ -20,6 +20,11 @@ pub mod futures_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `options_qc_future.Futures`",
+        label = "this needs a `FuturesQuorumSpec`",
+        note = "add one with `with_spec`: `FuturesConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait FuturesQuorumSpec: Send + Sync + 'static {
         /// Decides [`FuturesConfiguration::qc_future`].
         fn qc_future_qf(
@@ -95,11 +100,18 @@ pub mod futures_gorums {
         }
     }
 
+    impl FuturesConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> FuturesConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`FuturesQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> FuturesConfiguration<S> {
+            FuturesConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -133,16 +145,17 @@ pub mod futures_gorums {
         pub fn nodes(&self) -> impl Iterator<Item = FuturesNode> + '_ {
             self.0.nodes().map(FuturesNode)
         }
-    }
 
-    impl<Q: FuturesQuorumSpec> FuturesConfiguration<Q> {
         /// Calls `options_qc_future.Futures/QcFuture` on every node; [`FuturesQuorumSpec::qc_future_qf`] decides.
         ///
         /// The call has been sent when this returns.
         pub fn qc_future(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::calls::QuorumCallHandle<super::Reply> {
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::Reply>
+        where
+            Q: FuturesQuorumSpec,
+        {
             gorums_runtime::QuorumCall::<methods::QcFuture, Q>::new(&self.0, request)
                 .start()
         }
@@ -153,7 +166,10 @@ pub mod futures_gorums {
         pub fn qc_future_custom(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::calls::QuorumCallHandle<super::Summary> {
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::Summary>
+        where
+            Q: FuturesQuorumSpec,
+        {
             gorums_runtime::QuorumCall::<
                 methods::QcFutureCustom,
                 Q,
@@ -173,7 +189,10 @@ pub mod futures_gorums {
                 &super::Request,
                 gorums_runtime::NodeId,
             ) -> Option<super::Request> + Send + 'static,
-        ) -> gorums_runtime::calls::QuorumCallHandle<super::Reply> {
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::Reply>
+        where
+            Q: FuturesQuorumSpec,
+        {
             gorums_runtime::QuorumCall::<
                 methods::QcFuturePerNode,
                 Q,
@@ -193,7 +212,10 @@ pub mod futures_gorums {
                 &super::Request,
                 gorums_runtime::NodeId,
             ) -> Option<super::Request> + Send + 'static,
-        ) -> gorums_runtime::calls::QuorumCallHandle<super::Summary> {
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::Summary>
+        where
+            Q: FuturesQuorumSpec,
+        {
             gorums_runtime::QuorumCall::<
                 methods::QcFuturePerNodeCustom,
                 Q,
@@ -207,7 +229,10 @@ pub mod futures_gorums {
         pub fn qc_future_req(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::calls::QuorumCallHandle<super::Reply> {
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::Reply>
+        where
+            Q: FuturesQuorumSpec,
+        {
             gorums_runtime::QuorumCall::<methods::QcFutureReq, Q>::new(&self.0, request)
                 .start()
         }
@@ -218,7 +243,10 @@ pub mod futures_gorums {
         pub fn qc_future_req_custom(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::calls::QuorumCallHandle<super::Summary> {
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::Summary>
+        where
+            Q: FuturesQuorumSpec,
+        {
             gorums_runtime::QuorumCall::<
                 methods::QcFutureReqCustom,
                 Q,
@@ -238,7 +266,10 @@ pub mod futures_gorums {
                 &super::Request,
                 gorums_runtime::NodeId,
             ) -> Option<super::Request> + Send + 'static,
-        ) -> gorums_runtime::calls::QuorumCallHandle<super::Reply> {
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::Reply>
+        where
+            Q: FuturesQuorumSpec,
+        {
             gorums_runtime::QuorumCall::<
                 methods::QcFutureReqPerNode,
                 Q,
@@ -258,7 +289,10 @@ pub mod futures_gorums {
                 &super::Request,
                 gorums_runtime::NodeId,
             ) -> Option<super::Request> + Send + 'static,
-        ) -> gorums_runtime::calls::QuorumCallHandle<super::Summary> {
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::Summary>
+        where
+            Q: FuturesQuorumSpec,
+        {
             gorums_runtime::QuorumCall::<
                 methods::QcFutureReqPerNodeCustom,
                 Q,
@@ -272,7 +306,10 @@ pub mod futures_gorums {
         pub fn qc_future_ordered(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::calls::QuorumCallHandle<super::Reply> {
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::Reply>
+        where
+            Q: FuturesQuorumSpec,
+        {
             gorums_runtime::QuorumCall::<
                 methods::QcFutureOrdered,
                 Q,

@@ -20,6 +20,11 @@ pub mod aggregates_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `options_quorumcall.Aggregates`",
+        label = "this needs a `AggregatesQuorumSpec`",
+        note = "add one with `with_spec`: `AggregatesConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait AggregatesQuorumSpec: Send + Sync + 'static {
         /// Decides [`AggregatesConfiguration::quorum_call_custom`].
         fn quorum_call_custom_qf(
@@ -93,11 +98,18 @@ pub mod aggregates_gorums {
         }
     }
 
+    impl AggregatesConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> AggregatesConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`AggregatesQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> AggregatesConfiguration<S> {
+            AggregatesConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -140,6 +152,17 @@ pub mod aggregates_gorums {
             gorums_runtime::AggregateCall::new(&self.0, request)
         }
 
+        /// Calls `options_quorumcall.Aggregates/QuorumCallCustom` on every node; [`AggregatesQuorumSpec::quorum_call_custom_qf`] decides.
+        pub fn quorum_call_custom(
+            &self,
+            request: super::Request,
+        ) -> gorums_runtime::QuorumCall<methods::QuorumCallCustom, Q>
+        where
+            Q: AggregatesQuorumSpec,
+        {
+            gorums_runtime::QuorumCall::new(&self.0, request)
+        }
+
         /// Calls `options_quorumcall.Aggregates/QuorumCallPerNode` on every node; the caller says how to aggregate the replies.
         ///
         /// `per_node` gives each node its own request, or none to skip the node.
@@ -152,6 +175,51 @@ pub mod aggregates_gorums {
             ) -> Option<super::Request> + Send + 'static,
         ) -> gorums_runtime::AggregateCall<methods::QuorumCallPerNode> {
             gorums_runtime::AggregateCall::per_node(&self.0, request, per_node)
+        }
+
+        /// Calls `options_quorumcall.Aggregates/QuorumCallPerNodeCustom` on every node; [`AggregatesQuorumSpec::quorum_call_per_node_custom_qf`] decides.
+        ///
+        /// `per_node` gives each node its own request, or none to skip the node.
+        pub fn quorum_call_per_node_custom(
+            &self,
+            request: super::Request,
+            per_node: impl FnMut(
+                &super::Request,
+                gorums_runtime::NodeId,
+            ) -> Option<super::Request> + Send + 'static,
+        ) -> gorums_runtime::QuorumCall<methods::QuorumCallPerNodeCustom, Q>
+        where
+            Q: AggregatesQuorumSpec,
+        {
+            gorums_runtime::QuorumCall::per_node(&self.0, request, per_node)
+        }
+
+        /// Calls `options_quorumcall.Aggregates/QuorumCallReqCustom` on every node; [`AggregatesQuorumSpec::quorum_call_req_custom_qf`] decides.
+        pub fn quorum_call_req_custom(
+            &self,
+            request: super::Request,
+        ) -> gorums_runtime::QuorumCall<methods::QuorumCallReqCustom, Q>
+        where
+            Q: AggregatesQuorumSpec,
+        {
+            gorums_runtime::QuorumCall::new(&self.0, request)
+        }
+
+        /// Calls `options_quorumcall.Aggregates/QuorumCallReqPerNodeCustom` on every node; [`AggregatesQuorumSpec::quorum_call_req_per_node_custom_qf`] decides.
+        ///
+        /// `per_node` gives each node its own request, or none to skip the node.
+        pub fn quorum_call_req_per_node_custom(
+            &self,
+            request: super::Request,
+            per_node: impl FnMut(
+                &super::Request,
+                gorums_runtime::NodeId,
+            ) -> Option<super::Request> + Send + 'static,
+        ) -> gorums_runtime::QuorumCall<methods::QuorumCallReqPerNodeCustom, Q>
+        where
+            Q: AggregatesQuorumSpec,
+        {
+            gorums_runtime::QuorumCall::per_node(&self.0, request, per_node)
         }
 
         /// Calls `options_quorumcall.Aggregates/QuorumCallOrdered` on every node; the caller says how to aggregate the replies.
@@ -170,6 +238,17 @@ pub mod aggregates_gorums {
             gorums_runtime::AggregateCall::new(&self.0, request)
         }
 
+        /// Calls `options_quorumcall.Aggregates/QuorumCallStreamCustom` on every node; [`AggregatesQuorumSpec::quorum_call_stream_custom_qf`] decides.
+        pub fn quorum_call_stream_custom(
+            &self,
+            request: super::Request,
+        ) -> gorums_runtime::QuorumCall<methods::QuorumCallStreamCustom, Q>
+        where
+            Q: AggregatesQuorumSpec,
+        {
+            gorums_runtime::QuorumCall::new(&self.0, request)
+        }
+
         /// Calls `options_quorumcall.Aggregates/QuorumCallStreamPerNode` on every node; the caller says how to aggregate the replies.
         ///
         /// `per_node` gives each node its own request, or none to skip the node.
@@ -184,68 +263,6 @@ pub mod aggregates_gorums {
             gorums_runtime::AggregateCall::per_node(&self.0, request, per_node)
         }
 
-        /// Calls `options_quorumcall.Aggregates/QuorumCallStreamOrdered` on every node; the caller says how to aggregate the replies.
-        pub fn quorum_call_stream_ordered(
-            &self,
-            request: super::Request,
-        ) -> gorums_runtime::AggregateCall<methods::QuorumCallStreamOrdered> {
-            gorums_runtime::AggregateCall::new(&self.0, request)
-        }
-    }
-
-    impl<Q: AggregatesQuorumSpec> AggregatesConfiguration<Q> {
-        /// Calls `options_quorumcall.Aggregates/QuorumCallCustom` on every node; [`AggregatesQuorumSpec::quorum_call_custom_qf`] decides.
-        pub fn quorum_call_custom(
-            &self,
-            request: super::Request,
-        ) -> gorums_runtime::QuorumCall<methods::QuorumCallCustom, Q> {
-            gorums_runtime::QuorumCall::new(&self.0, request)
-        }
-
-        /// Calls `options_quorumcall.Aggregates/QuorumCallPerNodeCustom` on every node; [`AggregatesQuorumSpec::quorum_call_per_node_custom_qf`] decides.
-        ///
-        /// `per_node` gives each node its own request, or none to skip the node.
-        pub fn quorum_call_per_node_custom(
-            &self,
-            request: super::Request,
-            per_node: impl FnMut(
-                &super::Request,
-                gorums_runtime::NodeId,
-            ) -> Option<super::Request> + Send + 'static,
-        ) -> gorums_runtime::QuorumCall<methods::QuorumCallPerNodeCustom, Q> {
-            gorums_runtime::QuorumCall::per_node(&self.0, request, per_node)
-        }
-
-        /// Calls `options_quorumcall.Aggregates/QuorumCallReqCustom` on every node; [`AggregatesQuorumSpec::quorum_call_req_custom_qf`] decides.
-        pub fn quorum_call_req_custom(
-            &self,
-            request: super::Request,
-        ) -> gorums_runtime::QuorumCall<methods::QuorumCallReqCustom, Q> {
-            gorums_runtime::QuorumCall::new(&self.0, request)
-        }
-
-        /// Calls `options_quorumcall.Aggregates/QuorumCallReqPerNodeCustom` on every node; [`AggregatesQuorumSpec::quorum_call_req_per_node_custom_qf`] decides.
-        ///
-        /// `per_node` gives each node its own request, or none to skip the node.
-        pub fn quorum_call_req_per_node_custom(
-            &self,
-            request: super::Request,
-            per_node: impl FnMut(
-                &super::Request,
-                gorums_runtime::NodeId,
-            ) -> Option<super::Request> + Send + 'static,
-        ) -> gorums_runtime::QuorumCall<methods::QuorumCallReqPerNodeCustom, Q> {
-            gorums_runtime::QuorumCall::per_node(&self.0, request, per_node)
-        }
-
-        /// Calls `options_quorumcall.Aggregates/QuorumCallStreamCustom` on every node; [`AggregatesQuorumSpec::quorum_call_stream_custom_qf`] decides.
-        pub fn quorum_call_stream_custom(
-            &self,
-            request: super::Request,
-        ) -> gorums_runtime::QuorumCall<methods::QuorumCallStreamCustom, Q> {
-            gorums_runtime::QuorumCall::new(&self.0, request)
-        }
-
         /// Calls `options_quorumcall.Aggregates/QuorumCallStreamPerNodeCustom` on every node; [`AggregatesQuorumSpec::quorum_call_stream_per_node_custom_qf`] decides.
         ///
         /// `per_node` gives each node its own request, or none to skip the node.
@@ -256,7 +273,10 @@ pub mod aggregates_gorums {
                 &super::Request,
                 gorums_runtime::NodeId,
             ) -> Option<super::Request> + Send + 'static,
-        ) -> gorums_runtime::QuorumCall<methods::QuorumCallStreamPerNodeCustom, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::QuorumCallStreamPerNodeCustom, Q>
+        where
+            Q: AggregatesQuorumSpec,
+        {
             gorums_runtime::QuorumCall::per_node(&self.0, request, per_node)
         }
 
@@ -264,7 +284,10 @@ pub mod aggregates_gorums {
         pub fn quorum_call_stream_req_custom(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::QuorumCall<methods::QuorumCallStreamReqCustom, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::QuorumCallStreamReqCustom, Q>
+        where
+            Q: AggregatesQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
@@ -278,8 +301,19 @@ pub mod aggregates_gorums {
                 &super::Request,
                 gorums_runtime::NodeId,
             ) -> Option<super::Request> + Send + 'static,
-        ) -> gorums_runtime::QuorumCall<methods::QuorumCallStreamReqPerNodeCustom, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::QuorumCallStreamReqPerNodeCustom, Q>
+        where
+            Q: AggregatesQuorumSpec,
+        {
             gorums_runtime::QuorumCall::per_node(&self.0, request, per_node)
+        }
+
+        /// Calls `options_quorumcall.Aggregates/QuorumCallStreamOrdered` on every node; the caller says how to aggregate the replies.
+        pub fn quorum_call_stream_ordered(
+            &self,
+            request: super::Request,
+        ) -> gorums_runtime::AggregateCall<methods::QuorumCallStreamOrdered> {
+            gorums_runtime::AggregateCall::new(&self.0, request)
         }
     }
 

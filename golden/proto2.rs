@@ -215,6 +215,11 @@ pub mod proto2_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `proto2.Proto2`",
+        label = "this needs a `Proto2QuorumSpec`",
+        note = "add one with `with_spec`: `Proto2Configuration::new(members).with_spec(spec)`"
+    )]
     pub trait Proto2QuorumSpec: Send + Sync + 'static {
         /// Decides [`Proto2Configuration::get`].
         fn get_qf(
@@ -238,11 +243,18 @@ pub mod proto2_gorums {
         }
     }
 
+    impl Proto2Configuration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> Proto2Configuration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`Proto2QuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> Proto2Configuration<S> {
+            Proto2Configuration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -276,14 +288,15 @@ pub mod proto2_gorums {
         pub fn nodes(&self) -> impl Iterator<Item = Proto2Node> + '_ {
             self.0.nodes().map(Proto2Node)
         }
-    }
 
-    impl<Q: Proto2QuorumSpec> Proto2Configuration<Q> {
         /// Calls `proto2.Proto2/Get` on every node; [`Proto2QuorumSpec::get_qf`] decides.
         pub fn get(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::QuorumCall<methods::Get, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Get, Q>
+        where
+            Q: Proto2QuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }

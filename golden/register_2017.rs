@@ -52,6 +52,11 @@ pub mod register_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `register_2017.Register`",
+        label = "this needs a `RegisterQuorumSpec`",
+        note = "add one with `with_spec`: `RegisterConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait RegisterQuorumSpec: Send + Sync + 'static {
         /// Decides [`RegisterConfiguration::read`].
         fn read_qf(
@@ -119,11 +124,18 @@ pub mod register_gorums {
         }
     }
 
+    impl RegisterConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> RegisterConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`RegisterQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> RegisterConfiguration<S> {
+            RegisterConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -158,25 +170,14 @@ pub mod register_gorums {
             self.0.nodes().map(RegisterNode)
         }
 
-        /// Writes a state to all replicas, which do not answer.
-        ///
-        /// The call has been sent when this returns.
-        ///
-        /// Each node is sent all calls of this method on one stream, in their order.
-        pub fn write_async(&self, request: super::State) -> gorums_runtime::Multicast {
-            gorums_runtime::codegen::MulticastCall::<
-                methods::WriteAsync,
-            >::new(&self.0, request)
-                .start()
-        }
-    }
-
-    impl<Q: RegisterQuorumSpec> RegisterConfiguration<Q> {
         /// Reads the latest state of a quorum.
         pub fn read(
             &self,
             request: super::ReadRequest,
-        ) -> gorums_runtime::QuorumCall<methods::Read, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Read, Q>
+        where
+            Q: RegisterQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
@@ -186,7 +187,10 @@ pub mod register_gorums {
         pub fn read_future(
             &self,
             request: super::ReadRequest,
-        ) -> gorums_runtime::calls::QuorumCallHandle<super::State> {
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::State>
+        where
+            Q: RegisterQuorumSpec,
+        {
             gorums_runtime::QuorumCall::<methods::ReadFuture, Q>::new(&self.0, request)
                 .start()
         }
@@ -195,7 +199,10 @@ pub mod register_gorums {
         pub fn read_custom_return(
             &self,
             request: super::ReadRequest,
-        ) -> gorums_runtime::QuorumCall<methods::ReadCustomReturn, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::ReadCustomReturn, Q>
+        where
+            Q: RegisterQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
@@ -205,7 +212,10 @@ pub mod register_gorums {
         pub fn read_correctable(
             &self,
             request: super::ReadRequest,
-        ) -> gorums_runtime::Correctable<super::State> {
+        ) -> gorums_runtime::Correctable<super::State>
+        where
+            Q: RegisterQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::ReadCorrectable,
                 Q,
@@ -219,7 +229,10 @@ pub mod register_gorums {
         pub fn read_prelim(
             &self,
             request: super::ReadRequest,
-        ) -> gorums_runtime::Correctable<super::State> {
+        ) -> gorums_runtime::Correctable<super::State>
+        where
+            Q: RegisterQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::ReadPrelim,
                 Q,
@@ -231,7 +244,10 @@ pub mod register_gorums {
         pub fn write(
             &self,
             request: super::State,
-        ) -> gorums_runtime::QuorumCall<methods::Write, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Write, Q>
+        where
+            Q: RegisterQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
@@ -241,8 +257,23 @@ pub mod register_gorums {
         pub fn write_future(
             &self,
             request: super::State,
-        ) -> gorums_runtime::calls::QuorumCallHandle<super::WriteResponse> {
+        ) -> gorums_runtime::calls::QuorumCallHandle<super::WriteResponse>
+        where
+            Q: RegisterQuorumSpec,
+        {
             gorums_runtime::QuorumCall::<methods::WriteFuture, Q>::new(&self.0, request)
+                .start()
+        }
+
+        /// Writes a state to all replicas, which do not answer.
+        ///
+        /// The call has been sent when this returns.
+        ///
+        /// Each node is sent all calls of this method on one stream, in their order.
+        pub fn write_async(&self, request: super::State) -> gorums_runtime::Multicast {
+            gorums_runtime::codegen::MulticastCall::<
+                methods::WriteAsync,
+            >::new(&self.0, request)
                 .start()
         }
 
@@ -256,7 +287,10 @@ pub mod register_gorums {
                 &super::State,
                 gorums_runtime::NodeId,
             ) -> Option<super::State> + Send + 'static,
-        ) -> gorums_runtime::QuorumCall<methods::WritePerNode, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::WritePerNode, Q>
+        where
+            Q: RegisterQuorumSpec,
+        {
             gorums_runtime::QuorumCall::per_node(&self.0, request, per_node)
         }
     }

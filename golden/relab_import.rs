@@ -149,6 +149,11 @@ pub mod relab_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `relab_import.Relab`",
+        label = "this needs a `RelabQuorumSpec`",
+        note = "add one with `with_spec`: `RelabConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait RelabQuorumSpec: Send + Sync + 'static {
         /// Decides [`RelabConfiguration::get`].
         fn get_qf(
@@ -172,11 +177,18 @@ pub mod relab_gorums {
         }
     }
 
+    impl RelabConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> RelabConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`RelabQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> RelabConfiguration<S> {
+            RelabConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -210,14 +222,15 @@ pub mod relab_gorums {
         pub fn nodes(&self) -> impl Iterator<Item = RelabNode> + '_ {
             self.0.nodes().map(RelabNode)
         }
-    }
 
-    impl<Q: RelabQuorumSpec> RelabConfiguration<Q> {
         /// Calls `relab_import.Relab/Get` on every node; [`RelabQuorumSpec::get_qf`] decides.
         pub fn get(
             &self,
             request: super::Request,
-        ) -> gorums_runtime::QuorumCall<methods::Get, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Get, Q>
+        where
+            Q: RelabQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }

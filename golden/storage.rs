@@ -58,6 +58,11 @@ pub mod storage_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `storage.Storage`",
+        label = "this needs a `StorageQuorumSpec`",
+        note = "add one with `with_spec`: `StorageConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait StorageQuorumSpec: Send + Sync + 'static {
         /// Decides [`StorageConfiguration::read_qc`].
         fn read_qc_qf(
@@ -88,11 +93,18 @@ pub mod storage_gorums {
         }
     }
 
+    impl StorageConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> StorageConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`StorageQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> StorageConfiguration<S> {
+            StorageConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -126,14 +138,15 @@ pub mod storage_gorums {
         pub fn nodes(&self) -> impl Iterator<Item = StorageNode> + '_ {
             self.0.nodes().map(StorageNode)
         }
-    }
 
-    impl<Q: StorageQuorumSpec> StorageConfiguration<Q> {
         /// Reads the newest value of a quorum.
         pub fn read_qc(
             &self,
             request: super::ReadRequest,
-        ) -> gorums_runtime::QuorumCall<methods::ReadQc, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::ReadQc, Q>
+        where
+            Q: StorageQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
@@ -141,7 +154,10 @@ pub mod storage_gorums {
         pub fn write_qc(
             &self,
             request: super::WriteRequest,
-        ) -> gorums_runtime::QuorumCall<methods::WriteQc, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::WriteQc, Q>
+        where
+            Q: StorageQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }

@@ -653,6 +653,11 @@ pub mod transfer_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `streaming.Transfer`",
+        label = "this needs a `TransferQuorumSpec`",
+        note = "add one with `with_spec`: `TransferConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait TransferQuorumSpec: Send + Sync + 'static {
         /// Decides [`TransferConfiguration::confirm`].
         fn confirm_qf(
@@ -676,11 +681,18 @@ pub mod transfer_gorums {
         }
     }
 
+    impl TransferConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> TransferConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`TransferQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> TransferConfiguration<S> {
+            TransferConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -714,14 +726,15 @@ pub mod transfer_gorums {
         pub fn nodes(&self) -> impl Iterator<Item = TransferNode> + '_ {
             self.0.nodes().map(TransferNode)
         }
-    }
 
-    impl<Q: TransferQuorumSpec> TransferConfiguration<Q> {
         /// Calls `streaming.Transfer/Confirm` on every node; [`TransferQuorumSpec::confirm_qf`] decides.
         pub fn confirm(
             &self,
             request: super::Receipt,
-        ) -> gorums_runtime::QuorumCall<methods::Confirm, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Confirm, Q>
+        where
+            Q: TransferQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }

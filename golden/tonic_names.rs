@@ -1300,6 +1300,11 @@ pub mod t_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `tonic_names.T`",
+        label = "this needs a `TQuorumSpec`",
+        note = "add one with `with_spec`: `TConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait TQuorumSpec: Send + Sync + 'static {
         /// Decides [`TConfiguration::a`].
         fn a_qf(
@@ -1329,11 +1334,18 @@ pub mod t_gorums {
         }
     }
 
+    impl TConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> TConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`TQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> TConfiguration<S> {
+            TConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -1367,19 +1379,20 @@ pub mod t_gorums {
         pub fn nodes(&self) -> impl Iterator<Item = TNode> + '_ {
             self.0.nodes().map(TNode)
         }
-    }
 
-    impl<Q: TQuorumSpec> TConfiguration<Q> {
         /// Calls `tonic_names.T/A` on every node; [`TQuorumSpec::a_qf`] decides.
-        pub fn a(&self, request: super::M) -> gorums_runtime::QuorumCall<methods::A, Q> {
+        pub fn a(&self, request: super::M) -> gorums_runtime::QuorumCall<methods::A, Q>
+        where
+            Q: TQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
         /// Calls `tonic_names.T/_1` on every node; [`TQuorumSpec::_1_qf`] decides.
-        pub fn _1(
-            &self,
-            request: super::M,
-        ) -> gorums_runtime::QuorumCall<methods::_1, Q> {
+        pub fn _1(&self, request: super::M) -> gorums_runtime::QuorumCall<methods::_1, Q>
+        where
+            Q: TQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }

@@ -26,6 +26,11 @@ pub mod log_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `two_services.Log`",
+        label = "this needs a `LogQuorumSpec`",
+        note = "add one with `with_spec`: `LogConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait LogQuorumSpec: Send + Sync + 'static {
         /// Decides [`LogConfiguration::append`].
         fn append_qf(
@@ -55,11 +60,18 @@ pub mod log_gorums {
         }
     }
 
+    impl LogConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> LogConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`LogQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> LogConfiguration<S> {
+            LogConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -93,19 +105,23 @@ pub mod log_gorums {
         pub fn nodes(&self) -> impl Iterator<Item = LogNode> + '_ {
             self.0.nodes().map(LogNode)
         }
-    }
 
-    impl<Q: LogQuorumSpec> LogConfiguration<Q> {
         /// Calls `two_services.Log/Append` on every node; [`LogQuorumSpec::append_qf`] decides.
         pub fn append(
             &self,
             request: super::Entry,
-        ) -> gorums_runtime::QuorumCall<methods::Append, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Append, Q>
+        where
+            Q: LogQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
         /// Calls `two_services.Log/Last` on every node; [`LogQuorumSpec::last_qf`] decides.
-        pub fn last(&self, request: ()) -> gorums_runtime::QuorumCall<methods::Last, Q> {
+        pub fn last(&self, request: ()) -> gorums_runtime::QuorumCall<methods::Last, Q>
+        where
+            Q: LogQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }
@@ -253,6 +269,11 @@ pub mod journal_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `two_services.Journal`",
+        label = "this needs a `JournalQuorumSpec`",
+        note = "add one with `with_spec`: `JournalConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait JournalQuorumSpec: Send + Sync + 'static {
         /// Decides [`JournalConfiguration::clear`].
         fn clear_qf(&self, replies: &mut gorums_runtime::Replies<()>) -> Option<()>;
@@ -273,11 +294,18 @@ pub mod journal_gorums {
         }
     }
 
+    impl JournalConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> JournalConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`JournalQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> JournalConfiguration<S> {
+            JournalConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -311,14 +339,12 @@ pub mod journal_gorums {
         pub fn nodes(&self) -> impl Iterator<Item = JournalNode> + '_ {
             self.0.nodes().map(JournalNode)
         }
-    }
 
-    impl<Q: JournalQuorumSpec> JournalConfiguration<Q> {
         /// Calls `two_services.Journal/Clear` on every node; [`JournalQuorumSpec::clear_qf`] decides.
-        pub fn clear(
-            &self,
-            request: (),
-        ) -> gorums_runtime::QuorumCall<methods::Clear, Q> {
+        pub fn clear(&self, request: ()) -> gorums_runtime::QuorumCall<methods::Clear, Q>
+        where
+            Q: JournalQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }

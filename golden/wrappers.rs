@@ -8,6 +8,11 @@ pub mod wrappers_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `wrappers.Wrappers`",
+        label = "this needs a `WrappersQuorumSpec`",
+        note = "add one with `with_spec`: `WrappersConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait WrappersQuorumSpec: Send + Sync + 'static {
         /// Decides [`WrappersConfiguration::text`].
         fn text_qf(
@@ -52,11 +57,18 @@ pub mod wrappers_gorums {
         }
     }
 
+    impl WrappersConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> WrappersConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`WrappersQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> WrappersConfiguration<S> {
+            WrappersConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -90,14 +102,15 @@ pub mod wrappers_gorums {
         pub fn nodes(&self) -> impl Iterator<Item = WrappersNode> + '_ {
             self.0.nodes().map(WrappersNode)
         }
-    }
 
-    impl<Q: WrappersQuorumSpec> WrappersConfiguration<Q> {
         /// Calls `wrappers.Wrappers/Text` on every node; [`WrappersQuorumSpec::text_qf`] decides.
         pub fn text(
             &self,
             request: ::gorums_runtime::prost::alloc::string::String,
-        ) -> gorums_runtime::QuorumCall<methods::Text, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Text, Q>
+        where
+            Q: WrappersQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
@@ -113,7 +126,10 @@ pub mod wrappers_gorums {
                 &::gorums_runtime::prost::alloc::vec::Vec<u8>,
                 gorums_runtime::NodeId,
             ) -> Option<::gorums_runtime::prost::alloc::vec::Vec<u8>> + Send + 'static,
-        ) -> gorums_runtime::Correctable<::gorums_runtime::prost::alloc::vec::Vec<u8>> {
+        ) -> gorums_runtime::Correctable<::gorums_runtime::prost::alloc::vec::Vec<u8>>
+        where
+            Q: WrappersQuorumSpec,
+        {
             gorums_runtime::codegen::CorrectableCall::<
                 methods::Raw,
                 Q,
@@ -125,7 +141,10 @@ pub mod wrappers_gorums {
         pub fn number(
             &self,
             request: u64,
-        ) -> gorums_runtime::QuorumCall<methods::Number, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Number, Q>
+        where
+            Q: WrappersQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }

@@ -69,7 +69,7 @@ async fn session(input: &mut Input<'_>) {
     let manager = builder.connect_lazy().await.expect("a manager");
     let mut errors = manager.node_errors();
     let client = Client {
-        numbered: NumberedConfiguration::new(manager.configuration(), Count(2)),
+        numbered: NumberedConfiguration::new(manager.configuration()).with_spec(Count(2)),
         hostile,
     };
     let calls = (1..)

@@ -25,6 +25,15 @@ impl<Q> Caller<Q> {
         }
     }
 
+    /// The same, with `spec` to decide.
+    pub fn with_spec<S>(&self, spec: S) -> Caller<S> {
+        Caller {
+            members: self.members.clone(),
+            spec: Arc::new(spec),
+            options: self.options.clone(),
+        }
+    }
+
     /// The same, with `options` for every call.
     pub fn with_options(&self, options: CallOptions) -> Self {
         Self {

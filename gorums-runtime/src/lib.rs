@@ -40,7 +40,7 @@
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let manager = Manager::connect(["10.0.0.1:4000", "10.0.0.2:4000", "10.0.0.3:4000"]).await?;
 //! let majority = Majority { quorums: manager.configuration().majority() };
-//! let register = RegisterConfiguration::new(manager.configuration(), majority);
+//! let register = RegisterConfiguration::new(manager.configuration()).with_spec(majority);
 //!
 //! let state = register.read(ReadRequest {}).await?;
 //! let next = State { value: "new".to_string(), timestamp: state.timestamp + 1 };

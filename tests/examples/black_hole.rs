@@ -86,7 +86,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .addresses(addresses)
         .connect_lazy()
         .await?;
-    let storage = StorageConfiguration::new(manager.configuration(), Two);
+    let storage = StorageConfiguration::new(manager.configuration()).with_spec(Two);
     let refused = count_errors(&manager);
     storage.write_qc(request()).await?;
 

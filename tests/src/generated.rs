@@ -5,6 +5,16 @@ pub mod guide {
     gorums_runtime::include_proto!("guide");
 }
 
+/// Generated from `tests/proto/counter.proto`.
+pub mod counter {
+    gorums_runtime::include_proto!("counter");
+}
+
+/// Generated from `tests/proto/counter_with_quorums.proto`.
+pub mod counter_with_quorums {
+    gorums_runtime::include_proto!("counter_with_quorums");
+}
+
 /// Generated from `tests/proto/numbered.proto`.
 pub mod numbered {
     gorums_runtime::include_proto!("numbered");

@@ -28,7 +28,7 @@ impl Member {
         let majority = configuration.size() / 2 + 1;
         Self {
             id: system.id().get(),
-            register: RegisterConfiguration::new(configuration, Count(majority)),
+            register: RegisterConfiguration::new(configuration).with_spec(Count(majority)),
             state: Arc::default(),
         }
     }

@@ -150,7 +150,7 @@ pub fn began_at(replica: u8, events: &[Event]) -> Vec<u64> {
 /// The service on all nodes, which are connected at the first call.
 pub async fn connect(builder: ManagerBuilder, spec: Count) -> NumberedConfiguration<Count> {
     let manager = builder.connect_lazy().await.expect("a manager");
-    NumberedConfiguration::new(manager.configuration(), spec)
+    NumberedConfiguration::new(manager.configuration()).with_spec(spec)
 }
 
 impl Replica {

@@ -125,7 +125,7 @@ impl Cluster {
     /// The service on the first `replicas` replicas, which are connected at the first call.
     pub async fn register<Q>(&self, replicas: u8, spec: Q) -> RegisterConfiguration<Q> {
         let manager = self.network.manager(replicas).connect_lazy().await;
-        RegisterConfiguration::new(manager.expect("a manager").configuration(), spec)
+        RegisterConfiguration::new(manager.expect("a manager").configuration()).with_spec(spec)
     }
 
     /// The next event.

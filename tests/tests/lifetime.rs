@@ -106,7 +106,7 @@ async fn of_managers_that_are_dropped_nothing_is_left_whatever_their_nodes_do() 
                 .node(NodeId::new(2), &silent)
                 .node(NodeId::new(3), &stuck);
             let manager = builder.connect().await.expect("all accept connections");
-            let one = RegisterConfiguration::new(manager.configuration(), Count(1));
+            let one = RegisterConfiguration::new(manager.configuration()).with_spec(Count(1));
             // Decided, and still in flight at the others, without a deadline.
             one.read(ReadRequest {}).await.expect("the honest one");
             one.write(state("new", 1)).await.expect("the honest one");
@@ -115,7 +115,7 @@ async fn of_managers_that_are_dropped_nothing_is_left_whatever_their_nodes_do() 
             one_way.append(Entry::default()).detach();
             one_way.append_in_order(Entry::default()).detach();
             // Withdrawn.
-            let all = RegisterConfiguration::new(manager.configuration(), Count(3));
+            let all = RegisterConfiguration::new(manager.configuration()).with_spec(Count(3));
             let undecided = all.read(ReadRequest {}).timeout(Duration::from_millis(5));
             undecided.await.expect_err("two are silent");
             // The last handle is the manager's, a configuration's or a node's.
@@ -145,7 +145,7 @@ async fn each_kind_of_handle_keeps_its_node_connected() {
             .await
             .expect("it is up");
         let node = manager.nodes().next().expect("a node");
-        let register = RegisterConfiguration::new(manager.configuration(), Count(1));
+        let register = RegisterConfiguration::new(manager.configuration()).with_spec(Count(1));
         register.read(ReadRequest {}).await.expect("a reply");
         let connections = cluster.network.connections();
         let still_connected = async |register: &RegisterConfiguration<Count>| {
@@ -181,7 +181,7 @@ async fn the_errors_of_nodes_end_with_the_last_handle() {
         cluster.network.stick(2);
         let manager = cluster.network.manager(2).connect().await;
         let manager = manager.expect("both accept connections");
-        let register = RegisterConfiguration::new(manager.configuration(), Count(1));
+        let register = RegisterConfiguration::new(manager.configuration()).with_spec(Count(1));
         register.write(state("new", 1)).await.expect("a quorum");
         let all = manager.node_errors();
         let of_configuration = register.configuration().node_errors();
@@ -200,7 +200,7 @@ async fn a_decided_write_still_reaches_a_node_that_lags_when_the_last_handle_is_
         let behaviours = [Behaviour::Answer, Behaviour::AnswerAfter(gate.clone())];
         let mut cluster = Cluster::start(transport, behaviours);
         let manager = cluster.network.manager(2).connect().await.expect("both");
-        let register = RegisterConfiguration::new(manager.configuration(), Count(1));
+        let register = RegisterConfiguration::new(manager.configuration()).with_spec(Count(1));
         register.write(state("new", 1)).await.expect("a quorum");
         drop((register, manager));
         tokio::time::sleep(Duration::from_secs(1)).await;

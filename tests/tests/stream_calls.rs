@@ -36,7 +36,7 @@ impl Calls {
             .connect_lazy()
             .await
             .expect("a manager");
-        let numbered = NumberedConfiguration::new(manager.configuration(), Count(2));
+        let numbered = NumberedConfiguration::new(manager.configuration()).with_spec(Count(2));
         let node = |id| numbered.node(NodeId::new(id)).expect("a node");
         Self {
             bad: [3, 4, 5].map(node).to_vec(),
@@ -159,7 +159,7 @@ async fn a_call_is_in_flight_until_it_ends() {
     let cluster = Cluster::start(3);
     let manager = cluster.network.manager(3).connect_lazy().await;
     let manager = manager.expect("a manager");
-    let numbered = NumberedConfiguration::new(manager.configuration(), Count(3));
+    let numbered = NumberedConfiguration::new(manager.configuration()).with_spec(Count(3));
     let never_polled = numbered.quorum(request(1)).into_future();
     assert_eq!(manager.calls_in_flight(), 0);
     let withdrawn = numbered.quorum(wish(2, Wish::Wait)).start();

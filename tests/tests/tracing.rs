@@ -175,7 +175,7 @@ async fn a_decided_call_is_a_span_with_an_event_for_each_reply() {
     on_both(async |transport| {
         let cluster = Cluster::answering(transport, 2);
         let configuration = configuration(&cluster, 2).await;
-        let register = RegisterConfiguration::new(configuration.clone(), Count(2));
+        let register = RegisterConfiguration::new(configuration.clone()).with_spec(Count(2));
         let (told, _guard) = Told::listen();
         let call = register.read(ReadRequest {});
         call.timeout(Duration::from_secs(1)).await.expect("both");
@@ -221,7 +221,8 @@ async fn an_incomplete_call_tells_how_its_nodes_failed() {
     on_both(async |transport| {
         let broken = Behaviour::FailAfter(Duration::from_millis(5), Status::internal("broken"));
         let cluster = Cluster::start(transport, [broken]);
-        let register = RegisterConfiguration::new(configuration(&cluster, 2).await, Count(2));
+        let register =
+            RegisterConfiguration::new(configuration(&cluster, 2).await).with_spec(Count(2));
         let (told, _guard) = Told::listen();
         let call = register.read(ReadRequest {});
         call.await.expect_err("none is left");
@@ -259,7 +260,7 @@ async fn a_call_that_is_dropped_is_cancelled_and_one_that_never_started_is_nothi
     on_both(async |transport| {
         let cluster = Cluster::start(transport, [silent()]);
         let configuration = configuration(&cluster, 1).await;
-        let register = RegisterConfiguration::new(configuration.clone(), Count(1));
+        let register = RegisterConfiguration::new(configuration.clone()).with_spec(Count(1));
         let caller = Caller::new(configuration, ());
         let node = register.node(Network::id(1)).expect("a node");
         let (told, _guard) = Told::listen();
@@ -309,7 +310,7 @@ async fn each_way_to_call_has_its_span_and_tells_how_it_ended() {
         let one = caller.node(Network::id(1)).expect("a node");
         let down = three.node(Network::id(3));
         let down = NodeCaller::new(down.expect("a node"));
-        let register = RegisterConfiguration::new(two, Count(1));
+        let register = RegisterConfiguration::new(two).with_spec(Count(1));
         let (told, _guard) = Told::listen();
         let node = register.node(Network::id(1)).expect("a node");
         node.read_no_qc(ReadRequest {}).await.expect("a reply");
@@ -351,7 +352,8 @@ async fn each_way_to_call_has_its_span_and_tells_how_it_ended() {
 async fn a_call_is_inside_the_span_of_its_caller_and_a_panic_is_its_outcome() {
     on_both(async |transport| {
         let cluster = Cluster::answering(transport, 1);
-        let register = RegisterConfiguration::new(configuration(&cluster, 1).await, Count(1));
+        let register =
+            RegisterConfiguration::new(configuration(&cluster, 1).await).with_spec(Count(1));
         let (told, _guard) = Told::listen();
         let handle =
             tracing::info_span!("caller").in_scope(|| register.write(state("panic", 1)).start());

@@ -85,7 +85,7 @@ impl Cluster {
         let runtime = runtime.expect("there is a runtime");
         let replicas = testing::replicas(n, |_| BenchReplicaServer::new(Echo));
         let replicas = runtime.block_on(replicas).expect("there are replicas");
-        let bench = BenchConfiguration::new(replicas.configuration(), All(n as usize));
+        let bench = BenchConfiguration::new(replicas.configuration()).with_spec(All(n as usize));
         let cluster = Self {
             runtime,
             bench,

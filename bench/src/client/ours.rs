@@ -94,10 +94,10 @@ impl Ours {
             .max_message_size(usize::MAX)
             .connect()
             .await?;
-        let bench = BenchConfiguration::new(manager.configuration(), Count(quorum));
+        let bench = BenchConfiguration::new(manager.configuration()).with_spec(Count(quorum));
         let first = bench.nodes().next();
         let first = first.ok_or(Error::NoServer)?;
-        let storage = StorageConfiguration::new(manager.configuration(), Count(quorum));
+        let storage = StorageConfiguration::new(manager.configuration()).with_spec(Count(quorum));
         Ok(Self {
             bench,
             first,

@@ -58,7 +58,8 @@ async fn run(args: &Args, out: &mut impl Write) -> Result<(), Error> {
     writeln!(out, "{quorums}, has {liars}").map_err(Error::Print)?;
 
     let timeout = Duration::from_millis(args.timeout);
-    let register = RegisterConfiguration::new(cluster.configuration.clone(), quorums)
+    let register = RegisterConfiguration::new(cluster.configuration.clone())
+        .with_spec(quorums)
         .with_options(CallOptions::new().timeout(timeout));
     for (timestamp, value) in (1..).zip(&args.values) {
         let state = State {

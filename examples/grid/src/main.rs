@@ -53,7 +53,8 @@ async fn run(args: &Args, out: &mut impl Write) -> Result<(), Error> {
     let timeout = Duration::from_millis(args.timeout);
     let quorums = grid.quorums()?;
     let spec = GridQuorums(quorums.clone());
-    let register = RegisterConfiguration::new(cluster.configuration.clone(), spec)
+    let register = RegisterConfiguration::new(cluster.configuration.clone())
+        .with_spec(spec)
         .with_options(CallOptions::new().timeout(timeout));
     writeln!(out, "{grid}\n{LEGEND}").map_err(Error::Print)?;
 

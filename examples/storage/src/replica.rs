@@ -174,7 +174,7 @@ pub(crate) fn services(clients: Clients, system: Option<&System>) -> Router {
     let configuration = system.map(System::configuration);
     let members = configuration.map(|members| {
         let majority = Majority::of(&members);
-        StorageConfiguration::new(members, majority)
+        StorageConfiguration::new(members).with_spec(majority)
     });
     let replica = Replica(Arc::new(State {
         registers: Mutex::default(),

@@ -39,7 +39,7 @@ pub(crate) use connected::ConnectedClient;
 /// let running = server.bind("127.0.0.1:4000").await?.start();
 ///
 /// // Whoever is connected at the time of each call.
-/// let subscribers = RegisterConfiguration::new(clients.membership(), ());
+/// let subscribers = RegisterConfiguration::new(clients.membership());
 /// # Ok(())
 /// # }
 /// ```

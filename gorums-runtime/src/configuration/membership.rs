@@ -17,8 +17,8 @@ use super::Configuration;
 /// # async fn example(system: gorums_runtime::System) -> Result<(), gorums_runtime::errors::ManagerError> {
 /// use register::register_gorums::RegisterConfiguration;
 ///
-/// let fixed = RegisterConfiguration::new(system.configuration(), ());
-/// let follows = RegisterConfiguration::new(system.membership(), ());
+/// let fixed = RegisterConfiguration::new(system.configuration());
+/// let follows = RegisterConfiguration::new(system.membership());
 /// system.add_member(4, "10.0.0.4:4000").await?;
 /// assert_eq!(follows.configuration().size(), fixed.configuration().size() + 1);
 /// # Ok(())

@@ -65,7 +65,7 @@ use crate::tls::Credentials;
 ///
 /// let members = [(1, "10.0.0.1:4000"), (2, "10.0.0.2:4000"), (3, "10.0.0.3:4000")];
 /// let system = System::builder(1, members).bind().await?;
-/// let register = RegisterConfiguration::new(system.configuration(), ());
+/// let register = RegisterConfiguration::new(system.configuration());
 /// let running = system.serve(RegisterReplicaServer::new(replica))?;
 ///
 /// system.connectivity().wait_for(2).await?;

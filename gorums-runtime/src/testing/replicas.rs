@@ -32,7 +32,7 @@ const CONNECTION_BUFFER: usize = 64 * 1024;
 ///
 /// # async fn example<Replica: RegisterReplica>(replica: fn() -> Replica) -> Result<(), Box<dyn std::error::Error>> {
 /// let replicas = testing::replicas(3, |_| RegisterReplicaServer::new(replica())).await?;
-/// let register = RegisterConfiguration::new(replicas.configuration(), ());
+/// let register = RegisterConfiguration::new(replicas.configuration());
 /// replicas.stop(NodeId::new(3));
 /// # Ok(())
 /// # }

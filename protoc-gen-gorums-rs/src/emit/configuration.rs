@@ -23,12 +23,8 @@ pub(super) fn configuration(service: &ServiceCode<'_>, names: &Names) -> TokenSt
     )]);
     let name = &names.configuration;
     let common = common(names);
-    let (decided, aggregated): (Vec<_>, Vec<_>) = service
-        .methods
-        .iter()
-        .filter_map(|code| call(service, code, names).map(|call| (code, call)))
-        .partition(|(code, _)| code.method.has_quorum_function());
-    let aggregated = aggregated.into_iter().map(|(_, call)| call);
+    let calls = service.methods.iter();
+    let calls = calls.filter_map(|code| call(service, code, names));
     if !service.service.has_quorum_functions() {
         return quote! {
             #type_doc
@@ -43,14 +39,16 @@ pub(super) fn configuration(service: &ServiceCode<'_>, names: &Names) -> TokenSt
 
                 #common
 
-                #(#aggregated)*
+                #(#calls)*
             }
         };
     }
 
-    let quorum_spec = &names.quorum_spec;
     let name_text = name.to_string();
-    let decided = decided.into_iter().map(|(_, call)| call);
+    let spec_doc = doc(&[format!(
+        "The same service, with the calls that `spec` decides: a [`{}`].",
+        names.quorum_spec
+    )]);
     quote! {
         #type_doc
         pub struct #name<Q = ()>(gorums_runtime::codegen::Caller<Q>);
@@ -67,11 +65,18 @@ pub(super) fn configuration(service: &ServiceCode<'_>, names: &Names) -> TokenSt
             }
         }
 
+        impl #name {
+            /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+            /// quorum function decides need [`with_spec`](Self::with_spec).
+            pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+                Self(gorums_runtime::codegen::Caller::new(members, ()))
+            }
+        }
+
         impl<Q> #name<Q> {
-            /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-            /// quorum calls.
-            pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-                Self(gorums_runtime::codegen::Caller::new(members, spec))
+            #spec_doc
+            pub fn with_spec<S>(&self, spec: S) -> #name<S> {
+                #name(self.0.with_spec(spec))
             }
 
             /// The quorum functions.
@@ -81,11 +86,7 @@ pub(super) fn configuration(service: &ServiceCode<'_>, names: &Names) -> TokenSt
 
             #common
 
-            #(#aggregated)*
-        }
-
-        impl<Q: #quorum_spec> #name<Q> {
-            #(#decided)*
+            #(#calls)*
         }
     }
 }
@@ -162,6 +163,12 @@ fn call(service: &ServiceCode<'_>, code: &MethodCode<'_>, names: &Names) -> Opti
     let function = names.configuration_function(code);
     let doc = function_doc(code, lines(service, code, names), &function);
     let function = format_ident!("{function}");
+    // On the function instead of the `impl`, so that rustc says what `with_spec` is for if there is no spec.
+    let quorum_spec = &names.quorum_spec;
+    let needs_spec = code
+        .method
+        .has_quorum_function()
+        .then(|| quote!(where Q: #quorum_spec,));
     Some(if code.method.per_node_arg {
         quote! {
             #doc
@@ -169,14 +176,18 @@ fn call(service: &ServiceCode<'_>, code: &MethodCode<'_>, names: &Names) -> Opti
                 &self,
                 request: #request,
                 per_node: impl FnMut(&#request, gorums_runtime::NodeId) -> Option<#request> + Send + 'static,
-            ) -> #returned {
+            ) -> #returned
+            #needs_spec
+            {
                 #call::per_node(&self.0, request, per_node) #start
             }
         }
     } else {
         quote! {
             #doc
-            pub fn #function(&self, request: #request) -> #returned {
+            pub fn #function(&self, request: #request) -> #returned
+            #needs_spec
+            {
                 #call::new(&self.0, request) #start
             }
         }

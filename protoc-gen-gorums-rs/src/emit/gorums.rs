@@ -11,7 +11,7 @@ use crate::parameters::Parameters;
 
 /// Functions of a service's configuration type, and of traits of the prelude. A method's function with such a name
 /// would be hidden by them.
-const CONFIGURATION_FUNCTIONS: [&str; 9] = [
+const CONFIGURATION_FUNCTIONS: [&str; 10] = [
     "clone",
     "configuration",
     "into",
@@ -21,6 +21,7 @@ const CONFIGURATION_FUNCTIONS: [&str; 9] = [
     "spec",
     "try_into",
     "with_options",
+    "with_spec",
 ];
 
 /// Functions of a service's node type, and of such traits.

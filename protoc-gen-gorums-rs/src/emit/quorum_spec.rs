@@ -25,8 +25,18 @@ pub(super) fn quorum_spec(service: &ServiceCode<'_>, names: &Names) -> TokenStre
         "Each is called after every reply to its call, with all replies so far in order of arrival. It returns",
         "the result of the call, or `None` to wait for more replies.",
     ]);
+    let missing = format!(
+        "`{{Self}}` has no quorum functions for the service `{}`",
+        service.service.full_name
+    );
+    let label = format!("this needs a `{quorum_spec}`");
+    let note = format!(
+        "add one with `with_spec`: `{}::new(members).with_spec(spec)`",
+        names.configuration
+    );
     quote! {
         #doc
+        #[diagnostic::on_unimplemented(message = #missing, label = #label, note = #note)]
         pub trait #quorum_spec: Send + Sync + 'static {
             #(#functions)*
         }

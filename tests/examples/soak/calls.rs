@@ -164,7 +164,9 @@ impl Call<'_> {
         let nodes: Vec<NodeId> = configuration.node_ids().collect();
         // With nodes removed, it may be fewer than all nodes.
         let majority = nodes.len() / 2 + 1;
-        let numbered = NumberedConfiguration::new(configuration, Agreement).with_options(options);
+        let numbered = NumberedConfiguration::new(configuration)
+            .with_spec(Agreement)
+            .with_options(options);
         let chosen = nodes[rng.usize(..nodes.len())];
         let node = || numbered.node(chosen);
         let request = Request {

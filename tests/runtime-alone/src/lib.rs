@@ -137,7 +137,7 @@ mod tests {
     async fn calls_are_made_through_the_runtime_and_through_its_tonic() {
         let replicas = testing::replicas(1, |_| TransferReplicaServer::new(Counter));
         let replicas = replicas.await.expect("a replica");
-        let transfer = TransferConfiguration::new(replicas.configuration(), ());
+        let transfer = TransferConfiguration::new(replicas.configuration());
         let node = transfer.nodes().next().expect("a node");
         let content = vec![0; 5];
         let chunk = Chunk { content };

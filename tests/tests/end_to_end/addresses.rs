@@ -94,7 +94,7 @@ async fn a_name_that_is_not_known_yet_is_its_nodes_error() {
             (3, "replica-3:4000"),
         ];
         let manager = manager(&cluster, &names, &nodes).await.expect("a manager");
-        let register = RegisterConfiguration::new(manager.configuration(), Count(2));
+        let register = RegisterConfiguration::new(manager.configuration()).with_spec(Count(2));
         register.read(ReadRequest {}).await.expect("two are enough");
 
         let error = node(&manager, 3).read_no_qc(ReadRequest {}).await;
@@ -254,7 +254,7 @@ async fn a_node_may_be_at_a_unix_socket() {
         let node = manager.nodes().next().expect("a node");
         assert_eq!(node.address(), address);
         assert_eq!(node.socket_address(), None);
-        let register = RegisterConfiguration::new(manager.configuration(), Count(1));
+        let register = RegisterConfiguration::new(manager.configuration()).with_spec(Count(1));
         register.read(ReadRequest {}).await.expect("a reply");
         let absent = format!("{address}.absent");
         let manager = Manager::builder().transport(transport).address(&absent);

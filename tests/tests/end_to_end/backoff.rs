@@ -23,7 +23,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// The first node.
 async fn node(builder: ManagerBuilder) -> RegisterNode {
     let manager = builder.connect_lazy().await.expect("a manager");
-    let register = RegisterConfiguration::new(manager.configuration(), ());
+    let register = RegisterConfiguration::new(manager.configuration());
     let id = register.configuration().node_ids().next().expect("a node");
     register.node(id).expect("a node")
 }

@@ -78,10 +78,10 @@ async fn malformed_details_of_a_status_neither_panic_a_quorum_call_nor_hide_the_
         let builder = cluster.network.manager(2);
         let builder = builder.accept_compressed(CompressionEncoding::Gzip);
         let configuration = builder.connect().await.expect("both").configuration();
-        let one = RegisterConfiguration::new(configuration.clone(), Count(1));
+        let one = RegisterConfiguration::new(configuration.clone()).with_spec(Count(1));
         one.read(ReadRequest {}).await.expect("the honest one");
 
-        let both = RegisterConfiguration::new(configuration, Count(2));
+        let both = RegisterConfiguration::new(configuration).with_spec(Count(2));
         let error = both.read(ReadRequest {}).await.expect_err("one of two");
         let [error] = error.errors() else {
             panic!("one node fails: {error}");
@@ -155,7 +155,7 @@ async fn malformed_details_of_a_status_end_a_stream_of_replies_with_that_status(
         let builder = network::<CorrectablesService>(response).manager(1);
         let builder = builder.accept_compressed(CompressionEncoding::Gzip);
         let configuration = builder.connect().await.expect("it is up").configuration();
-        let correctables = CorrectablesConfiguration::new(configuration, Undecided);
+        let correctables = CorrectablesConfiguration::new(configuration).with_spec(Undecided);
         let call = correctables.read_prelim(Value::default());
         let error = call.done().await.expect_err("the node fails");
         assert_eq!(error.kind(), QuorumCallErrorKind::Incomplete);
@@ -218,7 +218,7 @@ async fn malformed_details_of_a_status_end_a_node_stream_with_that_status() {
         let network = Network::new(Transport::NodeStream);
         network.serve(1, RawService::<NodeStreams>::router(response));
         let manager = network.manager(1).connect().await.expect("it is up");
-        let register = RegisterConfiguration::new(manager.configuration(), Count(1));
+        let register = RegisterConfiguration::new(manager.configuration()).with_spec(Count(1));
         let error = register.read(ReadRequest {}).await.expect_err("it fails");
         let [error] = error.errors() else {
             panic!("one node fails: {error}");
@@ -284,7 +284,7 @@ async fn a_status_with_well_formed_details_keeps_them() {
         .connect()
         .await;
     let configuration = manager.expect("it is up").configuration();
-    let register = RegisterConfiguration::new(configuration, Arc::new(()));
+    let register = RegisterConfiguration::new(configuration).with_spec(Arc::new(()));
     let node = register.node(Network::id(1)).expect("the node");
     let call = node
         .read_no_qc(ReadRequest {})

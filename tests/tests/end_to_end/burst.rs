@@ -29,7 +29,7 @@ async fn of_ten_thousand_calls_at_once_all_are_decided_and_all_reach_every_repli
         let builder = Manager::builder().transport(transport);
         let manager = builder.addresses(addresses.iter().map(ToString::to_string));
         let manager = manager.connect().await.expect("all are up");
-        let register = RegisterConfiguration::new(manager.configuration(), Count(2));
+        let register = RegisterConfiguration::new(manager.configuration()).with_spec(Count(2));
 
         let calls = (1..=CALLS).map(|timestamp| {
             let call = register.write(state("value", timestamp));

@@ -111,7 +111,7 @@ async fn beyond_the_limit_of_stragglers_the_oldest_is_withdrawn() {
         );
         let manager = cluster.network.manager(3).straggler_limit(4);
         let manager = manager.connect().await.expect("up");
-        let register = RegisterConfiguration::new(manager.configuration(), Count(2));
+        let register = RegisterConfiguration::new(manager.configuration()).with_spec(Count(2));
         for timestamp in 1..=7 {
             let write = register.write(state("value", timestamp));
             write.await.expect("a quorum");
@@ -145,7 +145,7 @@ async fn of_calls_that_are_decided_together_as_many_go_on_as_the_limit_says() {
         );
         let manager = cluster.network.manager(3).straggler_limit(4);
         let manager = manager.connect().await.expect("up");
-        let register = RegisterConfiguration::new(manager.configuration(), Count(2));
+        let register = RegisterConfiguration::new(manager.configuration()).with_spec(Count(2));
         let calls =
             (1..=20).map(|timestamp| register.write(state("value", timestamp)).into_future());
         for outcome in join_all(calls).await {
@@ -174,7 +174,7 @@ async fn with_a_limit_of_none_a_decided_call_is_withdrawn_at_once() {
         );
         let manager = cluster.network.manager(2).straggler_limit(0);
         let manager = manager.connect().await.expect("up");
-        let both = RegisterConfiguration::new(manager.configuration(), Count(1));
+        let both = RegisterConfiguration::new(manager.configuration()).with_spec(Count(1));
         let mut call = both.read(ReadRequest {}).into_future();
         soon("the request at replica 2", async {
             while !cluster

@@ -103,7 +103,7 @@ async fn the_nodes_that_a_call_failed_on_can_be_left_out_of_the_next() {
             .without_failed(&error)
             .expect("two are left");
         assert_eq!(ids(&rest), [1, 3]);
-        let register = RegisterConfiguration::new(rest, Count(2));
+        let register = RegisterConfiguration::new(rest).with_spec(Count(2));
         register.read(ReadRequest {}).await.expect("both");
     })
     .await;
@@ -127,7 +127,7 @@ async fn nodes_are_sorted_by_what_calls_have_shown_of_them() {
                 .all(|node| node.latency().is_none() && node.last_error().is_none())
         );
 
-        let register = RegisterConfiguration::new(all.clone(), Count(1));
+        let register = RegisterConfiguration::new(all.clone()).with_spec(Count(1));
         let call = register.write(state("new", 1)).start();
         for gate in [&gates[2], &gates[0], &gates[1]] {
             tokio::time::advance(Duration::from_millis(10)).await;
@@ -214,7 +214,7 @@ async fn calls_go_to_the_nodes_of_combined_configurations() {
         ];
         for (configuration, called) in cases {
             let majority = configuration.size() / 2 + 1;
-            let register = RegisterConfiguration::new(configuration, Count(majority));
+            let register = RegisterConfiguration::new(configuration).with_spec(Count(majority));
             register.read(ReadRequest {}).await.expect("a majority");
             settle().await;
             let events = cluster.past_events();

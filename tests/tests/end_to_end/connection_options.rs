@@ -20,7 +20,7 @@ async fn register(builder: ManagerBuilder) -> RegisterConfiguration<Count> {
     let manager = builder.connect_lazy().await.expect("a manager");
     let configuration = manager.configuration();
     let all = Count(configuration.size());
-    RegisterConfiguration::new(configuration, all)
+    RegisterConfiguration::new(configuration).with_spec(all)
 }
 
 /// A recorder as replica 1, and the service on it over plain gRPC.

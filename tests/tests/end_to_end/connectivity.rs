@@ -74,7 +74,7 @@ async fn a_node_that_goes_away_while_no_call_is_made_is_noticed_and_connected_ag
         assert!(states[1].last_failure.is_some());
         cluster.start_replica(2, Behaviour::Answer);
         assert_eq!(next(&mut events).await, (2, None));
-        let register = RegisterConfiguration::new(manager.configuration(), Count(1));
+        let register = RegisterConfiguration::new(manager.configuration()).with_spec(Count(1));
         register.read(ReadRequest {}).await.expect("a reply");
     })
     .await;

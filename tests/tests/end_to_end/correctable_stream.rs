@@ -108,7 +108,7 @@ async fn service(transport: Transport, streaming: Streaming) -> CorrectablesConf
     let configuration = serve(Network::new(transport), |_| {
         CorrectablesReplicaServer::new(streaming.clone())
     });
-    CorrectablesConfiguration::new(configuration.await, LastAt(4))
+    CorrectablesConfiguration::new(configuration.await).with_spec(LastAt(4))
 }
 
 #[tokio::test(start_paused = true)]

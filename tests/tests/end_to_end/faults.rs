@@ -129,7 +129,7 @@ async fn a_reply_beyond_the_limit_is_its_nodes_error() {
         );
         let register = cluster.register(3, Count(2)).await;
         register.read(ReadRequest {}).await.expect("a quorum");
-        let all = RegisterConfiguration::new(register.configuration().clone(), Count(3));
+        let all = RegisterConfiguration::new(register.configuration().clone()).with_spec(Count(3));
         let error = all
             .read(ReadRequest {})
             .await
@@ -234,7 +234,7 @@ async fn a_refused_tcp_connection_is_unavailable() {
 
         let manager = builder.connect_lazy().await;
         let configuration = manager.expect("not connected yet").configuration();
-        let register = RegisterConfiguration::new(configuration, Count(1));
+        let register = RegisterConfiguration::new(configuration).with_spec(Count(1));
         let error = register.read(ReadRequest {}).await.expect_err("refused");
         assert_eq!(error.kind(), QuorumCallErrorKind::Incomplete);
         assert_eq!(error.errors()[0].code(), Code::Unavailable);
@@ -257,7 +257,7 @@ async fn a_node_that_reads_nothing_delays_neither_a_quorum_nor_a_deadline() {
         }
         assert_eq!(start.elapsed(), Duration::ZERO);
 
-        let all = RegisterConfiguration::new(register.configuration().clone(), Count(3));
+        let all = RegisterConfiguration::new(register.configuration().clone()).with_spec(Count(3));
         let timeout = Duration::from_millis(50);
         let error = all.write(state(&large, 11)).timeout(timeout).await;
         let error = error.expect_err("one is stuck");
@@ -280,7 +280,7 @@ async fn a_server_that_is_started_again_on_its_port_is_called_again() {
         let address = server.address().to_string();
         let builder = Manager::builder().transport(transport).address(&address);
         let configuration = builder.connect().await.expect("it is up").configuration();
-        let register = RegisterConfiguration::new(configuration, Count(1));
+        let register = RegisterConfiguration::new(configuration).with_spec(Count(1));
         register.read(ReadRequest {}).await.expect("it is up");
 
         server.shutdown().await.expect("it stops");

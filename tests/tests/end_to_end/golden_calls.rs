@@ -122,7 +122,7 @@ async fn futures_are_sent_when_they_are_made_and_decided_by_their_quorum_functio
         let configuration = serve(Network::new(transport), |number| {
             FuturesReplicaServer::new(Echo(number))
         });
-        let futures = FuturesConfiguration::new(configuration.await, All);
+        let futures = FuturesConfiguration::new(configuration.await).with_spec(All);
         let value = |text: &str| futures_proto::Value { text: text.into() };
         let count = futures_proto::Count {
             replies: REPLICAS.into(),
@@ -242,10 +242,11 @@ async fn the_caller_of_a_quorumcall_says_how_to_aggregate() {
         let streamed: Vec<_> = service.watch(value.clone()).responses().collect().await;
         assert_eq!(streamed.len(), 6);
 
-        let without_spec = MixedConfiguration::new(configuration.clone(), ());
+        let without_spec = MixedConfiguration::new(configuration.clone());
         let replies = without_spec.read(value.clone()).all().await;
         assert_eq!(replies.expect("all").len(), 3);
-        let count = MixedConfiguration::new(configuration, All)
+        let count = MixedConfiguration::new(configuration)
+            .with_spec(All)
             .count(value)
             .await;
         assert_eq!(count.expect("all").replies, 3);
@@ -342,7 +343,7 @@ async fn correctables_get_better_with_each_reply_of_each_node() {
         let configuration = serve(Network::new(transport), |number| {
             CorrectablesReplicaServer::new(Echo(number))
         });
-        let service = CorrectablesConfiguration::new(configuration.await, All);
+        let service = CorrectablesConfiguration::new(configuration.await).with_spec(All);
         let value = correctables::Value { text: "v".into() };
 
         let read = service.read_correctable(value.clone());

@@ -74,7 +74,7 @@ mod serves_edition_2023 {
                     received: received.clone(),
                 })
             });
-            let service = Edition2023Configuration::new(nodes.await, InOrder);
+            let service = Edition2023Configuration::new(nodes.await).with_spec(InOrder);
             for request in [full, set_to_defaults, Get::default()] {
                 let reply = service.get(request.clone()).await.expect("all");
                 assert_eq!(reply.value, Some(vec![1, 2, 3]));
@@ -120,7 +120,7 @@ mod serves_edition_2024 {
                     received: received.clone(),
                 })
             });
-            let service = Edition2024Configuration::new(nodes.await, InOrder);
+            let service = Edition2024Configuration::new(nodes.await).with_spec(InOrder);
             for limit in [None, Some(0), Some(i32::MIN)] {
                 let key = "key".to_string();
                 let request = Get { key, limit };
@@ -170,7 +170,7 @@ mod serves_proto2 {
                     received: received.clone(),
                 })
             });
-            let service = Proto2Configuration::new(nodes.await, InOrder);
+            let service = Proto2Configuration::new(nodes.await).with_spec(InOrder);
             let cases = [
                 (None, None, [10, Mode::Fast.into()]),
                 (Some(0), Some(Mode::Safe.into()), [0, Mode::Safe.into()]),

@@ -84,7 +84,7 @@ async fn a_method_may_be_called_like_a_keyword() {
         let nodes = serve(Network::new(transport), |_| {
             TypeServiceReplicaServer::new(Replica)
         });
-        let service = TypeServiceConfiguration::new(nodes.await, Sum);
+        let service = TypeServiceConfiguration::new(nodes.await).with_spec(Sum);
         let message = Self_ {
             r#type: "typetypetype".to_string(),
             self_: 33,

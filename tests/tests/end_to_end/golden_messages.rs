@@ -79,7 +79,7 @@ async fn sink(transport: Transport, received: &Received<Everything>) -> SinkConf
             received: received.clone(),
         })
     });
-    SinkConfiguration::new(nodes.await, All)
+    SinkConfiguration::new(nodes.await).with_spec(All)
 }
 
 fn inner(level: Level) -> Inner {

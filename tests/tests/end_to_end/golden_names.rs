@@ -107,7 +107,7 @@ async fn a_method_may_be_called_like_a_function_of_every_configuration_or_node()
         let nodes = serve(Network::new(transport), |_| {
             OwnNamesReplicaServer::new(Replica)
         });
-        let names = OwnNamesConfiguration::new(nodes.await, Sum);
+        let names = OwnNamesConfiguration::new(nodes.await).with_spec(Sum);
         let request = typed(10);
         let decided = [
             names.new_(request).await,
@@ -219,7 +219,7 @@ async fn a_method_may_be_called_like_a_function_of_tonics_clients_or_of_stds_tra
         let nodes = serve(Network::new(transport), |_| {
             HttpServer2ReplicaServer::new(Replica)
         });
-        let service = HttpServer2Configuration::new(nodes.await, Sum);
+        let service = HttpServer2Configuration::new(nodes.await).with_spec(Sum);
         let request = typed(20);
         let decided = service.into_disk(request).await.expect("all");
         assert_eq!(decided, typed(1000 + 3 * 30));
@@ -284,7 +284,7 @@ async fn a_services_types_may_be_called_like_those_of_the_runtime() {
         let nodes = serve(Network::new(transport), |_| {
             UnknownReplicaServer::new(Replica)
         });
-        let unknown = UnknownConfiguration::new(nodes.await, Sum);
+        let unknown = UnknownConfiguration::new(nodes.await).with_spec(Sum);
         let decided = unknown.replies(typed(10)).await.expect("all");
         assert_eq!(decided, typed(1036));
         let node = unknown.node(Network::id(2)).expect("a node");

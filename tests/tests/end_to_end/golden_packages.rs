@@ -78,7 +78,7 @@ mod serves_imports {
             let nodes = serve(Network::new(transport), |number| {
                 ImportsReplicaServer::new(Replica(number))
             });
-            let service = ImportsConfiguration::new(nodes.await, All);
+            let service = ImportsConfiguration::new(nodes.await).with_spec(All);
             let value = Value {
                 text: "v".to_string(),
             };
@@ -135,7 +135,7 @@ mod serves_relab_import {
             let nodes = serve(Network::new(transport), |number| {
                 RelabReplicaServer::new(Replica(number))
             });
-            let service = RelabConfiguration::new(nodes.await, All);
+            let service = RelabConfiguration::new(nodes.await).with_spec(All);
             let key = "k".to_string();
             let reply = service.get(Get { key }).await.expect("all");
             assert_eq!(reply.value, "k1 k2 k3");
@@ -176,7 +176,7 @@ mod serves_no_package {
             let nodes = serve(Network::new(transport), |number| {
                 PingerReplicaServer::new(Replica(number))
             });
-            let service = PingerConfiguration::new(nodes.await, All);
+            let service = PingerConfiguration::new(nodes.await).with_spec(All);
             let total = service.ping(Ping {}).await.expect("all");
             assert_eq!(total, Total { count: 6 });
             let node = service.node(Network::id(2)).expect("a node");

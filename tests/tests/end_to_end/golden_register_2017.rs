@@ -20,7 +20,8 @@ type Register = RegisterConfiguration<Quorums>;
 async fn serve(replica: impl Fn(u32) -> Replica) -> (Replicas, Register) {
     let replicas = replicas(3, |id| RegisterReplicaServer::new(replica(id.get()))).await;
     let replicas = replicas.expect("three replicas");
-    let register = Register::new(replicas.configuration(), Quorums { read: 2, write: 3 });
+    let quorums = Quorums { read: 2, write: 3 };
+    let register = RegisterConfiguration::new(replicas.configuration()).with_spec(quorums);
     (replicas, register)
 }
 
@@ -109,7 +110,7 @@ async fn a_call_that_is_late_before_it_starts_has_no_replies() {
 async fn a_call_that_its_quorum_function_never_decides_ends_with_the_last_reply() {
     let (replicas, _) = serve(|_| Replica::default()).await;
     let never = Quorums { read: 9, write: 9 };
-    let register = RegisterConfiguration::new(replicas.configuration(), never);
+    let register = RegisterConfiguration::new(replicas.configuration()).with_spec(never);
     let error = register.read(ReadRequest {}).await.expect_err("no quorum");
     assert_eq!(error.kind(), QuorumCallErrorKind::Incomplete);
     assert_eq!((error.replies(), error.errors().len()), (3, 0));

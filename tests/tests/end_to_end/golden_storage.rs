@@ -86,7 +86,7 @@ async fn storage(transport: Transport) -> StorageConfiguration<All> {
     let nodes = serve(Network::new(transport), |_| {
         StorageReplicaServer::new(Replica::default())
     });
-    StorageConfiguration::new(nodes.await, All)
+    StorageConfiguration::new(nodes.await).with_spec(All)
 }
 
 fn write(value: &str, seconds: i64, nanos: i32) -> WriteRequest {

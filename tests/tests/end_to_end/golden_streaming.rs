@@ -82,7 +82,7 @@ async fn transfer(network: &Network) -> TransferConfiguration<Sum> {
     let nodes = serve(network.clone(), |number| {
         TransferReplicaServer::new(Replica(number))
     });
-    TransferConfiguration::new(nodes.await, Sum)
+    TransferConfiguration::new(nodes.await).with_spec(Sum)
 }
 
 #[tokio::test(start_paused = true)]

@@ -117,8 +117,8 @@ async fn methods_of_the_same_name_reach_the_handlers_of_their_own_services() {
     on_both(async |transport| {
         let network = Network::new(transport);
         let nodes = serve(network.clone(), services).await;
-        let log = LogConfiguration::new(nodes.clone(), Sum);
-        let journal = JournalConfiguration::new(nodes, Sum);
+        let log = LogConfiguration::new(nodes.clone()).with_spec(Sum);
+        let journal = JournalConfiguration::new(nodes).with_spec(Sum);
         let log_node = log.node(Network::id(2)).expect("a node");
         let journal_node = journal.node(Network::id(2)).expect("a node");
 

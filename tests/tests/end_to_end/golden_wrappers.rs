@@ -52,7 +52,7 @@ async fn quorum_functions_see_requests_that_are_strings_and_bytes() {
         let nodes = serve(Network::new(transport), |_| {
             WrappersReplicaServer::new(Replica)
         });
-        let service = WrappersConfiguration::new(nodes.await, Spec);
+        let service = WrappersConfiguration::new(nodes.await).with_spec(Spec);
         let text = service.text("a".to_string()).await.expect("all");
         assert_eq!(text, "a: a a a");
 

@@ -82,7 +82,7 @@ async fn replicas_made_with_tonic_alone_answer_quorum_calls() {
     network.serve(2, answering("new", 2));
     network.serve(3, answering("old", 1));
     let manager = network.manager(3).connect().await.expect("all are up");
-    let register = RegisterConfiguration::new(manager.configuration(), Count(3));
+    let register = RegisterConfiguration::new(manager.configuration()).with_spec(Count(3));
     let read = register.read(ReadRequest {}).await.expect("a quorum");
     assert_eq!(read, state("new", 2));
 }
@@ -92,7 +92,7 @@ async fn a_server_without_the_service_is_unimplemented() {
     let network = Network::new(Transport::Grpc);
     network.serve(1, Router::new());
     let manager = network.manager(1).connect().await.expect("it is up");
-    let register = RegisterConfiguration::new(manager.configuration(), Count(1));
+    let register = RegisterConfiguration::new(manager.configuration()).with_spec(Count(1));
     let error = register.read(ReadRequest {}).await.expect_err("no service");
     assert_eq!(error.errors()[0].code(), Code::Unimplemented);
 }

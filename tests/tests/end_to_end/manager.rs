@@ -212,7 +212,7 @@ async fn configurations_share_the_connections_of_their_manager() {
             .expect("known");
         for configuration in [manager.configuration(), some, manager.configuration()] {
             let size = configuration.size();
-            let register = RegisterConfiguration::new(configuration, Count(size));
+            let register = RegisterConfiguration::new(configuration).with_spec(Count(size));
             register.read(ReadRequest {}).await.expect("all");
         }
         assert_eq!(cluster.network.connections(), 3);
@@ -227,7 +227,7 @@ async fn a_manager_that_was_never_connected_can_be_closed() {
         cluster.network.silence(1);
         let manager = cluster.network.manager(1).connect_lazy().await;
         let manager = manager.expect("a manager");
-        let register = RegisterConfiguration::new(manager.configuration(), Count(1));
+        let register = RegisterConfiguration::new(manager.configuration()).with_spec(Count(1));
         let call = tokio::spawn(register.read(ReadRequest {}).into_future());
         settle().await;
         manager.close();

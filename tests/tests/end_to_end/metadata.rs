@@ -19,7 +19,7 @@ fn metadata(entries: &[(&'static str, &'static str)]) -> MetadataMap {
 
 async fn register(builder: ManagerBuilder) -> RegisterConfiguration<Count> {
     let manager = builder.connect_lazy().await.expect("a manager");
-    RegisterConfiguration::new(manager.configuration(), Count(1))
+    RegisterConfiguration::new(manager.configuration()).with_spec(Count(1))
 }
 
 async fn read(register: &RegisterConfiguration<Count>, own: MetadataMap) -> String {

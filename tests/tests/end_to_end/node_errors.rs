@@ -44,7 +44,7 @@ async fn every_listener_hears_of_each_node_that_a_call_failed_on() {
         let cluster = Cluster::start(transport, [Behaviour::Answer, broken(), silent()]);
         let manager = manager(&cluster, 3).await;
         let mut listeners = [manager.node_errors(), manager.node_errors()];
-        let register = RegisterConfiguration::new(manager.configuration(), Count(3));
+        let register = RegisterConfiguration::new(manager.configuration()).with_spec(Count(3));
         let call = register.read(ReadRequest {});
         let error = call.timeout(Duration::from_millis(50)).await;
         error.expect_err("one of three");
@@ -69,7 +69,7 @@ async fn a_configuration_tells_of_its_own_nodes_alone() {
         let manager = manager(&cluster, 2).await;
         let second = manager.configuration_of([Network::id(2)]).expect("a node");
         let mut errors = second.node_errors();
-        let register = RegisterConfiguration::new(manager.configuration(), Count(1));
+        let register = RegisterConfiguration::new(manager.configuration()).with_spec(Count(1));
         register.read(ReadRequest {}).await.expect_err("broken");
         assert_eq!(past(&mut errors), [(2, Code::Internal)]);
     })

@@ -150,7 +150,7 @@ async fn each_node_gets_its_own_message_or_none() {
         });
         call.start().await.expect("sent");
         cluster.wait_for(&[1, 3], handled).await;
-        let register = RegisterConfiguration::new(caller.configuration().clone(), ());
+        let register = RegisterConfiguration::new(caller.configuration().clone());
         for (number, value) in [(1, "v for 1"), (2, ""), (3, "v for 3")] {
             let node = register.node(Network::id(number)).expect("a node");
             let read = node.read_no_qc(ReadRequest {}).await.expect("a reply");

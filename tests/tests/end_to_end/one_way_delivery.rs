@@ -69,7 +69,7 @@ async fn what_was_multicast_after_a_write_is_read_by_a_quorum() {
         let mut cluster = Cluster::answering(transport, 3);
         let register = cluster.register(3, Count(2)).await;
         let caller = Caller::new(register.configuration().clone(), ());
-        let all = RegisterConfiguration::new(register.configuration().clone(), Count(3));
+        let all = RegisterConfiguration::new(register.configuration().clone()).with_spec(Count(3));
         all.write(state("written", 1)).await.expect("all");
         cluster.past_events();
         multicast(&caller, 2).await.expect("sent");

@@ -44,7 +44,7 @@ async fn a_node_that_was_added_is_called() {
         assert_eq!(ids(&before), [1]);
         let all = manager.configuration();
         assert_eq!(ids(&all), [1, 2, third.id().get()]);
-        let register = RegisterConfiguration::new(all, Count(3));
+        let register = RegisterConfiguration::new(all).with_spec(Count(3));
         register.read(ReadRequest {}).await.expect("all three");
     })
     .await;
@@ -78,7 +78,7 @@ async fn a_node_that_was_removed_is_called_no_more() {
         let mut cluster = Cluster::answering(transport, 2);
         let manager = manager(&cluster, 2).await;
         let before = manager.configuration();
-        let both = RegisterConfiguration::new(before.clone(), Count(2));
+        let both = RegisterConfiguration::new(before.clone()).with_spec(Count(2));
         both.read(ReadRequest {}).await.expect("both");
         manager.remove_node(Network::id(2)).expect("there are two");
         assert_eq!(ids(&manager.configuration()), [1]);
@@ -115,7 +115,7 @@ async fn calls_under_way_on_a_node_fail_when_it_is_removed() {
         let mut cluster = Cluster::start(transport, [silent(), silent()]);
         cluster.network.silence(3);
         let manager = manager(&cluster, 3).await;
-        let register = RegisterConfiguration::new(manager.configuration(), Count(3));
+        let register = RegisterConfiguration::new(manager.configuration()).with_spec(Count(3));
         let mut quorum_call = register.read(ReadRequest {}).into_future();
         assert!((&mut quorum_call).now_or_never().is_none());
         let mut node_call = node(&manager, 2).read_no_qc(ReadRequest {}).into_future();
@@ -264,7 +264,7 @@ async fn a_manager_begins_without_nodes_and_may_lose_its_last() {
     on_both(async |transport| {
         let cluster = Cluster::answering(transport, 1);
         let manager = manager(&cluster, 0).await;
-        let register = RegisterConfiguration::new(manager.membership(), Count(1));
+        let register = RegisterConfiguration::new(manager.membership()).with_spec(Count(1));
         let mut errors = manager.node_errors();
         for _ in 0..2 {
             assert!(manager.configuration().is_empty());
@@ -294,8 +294,8 @@ async fn calls_of_a_service_that_follows_its_nodes_go_to_those_of_the_moment() {
     on_both(async |transport| {
         let cluster = Cluster::answering(transport, 3);
         let manager = manager(&cluster, 1).await;
-        let all = RegisterConfiguration::new(manager.membership(), Count(3));
-        let fixed = RegisterConfiguration::new(manager.configuration(), Count(1));
+        let all = RegisterConfiguration::new(manager.membership()).with_spec(Count(3));
+        let fixed = RegisterConfiguration::new(manager.configuration()).with_spec(Count(1));
         all.read(ReadRequest {}).await.expect_err("one of three");
         for number in [2, 3] {
             let address = Network::address(number);
@@ -321,7 +321,7 @@ async fn calls_of_a_service_that_follows_its_nodes_go_to_those_of_the_moment() {
                 all.first(1).unwrap_or(all)
             }
         });
-        let one = RegisterConfiguration::new(some, Count(1));
+        let one = RegisterConfiguration::new(some).with_spec(Count(1));
         one.read(ReadRequest {}).await.expect("a reply");
         manager.remove_node(Network::id(1)).expect("it is there");
         assert_eq!(ids(&one.configuration()), [3]);
@@ -334,7 +334,7 @@ async fn a_node_that_is_moved_keeps_its_id_its_configurations_and_its_latency() 
     on_both(async |transport| {
         let cluster = Cluster::answering(transport, 2);
         let manager = manager(&cluster, 1).await;
-        let register = RegisterConfiguration::new(manager.configuration(), Count(1));
+        let register = RegisterConfiguration::new(manager.configuration()).with_spec(Count(1));
         register.read(ReadRequest {}).await.expect("a reply");
         let node = manager.node(Network::id(1)).expect("a node");
         let latency = node.latency().expect("it was called");

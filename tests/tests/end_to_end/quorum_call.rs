@@ -177,7 +177,7 @@ async fn calls_of_one_configuration_do_not_wait_for_each_other() {
             ],
         );
         let all = cluster.register(3, Count(3)).await;
-        let majority = RegisterConfiguration::new(all.configuration().clone(), Count(2));
+        let majority = RegisterConfiguration::new(all.configuration().clone()).with_spec(Count(2));
         let slow = tokio::spawn(all.read(ReadRequest {}).into_future());
         cluster.wait_for(&[1], arrived).await;
         majority.write(state("new", 1)).await.expect("a quorum");
@@ -200,7 +200,7 @@ async fn each_of_two_specs_on_one_configuration_decides_its_own_calls() {
             ],
         );
         let all = cluster.register(3, Count(3)).await;
-        let majority = RegisterConfiguration::new(all.configuration().clone(), Count(2));
+        let majority = RegisterConfiguration::new(all.configuration().clone()).with_spec(Count(2));
         assert_eq!(all.configuration(), majority.configuration());
         assert!(all.read(ReadRequest {}).await.is_err());
         assert!(majority.read(ReadRequest {}).await.is_ok());
@@ -267,7 +267,7 @@ async fn closing_the_manager_ends_calls_that_are_under_way_and_later_ones() {
         let mut cluster =
             Cluster::start(transport, vec![Behaviour::AnswerAfter(Gate::closed()); 3]);
         let manager = cluster.network.manager(3).connect().await.expect("up");
-        let register = RegisterConfiguration::new(manager.configuration(), Count(2));
+        let register = RegisterConfiguration::new(manager.configuration()).with_spec(Count(2));
         let call = tokio::spawn(register.read(ReadRequest {}).into_future());
         cluster.wait_for(&[1, 2, 3], arrived).await;
         manager.close();
@@ -306,7 +306,9 @@ async fn a_server_can_pass_the_error_of_its_own_quorum_call_on_as_a_status() {
         let late = Status::from(late.await.expect_err("one never answers"));
         assert_eq!(late.code(), Code::DeadlineExceeded);
         let first = both.configuration().first(1).expect("a node");
-        let incomplete = RegisterConfiguration::new(first, Count(1)).read(ReadRequest {});
+        let incomplete = RegisterConfiguration::new(first)
+            .with_spec(Count(1))
+            .read(ReadRequest {});
         let incomplete = Status::from(incomplete.await.expect_err("it is broken"));
         assert_eq!(incomplete.code(), Code::Unavailable);
         assert!(incomplete.message().contains("no such key"), "{incomplete}");

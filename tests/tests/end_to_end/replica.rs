@@ -59,7 +59,7 @@ async fn a_quorum_call_is_decided_by_such_replicas() {
     on_both(async |transport| {
         let network = Network::new(transport);
         let nodes = serve(network.clone(), |_| service.clone()).await;
-        let transfer = TransferConfiguration::new(nodes, All(3));
+        let transfer = TransferConfiguration::new(nodes).with_spec(All(3));
         let receipt = Receipt { length: 7 };
         assert_eq!(
             transfer.confirm(receipt).await.expect("a decision"),

@@ -91,7 +91,7 @@ impl Fixture {
     fn all(&self) -> NumberedConfiguration<Count> {
         let configuration = self.clients.configuration();
         let all = Count(configuration.size());
-        NumberedConfiguration::new(configuration, all)
+        NumberedConfiguration::new(configuration).with_spec(all)
     }
 
     /// The service on the client that connected first.
@@ -470,9 +470,9 @@ async fn a_client_that_calls_over_plain_grpc_is_called_on_its_node_stream() {
     let connected = soon("the client", connectivity.wait_for(1)).await;
     connected.expect("the server is up");
     let clients = clients.configuration();
-    let client = NumberedConfiguration::new(clients, Count(1));
+    let client = NumberedConfiguration::new(clients).with_spec(Count(1));
     assert!(client.quorum(request(1)).await.is_ok());
-    let server = NumberedConfiguration::new(manager.configuration(), Count(1));
+    let server = NumberedConfiguration::new(manager.configuration()).with_spec(Count(1));
     assert!(server.quorum(request(2)).await.is_ok());
 }
 

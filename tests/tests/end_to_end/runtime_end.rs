@@ -109,7 +109,7 @@ fn what_is_under_way_ends_with_an_error() {
     each(async |manager, ends| {
         let configuration = manager.configuration();
         let caller = caller(configuration.clone());
-        let register = RegisterConfiguration::new(configuration.clone(), Count(1));
+        let register = RegisterConfiguration::new(configuration.clone()).with_spec(Count(1));
         let one_way = OneWayConfiguration::new(configuration.clone());
         let node = manager.nodes().next().expect("a node");
 
@@ -168,7 +168,7 @@ fn what_is_started_later_fails_at_once() {
         ends();
         let options = || CallOptions::new().timeout(LONG);
         let caller = caller(configuration.clone()).with_options(options());
-        let register = RegisterConfiguration::new(configuration.clone(), Count(1));
+        let register = RegisterConfiguration::new(configuration.clone()).with_spec(Count(1));
         let register = register.with_options(options());
         let one_way = OneWayConfiguration::new(configuration.clone()).with_options(options());
         let node = manager.nodes().next().expect("a node").id();
@@ -212,7 +212,7 @@ fn a_call_that_goes_on_elsewhere_keeps_its_deadline_when_the_runtime_that_it_beg
         let configuration = manager.configuration();
         let short = Duration::from_millis(200);
         let options = CallOptions::new().timeout(short);
-        let register = RegisterConfiguration::new(configuration.clone(), Count(1));
+        let register = RegisterConfiguration::new(configuration.clone()).with_spec(Count(1));
         let register = register.with_options(options.clone());
         let node = register.node(manager.nodes().next().expect("a node").id());
         let caller = caller(configuration).with_options(options);

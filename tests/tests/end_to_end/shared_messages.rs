@@ -60,7 +60,7 @@ impl ImportsQuorumSpec for First {
 async fn calls_carry_the_messages_of_another_crate() {
     let replicas = replicas(3, |_| ImportsReplicaServer::new(Replica)).await;
     let replicas = replicas.expect("three replicas");
-    let service = ImportsConfiguration::new(replicas.configuration(), First);
+    let service = ImportsConfiguration::new(replicas.configuration()).with_spec(First);
     let value = Value {
         text: "shared".to_string(),
     };

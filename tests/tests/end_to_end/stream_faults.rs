@@ -75,7 +75,7 @@ async fn its_queue_fills_up(numbered: &NumberedConfiguration<Count>) {
         (NodeId::new(1), Code::ResourceExhausted)
     );
 
-    let all = NumberedConfiguration::new(numbered.configuration().clone(), Count(3));
+    let all = NumberedConfiguration::new(numbered.configuration().clone()).with_spec(Count(3));
     let error = all.quorum(request(0)).await.expect_err("no room");
     assert_eq!(start.elapsed(), Duration::ZERO);
     let codes: Vec<_> = error

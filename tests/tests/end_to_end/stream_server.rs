@@ -185,7 +185,7 @@ async fn on_a_port(server: Server) -> (gorums_runtime::server::RunningServer, Nu
 
 async fn connected_to(address: String) -> NumberedNode {
     let manager = Manager::connect([address]).await.expect("it is up");
-    let numbered = NumberedConfiguration::new(manager.configuration(), Count(1));
+    let numbered = NumberedConfiguration::new(manager.configuration()).with_spec(Count(1));
     numbered.nodes().next().expect("a node")
 }
 

@@ -75,7 +75,7 @@ impl Replica {
 }
 
 async fn read(manager: &Manager) -> Result<(), Status> {
-    let register = RegisterConfiguration::new(manager.configuration(), Count(1));
+    let register = RegisterConfiguration::new(manager.configuration()).with_spec(Count(1));
     match register.read(ReadRequest {}).await {
         Ok(_) => Ok(()),
         Err(error) => Err(error.errors()[0].status().clone()),
@@ -317,7 +317,7 @@ async fn a_handler_sees_the_certificate_that_its_caller_presents() {
                 .node(NodeId::new(1), address);
             let builder = tls.into_iter().fold(builder, ManagerBuilder::tls);
             let manager = builder.connect().await.expect("connected");
-            let pinger = PingerConfiguration::new(manager.configuration(), ());
+            let pinger = PingerConfiguration::new(manager.configuration());
             let node = pinger.node(NodeId::new(1)).expect("a node");
             let outcome = node.ping_one(Ping {}).await;
             outcome.map(|pong| pong.count).map_err(|error| error.code())
@@ -357,7 +357,7 @@ async fn quorums_write_and_read_by_tls_from_servers_of_another_name() {
             .await
             .expect("trusted");
         let quorums = Quorums { read: 2, write: 3 };
-        let register = RegisterConfiguration::new(manager.configuration(), quorums);
+        let register = RegisterConfiguration::new(manager.configuration()).with_spec(quorums);
         let written = register.write(state("secret", 1)).await;
         assert!(written.expect("all three").new);
         let read = register.read(register_2017::ReadRequest {}).await;

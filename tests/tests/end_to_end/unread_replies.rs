@@ -120,7 +120,7 @@ async fn numbered(server: &RunningServer) -> NumberedConfiguration<Count> {
         .connect()
         .await
         .expect("it is up");
-    NumberedConfiguration::new(manager.configuration(), Count(1))
+    NumberedConfiguration::new(manager.configuration()).with_spec(Count(1))
 }
 
 #[tokio::test(start_paused = true)]

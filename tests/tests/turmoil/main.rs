@@ -125,7 +125,7 @@ fn host(number: u32) -> String {
 /// Makes calls of all types, and checks their outcomes.
 async fn call_at_random(mut rng: Rng) -> Result<(), Box<dyn Error>> {
     let manager = manager(REPLICAS).await?;
-    let numbered = NumberedConfiguration::new(manager.configuration(), Count(2));
+    let numbered = NumberedConfiguration::new(manager.configuration()).with_spec(Count(2));
     let (mut calls, mut successes) = (Vec::new(), 0);
     for number in 1..=CALLS {
         tokio::time::sleep(Duration::from_millis(rng.u64(0..30))).await;

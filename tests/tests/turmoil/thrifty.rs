@@ -52,7 +52,7 @@ fn run(seed: u64) {
 /// Makes calls of all strategies, and checks their outcomes.
 async fn call_at_random(mut rng: Rng) -> Result<(), Box<dyn Error>> {
     let manager = manager(REPLICAS).await?;
-    let numbered = NumberedConfiguration::new(manager.configuration(), Count(3));
+    let numbered = NumberedConfiguration::new(manager.configuration()).with_spec(Count(3));
     let majority = manager.configuration().majority();
     let first = [1, 2, 3].map(NodeId::new).to_vec();
     let last = [3, 4, 5].map(NodeId::new).to_vec();

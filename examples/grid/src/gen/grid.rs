@@ -180,6 +180,11 @@ pub mod register_gorums {
     ///
     /// Each is called after every reply to its call, with all replies so far in order of arrival. It returns
     /// the result of the call, or `None` to wait for more replies.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` has no quorum functions for the service `grid.Register`",
+        label = "this needs a `RegisterQuorumSpec`",
+        note = "add one with `with_spec`: `RegisterConfiguration::new(members).with_spec(spec)`"
+    )]
     pub trait RegisterQuorumSpec: Send + Sync + 'static {
         /// Decides [`RegisterConfiguration::read`].
         fn read_qf(
@@ -209,11 +214,18 @@ pub mod register_gorums {
         }
     }
 
+    impl RegisterConfiguration {
+        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. Calls that a
+        /// quorum function decides need [`with_spec`](Self::with_spec).
+        pub fn new(members: impl Into<gorums_runtime::Membership>) -> Self {
+            Self(gorums_runtime::codegen::Caller::new(members, ()))
+        }
+    }
+
     impl<Q> RegisterConfiguration<Q> {
-        /// Calls on `members`: a configuration, or whatever nodes there are at the time of each call. `spec` decides the
-        /// quorum calls.
-        pub fn new(members: impl Into<gorums_runtime::Membership>, spec: Q) -> Self {
-            Self(gorums_runtime::codegen::Caller::new(members, spec))
+        /// The same service, with the calls that `spec` decides: a [`RegisterQuorumSpec`].
+        pub fn with_spec<S>(&self, spec: S) -> RegisterConfiguration<S> {
+            RegisterConfiguration(self.0.with_spec(spec))
         }
 
         /// The quorum functions.
@@ -247,14 +259,15 @@ pub mod register_gorums {
         pub fn nodes(&self) -> impl Iterator<Item = RegisterNode> + '_ {
             self.0.nodes().map(RegisterNode)
         }
-    }
 
-    impl<Q: RegisterQuorumSpec> RegisterConfiguration<Q> {
         /// Reads the newest state of a row.
         pub fn read(
             &self,
             request: super::ReadRequest,
-        ) -> gorums_runtime::QuorumCall<methods::Read, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Read, Q>
+        where
+            Q: RegisterQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
 
@@ -262,7 +275,10 @@ pub mod register_gorums {
         pub fn write(
             &self,
             request: super::State,
-        ) -> gorums_runtime::QuorumCall<methods::Write, Q> {
+        ) -> gorums_runtime::QuorumCall<methods::Write, Q>
+        where
+            Q: RegisterQuorumSpec,
+        {
             gorums_runtime::QuorumCall::new(&self.0, request)
         }
     }

@@ -69,7 +69,8 @@ async fn numbered(
     let cluster = Cluster::start_on(transport, replicas);
     let manager = cluster.network.manager(replicas).intercept(interceptor);
     let manager = manager.connect_lazy().await.expect("addresses");
-    let numbered = NumberedConfiguration::new(manager.configuration(), Count(replicas.into()));
+    let numbered =
+        NumberedConfiguration::new(manager.configuration()).with_spec(Count(replicas.into()));
     (cluster, numbered)
 }
 

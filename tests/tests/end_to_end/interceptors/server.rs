@@ -235,7 +235,7 @@ async fn calls_of_a_process_to_itself_and_of_servers_to_their_clients_are_seen()
         .await
         .expect("open");
     let client = clients.configuration();
-    let client = NumberedConfiguration::new(client, Count(1));
+    let client = NumberedConfiguration::new(client).with_spec(Count(1));
     let client = client.nodes().next().expect("a node");
     client.call(request(1)).await.expect("a reply");
     let expected = [

@@ -75,7 +75,7 @@ async fn a_client_is_no_member_and_told_so() {
     let address = system.address().expect("it listens").to_string();
     let manager = Manager::builder().address(address).connect().await;
     let manager = manager.expect("connected");
-    let register = RegisterConfiguration::new(manager.configuration(), ());
+    let register = RegisterConfiguration::new(manager.configuration());
     let node = register.nodes().next().expect("a node");
     let error = node.read_no_qc(ReadRequest {}).await.expect_err("a client");
     assert_eq!(error.code(), Code::PermissionDenied);
@@ -125,7 +125,7 @@ async fn faults_of_a_client_keep_calls_from_being_sent() {
     let mut cluster = Cluster::start(1);
     let manager = cluster.network.manager(1).intercept(faults.clone());
     let manager = manager.connect_lazy().await.expect("an address");
-    let numbered = NumberedConfiguration::new(manager.configuration(), Count(1));
+    let numbered = NumberedConfiguration::new(manager.configuration()).with_spec(Count(1));
     faults.fail(1.0, Status::unavailable("as wished"));
     numbered.quorum(request(1)).await.expect_err("as wished");
     faults.heal();
@@ -143,7 +143,7 @@ async fn latencies_are_collected_by_method_at_both_ends() {
         cluster.network.serve(1, router.intercept(faults.clone()));
         let manager = cluster.network.manager(1).intercept(at_client.clone());
         let manager = manager.connect_lazy().await.expect("an address");
-        let numbered = NumberedConfiguration::new(manager.configuration(), Count(1));
+        let numbered = NumberedConfiguration::new(manager.configuration()).with_spec(Count(1));
         let node = numbered.nodes().next().expect("a node");
         for (number, millis) in [(1, 10), (2, 20), (3, 500)] {
             faults.delay(Duration::from_millis(millis));

@@ -35,7 +35,6 @@ async fn a_plain_client_is_no_member_and_may_check_ids() {
             let manager = manager.await.expect("an address");
             let register = tests::register::register_gorums::RegisterConfiguration::new(
                 manager.configuration(),
-                (),
             );
             let node = register.nodes().next().expect("a node");
             node.read_no_qc(ReadRequest {}).await

@@ -229,7 +229,7 @@ async fn a_handler_knows_the_members_of_the_moment() {
         );
         let systems = systems.await.expect("they start");
         let [one, two] = ids([1, 2]);
-        let pinger = PingerConfiguration::new(systems.system(one).membership(), ());
+        let pinger = PingerConfiguration::new(systems.system(one).membership());
         let ping = async |id| {
             let node = pinger.node(id).expect("a member");
             node.ping_one(Ping {}).await.map(|pong| pong.count)
@@ -251,7 +251,7 @@ async fn a_handler_knows_the_members_of_the_moment() {
     let network = tests::network::Network::new(Default::default());
     network.serve(1, PingerReplicaServer::new(Knowing));
     let manager = network.manager(1).connect_lazy().await.expect("an address");
-    let pinger = PingerConfiguration::new(manager.configuration(), ());
+    let pinger = PingerConfiguration::new(manager.configuration());
     let node = pinger.nodes().next().expect("a node");
     let error = node.ping_one(Ping {}).await.expect_err("a plain server");
     assert_eq!(error.code(), Code::NotFound);

@@ -118,7 +118,7 @@ async fn fixture(transport: Transport) -> Fixture {
         RegisterReplicaServer::shared(Arc::clone(&front))
     });
     let systems = systems.await.expect("it starts");
-    let register = RegisterConfiguration::new(systems.system(NodeId::new(1)).configuration(), ());
+    let register = RegisterConfiguration::new(systems.system(NodeId::new(1)).configuration());
     let front = register.nodes().next().expect("a node");
     Fixture {
         cluster,
@@ -230,7 +230,7 @@ async fn nested_responses_and_one_way_calls_end_with_the_call_that_they_serve() 
         let network = Network::new(transport);
         network.serve(1, PingerReplicaServer::new(Spread { behind, failed }));
         let manager = network.manager(1).connect_lazy().await.expect("an address");
-        let pinger = PingerConfiguration::new(manager.configuration(), ());
+        let pinger = PingerConfiguration::new(manager.configuration());
         let front = NodeCaller::new(manager.nodes().next().expect("a node"));
 
         let late = NodeCall::<pings::Ping>::new(&front, Ping {})

@@ -99,7 +99,7 @@ async fn call_as(
 
 async fn read_no_qc(manager: ManagerBuilder) -> Result<String, Status> {
     let manager = manager.connect_lazy().await.expect("an address");
-    let register = RegisterConfiguration::new(manager.configuration(), ());
+    let register = RegisterConfiguration::new(manager.configuration());
     let node = register.nodes().next().expect("a node");
     let reply = node.read_no_qc(ReadRequest {}).await;
     reply
@@ -312,7 +312,7 @@ async fn credentials_are_replaced_without_the_loss_of_a_call_and_hold_for_new_co
         soon("the connections", systems.connected()).await;
         let [one, two] = [1, 2].map(NodeId::new);
         let generation = async |from: NodeId, to: NodeId| {
-            let pinger = PingerConfiguration::new(systems.system(from).configuration(), ());
+            let pinger = PingerConfiguration::new(systems.system(from).configuration());
             let node = pinger.node(to).expect("a member");
             node.ping_one(Ping {}).await.map(|pong| pong.count)
         };

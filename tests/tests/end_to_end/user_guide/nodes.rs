@@ -47,7 +47,7 @@ async fn nodes_that_come_and_go() -> Outcome {
     assert_eq!(all.size(), 3);
     assert!(manager.configuration().contains(NodeId::new(4)));
 
-    let follows = StorageConfiguration::new(manager.membership(), ());
+    let follows = StorageConfiguration::new(manager.membership());
     assert_eq!(follows.configuration(), manager.configuration());
     manager.set_address(NodeId::new(4), "10.0.0.7:4000")?;
     Ok(())

@@ -81,7 +81,7 @@ impl StorageQuorumSpec for Majority {
 /// The service on the nodes of `configuration`.
 pub(crate) fn majority_of(configuration: &Configuration) -> StorageConfiguration<Majority> {
     let quorums = configuration.majority();
-    StorageConfiguration::new(configuration.clone(), Majority { quorums })
+    StorageConfiguration::new(configuration.clone()).with_spec(Majority { quorums })
 }
 
 #[derive(Default)]
