@@ -87,7 +87,8 @@ impl Client {
 
     fn on(&self, replicas: Configuration) -> Storage {
         let majority = Majority::of(&replicas);
-        Storage::new(replicas, majority).with_options(self.options())
+        let storage = StorageConfiguration::new(replicas).with_spec(majority);
+        storage.with_options(self.options())
     }
 
     fn options(&self) -> CallOptions {
