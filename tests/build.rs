@@ -14,5 +14,13 @@ fn main() -> Result<(), Error> {
             .parameters(with_mocks.clone())
             .compile_protos(&[proto], &["proto"])?;
     }
+    // Two versions of one service, in one process.
+    let out = std::env::var("OUT_DIR").expect("cargo sets it");
+    for version in ["old", "new"] {
+        let folder = format!("proto/upgrade/{version}");
+        gorums_build::configure()
+            .out_dir(format!("{out}/{version}"))
+            .compile_protos(&[format!("{folder}/upgrade.proto")], &[folder])?;
+    }
     gorums_build::compile_protos("proto/replicated_log.proto")
 }

@@ -55,6 +55,7 @@ mod recommended_server;
 mod replica;
 mod replica_messages;
 mod reverse_calls;
+mod rolling_upgrade;
 mod runtime_end;
 mod server;
 mod server_connections;
