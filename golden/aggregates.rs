@@ -147,8 +147,17 @@ pub mod aggregates_gorums {
     /// The calls of the service `aggregates.Aggregates`, to be implemented by mocks: code that is generic over it is
     /// tested without replicas.
     ///
-    /// Options are those of the [`AggregatesConfiguration`], which has them by `with_options`.
+    /// A mock implements the functions that its test needs. The others panic.
+    #[allow(unused_variables)]
     pub trait AggregatesCalls: Send + Sync {
+        /// The same service, with `options` for each call made through the returned value.
+        fn with_options(&self, options: gorums_runtime::CallOptions) -> Self
+        where
+            Self: Sized,
+        {
+            gorums_runtime::codegen::not_mocked("AggregatesCalls::with_options")
+        }
+
         /// Makes the call [`AggregatesConfiguration::read_qc`], for the replies that `aggregation` wants.
         fn read_qc(
             &self,
@@ -159,7 +168,9 @@ pub mod aggregates_gorums {
                 gorums_runtime::Replies<super::Value>,
                 gorums_runtime::errors::QuorumCallError,
             >,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("AggregatesCalls::read_qc")
+        }
 
         /// Makes the call [`AggregatesConfiguration::write_per_node`], for the replies that `aggregation` wants.
         fn write_per_node(
@@ -175,7 +186,9 @@ pub mod aggregates_gorums {
                 gorums_runtime::Replies<super::Value>,
                 gorums_runtime::errors::QuorumCallError,
             >,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("AggregatesCalls::write_per_node")
+        }
 
         /// Makes the call [`AggregatesConfiguration::read_async`], for the replies that `aggregation` wants.
         fn read_async(
@@ -187,7 +200,9 @@ pub mod aggregates_gorums {
                 gorums_runtime::Replies<super::Value>,
                 gorums_runtime::errors::QuorumCallError,
             >,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("AggregatesCalls::read_async")
+        }
 
         /// Makes the call [`AggregatesConfiguration::read_quorum_call_async`], for the replies that `aggregation` wants.
         fn read_quorum_call_async(
@@ -203,7 +218,11 @@ pub mod aggregates_gorums {
                 gorums_runtime::Replies<super::Value>,
                 gorums_runtime::errors::QuorumCallError,
             >,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future(
+                "AggregatesCalls::read_quorum_call_async",
+            )
+        }
 
         /// Makes the call [`AggregatesConfiguration::watch`], for the replies that `aggregation` wants.
         fn watch(
@@ -215,10 +234,16 @@ pub mod aggregates_gorums {
                 gorums_runtime::Replies<super::Value>,
                 gorums_runtime::errors::QuorumCallError,
             >,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("AggregatesCalls::watch")
+        }
     }
 
     impl AggregatesCalls for AggregatesConfiguration {
+        fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self::with_options(self, options)
+        }
+
         fn read_qc(
             &self,
             request: super::Value,
@@ -567,15 +592,26 @@ pub mod mixed_gorums {
     /// The calls of the service `aggregates.Mixed`, to be implemented by mocks: code that is generic over it is
     /// tested without replicas.
     ///
-    /// Options are those of the [`MixedConfiguration`], which has them by `with_options`.
+    /// A mock implements the functions that its test needs. The others panic.
+    #[allow(unused_variables)]
     pub trait MixedCalls: Send + Sync {
+        /// The same service, with `options` for each call made through the returned value.
+        fn with_options(&self, options: gorums_runtime::CallOptions) -> Self
+        where
+            Self: Sized,
+        {
+            gorums_runtime::codegen::not_mocked("MixedCalls::with_options")
+        }
+
         /// Makes the call [`MixedConfiguration::count`].
         fn count(
             &self,
             request: super::Value,
         ) -> impl std::future::Future<
             Output = Result<super::Count, gorums_runtime::errors::QuorumCallError>,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("MixedCalls::count")
+        }
 
         /// Makes the call [`MixedConfiguration::read`], for the replies that `aggregation` wants.
         fn read(
@@ -587,10 +623,16 @@ pub mod mixed_gorums {
                 gorums_runtime::Replies<super::Value>,
                 gorums_runtime::errors::QuorumCallError,
             >,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("MixedCalls::read")
+        }
     }
 
     impl<Q: MixedQuorumSpec> MixedCalls for MixedConfiguration<Q> {
+        fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self::with_options(self, options)
+        }
+
         fn count(
             &self,
             request: super::Value,
@@ -858,8 +900,17 @@ pub mod deciding_gorums {
     /// The calls of the service `aggregates.Deciding`, to be implemented by mocks: code that is generic over it is
     /// tested without replicas.
     ///
-    /// Options are those of the [`DecidingConfiguration`], which has them by `with_options`.
+    /// A mock implements the functions that its test needs. The others panic.
+    #[allow(unused_variables)]
     pub trait DecidingCalls: Send + Sync {
+        /// The same service, with `options` for each call made through the returned value.
+        fn with_options(&self, options: gorums_runtime::CallOptions) -> Self
+        where
+            Self: Sized,
+        {
+            gorums_runtime::codegen::not_mocked("DecidingCalls::with_options")
+        }
+
         /// Makes the call [`DecidingConfiguration::count_of_each`].
         fn count_of_each(
             &self,
@@ -870,7 +921,9 @@ pub mod deciding_gorums {
             ) -> Option<super::Value> + Send + 'static,
         ) -> impl std::future::Future<
             Output = Result<super::Count, gorums_runtime::errors::QuorumCallError>,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("DecidingCalls::count_of_each")
+        }
 
         /// Makes the call [`DecidingConfiguration::count_async`].
         fn count_async(
@@ -878,7 +931,9 @@ pub mod deciding_gorums {
             request: super::Value,
         ) -> impl std::future::Future<
             Output = Result<super::Count, gorums_runtime::errors::QuorumCallError>,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("DecidingCalls::count_async")
+        }
 
         /// Makes the call [`DecidingConfiguration::count_stream`].
         fn count_stream(
@@ -886,10 +941,16 @@ pub mod deciding_gorums {
             request: super::Value,
         ) -> impl std::future::Future<
             Output = Result<super::Count, gorums_runtime::errors::QuorumCallError>,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("DecidingCalls::count_stream")
+        }
     }
 
     impl<Q: DecidingQuorumSpec> DecidingCalls for DecidingConfiguration<Q> {
+        fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self::with_options(self, options)
+        }
+
         fn count_of_each(
             &self,
             request: super::Value,
@@ -1153,8 +1214,17 @@ pub mod named_gorums {
     /// The calls of the service `aggregates.Named`, to be implemented by mocks: code that is generic over it is
     /// tested without replicas.
     ///
-    /// Options are those of the [`NamedConfiguration`], which has them by `with_options`.
+    /// A mock implements the functions that its test needs. The others panic.
+    #[allow(unused_variables)]
     pub trait NamedCalls: Send + Sync {
+        /// The same service, with `options` for each call made through the returned value.
+        fn with_options(&self, options: gorums_runtime::CallOptions) -> Self
+        where
+            Self: Sized,
+        {
+            gorums_runtime::codegen::not_mocked("NamedCalls::with_options")
+        }
+
         /// Makes the call [`NamedConfiguration::with_options_`], for the replies that `aggregation` wants.
         fn with_options_(
             &self,
@@ -1165,7 +1235,9 @@ pub mod named_gorums {
                 gorums_runtime::Replies<super::Value>,
                 gorums_runtime::errors::QuorumCallError,
             >,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("NamedCalls::with_options_")
+        }
 
         /// Makes the call [`NamedConfiguration::with_spec_`], for the replies that `aggregation` wants.
         fn with_spec_(
@@ -1177,7 +1249,9 @@ pub mod named_gorums {
                 gorums_runtime::Replies<super::Value>,
                 gorums_runtime::errors::QuorumCallError,
             >,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("NamedCalls::with_spec_")
+        }
 
         /// Makes the call [`NamedConfiguration::async`], for the replies that `aggregation` wants.
         #[deprecated]
@@ -1190,11 +1264,17 @@ pub mod named_gorums {
                 gorums_runtime::Replies<super::Value>,
                 gorums_runtime::errors::QuorumCallError,
             >,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("NamedCalls::async")
+        }
     }
 
     #[allow(deprecated)]
     impl NamedCalls for NamedConfiguration {
+        fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self::with_options(self, options)
+        }
+
         fn with_options_(
             &self,
             request: super::Value,
@@ -1402,8 +1482,17 @@ pub mod named_on_node_gorums {
     /// The calls of the service `aggregates.NamedOnNode`, to be implemented by mocks: code that is generic over it is
     /// tested without replicas.
     ///
-    /// Options are those of the [`NamedOnNodeConfiguration`], which has them by `with_options`.
+    /// A mock implements the functions that its test needs. The others panic.
+    #[allow(unused_variables)]
     pub trait NamedOnNodeCalls: Send + Sync {
+        /// The same service, with `options` for each call made through the returned value.
+        fn with_options(&self, options: gorums_runtime::CallOptions) -> Self
+        where
+            Self: Sized,
+        {
+            gorums_runtime::codegen::not_mocked("NamedOnNodeCalls::with_options")
+        }
+
         /// Makes the call [`NamedOnNodeNode::with_options_`] on `node`.
         fn with_options_(
             &self,
@@ -1411,10 +1500,16 @@ pub mod named_on_node_gorums {
             request: super::Value,
         ) -> impl std::future::Future<
             Output = Result<super::Value, gorums_runtime::errors::NodeError>,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("NamedOnNodeCalls::with_options_")
+        }
     }
 
     impl NamedOnNodeCalls for NamedOnNodeConfiguration {
+        fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self::with_options(self, options)
+        }
+
         fn with_options_(
             &self,
             node: gorums_runtime::NodeId,

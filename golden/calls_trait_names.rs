@@ -157,15 +157,26 @@ pub mod names_gorums {
     /// The calls of the service `calls_trait_names.Names`, to be implemented by mocks: code that is generic over it is
     /// tested without replicas.
     ///
-    /// Options are those of the [`NamesConfiguration`], which has them by `with_options`.
+    /// A mock implements the functions that its test needs. The others panic.
+    #[allow(unused_variables)]
     pub trait NamesCalls: Send + Sync {
+        /// The same service, with `options` for each call made through the returned value.
+        fn with_options(&self, options: gorums_runtime::CallOptions) -> Self
+        where
+            Self: Sized,
+        {
+            gorums_runtime::codegen::not_mocked("NamesCalls::with_options")
+        }
+
         /// Makes the call [`NamesConfiguration::type`].
         fn r#type(
             &self,
             request: super::Message,
         ) -> impl std::future::Future<
             Output = Result<super::Message, gorums_runtime::errors::QuorumCallError>,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("NamesCalls::type")
+        }
 
         /// Makes the call [`NamesConfiguration::self_`], for the replies that `aggregation` wants.
         fn self_(
@@ -177,7 +188,9 @@ pub mod names_gorums {
                 gorums_runtime::Replies<super::Message>,
                 gorums_runtime::errors::QuorumCallError,
             >,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("NamesCalls::self_")
+        }
 
         /// Makes the call [`NamesNode::clone_`] on `node`.
         fn clone_(
@@ -186,7 +199,9 @@ pub mod names_gorums {
             request: super::Message,
         ) -> impl std::future::Future<
             Output = Result<super::Message, gorums_runtime::errors::NodeError>,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("NamesCalls::clone_")
+        }
 
         /// Makes the call [`NamesConfiguration::node_`].
         fn node_(
@@ -194,10 +209,16 @@ pub mod names_gorums {
             request: super::Message,
         ) -> impl std::future::Future<
             Output = Result<(), gorums_runtime::errors::MulticastError>,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("NamesCalls::node_")
+        }
     }
 
     impl<Q: NamesQuorumSpec> NamesCalls for NamesConfiguration<Q> {
+        fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self::with_options(self, options)
+        }
+
         fn r#type(
             &self,
             request: super::Message,

@@ -774,18 +774,33 @@ pub mod old_service_gorums {
     /// The calls of the service `deprecated.OldService`, to be implemented by mocks: code that is generic over it is
     /// tested without replicas.
     ///
-    /// Options are those of the [`OldServiceConfiguration`], which has them by `with_options`.
+    /// A mock implements the functions that its test needs. The others panic.
+    #[allow(unused_variables)]
     pub trait OldServiceCalls: Send + Sync {
+        /// The same service, with `options` for each call made through the returned value.
+        fn with_options(&self, options: gorums_runtime::CallOptions) -> Self
+        where
+            Self: Sized,
+        {
+            gorums_runtime::codegen::not_mocked("OldServiceCalls::with_options")
+        }
+
         /// Makes the call [`OldServiceConfiguration::get`].
         fn get(
             &self,
             request: super::Apart,
         ) -> impl std::future::Future<
             Output = Result<super::New, gorums_runtime::errors::QuorumCallError>,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("OldServiceCalls::get")
+        }
     }
 
     impl<Q: OldServiceQuorumSpec> OldServiceCalls for OldServiceConfiguration<Q> {
+        fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self::with_options(self, options)
+        }
+
         fn get(
             &self,
             request: super::Apart,
@@ -1418,8 +1433,17 @@ pub mod new_service_gorums {
     /// The calls of the service `deprecated.NewService`, to be implemented by mocks: code that is generic over it is
     /// tested without replicas.
     ///
-    /// Options are those of the [`NewServiceConfiguration`], which has them by `with_options`.
+    /// A mock implements the functions that its test needs. The others panic.
+    #[allow(unused_variables)]
     pub trait NewServiceCalls: Send + Sync {
+        /// The same service, with `options` for each call made through the returned value.
+        fn with_options(&self, options: gorums_runtime::CallOptions) -> Self
+        where
+            Self: Sized,
+        {
+            gorums_runtime::codegen::not_mocked("NewServiceCalls::with_options")
+        }
+
         /// Makes the call [`NewServiceConfiguration::get`].
         fn get(
             &self,
@@ -1430,7 +1454,9 @@ pub mod new_service_gorums {
             ) -> Option<super::New> + Send + 'static,
         ) -> impl std::future::Future<
             Output = Result<super::Old, gorums_runtime::errors::QuorumCallError>,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("NewServiceCalls::get")
+        }
 
         /// Makes the call [`NewServiceNode::set`] on `node`.
         fn set(
@@ -1439,10 +1465,16 @@ pub mod new_service_gorums {
             request: super::Old,
         ) -> impl std::future::Future<
             Output = Result<super::Apart, gorums_runtime::errors::NodeError>,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("NewServiceCalls::set")
+        }
     }
 
     impl<Q: NewServiceQuorumSpec> NewServiceCalls for NewServiceConfiguration<Q> {
+        fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self::with_options(self, options)
+        }
+
         fn get(
             &self,
             request: super::New,

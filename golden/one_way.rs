@@ -845,15 +845,26 @@ pub mod one_way_gorums {
     /// The calls of the service `one_way.OneWay`, to be implemented by mocks: code that is generic over it is
     /// tested without replicas.
     ///
-    /// Options are those of the [`OneWayConfiguration`], which has them by `with_options`.
+    /// A mock implements the functions that its test needs. The others panic.
+    #[allow(unused_variables)]
     pub trait OneWayCalls: Send + Sync {
+        /// The same service, with `options` for each call made through the returned value.
+        fn with_options(&self, options: gorums_runtime::CallOptions) -> Self
+        where
+            Self: Sized,
+        {
+            gorums_runtime::codegen::not_mocked("OneWayCalls::with_options")
+        }
+
         /// Makes the call [`OneWayConfiguration::append`].
         fn append(
             &self,
             request: super::Entry,
         ) -> impl std::future::Future<
             Output = Result<(), gorums_runtime::errors::MulticastError>,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("OneWayCalls::append")
+        }
 
         /// Makes the call [`OneWayConfiguration::append_per_node`].
         fn append_per_node(
@@ -865,7 +876,9 @@ pub mod one_way_gorums {
             ) -> Option<super::Entry> + Send + 'static,
         ) -> impl std::future::Future<
             Output = Result<(), gorums_runtime::errors::MulticastError>,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("OneWayCalls::append_per_node")
+        }
 
         /// Makes the call [`OneWayConfiguration::append_in_order`].
         fn append_in_order(
@@ -873,7 +886,9 @@ pub mod one_way_gorums {
             request: super::Entry,
         ) -> impl std::future::Future<
             Output = Result<(), gorums_runtime::errors::MulticastError>,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("OneWayCalls::append_in_order")
+        }
 
         /// Makes the call [`OneWayConfiguration::append_in_order_per_node`].
         fn append_in_order_per_node(
@@ -885,7 +900,11 @@ pub mod one_way_gorums {
             ) -> Option<super::Entry> + Send + 'static,
         ) -> impl std::future::Future<
             Output = Result<(), gorums_runtime::errors::MulticastError>,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future(
+                "OneWayCalls::append_in_order_per_node",
+            )
+        }
 
         /// Makes the call [`OneWayNode::append_to`] on `node`.
         fn append_to(
@@ -894,7 +913,9 @@ pub mod one_way_gorums {
             request: super::Entry,
         ) -> impl std::future::Future<
             Output = Result<(), gorums_runtime::errors::NodeError>,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("OneWayCalls::append_to")
+        }
 
         /// Makes the call [`OneWayNode::notify`] on `node`.
         fn notify(
@@ -903,10 +924,16 @@ pub mod one_way_gorums {
             request: super::Entry,
         ) -> impl std::future::Future<
             Output = Result<(), gorums_runtime::errors::NodeError>,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("OneWayCalls::notify")
+        }
     }
 
     impl OneWayCalls for OneWayConfiguration {
+        fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self::with_options(self, options)
+        }
+
         fn append(
             &self,
             request: super::Entry,

@@ -332,8 +332,17 @@ pub mod register_gorums {
     /// The calls of the service `register_2017.Register`, to be implemented by mocks: code that is generic over it is
     /// tested without replicas.
     ///
-    /// Options are those of the [`RegisterConfiguration`], which has them by `with_options`.
+    /// A mock implements the functions that its test needs. The others panic.
+    #[allow(unused_variables)]
     pub trait RegisterCalls: Send + Sync {
+        /// The same service, with `options` for each call made through the returned value.
+        fn with_options(&self, options: gorums_runtime::CallOptions) -> Self
+        where
+            Self: Sized,
+        {
+            gorums_runtime::codegen::not_mocked("RegisterCalls::with_options")
+        }
+
         /// Makes the call [`RegisterNode::read_no_qc`] on `node`.
         fn read_no_qc(
             &self,
@@ -341,7 +350,9 @@ pub mod register_gorums {
             request: super::ReadRequest,
         ) -> impl std::future::Future<
             Output = Result<super::State, gorums_runtime::errors::NodeError>,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("RegisterCalls::read_no_qc")
+        }
 
         /// Makes the call [`RegisterConfiguration::read`].
         fn read(
@@ -349,7 +360,9 @@ pub mod register_gorums {
             request: super::ReadRequest,
         ) -> impl std::future::Future<
             Output = Result<super::State, gorums_runtime::errors::QuorumCallError>,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("RegisterCalls::read")
+        }
 
         /// Makes the call [`RegisterConfiguration::read_future`].
         fn read_future(
@@ -357,7 +370,9 @@ pub mod register_gorums {
             request: super::ReadRequest,
         ) -> impl std::future::Future<
             Output = Result<super::State, gorums_runtime::errors::QuorumCallError>,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("RegisterCalls::read_future")
+        }
 
         /// Makes the call [`RegisterConfiguration::read_custom_return`].
         fn read_custom_return(
@@ -365,19 +380,27 @@ pub mod register_gorums {
             request: super::ReadRequest,
         ) -> impl std::future::Future<
             Output = Result<super::MyState, gorums_runtime::errors::QuorumCallError>,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future(
+                "RegisterCalls::read_custom_return",
+            )
+        }
 
         /// Makes the call [`RegisterConfiguration::read_correctable`].
         fn read_correctable(
             &self,
             request: super::ReadRequest,
-        ) -> gorums_runtime::Correctable<super::State>;
+        ) -> gorums_runtime::Correctable<super::State> {
+            gorums_runtime::codegen::not_mocked("RegisterCalls::read_correctable")
+        }
 
         /// Makes the call [`RegisterConfiguration::read_prelim`].
         fn read_prelim(
             &self,
             request: super::ReadRequest,
-        ) -> gorums_runtime::Correctable<super::State>;
+        ) -> gorums_runtime::Correctable<super::State> {
+            gorums_runtime::codegen::not_mocked("RegisterCalls::read_prelim")
+        }
 
         /// Makes the call [`RegisterConfiguration::write`].
         fn write(
@@ -388,7 +411,9 @@ pub mod register_gorums {
                 super::WriteResponse,
                 gorums_runtime::errors::QuorumCallError,
             >,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("RegisterCalls::write")
+        }
 
         /// Makes the call [`RegisterConfiguration::write_future`].
         fn write_future(
@@ -399,7 +424,9 @@ pub mod register_gorums {
                 super::WriteResponse,
                 gorums_runtime::errors::QuorumCallError,
             >,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("RegisterCalls::write_future")
+        }
 
         /// Makes the call [`RegisterConfiguration::write_async`].
         fn write_async(
@@ -407,7 +434,9 @@ pub mod register_gorums {
             request: super::State,
         ) -> impl std::future::Future<
             Output = Result<(), gorums_runtime::errors::MulticastError>,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("RegisterCalls::write_async")
+        }
 
         /// Makes the call [`RegisterConfiguration::write_per_node`].
         fn write_per_node(
@@ -422,10 +451,16 @@ pub mod register_gorums {
                 super::WriteResponse,
                 gorums_runtime::errors::QuorumCallError,
             >,
-        > + Send;
+        > + Send {
+            gorums_runtime::codegen::not_mocked_future("RegisterCalls::write_per_node")
+        }
     }
 
     impl<Q: RegisterQuorumSpec> RegisterCalls for RegisterConfiguration<Q> {
+        fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+            Self::with_options(self, options)
+        }
+
         fn read_no_qc(
             &self,
             node: gorums_runtime::NodeId,

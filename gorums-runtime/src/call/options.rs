@@ -21,6 +21,16 @@ use crate::thrifty::Thrifty;
 ///
 /// let options = CallOptions::new().timeout(Duration::from_millis(50)).cancel_rest();
 /// ```
+///
+/// The functions whose names begin with `get_` read the options, for mocks that are given some:
+///
+/// ```
+/// # use std::time::Duration;
+/// # use gorums_runtime::CallOptions;
+/// # let options = CallOptions::new().timeout(Duration::from_millis(50)).cancel_rest();
+/// assert_eq!(options.get_timeout(), Some(Duration::from_millis(50)));
+/// assert!(options.get_cancel_rest());
+/// ```
 #[derive(Clone, Debug, Default)]
 #[must_use = "options do nothing until a call has them"]
 pub struct CallOptions {
@@ -94,6 +104,31 @@ impl CallOptions {
     pub fn intercept(mut self, interceptor: impl ClientInterceptor) -> Self {
         self.interceptors.push(interceptor);
         self
+    }
+
+    /// How long a call may take, if [`timeout`](Self::timeout) was set.
+    pub fn get_timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    /// What is sent along with a request, if [`metadata`](Self::metadata) was set.
+    pub fn get_metadata(&self) -> Option<&MetadataMap> {
+        self.metadata.as_deref()
+    }
+
+    /// Whether [`cancel_rest`](Self::cancel_rest) was set.
+    pub fn get_cancel_rest(&self) -> bool {
+        self.cancel_rest
+    }
+
+    /// Whether [`independent`](Self::independent) was set.
+    pub fn get_independent(&self) -> bool {
+        self.is_independent
+    }
+
+    /// How calls go to some of the nodes first, if [`thrifty`](Self::thrifty) was set.
+    pub fn get_thrifty(&self) -> Option<&Thrifty> {
+        self.thrifty.as_ref()
     }
 
     /// The deadline of a call that starts now.

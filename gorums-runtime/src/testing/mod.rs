@@ -2,13 +2,12 @@
 //! return.
 //!
 //! Code can be tested without replicas if it is generic over the service's calls. With the option `calls_trait`, the
-//! generator writes a trait for these, such as `OneWayCalls` for the service `OneWay`. A mock implements the trait and
-//! returns what a test needs; the functions of this module create errors and correctables.
+//! generator writes a trait for these, such as `OneWayCalls` for the service `OneWay`. A mock implements the calls that a
+//! test needs, and any other panics; the functions of this module create errors and correctables.
 //!
 //! ```
 //! # mod one_way { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/one_way.rs")); }
-//! use gorums_runtime::NodeId;
-//! use gorums_runtime::errors::{MulticastError, NodeError};
+//! use gorums_runtime::errors::MulticastError;
 //! use one_way::Entry;
 //! use one_way::one_way_gorums::OneWayCalls;
 //!
@@ -24,23 +23,48 @@
 //!         assert_eq!(entry.text, "hello");
 //!         Ok(())
 //!     }
-//!     # async fn append_per_node(
-//!     #     &self,
-//!     #     _: Entry,
-//!     #     _: impl FnMut(&Entry, NodeId) -> Option<Entry> + Send + 'static,
-//!     # ) -> Result<(), MulticastError> { Ok(()) }
-//!     # async fn append_in_order(&self, _: Entry) -> Result<(), MulticastError> { Ok(()) }
-//!     # async fn append_in_order_per_node(
-//!     #     &self,
-//!     #     _: Entry,
-//!     #     _: impl FnMut(&Entry, NodeId) -> Option<Entry> + Send + 'static,
-//!     # ) -> Result<(), MulticastError> { Ok(()) }
-//!     # async fn append_to(&self, _: NodeId, _: Entry) -> Result<(), NodeError> { Ok(()) }
-//!     # async fn notify(&self, _: NodeId, _: Entry) -> Result<(), NodeError> { Ok(()) }
 //! }
 //!
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 //! greet(&Mock).await.unwrap();
+//! # });
+//! ```
+//!
+//! Code under test sets options through the trait, with `with_options`. A mock that is given options returns a mock that
+//! knows them, and asserts on what their functions return whose names begin with `get_`:
+//!
+//! ```
+//! # mod one_way { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/one_way.rs")); }
+//! # use gorums_runtime::errors::MulticastError;
+//! # use one_way::Entry;
+//! # use one_way::one_way_gorums::OneWayCalls;
+//! use std::time::Duration;
+//!
+//! use gorums_runtime::CallOptions;
+//!
+//! async fn greet_soon(log: &impl OneWayCalls) -> Result<(), MulticastError> {
+//!     let soon = log.with_options(CallOptions::new().timeout(Duration::from_millis(50)));
+//!     soon.append(Entry { text: "hello".to_string() }).await
+//! }
+//!
+//! #[derive(Default)]
+//! struct Mock {
+//!     options: CallOptions,
+//! }
+//!
+//! impl OneWayCalls for Mock {
+//!     fn with_options(&self, options: CallOptions) -> Self {
+//!         Self { options }
+//!     }
+//!
+//!     async fn append(&self, _: Entry) -> Result<(), MulticastError> {
+//!         assert_eq!(self.options.get_timeout(), Some(Duration::from_millis(50)));
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! greet_soon(&Mock::default()).await.unwrap();
 //! # });
 //! ```
 

@@ -28,11 +28,13 @@ pub(super) fn calls_trait(service: &ServiceCode<'_>, names: &Names) -> Option<To
         ),
         "tested without replicas.",
         "",
-        &format!("Options are those of the [`{configuration}`], which has them by `with_options`."),
+        "A mock implements the functions that its test needs. The others panic.",
     ]);
+    let with_options = format!("{name}::with_options");
     let declared = calls.iter().map(|call| {
         let (doc, deprecated, signature) = (&call.doc, &call.deprecated, &call.signature);
-        quote!(#doc #deprecated #signature;)
+        let default = &call.default;
+        quote!(#doc #deprecated #signature { #default })
     });
     let implemented = calls.iter().map(|call| {
         let (signature, body) = (&call.signature, &call.body);
@@ -49,12 +51,25 @@ pub(super) fn calls_trait(service: &ServiceCode<'_>, names: &Names) -> Option<To
     };
     Some(quote! {
         #doc
+        #[allow(unused_variables)]
         pub trait #name: Send + Sync {
+            /// The same service, with `options` for each call made through the returned value.
+            fn with_options(&self, options: gorums_runtime::CallOptions) -> Self
+            where
+                Self: Sized,
+            {
+                gorums_runtime::codegen::not_mocked(#with_options)
+            }
+
             #(#declared)*
         }
 
         #allow
         #implements {
+            fn with_options(&self, options: gorums_runtime::CallOptions) -> Self {
+                Self::with_options(self, options)
+            }
+
             #(#implemented)*
         }
     })
@@ -65,6 +80,8 @@ struct Call {
     doc: TokenStream,
     deprecated: Option<TokenStream>,
     signature: TokenStream,
+    /// Its body in the trait.
+    default: TokenStream,
     /// Its body in the implementation by a configuration.
     body: TokenStream,
 }
@@ -86,6 +103,7 @@ impl Call {
         };
         let link = function.strip_prefix("r#").unwrap_or(&function);
         let mut line = format!("Makes the call [`{of}::{link}`]");
+        let not_mocked = format!("{}::{link}", names.calls);
         let function = format_ident!("{function}");
 
         let (per_node, pass) = match code.method.per_node_arg {
@@ -153,10 +171,15 @@ impl Call {
                 )
             }
         };
+        let default = match form {
+            Form::Correctable => quote!(gorums_runtime::codegen::not_mocked(#not_mocked)),
+            _ => quote!(gorums_runtime::codegen::not_mocked_future(#not_mocked)),
+        };
         Some(Self {
             doc: doc(&[line]),
             deprecated: code.method.deprecated.then(|| quote!(#[deprecated])),
             signature: quote!(fn #function(&self, #arguments) #returned),
+            default,
             body,
         })
     }

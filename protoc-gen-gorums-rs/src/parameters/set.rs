@@ -135,8 +135,9 @@ set! {
     /// Adds a file with this name that includes all others as nested modules. It has the files of one run: the next run
     /// into the same directory overwrites it.
     include_file: impl Into<String> => |name| Some(name.into());
-    /// The Rust path at which generated messages find prost. The default is the runtime's own prost; with another, the crate
-    /// that includes the code depends on prost itself, in a version that the runtime's is compatible with.
+    /// The Rust path at which generated messages find prost. The default is the runtime's own prost. With `::prost`, a crate
+    /// of messages can do without the runtime: it depends on prost, in a version that is compatible with the runtime's. Types
+    /// of `google.protobuf` stay those of the runtime, unless `extern_path` says otherwise.
     prost_path: impl Into<String> => |path| path.into();
     /// Whether to generate the messages of `google.protobuf`, too, as far as protos import them,
     /// instead of using those of `prost-types`.

@@ -9,10 +9,12 @@ use tonic::Status;
 macro_rules! caller {
     ($name:ident, $service:ident) => {
         mod $name {
+            use gorums_runtime::calls::Aggregation;
             use gorums_runtime::errors::{NodeError, QuorumCallError};
-            use gorums_runtime::{CallOptions, Membership, NodeId};
+            use gorums_runtime::testing;
+            use gorums_runtime::{CallOptions, Membership, NodeId, Replies};
             use tests::generated::$service::Amount;
-            use tests::generated::$service::counter_gorums::CounterConfiguration;
+            use tests::generated::$service::counter_gorums::{CounterCalls, CounterConfiguration};
 
             pub(crate) struct Caller {
                 counter: CounterConfiguration,
@@ -33,6 +35,26 @@ macro_rules! caller {
                 pub(crate) async fn get(&self, node: NodeId) -> Result<i64, NodeError> {
                     let total = self.counter.node(node)?.get(Amount::default()).await?;
                     Ok(total.amount)
+                }
+            }
+
+            /// The code of a caller that is tested with a mock.
+            pub(crate) async fn total(counter: &impl CounterCalls) -> i64 {
+                let amount = Amount { amount: 7 };
+                let totals = counter.add(amount, Aggregation::Majority).await;
+                let totals = totals.expect("a majority");
+                totals.messages().map(|total| total.amount).sum()
+            }
+
+            pub(crate) struct Mock;
+
+            impl CounterCalls for Mock {
+                async fn add(
+                    &self,
+                    amount: Amount,
+                    _: Aggregation,
+                ) -> Result<Replies<Amount>, QuorumCallError> {
+                    Ok(testing::replies([amount]))
                 }
             }
         }
@@ -81,6 +103,12 @@ macro_rules! replica {
 
 replica!(counter);
 replica!(counter_with_quorums, agree);
+
+#[tokio::test]
+async fn the_first_quorum_function_changes_no_mock() {
+    assert_eq!(before::total(&before::Mock).await, 7);
+    assert_eq!(after::total(&after::Mock).await, 7);
+}
 
 #[tokio::test(start_paused = true)]
 async fn the_first_quorum_function_changes_no_caller() {

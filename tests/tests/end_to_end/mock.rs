@@ -1,20 +1,23 @@
 //! Code that is generic over the calls of a service, with mocks and with replicas.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use gorums_runtime::calls::Aggregation;
 use gorums_runtime::errors::{MulticastError, NodeError, QuorumCallError, QuorumCallErrorKind};
 use gorums_runtime::testing::{
     self, Levels, correctable, multicast_error, node_error, quorum_call_error,
 };
-use gorums_runtime::{Context, Correctable, Correction, NodeId, Replies, ReplySink};
+use gorums_runtime::{CallOptions, Context, Correctable, Correction, NodeId, Replies, ReplySink};
 use tests::golden::aggregates::Value;
 use tests::golden::aggregates::aggregates_gorums::{
     AggregatesCalls, AggregatesConfiguration, AggregatesReplica, AggregatesReplicaServer,
 };
 use tests::golden::register_2017::register_gorums::{RegisterCalls, methods};
-use tests::golden::register_2017::{MyState, ReadRequest, State, WriteResponse};
+use tests::golden::register_2017::{ReadRequest, State, WriteResponse};
 use tonic::Status;
+use tonic::metadata::{MetadataMap, MetadataValue};
 
 /// Writes the successor of the newest state, and announces it if that fails.
 async fn increment(register: &impl RegisterCalls) -> Result<i64, QuorumCallError> {
@@ -96,23 +99,11 @@ impl RegisterCalls for Mock {
         Ok(self.state())
     }
 
-    async fn read_future(&self, _: ReadRequest) -> Result<State, QuorumCallError> {
-        Ok(self.state())
-    }
-
-    async fn read_custom_return(&self, _: ReadRequest) -> Result<MyState, QuorumCallError> {
-        Ok(MyState::default())
-    }
-
     fn read_correctable(&self, _: ReadRequest) -> Correctable<State> {
         let (levels, correctable) = correctable();
         levels.give(Correction::preliminary(self.state(), 1));
         *self.levels.lock().expect("not poisoned") = Some(levels);
         correctable
-    }
-
-    fn read_prelim(&self, request: ReadRequest) -> Correctable<State> {
-        self.read_correctable(request)
     }
 
     async fn write(&self, state: State) -> Result<WriteResponse, QuorumCallError> {
@@ -131,23 +122,10 @@ impl RegisterCalls for Mock {
         }
     }
 
-    async fn write_future(&self, state: State) -> Result<WriteResponse, QuorumCallError> {
-        self.write(state).await
-    }
-
     async fn write_async(&self, state: State) -> Result<(), MulticastError> {
         self.announced.lock().expect("not poisoned").push(state);
         let down = node_error(NodeId::new(2), Status::unavailable("down"));
         Err(multicast_error::<methods::WriteAsync>(2, [down]))
-    }
-
-    async fn write_per_node(
-        &self,
-        state: State,
-        mut per_node: impl FnMut(&State, NodeId) -> Option<State> + Send + 'static,
-    ) -> Result<WriteResponse, QuorumCallError> {
-        let own = per_node(&state, NodeId::new(1));
-        Ok(WriteResponse { new: own.is_some() })
     }
 }
 
@@ -208,36 +186,6 @@ impl AggregatesCalls for MockValues {
         assert_eq!(aggregation, Aggregation::Majority);
         Ok(testing::replies([value("long"), value("longest")]))
     }
-
-    async fn write_per_node(
-        &self,
-        _: Value,
-        _: impl FnMut(&Value, NodeId) -> Option<Value> + Send + 'static,
-        _: Aggregation,
-    ) -> Result<Replies<Value>, QuorumCallError> {
-        Ok(Replies::default())
-    }
-
-    async fn read_async(
-        &self,
-        _: Value,
-        _: Aggregation,
-    ) -> Result<Replies<Value>, QuorumCallError> {
-        Ok(Replies::default())
-    }
-
-    async fn read_quorum_call_async(
-        &self,
-        _: Value,
-        _: impl FnMut(&Value, NodeId) -> Option<Value> + Send + 'static,
-        _: Aggregation,
-    ) -> Result<Replies<Value>, QuorumCallError> {
-        Ok(Replies::default())
-    }
-
-    async fn watch(&self, _: Value, _: Aggregation) -> Result<Replies<Value>, QuorumCallError> {
-        Ok(Replies::default())
-    }
 }
 
 #[tokio::test]
@@ -246,7 +194,97 @@ async fn a_mock_gives_the_replies_of_an_aggregation() {
     assert_eq!(longest.as_deref(), Some("longest"));
 }
 
-/// A replica with its own value; one without a value fails.
+/// Implements no call.
+struct Nothing;
+
+impl RegisterCalls for Nothing {}
+impl AggregatesCalls for Nothing {}
+
+/// What `call` panics with.
+fn panic_of<T>(call: impl FnOnce() -> T) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(|| drop(call()))).expect_err("a panic");
+    panic.downcast_ref::<String>().expect("a text").clone()
+}
+
+#[test]
+fn a_call_that_a_mock_does_not_implement_panics_with_its_name() {
+    let node = NodeId::new(1);
+    let panics = [
+        panic_of(|| Nothing.read_no_qc(node, ReadRequest {})),
+        panic_of(|| Nothing.read(ReadRequest {})),
+        panic_of(|| Nothing.read_correctable(ReadRequest {})),
+        panic_of(|| Nothing.write_async(State::default())),
+        panic_of(|| RegisterCalls::write_per_node(&Nothing, State::default(), |_, _| None)),
+        panic_of(|| Nothing.read_qc(value(""), Aggregation::All)),
+        panic_of(|| RegisterCalls::with_options(&Nothing, CallOptions::new())),
+    ];
+    let names = [
+        "RegisterCalls::read_no_qc",
+        "RegisterCalls::read",
+        "RegisterCalls::read_correctable",
+        "RegisterCalls::write_async",
+        "RegisterCalls::write_per_node",
+        "AggregatesCalls::read_qc",
+        "RegisterCalls::with_options",
+    ];
+    let expected = names.map(|name| format!("the mock does not implement `{name}`"));
+    assert_eq!(panics, expected);
+}
+
+/// Asks for the values of the tenant `alice`, within a second.
+async fn values_of_alice(values: &impl AggregatesCalls) -> Result<Replies<Value>, QuorumCallError> {
+    let mut tenant = MetadataMap::new();
+    tenant.insert("tenant", MetadataValue::from_static("alice"));
+    let options = CallOptions::new()
+        .timeout(Duration::from_secs(1))
+        .metadata(tenant)
+        .cancel_rest();
+    let values = values.with_options(options);
+    values.read_qc(value(""), Aggregation::All).await
+}
+
+/// Answers with the tenant of its options.
+#[derive(Default)]
+struct Tenants {
+    options: CallOptions,
+}
+
+impl AggregatesCalls for Tenants {
+    fn with_options(&self, options: CallOptions) -> Self {
+        Self { options }
+    }
+
+    async fn read_qc(&self, _: Value, _: Aggregation) -> Result<Replies<Value>, QuorumCallError> {
+        assert_eq!(self.options.get_timeout(), Some(Duration::from_secs(1)));
+        assert!(self.options.get_cancel_rest());
+        assert!(!self.options.get_independent());
+        assert!(self.options.get_thrifty().is_none());
+        let tenant = self
+            .options
+            .get_metadata()
+            .and_then(|all| all.get("tenant"));
+        let tenant = tenant.expect("a tenant").to_str().expect("a text");
+        Ok(testing::replies([value(tenant)]))
+    }
+}
+
+#[tokio::test]
+async fn a_mock_sees_the_options_that_it_is_given() {
+    let replies = values_of_alice(&Tenants::default()).await;
+    let replies = replies.expect("a reply");
+    assert_eq!(replies.messages().next(), Some(&value("alice")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn options_that_are_set_through_the_trait_reach_the_replicas() {
+    let replicas = testing::replicas(2, |_| AggregatesReplicaServer::new(Replica("tenant")));
+    let replicas = replicas.await.expect("two replicas");
+    let values = AggregatesConfiguration::new(replicas.configuration());
+    let replies = values_of_alice(&values).await.expect("all");
+    assert!(replies.messages().eq([&value("alice"); 2]), "{replies:?}");
+}
+
+/// A replica with its own value. One without a value fails; that with the value `tenant` tells for whom a call is.
 struct Replica(&'static str);
 
 impl Replica {
@@ -259,8 +297,11 @@ impl Replica {
 }
 
 impl AggregatesReplica for Replica {
-    async fn read_qc(&self, _: &Context, _: Value) -> Result<Value, Status> {
-        self.answer()
+    async fn read_qc(&self, ctx: &Context, _: Value) -> Result<Value, Status> {
+        match ctx.metadata().get(self.0) {
+            Some(tenant) => Ok(value(tenant.to_str().expect("a text"))),
+            None => self.answer(),
+        }
     }
 
     async fn write_per_node(&self, _: &Context, request: Value) -> Result<Value, Status> {

@@ -1,17 +1,18 @@
 //! Tests of an application.
 
-use gorums_runtime::calls::Aggregation;
-use gorums_runtime::errors::{MulticastError, NodeError, QuorumCallError, QuorumCallErrorKind};
+use std::time::Duration;
+
+use gorums_runtime::errors::{QuorumCallError, QuorumCallErrorKind};
 use gorums_runtime::quorum::Quorums;
-use gorums_runtime::testing::{self, Levels, replies};
-use gorums_runtime::{Correctable, NodeId, Replies};
+use gorums_runtime::testing::{self, replies};
+use gorums_runtime::{CallOptions, NodeId};
 
 use crate::user_guide::Outcome;
 use crate::user_guide::service::{Majority, Replica, entry, key, majority_of};
 use crate::user_guide::storage::storage_gorums::{
     StorageCalls, StorageQuorumSpec, StorageReplicaServer, methods,
 };
-use crate::user_guide::storage::{Ack, Agreed, Entry, Key};
+use crate::user_guide::storage::{Ack, Entry, Key};
 
 #[test]
 fn a_quorum_function_decides_on_a_majority() {
@@ -74,63 +75,6 @@ impl StorageCalls for Mock {
         }
         Ok(Ack { new: true })
     }
-
-    async fn get(&self, _: NodeId, _: Key) -> Result<Entry, NodeError> {
-        Ok(entry("one", 1))
-    }
-
-    async fn hint(&self, _: NodeId, _: Entry) -> Result<(), NodeError> {
-        Ok(())
-    }
-
-    async fn write_shards(
-        &self,
-        entry: Entry,
-        _: impl FnMut(&Entry, NodeId) -> Option<Entry> + Send + 'static,
-    ) -> Result<Ack, QuorumCallError> {
-        self.write(entry).await
-    }
-
-    async fn read_agreed(&self, _: Key) -> Result<Agreed, QuorumCallError> {
-        Ok(Agreed::default())
-    }
-
-    async fn write_future(&self, entry: Entry) -> Result<Ack, QuorumCallError> {
-        self.write(entry).await
-    }
-
-    async fn collect(&self, _: Key, _: Aggregation) -> Result<Replies<Entry>, QuorumCallError> {
-        Ok(replies([entry("one", 1)]))
-    }
-
-    async fn collect_async(
-        &self,
-        key: Key,
-        aggregation: Aggregation,
-    ) -> Result<Replies<Entry>, QuorumCallError> {
-        self.collect(key, aggregation).await
-    }
-
-    async fn history(
-        &self,
-        key: Key,
-        aggregation: Aggregation,
-    ) -> Result<Replies<Entry>, QuorumCallError> {
-        self.collect(key, aggregation).await
-    }
-
-    fn read_correctable(&self, _: Key) -> Correctable<Entry> {
-        let (_, correctable): (Levels<_>, _) = testing::correctable();
-        correctable
-    }
-
-    fn follow(&self, key: Key) -> Correctable<Entry> {
-        self.read_correctable(key)
-    }
-
-    async fn spread(&self, _: Entry) -> Result<(), MulticastError> {
-        Ok(())
-    }
 }
 
 #[tokio::test]
@@ -138,5 +82,37 @@ async fn copying_fails_when_the_copy_cannot_be_written() -> Outcome {
     copy(&Mock, key(), "copy").await?;
     let error = copy(&Mock, key(), "full").await.expect_err("no quorum");
     assert_eq!(error.kind(), QuorumCallErrorKind::Incomplete);
+    Ok(())
+}
+
+/// Reads an entry within 50 ms.
+async fn read_soon(storage: &impl StorageCalls, key: Key) -> Result<Entry, QuorumCallError> {
+    let soon = CallOptions::new().timeout(Duration::from_millis(50));
+    storage.with_options(soon).read(key).await
+}
+
+/// Has one entry, for those who wait 50 ms for it.
+#[derive(Default)]
+struct Hurried {
+    options: CallOptions,
+}
+
+impl StorageCalls for Hurried {
+    fn with_options(&self, options: CallOptions) -> Self {
+        Self { options }
+    }
+
+    async fn read(&self, _: Key) -> Result<Entry, QuorumCallError> {
+        assert_eq!(self.options.get_timeout(), Some(Duration::from_millis(50)));
+        Ok(entry("one", 1))
+    }
+}
+
+#[tokio::test]
+async fn a_read_has_a_deadline() -> Outcome {
+    assert_eq!(
+        read_soon(&Hurried::default(), key()).await?,
+        entry("one", 1)
+    );
     Ok(())
 }
