@@ -52,7 +52,8 @@ impl Builder {
         self
     }
 
-    /// Writes to this directory instead of `OUT_DIR`. It is created if necessary.
+    /// Writes to this directory instead of `OUT_DIR`. It is created if necessary. Code that is checked in, such as a crate of
+    /// [`gen_crate`](Parameters::gen_crate), needs a directory of its own.
     pub fn out_dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.out_dir = Some(directory.into());
         self
@@ -101,9 +102,13 @@ impl Builder {
     ) -> Result<(), Error> {
         let protos: Vec<&Path> = protos.iter().map(AsRef::as_ref).collect();
         let includes: Vec<&Path> = includes.iter().map(AsRef::as_ref).collect();
-        let out_dir = match &self.out_dir {
-            Some(directory) => directory.clone(),
-            None => env::var_os("OUT_DIR").ok_or(Error::NoOutDir)?.into(),
+        let out_dir = match (&self.out_dir, self.parameters.crate_name()) {
+            (Some(directory), _) => directory.clone(),
+            (None, Some(name)) => {
+                let name = name.to_owned();
+                return Err(Error::CrateInOutDir { name });
+            }
+            (None, None) => env::var_os("OUT_DIR").ok_or(Error::NoOutDir)?.into(),
         };
         // Printed first, so that cargo runs the script again after a file that does not compile is corrected.
         let mut watched: BTreeSet<PathBuf> = protos.iter().map(PathBuf::from).collect();

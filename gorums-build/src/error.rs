@@ -17,6 +17,24 @@ pub enum Error {
         "OUT_DIR is not set; run this from a build.rs, or give a directory with Builder::out_dir"
     )]
     NoOutDir,
+    /// A crate would be written to `OUT_DIR`, where no other crate can depend on it.
+    #[error(
+        "the crate `{name}` would be written to OUT_DIR, where no other crate can depend on it; give a directory with \
+         Builder::out_dir, or leave out the parameter gen_crate"
+    )]
+    CrateInOutDir {
+        /// The name of the crate.
+        name: String,
+    },
+    /// Code would be inserted into a file of another plugin.
+    #[error(
+        "only protoc and buf can insert code into {file}, which another plugin writes; leave out the parameter \
+         insert_include"
+    )]
+    Insertion {
+        /// The file of the other plugin.
+        file: String,
+    },
     /// A file cannot be read or written.
     #[error("{}: {source}", path.display())]
     Io {

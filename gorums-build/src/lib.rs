@@ -22,6 +22,11 @@
 //! 4. `protoc` on the `PATH`,
 //! 5. [protox](https://docs.rs/protox), a compiler in pure Rust (the feature `protox`, on by default). It cannot
 //!    compile files with an `edition`.
+//!
+//! # Code that is checked in
+//!
+//! A program that is no build script can write code to check in ([`Builder::out_dir`]), also as a whole crate with a cargo
+//! feature for each package ([`Parameters::gen_crate`]).
 
 mod builder;
 mod error;

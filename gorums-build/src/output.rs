@@ -9,14 +9,25 @@ use crate::error::Error;
 
 /// Writes `files` to `directory`.
 pub(crate) fn write(directory: &Path, files: Vec<GeneratedFile>) -> Result<(), Error> {
+    create_directory(directory)?;
+    if let Some(file) = files.iter().find(|file| file.insertion_point.is_some()) {
+        return Err(Error::Insertion {
+            file: file.name.clone(),
+        });
+    }
+    for file in files {
+        let path = directory.join(&file.name);
+        path.parent().map_or(Ok(()), create_directory)?;
+        write_file(&path, file.content.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn create_directory(directory: &Path) -> Result<(), Error> {
     fs::create_dir_all(directory).map_err(|source| Error::Io {
         path: directory.to_path_buf(),
         source,
-    })?;
-    for file in files {
-        write_file(&directory.join(&file.name), file.content.as_bytes())?;
-    }
-    Ok(())
+    })
 }
 
 /// Writes a file. One that has its content already is not touched, so that nothing that depends on it is built again.

@@ -263,3 +263,37 @@ fn a_protoc_without_its_include_files_is_told_apart() {
     let error = error.expect_err("no include files");
     assert!(error.to_string().contains("libprotobuf-dev"), "{error}");
 }
+
+#[test]
+fn a_crate_is_written_to_a_directory_of_its_own() {
+    let out = tempfile::tempdir().expect("a temporary directory");
+    let parameters = Parameters::new().gen_crate("register-proto");
+    let in_out_dir = gorums_build::configure()
+        .emit_rerun_if_changed(false)
+        .parameters(parameters.clone());
+    let error = compile(in_out_dir, "register").expect_err("no directory");
+    assert!(
+        matches!(&error, Error::CrateInOutDir { name } if name == "register-proto"),
+        "{error}"
+    );
+    assert!(error.to_string().contains("Builder::out_dir"), "{error}");
+
+    compile(builder(out.path()).parameters(parameters), "register").expect("a good proto");
+    for file in ["Cargo.toml", "src/lib.rs", "src/register.rs"] {
+        assert!(out.path().join(file).exists(), "{file}");
+    }
+}
+
+#[test]
+fn insertions_into_files_of_other_plugins_are_refused() {
+    let out = tempfile::tempdir().expect("a temporary directory");
+    let parameters = Parameters::new().messages(false).insert_include(true);
+    let error = compile(builder(out.path()).parameters(parameters), "register");
+    let error = error.expect_err("an insertion");
+    assert!(
+        matches!(&error, Error::Insertion { file } if file == "register.rs"),
+        "{error}"
+    );
+    let files = fs::read_dir(out.path()).expect("the output directory");
+    assert_eq!(files.count(), 0, "nothing is written");
+}

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use prost_types::{FileDescriptorProto, MethodDescriptorProto};
 
+use crate::cargo_crate::{self, Features, feature_name};
 use crate::check::check;
 use crate::descriptor::{Source, Sources};
 use crate::docs::{self, Deprecated, Disabled, Docs};
 use crate::lower::lower;
 use crate::messages;
 use crate::model::{self, Package};
-use crate::output::{self, GeneratedFile};
+use crate::output::{self, GeneratedFile, Included};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::problems::Problems;
@@ -70,11 +71,11 @@ fn generate_sources(
 
     let mut problems = Problems::default();
     let mut files = Vec::new();
-    let mut included = Vec::new();
+    let mut written = Vec::new();
     for package in &models {
         match output::package_file(package, &generated, &deprecated, parameters) {
             Ok(Some(file)) => {
-                included.push((package.modules(), file.name.clone()));
+                written.push((package, file.name.clone()));
                 files.push(file);
             }
             Ok(None) => {}
@@ -82,13 +83,45 @@ fn generate_sources(
         }
     }
     problems.into_result()?;
-    if let Some(name) = &parameters.include_file {
-        files.push(GeneratedFile {
-            name: name.clone(),
-            content: output::include_file(&included),
-        });
-    }
+    files.extend(around(&written, sources, parameters)?);
     files.sort();
+    Ok(files)
+}
+
+/// The files around those of packages: what includes them, and what makes a crate of them. `written` has the packages with
+/// code, each with the name of its file.
+fn around(
+    written: &[(&Package, String)],
+    sources: &Sources,
+    parameters: &Parameters,
+) -> Result<Vec<GeneratedFile>, Problems> {
+    let mut files = Vec::new();
+    if parameters.insert_include {
+        let insertions = written.iter();
+        files
+            .extend(insertions.map(|(package, name)| output::insertion(package, name, parameters)));
+    }
+    if let Some(root) = parameters.included_by() {
+        let included: Vec<_> = written
+            .iter()
+            .map(|(package, name)| Included {
+                modules: package.modules(),
+                path: output::relative(name, root),
+                feature: parameters
+                    .gen_crate
+                    .as_ref()
+                    .map(|_| feature_name(&package.name, parameters)),
+            })
+            .collect();
+        let is_crate_root = parameters.include_file.is_none();
+        let content = output::include_file(&included, is_crate_root);
+        files.push(GeneratedFile::new(root, content));
+    }
+    if let Some(name) = &parameters.gen_crate {
+        let with_code = written.iter().map(|(package, _)| package.name.as_str());
+        let features = Features::new(sources, &with_code.collect(), parameters);
+        files.push(cargo_crate::manifest(name, &features, parameters)?);
+    }
     Ok(files)
 }
 

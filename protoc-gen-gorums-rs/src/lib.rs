@@ -16,6 +16,7 @@
 //! All that is wrong with the input is reported at once, as [`Problems`]: each says where it is and what to do.
 #![warn(missing_docs)]
 
+mod cargo_crate;
 mod check;
 mod descriptor;
 mod docs;

@@ -38,7 +38,7 @@ fn after_help() -> String {
          PATH is a proto path: `.package.Message.field`, the last parts of one, or `.` for everything.\n\
          A comma in a value is written `\\,`.\n\n\
          Each package becomes one file, and a call of protoc overwrites the files of the calls before it: name all files \
-         of a package in one call, and with include_file those of all packages.",
+         of a package in one call, and with include_file or gen_crate those of all packages.",
         Parameters::help()
     )
 }

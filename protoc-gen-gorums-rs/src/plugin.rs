@@ -50,6 +50,7 @@ pub fn respond(request: &[u8]) -> Result<Vec<u8>, RequestError> {
         Ok(files) => {
             let files = files.into_iter().map(|file| mirror::ResponseFile {
                 name: Some(file.name),
+                insertion_point: file.insertion_point,
                 content: Some(file.content),
             });
             response.file = files.collect();

@@ -2,10 +2,10 @@
 
 use gorums_runtime::server::RunningServer;
 use gorums_runtime::{Configuration, Manager, Server};
+use grid_proto::grid::register_gorums::RegisterReplicaServer;
 
 use crate::error::Error;
 use crate::grid::{Grid, Position};
-use crate::proto::register_gorums::RegisterReplicaServer;
 use crate::replica::Replica;
 
 /// Replicas that run until this is dropped.

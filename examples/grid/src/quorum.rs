@@ -2,9 +2,8 @@
 
 use gorums_runtime::quorum::ReadWrite;
 use gorums_runtime::{NodeId, Replies};
-
-use crate::proto::register_gorums::RegisterQuorumSpec;
-use crate::proto::{State, WriteResponse};
+use grid_proto::grid::register_gorums::RegisterQuorumSpec;
+use grid_proto::grid::{State, WriteResponse};
 
 /// Reads and writes that are decided by the quorums of a grid.
 #[derive(Debug)]

@@ -4,9 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use gorums_runtime::Context;
 use gorums_runtime::tonic::Status;
-
-use crate::proto::register_gorums::RegisterReplica;
-use crate::proto::{ReadRequest, State, WriteResponse};
+use grid_proto::grid::register_gorums::RegisterReplica;
+use grid_proto::grid::{ReadRequest, State, WriteResponse};
 
 /// The state of one replica.
 #[derive(Debug, Default)]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::Scope;
+use crate::cargo_crate::{RESERVED, feature_name};
 use crate::descriptor::{Source, Sources, tag};
 use crate::model::Package;
 use crate::names;
@@ -33,11 +34,7 @@ pub(super) fn check(
         }
     }
 
-    let include_file = parameters.include_file.as_ref();
-    let mut owners: HashMap<String, String> = include_file
-        .map(|name| (name.clone(), "parameter `include_file`".to_owned()))
-        .into_iter()
-        .collect();
+    let mut owners = taken_names(parameters);
     for package in models {
         if unusable.contains(&package.name.as_str()) {
             continue;
@@ -51,10 +48,35 @@ pub(super) fn check(
             let text = format!("its code goes to `{name}`, as does that of {other}; rename one");
             problems.push(file.problem(&[tag::FILE_PACKAGE], &subject, text));
         }
+        let feature = feature_name(&package.name, parameters);
+        let is_taken = parameters.gen_crate.is_some() && RESERVED.contains(&feature.as_str());
+        if let (true, Some(file)) = (is_taken, file) {
+            let text =
+                format!("every generated crate has a feature `{feature}`; rename the package");
+            problems.push(file.problem(&[tag::FILE_PACKAGE], &subject, text));
+        }
     }
-    if include_file.is_some() {
+    if parameters.included_by().is_some() {
         check_included(sources, packages, parameters, problems);
     }
+}
+
+/// The names of files that no package's file can have, and what has them.
+fn taken_names(parameters: &Parameters) -> HashMap<String, String> {
+    let mut taken = HashMap::new();
+    if let Some(name) = parameters.included_by() {
+        let owner = match parameters.include_file {
+            Some(_) => "parameter `include_file`",
+            None => "the root of the crate (see `include_file`)",
+        };
+        taken.insert(name.to_owned(), owner.to_owned());
+    }
+    if parameters.gen_crate.is_some() {
+        for program in ["src/main.rs", "src/bin/bin.rs"] {
+            taken.insert(program.to_owned(), "a program of the crate".to_owned());
+        }
+    }
+    taken
 }
 
 /// Reports packages whose modules are missing in the include file, which has only those of this run.

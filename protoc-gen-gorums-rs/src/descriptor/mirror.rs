@@ -43,6 +43,8 @@ pub(crate) struct Response {
 pub(crate) struct ResponseFile {
     #[prost(string, optional, tag = "1")]
     pub(crate) name: Option<String>,
+    #[prost(string, optional, tag = "2")]
+    pub(crate) insertion_point: Option<String>,
     #[prost(string, optional, tag = "15")]
     pub(crate) content: Option<String>,
 }

@@ -102,7 +102,7 @@ pub(crate) fn module(
         .has_quorum_functions()
         .then(|| quorum_spec::quorum_spec(service, &names));
     let configuration = configuration::configuration(service, &names);
-    let node = node::node(service, &names, parameters.client);
+    let node = node::node(service, &names, parameters.has_client());
     let calls_trait = parameters
         .calls_trait
         .then(|| calls_trait::calls_trait(service, &names));

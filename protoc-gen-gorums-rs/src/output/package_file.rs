@@ -7,27 +7,13 @@ use prettyplease::unparse;
 use syn::{File, Item};
 
 use super::deprecated::wrap as wrap_deprecated;
-use super::{GeneratedFile, HEADER, ordered_maps, spacing};
+use super::{GeneratedFile, HEADER, file_name, ordered_maps, spacing};
 use crate::docs::Deprecated;
 use crate::emit::{self, ServiceCode};
 use crate::messages::Generated;
 use crate::model::{Package, Service};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
-
-/// The name of the package's file, which is prost's where it holds the messages.
-pub(crate) fn file_name(package: &Package, parameters: &Parameters) -> String {
-    let modules = package.modules();
-    let stem = match modules.as_slice() {
-        [] => parameters.default_package_filename.clone(),
-        modules => modules.join("."),
-    };
-    if parameters.messages {
-        format!("{stem}.rs")
-    } else {
-        format!("{stem}.gorums.rs")
-    }
-}
 
 /// The package's file, unless there is nothing to write.
 pub(crate) fn package_file(
@@ -60,7 +46,7 @@ pub(crate) fn package_file(
         return Ok(None);
     }
     let content = format!("{HEADER}{}", spacing::space_out(&code));
-    Ok(Some(GeneratedFile { name, content }))
+    Ok(Some(GeneratedFile::new(name, content)))
 }
 
 /// The code of the package's services, in their order. They are formatted in parallel, because parsing and printing
@@ -124,7 +110,9 @@ fn modules(
     service: &ServiceCode<'_>,
     parameters: &Parameters,
 ) -> impl Iterator<Item = Result<File, syn::Error>> {
-    let client = parameters.client.then(|| emit::client(service, parameters));
+    let client = parameters
+        .generates_client()
+        .then(|| emit::client(service, parameters));
     let server = parameters.server.then(|| emit::server(service, parameters));
     let modules = client
         .into_iter()
@@ -137,36 +125,4 @@ fn modules(
             items: vec![Item::Mod(module?)],
         })
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn name(package: &str, parameters: &Parameters) -> String {
-        let package = Package {
-            name: package.to_owned(),
-            services: Vec::new(),
-        };
-        file_name(&package, parameters)
-    }
-
-    #[test]
-    fn files_are_called_as_prost_calls_them() {
-        let parameters = Parameters::new();
-        assert_eq!(name("a.bC", &parameters), "a.b_c.rs");
-        assert_eq!(name("", &parameters), "_.rs");
-        assert_eq!(
-            name("", &parameters.default_package_filename("root")),
-            "root.rs"
-        );
-    }
-
-    #[test]
-    fn code_without_messages_sits_beside_them() {
-        assert_eq!(
-            name("a.b", &Parameters::new().messages(false)),
-            "a.b.gorums.rs"
-        );
-    }
 }

@@ -5,6 +5,9 @@
 
 use super::{ParameterError, ParameterErrors, Parameters};
 
+/// Crates of Rust itself.
+const BUILT_IN: [&str; 5] = ["alloc", "core", "proc_macro", "std", "test"];
+
 impl Parameters {
     /// All that is wrong with the values.
     pub(crate) fn check(&self) -> ParameterErrors {
@@ -82,7 +85,7 @@ impl Parameters {
             ),
             ("include_file", self.include_file.as_ref()),
         ] {
-            let good = file.is_none_or(|file| !file.is_empty() && !file.contains(['"', '\\']));
+            let good = file.is_none_or(|file| is_file_name(file));
             check(
                 name,
                 file.cloned().unwrap_or_default(),
@@ -90,8 +93,30 @@ impl Parameters {
                 "the name of a file",
             );
         }
+        if let Some(name) = &self.gen_crate {
+            let expected = "the name of a crate: letters, digits, `-` and `_`, a letter first, and no word that Rust \
+                            reserves (a template goes to `crate_template`)";
+            check("gen_crate", name.clone(), is_crate_name(name), expected);
+        }
+        self.check_combinations(&mut errors);
         errors
     }
+}
+
+/// Whether it is a path inside the output directory that can be in a Rust string as it is.
+fn is_file_name(file: &str) -> bool {
+    let mut parts = file.split('/');
+    !file.contains(['"', '\\']) && parts.all(|part| !["", ".", ".."].contains(&part))
+}
+
+/// Whether cargo and crates.io accept it, and Rust code can name the crate.
+fn is_crate_name(name: &str) -> bool {
+    let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let in_code = name.replace('-', "_");
+    name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(is_letter)
+        && syn::parse_str::<syn::Ident>(&in_code).is_ok()
+        && !BUILT_IN.contains(&in_code.as_str())
 }
 
 /// Whether it is names with dots in between, possibly with a leading dot, or just a dot.
@@ -148,6 +173,40 @@ mod tests {
         }
         for attribute in ["", "derive(Eq)", "#[derive(Eq]", "#[a] struct T;"] {
             assert!(!is_attribute(attribute), "{attribute}");
+        }
+    }
+
+    #[test]
+    fn names_of_files_stay_inside_the_output() {
+        for name in ["a", "a.rs", "a/b.rs", "..a"] {
+            assert!(is_file_name(name), "{name}");
+        }
+        for name in ["", "/a", "a/", "../a", "a/./b", "a//b", "a\"b", "a\\b"] {
+            assert!(!is_file_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_of_crates_are_those_that_code_can_use() {
+        for name in ["a", "a-b_c", "Proto2", "grid-proto"] {
+            assert!(is_crate_name(name), "{name}");
+        }
+        for name in [
+            "",
+            "1a",
+            "_",
+            "-a",
+            "a b",
+            "a.b",
+            "a/b",
+            "ä",
+            "fn",
+            "self",
+            "std",
+            "proc-macro",
+            "r#a",
+        ] {
+            assert!(!is_crate_name(name), "{name}");
         }
     }
 

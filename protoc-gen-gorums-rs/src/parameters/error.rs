@@ -26,6 +26,14 @@ pub enum ParameterError {
         /// What would be right.
         expected: String,
     },
+    /// The parameter does not go with the others.
+    #[error("parameter `{name}`: {text}")]
+    Combination {
+        /// The parameter.
+        name: &'static str,
+        /// What is wrong, and what to do.
+        text: String,
+    },
 }
 
 /// All that is wrong with the parameters, displayed one per line.

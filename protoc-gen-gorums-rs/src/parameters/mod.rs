@@ -4,6 +4,7 @@
 //! the same parameters with the methods of [`Parameters`].
 
 mod check;
+mod combinations;
 mod error;
 mod parse;
 mod set;

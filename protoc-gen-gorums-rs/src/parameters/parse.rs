@@ -76,7 +76,11 @@ fn set(
         },
         Kind::Name(set) => match value {
             Some(name) => Ok(set(parameters, name)),
-            None => Err(wrong("the name of a file")),
+            None => Err(wrong("a name")),
+        },
+        Kind::File(set) => match value {
+            Some(path) => Ok(set(parameters, path)),
+            None => Err(wrong("the path of a file")),
         },
         Kind::RustPath(set) => match value {
             Some(path) => Ok(set(parameters, path)),

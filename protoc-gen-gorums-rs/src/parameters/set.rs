@@ -1,5 +1,8 @@
 //! The parameters and their values.
 
+/// The file with the modules of a crate, unless another one is named.
+const CRATE_ROOT: &str = "src/lib.rs";
+
 /// The parameters of the plugin and of build scripts.
 ///
 /// # Examples
@@ -16,6 +19,7 @@
 pub struct Parameters {
     pub(crate) messages: bool,
     pub(crate) client: bool,
+    pub(crate) extern_client: bool,
     pub(crate) server: bool,
     pub(crate) replica: bool,
     pub(crate) calls_trait: bool,
@@ -36,6 +40,10 @@ pub struct Parameters {
     pub(crate) default_package_filename: String,
     pub(crate) include_file: Option<String>,
     pub(crate) prost_path: String,
+    pub(crate) flat_output_dir: bool,
+    pub(crate) insert_include: bool,
+    pub(crate) gen_crate: Option<String>,
+    pub(crate) crate_template: Option<String>,
     pub(crate) compile_well_known_types: bool,
     pub(crate) retain_enum_prefix: bool,
     pub(crate) enable_type_names: bool,
@@ -47,6 +55,7 @@ impl Default for Parameters {
         Self {
             messages: true,
             client: true,
+            extern_client: false,
             server: false,
             replica: true,
             calls_trait: false,
@@ -67,6 +76,10 @@ impl Default for Parameters {
             default_package_filename: "_".to_owned(),
             include_file: None,
             prost_path: "::gorums_runtime::prost".to_owned(),
+            flat_output_dir: true,
+            insert_include: false,
+            gen_crate: None,
+            crate_template: None,
             compile_well_known_types: false,
             retain_enum_prefix: false,
             enable_type_names: false,
@@ -123,6 +136,9 @@ set! {
     messages: bool => |on| on;
     /// Whether to generate tonic's clients.
     client: bool => |on| on;
+    /// Whether tonic's clients come from protoc-gen-tonic, which writes them beside this code. Then they are not
+    /// generated, and `client()` of a node returns those.
+    extern_client: bool => |on| on;
     /// Whether to generate tonic's server traits. Replicas need none: they implement the traits of
     /// [`replica`](Self::replica).
     server: bool => |on| on;
@@ -139,6 +155,22 @@ set! {
     /// of messages can do without the runtime: it depends on prost, in a version that is compatible with the runtime's. Types
     /// of `google.protobuf` stay those of the runtime, unless `extern_path` says otherwise.
     prost_path: impl Into<String> => |path| path.into();
+    /// Whether all files go to one directory, where `gorums_runtime::include_proto!` finds them. Otherwise each package has
+    /// its directory, as protoc-gen-prost writes them: `a/b/a.b.rs`.
+    flat_output_dir: bool => |on| on;
+    /// Whether protoc-gen-prost's file of each package includes the file beside it, at its insertion point. This needs one
+    /// call of protoc or buf for both plugins, and `messages(false)`. Build scripts cannot insert.
+    insert_include: bool => |on| on;
+    /// Writes a whole crate with this name: a `Cargo.toml` with a feature for each package, `src/lib.rs` with the modules of
+    /// all packages, unless [`include_file`](Self::include_file) names another file, and the code beside that file.
+    ///
+    /// The crate depends on the version of `gorums-runtime` that belongs to this generator. A program that writes it through
+    /// `gorums-build` says where, with `Builder::out_dir`.
+    gen_crate: impl Into<String> => |name| Some(name.into());
+    /// Takes the `Cargo.toml` of [`gen_crate`](Self::gen_crate) from this file, for other dependencies, lints and metadata.
+    /// The features replace its line `# @@protoc_insertion_point(features)`, which comes after them in the output: so the
+    /// output can be the next template.
+    crate_template: impl Into<String> => |path| Some(path.into());
     /// Whether to generate the messages of `google.protobuf`, too, as far as protos import them,
     /// instead of using those of `prost-types`.
     compile_well_known_types: bool => |on| on;
@@ -193,6 +225,27 @@ impl Parameters {
     /// Whether prost is where its derives look for it if no attribute of the type says otherwise.
     pub(crate) fn has_usual_prost(&self) -> bool {
         self.prost_path == "::prost"
+    }
+
+    /// The name of the crate that is written, if one is: that of [`gen_crate`](Self::gen_crate).
+    pub fn crate_name(&self) -> Option<&str> {
+        self.gen_crate.as_deref()
+    }
+
+    /// The file that includes the others, if there is one.
+    pub(crate) fn included_by(&self) -> Option<&str> {
+        let root = self.gen_crate.as_ref().map(|_| CRATE_ROOT);
+        self.include_file.as_deref().or(root)
+    }
+
+    /// Whether tonic's clients are generated.
+    pub(crate) fn generates_client(&self) -> bool {
+        self.client && !self.extern_client
+    }
+
+    /// Whether tonic's clients are in the packages' modules.
+    pub(crate) fn has_client(&self) -> bool {
+        self.client || self.extern_client
     }
 
     /// Whether the types of `google.protobuf` are generated.

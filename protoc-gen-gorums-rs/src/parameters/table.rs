@@ -17,6 +17,8 @@ pub(super) enum Kind {
     Name(fn(Parameters, &str) -> Parameters),
     /// A path in Rust.
     RustPath(fn(Parameters, &str) -> Parameters),
+    /// A file that is read.
+    File(fn(Parameters, &str) -> Parameters),
     /// A path in protos.
     Path(fn(Parameters, &str) -> Parameters),
     /// A path and a second value with this name.
@@ -30,6 +32,7 @@ impl Kind {
             Self::Flag(_) => "[=true|false]".to_owned(),
             Self::Name(_) => "=NAME".to_owned(),
             Self::RustPath(_) => "=RUST".to_owned(),
+            Self::File(_) => "=FILE".to_owned(),
             Self::Path(_) => "=PATH".to_owned(),
             Self::Pair(second, _) => format!("=PATH={second}"),
         }
@@ -47,6 +50,11 @@ pub(super) const TABLE: &[Entry] = &[
         name: "client",
         kind: Kind::Flag(|p, on| p.client(on)),
         help: "generate tonic's clients [default: true]",
+    },
+    Entry {
+        name: "extern_client",
+        kind: Kind::Flag(|p, on| p.extern_client(on)),
+        help: "use the tonic clients that protoc-gen-tonic writes, and generate none [default: false]",
     },
     Entry {
         name: "server",
@@ -163,6 +171,26 @@ pub(super) const TABLE: &[Entry] = &[
         name: "prost_path",
         kind: Kind::RustPath(|p, path| p.prost_path(path)),
         help: "use the prost at this Rust path in messages [default: ::gorums_runtime::prost]",
+    },
+    Entry {
+        name: "flat_output_dir",
+        kind: Kind::Flag(|p, on| p.flat_output_dir(on)),
+        help: "write all files to one directory; otherwise to a/b/a.b.rs, as protoc-gen-prost does [default: true]",
+    },
+    Entry {
+        name: "insert_include",
+        kind: Kind::Flag(|p, on| p.insert_include(on)),
+        help: "with messages=false: include the code in the file that protoc-gen-prost writes in the same call [default: false]",
+    },
+    Entry {
+        name: "gen_crate",
+        kind: Kind::Name(|p, name| p.gen_crate(name)),
+        help: "write a crate NAME: Cargo.toml with a feature for each package, src/lib.rs with their modules, the code beside it",
+    },
+    Entry {
+        name: "crate_template",
+        kind: Kind::File(|p, path| p.crate_template(path)),
+        help: "take the crate's Cargo.toml from FILE, with the features at its line # @@protoc_insertion_point(features)",
     },
     Entry {
         name: "compile_well_known_types",

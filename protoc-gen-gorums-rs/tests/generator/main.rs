@@ -2,6 +2,7 @@
 
 mod bad_protos;
 mod command_line;
+mod gen_crate;
 mod golden;
 mod mutations;
 mod parameters;

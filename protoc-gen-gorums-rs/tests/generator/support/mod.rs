@@ -31,13 +31,21 @@ pub(crate) fn generate(
         return Err(printed);
     }
     assert_eq!(printed, "", "protoc and the plugin are silent");
-    let files = fs::read_dir(out.path()).expect("the output directory");
-    Ok(files
-        .map(|file| {
-            let path = file.expect("an entry").path();
-            let name = path.file_name().expect("a name").to_string_lossy();
-            let content = fs::read_to_string(&path).expect("UTF-8");
-            (name.into_owned(), content)
-        })
-        .collect())
+    let mut files = BTreeMap::new();
+    read_all(out.path(), "", &mut files);
+    Ok(files)
+}
+
+/// Adds the files of the directory, whose names begin with `prefix`.
+fn read_all(directory: &Path, prefix: &str, files: &mut BTreeMap<String, String>) {
+    for entry in fs::read_dir(directory).expect("the output directory") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().expect("a name").to_string_lossy();
+        let name = format!("{prefix}{name}");
+        if path.is_dir() {
+            read_all(&path, &format!("{name}/"), files);
+        } else {
+            files.insert(name, fs::read_to_string(&path).expect("UTF-8"));
+        }
+    }
 }
