@@ -58,6 +58,50 @@ fn the_parts_of_the_code_are_chosen_one_by_one() {
 }
 
 #[test]
+fn clients_of_tonic_may_come_from_elsewhere() {
+    for (parameter, generated, used) in [
+        ("client=true", true, true),
+        ("client=false", false, false),
+        ("extern_client", false, true),
+        ("extern_client,client=false", false, true),
+    ] {
+        let code = &register(parameter)["register.rs"];
+        let has = |text: &str| code.contains(text);
+        assert_eq!(has("pub mod register_client"), generated, "{parameter}");
+        let function = "super::register_client::RegisterClient::new(";
+        assert_eq!(has(function), used, "{parameter}");
+        assert!(has("pub trait RegisterReplica"), "{parameter}");
+    }
+}
+
+#[test]
+fn files_may_be_in_the_directories_of_their_packages() {
+    let protos = ["imports.proto", "imports_types.proto"];
+    let parameter = "flat_output_dir=false,include_file=modules/mod.rs";
+    let files = generate(&golden(), &protos, parameter).expect("good protos");
+    let names: Vec<_> = files.keys().map(String::as_str).collect();
+    let expected = [
+        "imports/imports.rs",
+        "imports/types/imports.types.rs",
+        "modules/mod.rs",
+    ];
+    assert_eq!(names, expected);
+    let tree = &files["modules/mod.rs"];
+    let path = "../imports/types/imports.types.rs";
+    assert!(tree.contains(&format!("include!({path:?});")), "{tree}");
+}
+
+#[test]
+fn code_is_inserted_into_files_of_the_same_call_only() {
+    let parameter = "messages=false,flat_output_dir=false,insert_include";
+    let error = generate(&golden(), &["register.proto"], parameter).expect_err("no file of prost");
+    assert!(
+        error.contains("register/register.rs: Tried to insert"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_type_attribute_may_have_a_comma() {
     let files = register(r"type_attribute=.register.State=#[derive(PartialOrd\, Ord)]");
     assert!(files["register.rs"].contains("#[derive(PartialOrd, Ord)]"));
