@@ -98,7 +98,7 @@ fn check_included(
             }
             let text = format!(
                 "package `{package}` is not among those to generate, so that the include file has no module of it; \
-                 name its files in the same call of protoc, or set `extern_path`"
+                 name its files in the same call of protoc (for buf, set `strategy: all`), or set `extern_path`"
             );
             let path = [tag::FILE_DEPENDENCY, crate::descriptor::path_index(index)];
             problems.push(Problem::in_file(file.name(), text).at(file.line(&path)));
