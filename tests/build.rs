@@ -5,11 +5,7 @@ use gorums_build::{Error, Parameters};
 fn main() -> Result<(), Error> {
     gorums_build::compile_protos("proto/numbered.proto")?;
     let with_mocks = Parameters::new().client(false).calls_trait(true);
-    for proto in [
-        "proto/counter.proto",
-        "proto/counter_with_quorums.proto",
-        "proto/guide.proto",
-    ] {
+    for proto in ["proto/counter.proto", "proto/counter_with_quorums.proto"] {
         gorums_build::configure()
             .parameters(with_mocks.clone())
             .compile_protos(&[proto], &["proto"])?;
@@ -22,5 +18,5 @@ fn main() -> Result<(), Error> {
             .out_dir(format!("{out}/{version}"))
             .compile_protos(&[format!("{folder}/upgrade.proto")], &[folder])?;
     }
-    gorums_build::compile_protos("proto/replicated_log.proto")
+    Ok(())
 }

@@ -6,7 +6,7 @@
 //! [`Replies`] to your quorum function, and returns what that function decides.
 //!
 //! ```no_run
-//! # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
+//! # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctests/register.rs")); }
 //! # use register::AgreedState;
 //! use std::time::Duration;
 //!
@@ -69,6 +69,7 @@
 //!
 //! | | |
 //! |---|---|
+//! | [`guide`] | how to write a replicated system: a chapter on each subject, with examples |
 //! | [`System`] | replicas that know and call each other |
 //! | [`Connectivity`] | which nodes are connected |
 //! | [`ManagerBuilder`] | options of a manager and its connections, including TLS |
@@ -105,6 +106,8 @@ mod fan_out;
 #[doc(hidden)]
 pub mod fuzz;
 mod grpc;
+#[cfg(any(doc, feature = "_guide"))]
+pub mod guide;
 mod identity;
 mod manager;
 mod node;
@@ -127,6 +130,10 @@ pub mod interceptors;
 pub mod server;
 pub mod telemetry;
 pub mod testing;
+
+// The services of the guide are generated like those of other crates.
+#[cfg(any(doc, feature = "_guide"))]
+extern crate self as gorums_runtime;
 
 pub use gorums_quorum as quorum;
 pub use prost;

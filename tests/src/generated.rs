@@ -1,10 +1,5 @@
 //! The code that the build script generates from `tests/proto/`.
 
-/// Generated from `tests/proto/guide.proto`.
-pub mod guide {
-    gorums_runtime::include_proto!("guide");
-}
-
 /// Generated from `tests/proto/counter.proto`.
 pub mod counter {
     gorums_runtime::include_proto!("counter");
@@ -18,9 +13,4 @@ pub mod counter_with_quorums {
 /// Generated from `tests/proto/numbered.proto`.
 pub mod numbered {
     gorums_runtime::include_proto!("numbered");
-}
-
-/// Generated from `tests/proto/replicated_log.proto`.
-pub mod replicated_log {
-    gorums_runtime::include_proto!("replicated_log");
 }

@@ -28,7 +28,7 @@ pub(crate) use connected::ConnectedClient;
 /// to all clients is a broadcast to subscribers:
 ///
 /// ```no_run
-/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
+/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctests/register.rs")); }
 /// # async fn example(replica: impl register::register_gorums::RegisterReplica) -> Result<(), Box<dyn std::error::Error>> {
 /// use gorums_runtime::Server;
 /// use gorums_runtime::server::Clients;

@@ -13,7 +13,7 @@ use super::Configuration;
 /// moment in which it is made, and stays with them.
 ///
 /// ```no_run
-/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
+/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctests/register.rs")); }
 /// # async fn example(system: gorums_runtime::System) -> Result<(), gorums_runtime::errors::ManagerError> {
 /// use register::register_gorums::RegisterConfiguration;
 ///

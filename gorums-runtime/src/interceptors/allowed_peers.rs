@@ -14,7 +14,7 @@ use crate::identity::NodeId;
 /// TLS.
 ///
 /// ```
-/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
+/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctests/register.rs")); }
 /// # fn example(replica: impl register::register_gorums::RegisterReplica) -> gorums_runtime::Server {
 /// use gorums_runtime::Server;
 /// use gorums_runtime::interceptors::AllowedPeers;

@@ -18,7 +18,7 @@ use super::{
 /// client, it fails calls before they are sent, and delays none.
 ///
 /// ```
-/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
+/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctests/register.rs")); }
 /// # async fn example(replica: fn() -> register::register_gorums::RegisterReplicaServer) -> Result<(), Box<dyn std::error::Error>> {
 /// use std::time::Duration;
 ///

@@ -70,7 +70,7 @@ impl<M: Method> NodeCall<M> {
     /// example, can thus be sent to a follower one after the other without a wait for each reply:
     ///
     /// ```no_run
-    /// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
+    /// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctests/register.rs")); }
     /// # async fn example(replica: register::register_gorums::RegisterNode) -> Result<(), gorums_runtime::errors::NodeError> {
     /// use register::State;
     ///

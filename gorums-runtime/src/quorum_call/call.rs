@@ -26,7 +26,7 @@ use crate::thrifty::Thrifty;
 /// [`cancel_rest`](Self::cancel_rest) for the alternative.
 ///
 /// ```no_run
-/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
+/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctests/register.rs")); }
 /// # use std::time::Duration;
 /// # use register::ReadRequest;
 /// # use register::register_gorums::{RegisterConfiguration, RegisterQuorumSpec};

@@ -40,7 +40,7 @@ pub trait Serve<T>: ServiceName {
 /// Generated code defines an alias of it for each service, such as `RegisterReplicaServer`.
 ///
 /// ```no_run
-/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
+/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctests/register.rs")); }
 /// # async fn example(replica: impl register::register_gorums::RegisterReplica) -> Result<(), Box<dyn std::error::Error>> {
 /// use register::register_gorums::RegisterReplicaServer;
 ///
@@ -107,7 +107,7 @@ impl<S> ReplicaServer<S> {
     /// cancelled. The handler still runs to its end. On a node stream, the client's next request waits for it.
     ///
     /// ```
-    /// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
+    /// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctests/register.rs")); }
     /// # fn example(replica: impl register::register_gorums::RegisterReplica) {
     /// use std::time::Duration;
     ///

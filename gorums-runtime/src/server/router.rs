@@ -20,7 +20,7 @@ use crate::server::node_stream::NodeStreams;
 /// A [`Server`](crate::Server) serves a router. So does a tonic server of your own:
 ///
 /// ```no_run
-/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
+/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctests/register.rs")); }
 /// # async fn example(replica: impl register::register_gorums::RegisterReplica) -> Result<(), Box<dyn std::error::Error>> {
 /// use gorums_runtime::server::{Router, recommended_server};
 /// use register::register_gorums::RegisterReplicaServer;

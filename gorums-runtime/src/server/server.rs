@@ -28,7 +28,7 @@ use crate::support::Pipe;
 /// Serves replicas over node streams and plain gRPC, with other gRPC services beside them.
 ///
 /// ```no_run
-/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
+/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctests/register.rs")); }
 /// # async fn example(replica: impl register::register_gorums::RegisterReplica) -> Result<(), gorums_runtime::errors::ServerError> {
 /// use gorums_runtime::Server;
 /// use register::register_gorums::RegisterReplicaServer;

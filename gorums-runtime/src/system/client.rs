@@ -19,7 +19,7 @@ impl ManagerBuilder {
     /// for Go. The streams are opened at once, as with [`keep_connected`](Self::keep_connected).
     ///
     /// ```no_run
-    /// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
+    /// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctests/register.rs")); }
     /// # async fn example(subscriber: impl register::register_gorums::RegisterReplica) -> Result<(), gorums_runtime::errors::ManagerError> {
     /// use gorums_runtime::Manager;
     /// use register::register_gorums::RegisterReplicaServer;

@@ -57,7 +57,7 @@ use crate::tls::Credentials;
 /// * **Calls to itself** do not use the network. They keep all rules of other calls: order, deadlines, bounds.
 ///
 /// ```no_run
-/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
+/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctests/register.rs")); }
 /// # async fn example(replica: impl register::register_gorums::RegisterReplica) -> Result<(), Box<dyn std::error::Error>> {
 /// use gorums_runtime::System;
 /// use register::ReadRequest;

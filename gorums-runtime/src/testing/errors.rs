@@ -28,7 +28,7 @@ pub fn node_error(node: NodeId, status: Status) -> NodeError {
 /// return.
 ///
 /// ```
-/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
+/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctests/register.rs")); }
 /// use gorums_runtime::tonic::Status;
 /// use gorums_runtime::errors::QuorumCallErrorKind;
 /// use gorums_runtime::{NodeId, testing};
@@ -51,7 +51,7 @@ pub fn quorum_call_error<M: Method>(
 /// return.
 ///
 /// ```
-/// # mod one_way { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/one_way.rs")); }
+/// # mod one_way { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctests/one_way.rs")); }
 /// use gorums_runtime::tonic::Status;
 /// use gorums_runtime::{NodeId, testing};
 /// use one_way::one_way_gorums::methods::Append;

@@ -6,7 +6,7 @@
 //! test needs, and any other panics; the functions of this module create errors and correctables.
 //!
 //! ```
-//! # mod one_way { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/one_way.rs")); }
+//! # mod one_way { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctests/one_way.rs")); }
 //! use gorums_runtime::errors::MulticastError;
 //! use one_way::Entry;
 //! use one_way::one_way_gorums::OneWayCalls;

@@ -25,7 +25,7 @@ const CONNECTION_BUFFER: usize = 64 * 1024;
 /// when it is first called. The replicas serve until the returned value is dropped.
 ///
 /// ```
-/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
+/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctests/register.rs")); }
 /// # use gorums_runtime::CallOptions;
 /// use gorums_runtime::{NodeId, testing};
 /// use register::register_gorums::{RegisterConfiguration, RegisterReplica, RegisterReplicaServer};

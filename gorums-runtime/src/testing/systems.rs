@@ -26,7 +26,7 @@ use crate::system::{RunningSystem, System, SystemBuilder, SystemError};
 /// work.
 ///
 /// ```
-/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
+/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctests/register.rs")); }
 /// use gorums_runtime::{NodeId, testing};
 /// use register::register_gorums::{RegisterConfiguration, RegisterReplica, RegisterReplicaServer};
 ///

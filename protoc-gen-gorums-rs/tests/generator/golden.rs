@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 
 use expect_test::expect_file;
 
 use crate::support::{generate, golden};
 
 /// The parameters with which the golden file of a proto is generated: the proto says them in a line of its own.
-fn parameters(proto: &str) -> String {
-    let text = fs::read_to_string(golden().join(proto)).expect("a golden proto");
+fn parameters(proto: &Path) -> String {
+    let text = fs::read_to_string(proto).expect("a golden proto");
     let line = text
         .lines()
         .find_map(|line| line.strip_prefix("// Parameters: "));
@@ -18,7 +19,7 @@ fn parameters(proto: &str) -> String {
 
 /// Generates `protos` and compares the outputs, (file, golden file), with what is pinned.
 fn pin(protos: &[&str], outputs: &[(&str, &str)]) {
-    let parameter = parameters(protos[0]);
+    let parameter = parameters(&golden().join(protos[0]));
     let files = generate(&golden(), protos, &parameter).expect("good protos");
     let names: Vec<&str> = files.keys().map(String::as_str).collect();
     let expected: Vec<&str> = outputs.iter().map(|(file, _)| *file).collect();
@@ -86,9 +87,37 @@ fn packages_that_import_each_other() {
     );
 }
 
+/// The doctests of the runtime include code that is in their own package.
+#[test]
+fn services_of_doctests() {
+    let folder = golden().join("../gorums-runtime/doctests");
+    for name in ["one_way", "register"] {
+        let proto = format!("{name}.proto");
+        let parameter = parameters(&golden().join(&proto));
+        let files = generate(&golden(), &[&proto], &parameter).expect("a good proto");
+        for (file, code) in files {
+            expect_file![folder.join(file)].assert_eq(&code);
+        }
+    }
+}
+
+#[test]
+fn services_of_the_guide() {
+    let folder = golden().join("../gorums-runtime/src/guide/example");
+    for name in ["log", "storage"] {
+        let proto = format!("{name}.proto");
+        let parameter = parameters(&folder.join(&proto));
+        let files = generate(&folder, &[&proto], &parameter).expect("a good proto");
+        for (file, code) in files {
+            expect_file![folder.join("generated").join(file)].assert_eq(&code);
+        }
+    }
+}
+
 #[test]
 fn messages_of_another_crate() {
-    let parameter = parameters("imports.proto") + ",extern_path=.imports.types=::shared_messages";
+    let parameter = parameters(&golden().join("imports.proto"))
+        + ",extern_path=.imports.types=::shared_messages";
     let files = generate(&golden(), &["imports.proto"], &parameter).expect("a good proto");
     assert_eq!(files.keys().collect::<Vec<_>>(), ["imports.rs"]);
     expect_file![golden().join("shared_messages.rs")].assert_eq(&files["imports.rs"]);

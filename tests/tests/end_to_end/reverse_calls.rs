@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
+use gorums_runtime::guide::example::log::log_gorums::{LogNode, LogReplica, LogReplicaServer};
+use gorums_runtime::guide::example::log::{Command, Commands, Entry, Position};
 use gorums_runtime::server::{Clients, Router, StreamLimits};
 use gorums_runtime::{CallOptions, ConnectivityEvent, Context, Manager, ManagerBuilder, Transport};
-use tests::generated::replicated_log::log_gorums::{LogNode, LogReplica, LogReplicaServer};
-use tests::generated::replicated_log::{Command, Commands, Entry, Position};
 use tests::network::Network;
 use tests::numbered::numbered_gorums::{NumberedConfiguration, NumberedNode};
 use tests::numbered::{Request, Wish};
@@ -421,10 +421,6 @@ impl LogReplica for Log {
 
     async fn append(&self, _: &Context, _: Entry) -> Result<Position, Status> {
         Err(Status::unimplemented("no entries"))
-    }
-
-    async fn install(&self, _: &Context, _: tonic::Streaming<Command>) -> Result<Position, Status> {
-        Err(Status::unimplemented("nobody installs"))
     }
 
     async fn fetch(&self, _: &Context, _: ()) -> Result<Commands, Status> {

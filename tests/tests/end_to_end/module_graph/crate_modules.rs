@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use syn::{Attribute, Item, ItemMod, UseTree, Visibility};
+use syn::{Attribute, Item, ItemMod, Meta, UseTree, Visibility};
 
 use super::Edges;
 use super::references::references;
@@ -10,7 +10,7 @@ use super::references::references;
 /// A path from the crate's root.
 pub(super) type ModulePath = Vec<String>;
 
-/// The modules of a crate, as its source declares them. What is only for its tests is left out.
+/// The modules of a crate, as its source declares them. What is only for its tests or its guide is left out.
 #[derive(Default)]
 pub(crate) struct CrateModules {
     modules: BTreeMap<ModulePath, Module>,
@@ -88,7 +88,7 @@ impl CrateModules {
             ..Module::default()
         };
         for item in items {
-            if is_for_tests(item_attributes(item)) {
+            if is_for_tests_or_the_guide(item_attributes(item)) {
                 continue;
             }
             match item {
@@ -235,12 +235,14 @@ fn flatten(tree: &UseTree, mut path: Vec<String>) -> Vec<(String, Vec<String>)> 
     }
 }
 
-fn is_for_tests(attributes: &[Attribute]) -> bool {
+/// The guide uses the crate as others do.
+fn is_for_tests_or_the_guide(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
-        attribute.path().is_ident("cfg")
-            && attribute
-                .parse_args::<syn::Path>()
-                .is_ok_and(|condition| condition.is_ident("test"))
+        let condition = match &attribute.meta {
+            Meta::List(list) if list.path.is_ident("cfg") => list.tokens.to_string(),
+            _ => return false,
+        };
+        condition == "test" || condition.contains("\"_guide\"")
     })
 }
 

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use gorums_runtime::server::Router;
-use gorums_runtime::{Context, NodeId, System, testing};
-use tests::generated::replicated_log::follower_gorums::{
+use gorums_runtime::guide::example::log::follower_gorums::{
     FollowerConfiguration, FollowerReplica, FollowerReplicaServer,
 };
-use tests::generated::replicated_log::log_gorums::{
+use gorums_runtime::guide::example::log::log_gorums::{
     LogConfiguration, LogReplica, LogReplicaServer,
 };
-use tests::generated::replicated_log::{Command, Commands, Entry, Position};
+use gorums_runtime::guide::example::log::{Command, Commands, Entry, Position};
+use gorums_runtime::server::Router;
+use gorums_runtime::{Context, NodeId, System, testing};
 use tests::soon;
 use tests::waiting::Events;
 use tokio::sync::mpsc;
@@ -58,10 +58,6 @@ impl LogReplica for Peer {
 
     async fn append(&self, _: &Context, _: Entry) -> Result<Position, Status> {
         Err(Status::unimplemented("nothing is kept"))
-    }
-
-    async fn install(&self, _: &Context, _: tonic::Streaming<Command>) -> Result<Position, Status> {
-        Err(Status::unimplemented("nobody installs"))
     }
 
     async fn fetch(&self, _: &Context, _: ()) -> Result<Commands, Status> {
