@@ -1,0 +1,3 @@
+fn main() -> Result<(), gorums_build::Error> {
+    gorums_build::compile_protos("proto/register.proto")
+}
