@@ -87,7 +87,7 @@
 //!
 //! * `tls-ring`, `tls-aws-lc`: TLS at managers and servers, with that cryptography. If both are on, ring is used.
 //! * `tls-native-roots`, `tls-webpki-roots`: the certificate authorities that the platform or Mozilla trusts, for
-//!   `ClientTlsConfig::with_enabled_roots`.
+//!   `CredentialsBuilder::public_authorities`.
 //! * `gzip`, `zstd`: compression of requests and replies.
 //! * `health`, `reflection`: gRPC's standard health and reflection services at a [`Server`].
 
@@ -120,7 +120,6 @@ mod status;
 mod support;
 mod system;
 mod thrifty;
-#[cfg(feature = "_tls-any")]
 mod tls;
 mod wire;
 
@@ -158,7 +157,7 @@ pub use support::Connection;
 pub use system::{RunningSystem, System, SystemBuilder};
 pub use thrifty::Thrifty;
 #[cfg(feature = "_tls-any")]
-pub use tls::{Credentials, PeerCertificate};
+pub use tls::{Credentials, CredentialsBuilder, PeerCertificate, RotatingCredentials};
 
 /// The types behind a call: before it starts, while it runs, and once it is decided.
 ///
@@ -190,6 +189,7 @@ pub mod errors {
     pub use crate::thrifty::StrategyError;
     #[cfg(feature = "_tls-any")]
     pub use crate::tls::CredentialsError;
+    pub use crate::tls::TlsError;
 }
 
 /// Includes the code that `gorums-build` generated for a proto package. Call it in a module of its own.

@@ -2,18 +2,29 @@
 
 use std::fmt;
 
-use gorums_runtime::Credentials;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType};
+use gorums_runtime::{Credentials, CredentialsBuilder};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType,
+    date_time_ymd,
+};
 use tonic::transport::{Certificate, Identity};
 
 /// Signs certificates.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    /// A new authority.
+    /// A new authority. All have one name, and each has a key of its own.
     #[expect(clippy::new_without_default, reason = "each one is another")]
     pub fn new() -> Self {
+        Self::named("authority")
+    }
+
+    /// A new authority with this name.
+    pub fn named(name: &str) -> Self {
+        // tonic's own servers use this one. There are two to choose from.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");
         Self(CertifiedIssuer::self_signed(params, key).expect("a certificate"))
@@ -38,6 +49,25 @@ impl Authority {
     /// A certificate that has `names`, URIs among them, and its private key, both in PEM. The first one is its common
     /// name, too.
     pub fn issue_pem(&self, names: &[&str]) -> (String, String) {
+        self.issue_between([2000, 4000], names)
+    }
+
+    /// The same, valid from the first of the `years` until before the second.
+    pub fn issue_between(&self, years: [i32; 2], names: &[&str]) -> (String, String) {
+        let (mut params, key) = Self::params(names);
+        [params.not_before, params.not_after] = years.map(|year| date_time_ymd(year, 1, 1));
+        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    /// The same certificate in DER.
+    pub fn issue_der(&self, names: &[&str]) -> Vec<u8> {
+        let (params, key) = Self::params(names);
+        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
+        certificate.der().to_vec()
+    }
+
+    fn params(names: &[&str]) -> (CertificateParams, KeyPair) {
         let key = KeyPair::generate().expect("a key");
         let is_uri = |name: &&&str| name.contains("://");
         let hosts = names.iter().filter(|name| !is_uri(name));
@@ -49,8 +79,18 @@ impl Authority {
         params
             .distinguished_name
             .push(DnType::CommonName, *names.first().expect("a name"));
-        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
-        (certificate.pem(), key.serialize_pem())
+        (params, key)
+    }
+
+    /// Credentials that trust this authority and have no certificate, if nothing is added.
+    pub fn trusting(&self) -> CredentialsBuilder {
+        Credentials::builder().authorities(self.pem())
+    }
+
+    /// Credentials whose certificate has `names`, and that trust nobody, if nothing is added.
+    pub fn presenting(&self, names: &[&str]) -> CredentialsBuilder {
+        let (certificate, key) = self.issue_pem(names);
+        Credentials::builder().certificate(certificate, key)
     }
 
     /// The credentials of a process whose certificate has `names`, and who trusts this authority.

@@ -10,7 +10,8 @@ use gorums_runtime::calls::MulticastCall;
 use gorums_runtime::codegen::{Caller, NodeCaller};
 use gorums_runtime::interceptors::Logging;
 use gorums_runtime::{
-    AggregateCall, CallOptions, Configuration, NodeId, SystemBuilder, Transport, Unicast, testing,
+    AggregateCall, CallOptions, Configuration, Credentials, Manager, NodeId, Server, SystemBuilder,
+    Transport, Unicast, testing,
 };
 use tests::authority::Authority;
 use tests::member::{Member, members, register};
@@ -90,6 +91,11 @@ impl Told {
         spans
             .map(|span| (span.name.clone(), outcome(&span).unwrap_or_default()))
             .collect()
+    }
+
+    /// Forgets what was recorded.
+    fn forget(&self) {
+        self.0.lock().expect("not poisoned").clear();
     }
 
     fn push(&self, entry: Entry) {
@@ -469,6 +475,101 @@ async fn a_claim_without_proof_is_reported_with_what_is_claimed_and_what_is_prov
     assert_eq!(refused.fields["gorums.peer.id"], "2");
     let error = &refused.fields["error"];
     assert!(error.contains("proves node 3, not node 2"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_reports_each_handshake_that_fails_with_the_address_and_what_to_do() {
+    let authority = Authority::new();
+    let cluster = numbered_replica::Cluster::start(0);
+    let serve = async |credentials: Option<Credentials>| {
+        let server = Server::new(cluster.router(1));
+        let server = credentials
+            .into_iter()
+            .fold(server, |server, it| server.tls(it).expect("a certificate"));
+        let bound = server.bind("127.0.0.1:0").await.expect("a free port");
+        bound.start()
+    };
+    let encrypted = serve(Some(authority.credentials(&["localhost"]))).await;
+    let plain = serve(None).await;
+    let trusting = || authority.trusting().build().expect("valid");
+    let stranger = Authority::named("another");
+    let outdated = {
+        let (certificate, key) = authority.issue_between([2000, 2001], &["client"]);
+        authority.trusting().certificate(certificate, key).build()
+    };
+    let (told, _guard) = Told::listen();
+    for (server, client, expected) in [
+        (
+            &encrypted,
+            None,
+            "the client connects without TLS; give it credentials",
+        ),
+        (
+            &encrypted,
+            Some(trusting()),
+            "the client has no certificate; give it one that",
+        ),
+        (
+            &encrypted,
+            Some(stranger.credentials_trusting(&["client"], &[&authority])),
+            "the client's certificate is not signed by a trusted authority",
+        ),
+        (
+            &encrypted,
+            Some(outdated.expect("valid")),
+            "the client's certificate expired at Jan  1 00:00:00 2001 +00:00",
+        ),
+        (
+            &encrypted,
+            Some(stranger.credentials(&["client"])),
+            "the client does not accept this server's certificate: its authority is unknown",
+        ),
+        (
+            &plain,
+            Some(trusting()),
+            "the client connects by TLS, and this server does not use it; give the server",
+        ),
+    ] {
+        // Whoever only looks whether the port is open is not reported.
+        let look = tokio::net::TcpStream::connect(server.address()).await;
+        drop(look.expect("it listens"));
+        let port = Arc::new(Mutex::new(0));
+        let seen = Arc::clone(&port);
+        let address = format!("localhost:{}", server.address().port());
+        let builder = Manager::builder().node(NodeId::new(1), address);
+        let builder = builder.connector(move |address| {
+            let seen = Arc::clone(&seen);
+            async move {
+                let connection = tokio::net::TcpStream::connect(address).await?;
+                *seen.lock().expect("not poisoned") = connection.local_addr()?.port();
+                Ok(connection)
+            }
+        });
+        let ipv4 = server.address();
+        let builder = builder.resolver(move |_| async move { Ok(vec![ipv4]) });
+        let builder = client
+            .into_iter()
+            .fold(builder, |builder, it| builder.tls(it));
+        builder.connect().await.expect_err("TLS fails");
+        let reported = async {
+            loop {
+                let events = told.events().into_iter();
+                let mut failed = events.filter(|event| event.name == "tls_handshake_failed");
+                if let Some(event) = failed.next() {
+                    assert!(failed.next().is_none(), "reported twice");
+                    break event;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let event = tests::soon("an event", reported).await;
+        assert_eq!(event.level, Level::WARN);
+        assert!(event.fields["error"].starts_with(expected), "{event:?}");
+        assert_eq!(event.fields["client.address"], "127.0.0.1");
+        let port = *port.lock().expect("not poisoned");
+        assert_eq!(event.fields["client.port"], port.to_string());
+        told.forget();
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use gorums_runtime::errors::ManagerError;
-use gorums_runtime::tonic::transport::ClientTlsConfig;
-use gorums_runtime::{CallOptions, Configuration, Manager, NodeId, Transport};
+use gorums_runtime::{CallOptions, Configuration, Credentials, Manager, NodeId, Transport};
 
 use crate::proto::membership_gorums::MembershipConfiguration;
 use crate::proto::storage_gorums::{StorageConfiguration, StorageNode};
@@ -25,17 +24,17 @@ pub(crate) struct Client {
 
 impl Client {
     /// A client of the replicas at `addresses`, whose calls take at most `timeout`. It connects to the replicas
-    /// in the background, by TLS if that is given.
+    /// in the background, by TLS if it has credentials.
     pub(crate) async fn connect(
         addresses: Vec<String>,
-        tls: Option<ClientTlsConfig>,
+        credentials: Option<Credentials>,
         transport: Transport,
         timeout: Duration,
     ) -> Result<Self, ManagerError> {
         let watch = Watch::default();
         let mut builder = Manager::builder();
-        if let Some(tls) = tls {
-            builder = builder.tls(tls);
+        if let Some(credentials) = credentials {
+            builder = builder.tls(credentials);
         }
         let manager = builder
             .addresses(addresses)

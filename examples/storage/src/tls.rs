@@ -5,7 +5,6 @@ use std::time::Duration;
 use std::{fs, io};
 
 use gorums_runtime::errors::CredentialsError;
-use gorums_runtime::tonic::transport::{Certificate, ClientTlsConfig, Identity};
 use gorums_runtime::{Credentials, System};
 
 use crate::certificates::Directory;
@@ -116,15 +115,8 @@ impl MemberFiles {
     }
 }
 
-/// The TLS of a client.
-pub(crate) fn client(directory: &Directory) -> Result<ClientTlsConfig, TlsError> {
+/// The credentials of a client.
+pub(crate) fn client(directory: &Directory) -> Result<Credentials, TlsError> {
     let path = directory.client();
-    let files = Files::read(directory, &path)?;
-    // It says more than tonic about what is wrong.
-    files.credentials(&path)?;
-    let identity = Identity::from_pem(&files.own, &files.own);
-    let authority = Certificate::from_pem(&files.authority);
-    Ok(ClientTlsConfig::new()
-        .ca_certificate(authority)
-        .identity(identity))
+    Files::read(directory, &path)?.credentials(&path)
 }

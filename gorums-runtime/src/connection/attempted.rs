@@ -10,14 +10,28 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::attempts::Attempts;
 use super::given_up::GivenUp;
 use crate::support::{BoxedConnection, count_moved, count_written};
+use crate::tls::TlsError;
 
-/// A connection that counts as established once the node sends something after HTTP/2 has begun. If it is lost before
-/// that, the attempt has failed.
+/// The first byte in HTTP/2: that of the length of a frame, whose first byte is 0 in all frames that may be the first one.
+const HTTP2: u8 = 0;
+
+/// The first byte of an alert of TLS.
+const TLS_ALERT: u8 = 0x15;
+
+/// A connection that counts as established once the node sends something in HTTP/2. If it is lost before that, the attempt
+/// has failed.
 pub(super) struct Attempted {
     connection: BoxedConnection,
     attempts: Attempts,
     given_up: Arc<GivenUp>,
-    is_of_use: bool,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Attempted,
+    Established,
+    Lost,
 }
 
 impl Attempted {
@@ -26,7 +40,58 @@ impl Attempted {
             connection,
             given_up: attempts.watch(),
             attempts,
-            is_of_use: false,
+            state: State::Attempted,
+        }
+    }
+
+    /// Takes note of what the node sends first.
+    fn first(&mut self, outcome: io::Result<&[u8]>) -> io::Result<()> {
+        match outcome {
+            // HTTP/2 finds out that the connection has ended.
+            Ok([]) => Ok(()),
+            Ok([HTTP2, ..]) => {
+                self.state = State::Established;
+                self.attempts.succeed();
+                Ok(())
+            }
+            Ok([TLS_ALERT, ..]) => Err(self.lose(refused(TlsError::Required))),
+            Ok(_) => Err(self.lose(refused(Foreign))),
+            // The end of the connection, as TLS calls it.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(error),
+            Err(error) => Err(self.lose(error)),
+        }
+    }
+
+    /// Notes that the attempt has failed before HTTP/2 does, so that the call that it was made for learns why.
+    fn lose(&mut self, cause: io::Error) -> io::Error {
+        self.state = State::Lost;
+        self.attempts.fail(cause).shared()
+    }
+
+    /// Returns why a connection that is not established cannot be written to. The node may have said why before it closed
+    /// the connection.
+    fn write_failed(&mut self, cx: &mut Context<'_>, error: io::Error) -> io::Error {
+        let mut first = [0; 1];
+        let mut buffer = ReadBuf::new(&mut first);
+        match self.connection.as_mut().poll_read(cx, &mut buffer) {
+            Poll::Ready(Err(said)) if TlsError::is_in(&said) => self.lose(said),
+            Poll::Ready(Ok(())) if buffer.filled() == [TLS_ALERT] => {
+                self.lose(refused(TlsError::Required))
+            }
+            _ => self.lose(error),
+        }
+    }
+
+    fn written(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        match written {
+            Poll::Ready(Err(error)) if self.state == State::Attempted => {
+                Poll::Ready(Err(self.write_failed(cx, error)))
+            }
+            written => count_written(cx, written),
         }
     }
 }
@@ -44,9 +109,11 @@ impl AsyncRead for Attempted {
         if read.is_pending() {
             self.given_up.register(cx.waker())?;
         }
-        if !self.is_of_use && buffer.filled().len() > before && self.attempts.speak_http2() {
-            self.is_of_use = true;
-            self.attempts.succeed();
+        if self.state == State::Attempted
+            && let Poll::Ready(outcome) = read
+        {
+            let first = self.first(outcome.map(|()| &buffer.filled()[before..]));
+            return Poll::Ready(first);
         }
         read
     }
@@ -59,7 +126,7 @@ impl AsyncWrite for Attempted {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = self.connection.as_mut().poll_write(cx, bytes);
-        count_written(cx, written)
+        self.written(cx, written)
     }
 
     fn poll_write_vectored(
@@ -68,7 +135,7 @@ impl AsyncWrite for Attempted {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = self.connection.as_mut().poll_write_vectored(cx, bytes);
-        count_written(cx, written)
+        self.written(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -86,8 +153,17 @@ impl AsyncWrite for Attempted {
 
 impl Drop for Attempted {
     fn drop(&mut self) {
-        if !self.is_of_use {
+        if self.state == State::Attempted {
             self.attempts.lost();
         }
     }
+}
+
+/// What answers at the node's address speaks another protocol.
+#[derive(Debug, thiserror::Error)]
+#[error("the node does not answer in HTTP/2; check that a gRPC server listens at its address")]
+struct Foreign;
+
+fn refused(why: impl std::error::Error + Send + Sync + 'static) -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionRefused, why)
 }

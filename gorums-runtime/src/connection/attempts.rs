@@ -3,13 +3,13 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::attempted::Attempted;
 use super::backoff::Backoff;
@@ -19,7 +19,8 @@ use crate::support::{BoxedConnection, Tasks};
 /// Makes the connections to one node, and spaces out attempts after failures.
 ///
 /// An attempt fails if no connection is made. It also fails if the connection is lost before the node sends anything in
-/// HTTP/2: during the TLS handshake, or because something accepts connections in place of a node that is down.
+/// HTTP/2: because the node refuses the client's certificate, or because something accepts connections in place of a node
+/// that is down.
 #[derive(Clone)]
 pub(super) struct Attempts(Arc<AttemptLog>);
 
@@ -31,8 +32,8 @@ struct AttemptLog {
     made: Mutex<Vec<Weak<GivenUp>>>,
     /// When the latest connection was established.
     connected: Mutex<Option<Instant>>,
-    /// Whether HTTP/2 has begun on the latest connection.
-    speaks_http2: AtomicBool,
+    /// Notified when an attempt has succeeded or failed.
+    ended: Notify,
 }
 
 /// The failed attempts since the last successful one.
@@ -43,7 +44,7 @@ struct Failed {
 }
 
 #[derive(Clone)]
-struct Failure {
+pub(super) struct Failure {
     cause: Arc<io::Error>,
     next_attempt: Instant,
 }
@@ -56,7 +57,7 @@ impl Attempts {
             failed: Mutex::default(),
             made: Mutex::default(),
             connected: Mutex::default(),
-            speaks_http2: AtomicBool::new(false),
+            ended: Notify::new(),
         }))
     }
 
@@ -90,13 +91,7 @@ impl Attempts {
         let (tell, outcome) = oneshot::channel();
         let attempts = self.clone();
         let _attempt = AbortOnDrop(self.0.tasks.spawn(async move {
-            let outcome = match dialling.await {
-                Ok(connection) => {
-                    attempts.0.speaks_http2.store(false, Ordering::SeqCst);
-                    Ok(connection)
-                }
-                Err(error) => Err(attempts.fail(error)),
-            };
+            let outcome = dialling.await.map_err(|error| attempts.fail(error));
             // Fails only if the node was dropped.
             let _ = tell.send(outcome);
         }));
@@ -113,8 +108,37 @@ impl Attempts {
         }
     }
 
+    /// Waits until a connection is established, for at most `longest`.
+    ///
+    /// # Errors
+    ///
+    /// If an attempt fails before that, or nothing happens.
+    pub(super) async fn established(&self, longest: Duration) -> io::Result<()> {
+        let ended = async {
+            loop {
+                // Created before the check, so that nothing is missed between the two.
+                let ended = self.0.ended.notified();
+                if let Some(failure) = self.failed().latest.clone() {
+                    return Err(failure.shared());
+                }
+                if self.connected().is_some() {
+                    return Ok(());
+                }
+                ended.await;
+            }
+        };
+        let late = |_| io::Error::new(io::ErrorKind::TimedOut, Silent(longest));
+        timeout(longest, ended).await.map_err(late)?
+    }
+
+    /// Returns why there is no connection, if the latest attempt failed and anybody knows why.
+    pub(super) fn failure(&self) -> Option<io::Error> {
+        let latest = self.failed().latest.clone()?;
+        (!latest.is_unexplained()).then(|| latest.shared())
+    }
+
     /// Notes that an attempt has failed.
-    fn fail(&self, cause: io::Error) -> Failure {
+    pub(super) fn fail(&self, cause: io::Error) -> Failure {
         let mut failed = self.failed();
         failed.count = failed.count.saturating_add(1);
         let now = Instant::now();
@@ -124,6 +148,8 @@ impl Attempts {
             next_attempt: now.checked_add(delay).unwrap_or(now),
         };
         failed.latest = Some(failure.clone());
+        drop(failed);
+        self.0.ended.notify_waiters();
         failure
     }
 
@@ -133,16 +159,6 @@ impl Attempts {
             io::ErrorKind::ConnectionAborted,
             Unexplained,
         ));
-    }
-
-    /// Notes why the latest connection was lost. Only the call that it was made for learns that.
-    pub(super) fn explain(&self, cause: &str) {
-        if let Some(failure) = &mut self.failed().latest
-            && failure.is_unexplained()
-            && cause != Unexplained.to_string()
-        {
-            failure.cause = Arc::new(io::Error::new(failure.cause.kind(), cause));
-        }
     }
 
     /// Registers a new connection. The returned value tells when the connection is given up.
@@ -166,20 +182,12 @@ impl Attempts {
     pub(super) fn succeed(&self) {
         *self.failed() = Failed::default();
         *self.connected_at() = Some(Instant::now());
+        self.0.ended.notify_waiters();
     }
 
     /// When the latest connection was established; `None` if there was none yet.
     pub(super) fn connected(&self) -> Option<Instant> {
         *self.connected_at()
-    }
-
-    /// Notes that HTTP/2 has begun on the latest connection.
-    pub(super) fn begin_http2(&self) {
-        self.0.speaks_http2.store(true, Ordering::SeqCst);
-    }
-
-    pub(super) fn speak_http2(&self) -> bool {
-        self.0.speaks_http2.load(Ordering::SeqCst)
     }
 
     fn connected_at(&self) -> MutexGuard<'_, Option<Instant>> {
@@ -200,17 +208,13 @@ impl fmt::Debug for Attempts {
     }
 }
 
-/// Runs a connection's tasks. tonic spawns the first one after the TLS handshake, when HTTP/2 begins.
+/// Runs a connection's tasks.
 #[derive(Clone, Debug)]
-pub(super) struct ConnectionTasks {
-    pub(super) tasks: Tasks,
-    pub(super) attempts: Attempts,
-}
+pub(super) struct ConnectionTasks(pub(super) Tasks);
 
 impl hyper::rt::Executor<BoxFuture<'static, ()>> for ConnectionTasks {
     fn execute(&self, task: BoxFuture<'static, ()>) {
-        self.attempts.begin_http2();
-        self.tasks.spawn(task);
+        self.0.spawn(task);
     }
 }
 
@@ -225,7 +229,7 @@ impl Failure {
         cause.is_some_and(|cause| cause.is::<Unexplained>())
     }
 
-    fn shared(self) -> io::Error {
+    pub(super) fn shared(self) -> io::Error {
         io::Error::new(self.cause.kind(), Shared(self.cause))
     }
 }
@@ -242,14 +246,24 @@ impl fmt::Display for Shared {
 
 impl Error for Shared {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source()
+        let inner = self.0.get_ref();
+        inner.map(|inner| inner as &(dyn Error + 'static))
     }
 }
 
 /// The cause of a lost connection while nobody knows a better one.
 #[derive(Debug, thiserror::Error)]
-#[error("the connection was lost during its handshake")]
+#[error(
+    "the connection was closed before the node sent anything; check that a gRPC server listens at its address, and whether it uses TLS"
+)]
 struct Unexplained;
+
+/// The node has accepted a connection, and said nothing on it.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the node accepted the connection and sent nothing within {0:?}; check that it serves, and whether it uses TLS"
+)]
+struct Silent(Duration);
 
 struct AbortOnDrop(AbortHandle);
 

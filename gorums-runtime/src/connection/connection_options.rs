@@ -8,6 +8,7 @@ use tonic::transport::Endpoint;
 
 use super::backoff::Backoff;
 use super::connector::Connector;
+use super::dial::Dial;
 use super::resolver::Resolver;
 use crate::identity::{Address, Answerer, Introduction, NodeAddress, NodeId, NodeSpec};
 #[cfg(feature = "_tls-any")]
@@ -22,11 +23,9 @@ pub(crate) struct ConnectionOptions {
     pub(crate) backoff: Backoff,
     pub(crate) keep_alive: Option<KeepAlive>,
     pub(crate) user_agent: Option<String>,
+    /// `None` if the connections are not encrypted.
     #[cfg(feature = "_tls-any")]
-    pub(crate) tls: Option<tonic::transport::ClientTlsConfig>,
-    /// TLS among the members of a system, in place of `tls`.
-    #[cfg(feature = "_tls-any")]
-    pub(crate) members_tls: Option<Dialled>,
+    pub(crate) tls: Option<Dialled>,
     pub(crate) adjustment: Option<Adjustment>,
     /// How this process introduces itself, if it is a member of a system.
     pub(crate) introduction: Option<Introduction>,
@@ -46,8 +45,6 @@ impl ConnectionOptions {
             user_agent: None,
             #[cfg(feature = "_tls-any")]
             tls: None,
-            #[cfg(feature = "_tls-any")]
-            members_tls: None,
             adjustment: None,
             introduction: None,
             check_node_ids: false,
@@ -77,24 +74,30 @@ impl ConnectionOptions {
     /// The scheme of the nodes' URIs.
     pub(super) fn scheme(&self) -> &'static str {
         #[cfg(feature = "_tls-any")]
-        if self.tls.is_some() || self.members_tls.is_some() {
+        if self.tls.is_some() {
             return "https";
         }
         "http"
     }
 
-    /// Makes the connections to `node`.
-    pub(super) fn connector(&self, node: &NodeAddress) -> Connector {
+    /// Dials `node`.
+    pub(super) fn dial(&self, node: &NodeAddress) -> Dial {
         let connector = match &node.address {
             #[cfg(unix)]
             Address::Unix(path) => Connector::unix(Arc::clone(path)),
             _ => self.connector.clone(),
         };
+        let dial = Dial::new(
+            node.address.clone(),
+            self.connect_timeout,
+            connector,
+            self.resolver.clone(),
+        );
         #[cfg(feature = "_tls-any")]
-        if let Some(tls) = &self.members_tls {
-            return connector.with_tls(tls.clone(), node.clone());
+        if let Some(tls) = &self.tls {
+            return dial.with_tls(tls.clone(), node.clone());
         }
-        connector
+        dial
     }
 }
 

@@ -14,11 +14,7 @@ use tokio::net::TcpStream;
 use tokio::net::UnixStream;
 
 use super::guarded_connection::GuardedConnection;
-#[cfg(feature = "_tls-any")]
-use crate::identity::NodeAddress;
 use crate::support::{BoxedConnection, Connection, Panicked, guarded};
-#[cfg(feature = "_tls-any")]
-use crate::tls::{Claimed, Dialled};
 
 type Dial = dyn Fn(SocketAddr) -> BoxFuture<'static, io::Result<BoxedConnection>> + Send + Sync;
 
@@ -74,24 +70,6 @@ impl Connector {
                     Err(io::Error::other(error))
                 });
                 Ok(Box::pin(GuardedConnection::new(connection?)) as _)
-            }
-            .boxed()
-        }))
-    }
-
-    /// Shakes hands by TLS with `node` on each connection.
-    #[cfg(feature = "_tls-any")]
-    pub(super) fn with_tls(self, tls: Dialled, node: NodeAddress) -> Self {
-        let tls = Arc::new((tls, node));
-        Self(Arc::new(move |address| {
-            let (tls, connecting) = (Arc::clone(&tls), self.connect(address));
-            async move {
-                let (tls, node) = &*tls;
-                let member = Claimed {
-                    id: node.id,
-                    host: node.host(),
-                };
-                tls.shake_hands(connecting.await?, member, address).await
             }
             .boxed()
         }))

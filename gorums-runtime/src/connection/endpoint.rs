@@ -60,24 +60,12 @@ impl Endpoint {
         if let Some(user_agent) = &options.user_agent {
             endpoint = endpoint.user_agent(user_agent.as_str())?;
         }
-        #[cfg(feature = "_tls-any")]
-        if let Some(tls) = &options.tls {
-            endpoint = endpoint.tls_config(tls.clone().timeout(options.connect_timeout))?;
-        }
         if let Some(adjustment) = &options.adjustment {
             endpoint = (adjustment.0)(&address.spec(), endpoint);
         }
         // Set last, so that no adjustment can keep the connection alive beyond its manager.
-        let endpoint = endpoint.executor(ConnectionTasks {
-            tasks: tasks.clone(),
-            attempts: attempts.clone(),
-        });
-        let dial = Dial::new(
-            address.address.clone(),
-            options.connect_timeout,
-            options.connector(address),
-            options.resolver.clone(),
-        );
+        let endpoint = endpoint.executor(ConnectionTasks(tasks.clone()));
+        let dial = options.dial(address);
         let direct = direct_connection(&origin, options, &dial, &attempts, tasks);
         Ok(Self {
             dial,
@@ -88,16 +76,19 @@ impl Endpoint {
         })
     }
 
-    /// Connects, and returns the link.
+    /// Connects, and returns the link once the connection is established.
     pub(crate) async fn connect(&self, transport: Transport) -> Result<Link, Status> {
-        if let (Transport::Grpc, Some(direct)) = (transport, &self.direct) {
+        let link = if let (Transport::Grpc, Some(direct)) = (transport, &self.direct) {
             direct.ready().await?;
-            return Ok(self.connect_lazy());
-        }
-        let channel = self.endpoint.connect_with_connector(self.service()).await;
-        channel
-            .map(|channel| self.link(channel))
-            .map_err(|error| status::unavailable(error.into()))
+            self.connect_lazy()
+        } else {
+            let channel = self.endpoint.connect_with_connector(self.service()).await;
+            let channel = channel.map_err(|error| status::unavailable(error.into()))?;
+            self.link(channel)
+        };
+        let established = self.attempts.established(self.dial.timeout()).await;
+        established.map_err(|error| status::unavailable(error.into()))?;
+        Ok(link)
     }
 
     /// Returns a link that connects when it is first used.
@@ -140,7 +131,7 @@ impl Endpoint {
     }
 }
 
-/// Creates the connection that calls use in place of a channel. `None` if an option needs a channel: TLS, pings, or an
+/// Creates the connection that calls use in place of a channel. `None` if an option needs a channel: pings, or an
 /// adjustment of the user.
 fn direct_connection(
     origin: &http::Uri,
@@ -149,10 +140,6 @@ fn direct_connection(
     attempts: &Attempts,
     tasks: Tasks,
 ) -> Option<Direct> {
-    #[cfg(feature = "_tls-any")]
-    if options.tls.is_some() {
-        return None;
-    }
     if options.keep_alive.is_some() || options.adjustment.is_some() {
         return None;
     }
@@ -166,7 +153,6 @@ fn direct_connection(
         let (dial, attempts, tasks) = (dial.clone(), attempts.clone(), connections.clone());
         async move {
             let connection = attempts.connect(|| dial.once()).await?;
-            attempts.begin_http2();
             direct::shake_hands(connection, &tasks).await
         }
         .boxed()
@@ -174,11 +160,10 @@ fn direct_connection(
     Some(Direct::new(origin.clone(), user_agent, connect, tasks))
 }
 
-/// Returns the URI that tonic connects to: `origin`, unless the connector itself shakes hands by TLS, which tonic must
-/// not do again then.
+/// Returns the URI that tonic connects to: `origin`, but not by TLS, because the connector shakes hands itself.
 fn destination(origin: &http::Uri, options: &ConnectionOptions) -> http::Uri {
     #[cfg(feature = "_tls-any")]
-    if options.members_tls.is_some() {
+    if options.tls.is_some() {
         let mut parts = origin.clone().into_parts();
         parts.scheme = Some(http::uri::Scheme::HTTP);
         return parts.try_into().expect("it differs in its scheme only");

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use http::HeaderMap;
 use tokio::time::Instant;
-use tonic::Status;
 use tonic::transport::Channel;
+use tonic::{Code, ConnectError, Status};
 
 use super::attempts::Attempts;
 use super::dial::Dial;
@@ -125,11 +125,16 @@ impl Link {
         self.parts().attempts.give_up();
     }
 
-    /// Normalises the status of a failed request.
+    /// Normalises the status of a failed request. If there is no connection, it has the reason for that: HTTP/2 only says
+    /// that the connection was lost.
     pub(crate) fn normalise(&self, status: Status, deadline: Deadline) -> Status {
+        let is_lost = status::has_lost_connection(&status);
         let status = status::normalise(status, deadline);
-        if status::could_not_connect(&status) {
-            self.parts().attempts.explain(status.message());
+        if is_lost
+            && status.code() == Code::Unavailable
+            && let Some(why) = self.parts().attempts.failure()
+        {
+            return status::unavailable(Box::new(ConnectError(Box::new(why))));
         }
         status
     }

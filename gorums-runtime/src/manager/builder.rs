@@ -166,8 +166,7 @@ impl ManagerBuilder {
     /// Connects to the members of a system by TLS, in place of the user's.
     #[cfg(feature = "_tls-any")]
     pub(crate) fn members_tls(mut self, tls: Dialled) -> Self {
-        self.connection.tls = None;
-        self.connection.members_tls = Some(tls);
+        self.connection.tls = Some(tls);
         self
     }
 
@@ -188,12 +187,13 @@ impl ManagerBuilder {
         self
     }
 
-    /// Creates the manager, and waits until it is connected to every node.
+    /// Creates the manager, and waits until it is connected to every node: until each has begun HTTP/2, so that a node that
+    /// does not serve, or refuses this process's certificate, is found out here.
     ///
     /// # Errors
     ///
     /// When an invalid address or option, a duplicate or the id 0 was given, or when a node cannot be
-    /// connected to within the connect timeout: the error names all such nodes.
+    /// connected to, or does not answer, within the connect timeout: the error names all such nodes.
     ///
     /// # Panics
     ///
@@ -272,8 +272,12 @@ impl ManagerBuilder {
         }
     }
 
-    /// Resolves the nodes' addresses, and checks that no two lead to the same node.
+    /// Resolves the nodes' addresses, and checks that no two lead to the same node, and that TLS is possible.
     async fn resolve(&self, dialer: &Dialer) -> Result<Vec<Destination>, ManagerError> {
+        #[cfg(feature = "_tls-any")]
+        if let Some(tls) = &self.connection.tls {
+            tls.credentials.current().check_client()?;
+        }
         let resolving = self
             .nodes
             .iter()

@@ -6,6 +6,8 @@ use crate::configuration::UnknownNode;
 use crate::identity::NodeSpec;
 use crate::node_info::{Listed, NodeError};
 use crate::status::root_cause;
+#[cfg(feature = "_tls-any")]
+use crate::tls::CredentialsError;
 
 /// Why a manager could not be made or changed.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +47,7 @@ pub enum ManagerError {
     },
     /// The builder's options are not valid for a node.
     #[error(
-        "{node}: cannot be connected to as asked: {}; correct the TLS settings or the user agent",
+        "{node}: cannot be connected to as asked: {}; correct the user agent",
         root_cause(source)
     )]
     InvalidOptions {
@@ -54,6 +56,10 @@ pub enum ManagerError {
         /// What is wrong.
         source: tonic::transport::Error,
     },
+    /// The credentials cannot be used to connect to nodes.
+    #[cfg(feature = "_tls-any")]
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
     /// A node was to be removed that the manager does not have.
     #[error(transparent)]
     UnknownNode(#[from] UnknownNode),

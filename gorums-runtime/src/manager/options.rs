@@ -13,14 +13,16 @@ use crate::call::{ClientInterceptor, MessageOptions, MessageSize, ReplyLimit, Si
 use crate::connection::{Adjustment, Backoff, Connector, KeepAlive, Resolver};
 use crate::identity::NodeSpec;
 use crate::support::Connection;
+#[cfg(feature = "_tls-any")]
+use crate::tls::{Dialled, Proves, RotatingCredentials};
 
 /// The connections to the nodes.
 impl ManagerBuilder {
     /// The default of [`connect_timeout`](Self::connect_timeout).
     pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-    /// Bounds each attempt to connect to a node, in which its name is resolved and all of its IP addresses are tried, and
-    /// in addition the TLS handshake. The default is [`DEFAULT_CONNECT_TIMEOUT`](Self::DEFAULT_CONNECT_TIMEOUT).
+    /// Bounds each attempt to connect to a node, in which its name is resolved, all of its IP addresses are tried, and the TLS
+    /// handshake is made. [`connect`](Self::connect) then waits as long for the first answer of the node. The default is [`DEFAULT_CONNECT_TIMEOUT`](Self::DEFAULT_CONNECT_TIMEOUT).
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connection.connect_timeout = timeout;
         self
@@ -124,31 +126,33 @@ impl ManagerBuilder {
     /// Connects by TLS, over TCP or over the connections of the [`connector`](Self::connector). Without this call,
     /// connections are not encrypted. Needs one of the crate's features `tls-ring` and `tls-aws-lc`.
     ///
-    /// A node has to present a certificate for the host in its address as it was given, or for the
-    /// [`domain_name`](tonic::transport::ClientTlsConfig::domain_name) in `tls`. An authority in `tls` must have signed it:
-    /// one of its `ca_certificate`s, or those of the platform or of Mozilla (`with_enabled_roots`, with the features
-    /// `tls-native-roots` and `tls-webpki-roots`). If `tls` has an `identity`, the manager presents it to the node. The
-    /// [`connect_timeout`](Self::connect_timeout) bounds the handshake; a timeout in `tls` has no effect.
+    /// A node has to present a certificate for the host in its address as it was given, or for the credentials'
+    /// [`server_name`](crate::CredentialsBuilder::server_name), which an authority in the credentials has signed. If the
+    /// credentials have a certificate of their own, the manager presents it to the node. [`RotatingCredentials`] can be
+    /// replaced while the manager uses them.
+    ///
+    /// If TLS fails, calls on the node fail with `Unavailable` and a [`TlsError`](crate::errors::TlsError), and so does
+    /// [`connect`](Self::connect).
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// use gorums_runtime::Manager;
-    /// use gorums_runtime::tonic::transport::{Certificate, ClientTlsConfig, Identity};
+    /// use gorums_runtime::{Credentials, Manager};
     ///
-    /// let tls = ClientTlsConfig::new()
-    ///     .ca_certificate(Certificate::from_pem(std::fs::read("ca.pem")?))
-    ///     .identity(Identity::from_pem(std::fs::read("client.pem")?, std::fs::read("client.key")?));
+    /// let [certificate, key, authorities] = ["client.pem", "client.key", "ca.pem"].map(std::fs::read);
     /// let manager = Manager::builder()
     ///     .address("replica-1.example.com:4000")
-    ///     .tls(tls)
+    ///     .tls(Credentials::from_pem(certificate?, key?, authorities?)?)
     ///     .connect()
     ///     .await?;
     /// # Ok(())
     /// # }
     /// ```
     #[cfg(feature = "_tls-any")]
-    pub fn tls(mut self, tls: tonic::transport::ClientTlsConfig) -> Self {
-        self.connection.tls = Some(tls);
+    pub fn tls(mut self, credentials: impl Into<RotatingCredentials>) -> Self {
+        self.connection.tls = Some(Dialled {
+            credentials: credentials.into(),
+            proves: Proves::Host,
+        });
         self
     }
 
@@ -163,8 +167,8 @@ impl ManagerBuilder {
     /// Lets `adjust` change each node's endpoint, after everything else is set, for options of tonic that this builder
     /// does not have.
     ///
-    /// The [`connector`](Self::connector) still makes the connections, so options of TCP have no effect. Neither has an
-    /// executor.
+    /// The [`connector`](Self::connector) still makes the connections, so options of TCP and TLS have no effect. Neither
+    /// has an executor.
     ///
     /// ```
     /// # use gorums_runtime::Manager;

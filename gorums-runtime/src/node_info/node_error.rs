@@ -10,6 +10,7 @@ use crate::call::CallOutcome;
 use crate::identity::NodeId;
 use crate::status;
 use crate::support::cut;
+use crate::tls::TlsError;
 
 /// Why a call failed on one node.
 #[derive(Clone, Debug)]
@@ -57,6 +58,12 @@ impl NodeError {
     /// The message says so in square brackets.
     pub fn status(&self) -> &Status {
         &self.status
+    }
+
+    /// Why there is no connection to the node, if that is because of TLS. `None` for all other errors, and in
+    /// [lists](crate::errors::QuorumCallError) of errors that were shortened.
+    pub fn tls(&self) -> Option<&TlsError> {
+        status::find_cause(&self.status)
     }
 
     /// The code of [`status`](Self::status).

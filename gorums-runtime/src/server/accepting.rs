@@ -17,9 +17,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Sleep;
 use tonic::transport::server::{Connected, TcpIncoming};
 
-use crate::support::BoxedConnection;
+use crate::support::{BoxedConnection, Connection};
 #[cfg(feature = "_tls-any")]
-use crate::tls::{Accepted, ConnectedFrom, CurrentCredentials};
+use crate::telemetry;
+#[cfg(feature = "_tls-any")]
+use crate::tls::{Accepted, RotatingCredentials};
 
 /// Wait after the first failure to accept a connection. It doubles with each further failure.
 const FIRST_DELAY: Duration = Duration::from_millis(5);
@@ -33,34 +35,10 @@ pub(crate) enum Incoming {
     Tcp(TcpListener),
     /// A stream of the user's, of connections of any kind.
     Connections(BoxStream<'static, io::Result<BoxedConnection>>),
-    /// TLS over TCP.
-    #[cfg(feature = "_tls-any")]
-    TcpWithTls(TcpListener, CurrentCredentials),
-    /// TLS over connections of any kind.
-    #[cfg(feature = "_tls-any")]
-    ConnectionsWithTls(
-        BoxStream<'static, io::Result<BoxedConnection>>,
-        CurrentCredentials,
-    ),
 }
 
-impl Incoming {
-    /// The same connections with TLS.
-    #[cfg(feature = "_tls-any")]
-    pub(crate) fn with_tls(self, credentials: CurrentCredentials) -> Self {
-        match self {
-            Self::Tcp(listener) | Self::TcpWithTls(listener, _) => {
-                Self::TcpWithTls(listener, credentials)
-            }
-            Self::Connections(connections) | Self::ConnectionsWithTls(connections, _) => {
-                Self::ConnectionsWithTls(connections, credentials)
-            }
-        }
-    }
-}
-
-// It need not be TCP, and has no addresses then.
-impl Connected for BoxedConnection {
+// It need not be TCP, and has no addresses then. Of any lifetime, because the compiler forgets in futures which one it is.
+impl Connected for Pin<Box<dyn Connection + '_>> {
     type ConnectInfo = ();
 
     fn connect_info(&self) {}
@@ -148,13 +126,13 @@ pub(super) fn incoming(listener: TcpListener) -> TcpIncoming {
 #[cfg(feature = "_tls-any")]
 pub(super) fn with_tls<C, E>(
     incoming: impl Stream<Item = Result<C, E>>,
-    credentials: CurrentCredentials,
-) -> impl Stream<Item = Result<Accepted<C>, E>>
+    credentials: RotatingCredentials,
+) -> impl Stream<Item = Result<Accepted<C, C::ConnectInfo>, E>>
 where
     C: AsyncRead + AsyncWrite + Connected + Unpin,
-    C::ConnectInfo: ConnectedFrom,
 {
-    incoming.map(move |accepted| accepted.map(|it| Accepted::new(it, &credentials)))
+    let accept = move |it| Accepted::new(it, &credentials, telemetry::handshake_failed);
+    incoming.map(move |accepted| accepted.map(&accept))
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Connections that the server can close.
 
+use std::any::Any;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,12 +11,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
-use tonic::transport::server::Connected;
+use tonic::transport::server::{Connected, TcpConnectInfo};
 
 use crate::support::{count_moved, count_written};
+use crate::telemetry;
 
 /// Length of the HTTP/2 client preface. Once it has arrived, pings detect a client that goes silent.
 const PREFACE: usize = 24;
+
+/// The first byte of a TLS handshake. The preface of HTTP/2 begins with a letter.
+const TLS_HANDSHAKE: u8 = 0x16;
 
 /// A connection that fails once the server closes it. Otherwise tonic keeps a connection open as long as its calls
 /// last.
@@ -32,9 +37,7 @@ pub(super) struct Closable<C> {
 /// The handshakes of TLS, if the server uses it, and of HTTP/2.
 #[derive(Debug)]
 struct Handshake {
-    /// Set when tonic asks for the connection's properties, which it does after the TLS handshake.
-    is_past_tls: AtomicBool,
-    /// The bytes that were read.
+    /// The bytes of HTTP/2 that were read.
     read: usize,
     late: Pin<Box<Sleep>>,
     stopping: Pin<Box<WaitForCancellationFutureOwned>>,
@@ -55,7 +58,6 @@ impl<C> Closable<C> {
     /// Wraps `connection`, which fails once `closing` tells it to close.
     pub(super) fn new(connection: C, place: OwnedSemaphorePermit, closing: Closing) -> Self {
         let handshake = Handshake {
-            is_past_tls: AtomicBool::new(false),
             read: 0,
             late: Box::pin(tokio::time::sleep(closing.handshake_timeout)),
             stopping: Box::pin(closing.stopping.cancelled_owned()),
@@ -83,11 +85,20 @@ impl<C> Closable<C> {
         }
     }
 
-    /// Notes that `bytes` more were read.
-    fn note_read(&mut self, bytes: usize) {
-        if let Some(handshake) = &mut self.handshake
-            && handshake.ends_with(bytes)
-        {
+    /// Notes that `bytes` were read.
+    fn note_read(&mut self, bytes: &[u8])
+    where
+        C: Connected,
+    {
+        let Some(handshake) = &mut self.handshake else {
+            return;
+        };
+        if handshake.read == 0 && bytes.first() == Some(&TLS_HANDSHAKE) {
+            let why = "the client connects by TLS, and this server does not use it; give the server credentials";
+            telemetry::handshake_failed(why, address(&self.connection));
+        }
+        handshake.read += bytes.len();
+        if handshake.read >= PREFACE {
             self.handshake = None;
         }
     }
@@ -103,25 +114,24 @@ impl Handshake {
             Poll::Pending => Ok(()),
         }
     }
+}
 
-    fn ends_with(&mut self, bytes: usize) -> bool {
-        self.read += bytes;
-        bytes > 0 && self.read >= PREFACE && self.is_past_tls.load(Ordering::Relaxed)
-    }
+/// Where a connection comes from, if it has an address.
+fn address(connection: &impl Connected) -> Option<SocketAddr> {
+    let info = connection.connect_info();
+    let info: &dyn Any = &info;
+    info.downcast_ref::<TcpConnectInfo>()?.remote_addr()
 }
 
 impl<C: Connected> Connected for Closable<C> {
     type ConnectInfo = C::ConnectInfo;
 
     fn connect_info(&self) -> Self::ConnectInfo {
-        if let Some(handshake) = &self.handshake {
-            handshake.is_past_tls.store(true, Ordering::Relaxed);
-        }
         self.connection.connect_info()
     }
 }
 
-impl<C: AsyncRead + Unpin> AsyncRead for Closable<C> {
+impl<C: AsyncRead + Connected + Unpin> AsyncRead for Closable<C> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -130,8 +140,8 @@ impl<C: AsyncRead + Unpin> AsyncRead for Closable<C> {
         self.poll_open(cx)?;
         let before = buffer.filled().len();
         let outcome = Pin::new(&mut self.connection).poll_read(cx, buffer);
-        let read = buffer.filled().len() - before;
-        count_moved(cx, read);
+        let read = &buffer.filled()[before..];
+        count_moved(cx, read.len());
         self.note_read(read);
         outcome
     }

@@ -3,6 +3,8 @@
 use std::io;
 
 use crate::status::root_cause;
+#[cfg(feature = "_tls-any")]
+use crate::tls::CredentialsError;
 
 /// Why a server cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -21,13 +23,10 @@ pub enum ServerError {
     /// The server failed, or one of its options is not valid.
     #[error("the server failed: {}", root_cause(.0))]
     Transport(#[from] tonic::transport::Error),
-    /// The TLS settings are not valid.
+    /// The credentials cannot be used to serve.
     #[cfg(feature = "_tls-any")]
-    #[error(
-        "the TLS settings are not valid: {}; give a certificate and its key in PEM",
-        root_cause(.0)
-    )]
-    Tls(#[source] tonic::transport::Error),
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
     /// The reflection service cannot read a descriptor set.
     #[cfg(feature = "reflection")]
     #[error(

@@ -8,8 +8,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tonic::transport::server::Connected;
 
-#[cfg(feature = "_tls-any")]
-use super::accepting::with_tls;
 use super::accepting::{Incoming, incoming};
 use super::bound::BoundServer;
 use super::error::ServerError;
@@ -24,6 +22,8 @@ use crate::clients::Clients;
 use crate::node_stream::ReverseServer;
 use crate::server::handler::{Members, ServerInterceptor};
 use crate::support::Pipe;
+#[cfg(feature = "_tls-any")]
+use crate::tls::RotatingCredentials;
 
 /// Serves replicas over node streams and plain gRPC, with other gRPC services beside them.
 ///
@@ -44,7 +44,7 @@ pub struct Server {
     router: Router,
     transport: tonic::transport::Server,
     #[cfg(feature = "_tls-any")]
-    tls: Option<tonic::transport::ServerTlsConfig>,
+    tls: Option<RotatingCredentials>,
     grace: Duration,
     handshake_timeout: Duration,
     max_connections: usize,
@@ -74,47 +74,45 @@ impl Server {
         }
     }
 
-    /// Accepts TLS connections only, and presents `identity`. Without this call, connections are not encrypted. If
-    /// `tls` has a [`client_ca_root`](tonic::transport::ServerTlsConfig::client_ca_root), clients have to present a
-    /// certificate that this authority signed; handlers find it in their [`Context`](crate::Context).
+    /// Accepts TLS connections only, and presents the certificate in `credentials`. Without this call, connections are not
+    /// encrypted. If the credentials have authorities, clients have to present a certificate that one of them has signed,
+    /// unless it is [optional](crate::CredentialsBuilder::optional_client_certificates); handlers find it in their
+    /// [`Context`](crate::Context::peer_certificates). [`RotatingCredentials`] can be replaced while the server uses them.
     ///
-    /// Needs the crate's feature `tls-ring` or `tls-aws-lc`. If the process has not installed a [cryptography
-    /// provider](https://docs.rs/rustls/0.23/rustls/crypto/struct.CryptoProvider.html), this installs one: ring's if
-    /// `tls-ring` is on, otherwise that of AWS.
+    /// A client whose handshake fails is reported by an event; see [`telemetry`](crate::telemetry). Needs the crate's feature
+    /// `tls-ring` or `tls-aws-lc`.
     ///
     /// ```no_run
     /// # fn example(router: gorums_runtime::server::Router) -> Result<(), Box<dyn std::error::Error>> {
-    /// use gorums_runtime::Server;
-    /// use gorums_runtime::tonic::transport::{Certificate, Identity, ServerTlsConfig};
+    /// use gorums_runtime::{Credentials, Server};
     ///
-    /// let identity = Identity::from_pem(std::fs::read("replica.pem")?, std::fs::read("replica.key")?);
-    /// let authority = Certificate::from_pem(std::fs::read("ca.pem")?);
-    /// let server = Server::new(router)
-    ///     .tls(identity, ServerTlsConfig::new().client_ca_root(authority))?;
+    /// let [certificate, key, authorities] = ["replica.pem", "replica.key", "ca.pem"].map(std::fs::read);
+    /// let credentials = Credentials::from_pem(certificate?, key?, authorities?)?;
+    /// let server = Server::new(router).tls(credentials)?;
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
     ///
-    /// If a certificate or the key is not valid.
+    /// If the credentials have no certificate.
     #[cfg(feature = "_tls-any")]
-    pub fn tls(
-        mut self,
-        identity: tonic::transport::Identity,
-        tls: tonic::transport::ServerTlsConfig,
-    ) -> Result<Self, ServerError> {
-        crate::tls::choose_cryptography();
-        let tls = tls.identity(identity);
-        // Nothing else checks the certificates before the server serves.
-        let checked = self.transport.clone().tls_config(tls.clone());
-        checked.map_err(ServerError::Tls)?;
-        self.tls = Some(tls);
+    pub fn tls(mut self, credentials: impl Into<RotatingCredentials>) -> Result<Self, ServerError> {
+        let credentials = credentials.into();
+        credentials.current().check_server()?;
+        self.tls = Some(credentials);
         Ok(self)
     }
 
+    /// Uses the credentials of a system, which have been checked.
+    #[cfg(feature = "_tls-any")]
+    pub(crate) fn with_credentials(mut self, credentials: RotatingCredentials) -> Self {
+        self.tls = Some(credentials);
+        self
+    }
+
     /// Sets any other option of tonic's server, on top of those that
-    /// [`recommended_server`](crate::server::recommended_server) sets.
+    /// [`recommended_server`](crate::server::recommended_server) sets. For TLS, there is [`tls`](Self::tls).
     ///
     /// tonic's `timeout` bounds plain gRPC calls only, because tonic sees a node stream as one call that is answered at
     /// once. [`ReplicaServer::timeout`](crate::server::ReplicaServer::timeout) bounds the handlers of both transports.
@@ -231,28 +229,15 @@ impl Server {
         pipes: impl Stream<Item = Pipe> + Send,
         stop: impl Future<Output = ()> + Send,
     ) -> Result<(), ServerError> {
-        #[cfg_attr(not(feature = "_tls-any"), expect(unused_mut))]
-        let mut serving = self.into_serving().await?;
+        let serving = self.into_serving().await?;
         match connections {
             Incoming::Tcp(listener) => serving.serve(incoming(listener), pipes, stop).await,
             Incoming::Connections(connections) => serving.serve(connections, pipes, stop).await,
-            #[cfg(feature = "_tls-any")]
-            Incoming::TcpWithTls(listener, credentials) => {
-                serving.tls = None;
-                let connections = with_tls(incoming(listener), credentials);
-                serving.serve(connections, pipes, stop).await
-            }
-            #[cfg(feature = "_tls-any")]
-            Incoming::ConnectionsWithTls(connections, credentials) => {
-                serving.tls = None;
-                let connections = with_tls(connections, credentials);
-                serving.serve(connections, pipes, stop).await
-            }
         }
     }
 
-    /// Listens on `address` (`host:port`; port 0 takes a free one). Clients can connect from then on. Their calls wait
-    /// until the returned server serves.
+    /// Listens on `address` (`host:port`; port 0 takes a free one). From then on, clients that connect wait until the returned
+    /// server serves.
     ///
     /// # Errors
     ///

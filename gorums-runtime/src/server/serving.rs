@@ -3,24 +3,36 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+#[cfg(feature = "_tls-any")]
+use futures::future::Either;
 use futures::future::try_join;
 use futures::{Stream, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
+#[cfg(feature = "_tls-any")]
+use tonic::body::Body;
+use tonic::service::Routes;
 use tonic::transport::server::Connected;
+#[cfg(feature = "_tls-any")]
+use tower::util::MapRequestLayer;
 
+#[cfg(feature = "_tls-any")]
+use super::accepting::with_tls;
 use super::accepting::{AcceptError, Accepting};
 use super::closable::{Closable, Closing};
 use super::error::ServerError;
 use super::services::Services;
 use crate::support::Pipe;
+#[cfg(feature = "_tls-any")]
+use crate::tls::{AcceptedPeer, RotatingCredentials};
 
 /// A server that is ready to serve.
 pub(super) struct Serving {
     pub(super) transport: tonic::transport::Server,
+    /// `None` if the connections are not encrypted.
     #[cfg(feature = "_tls-any")]
-    pub(super) tls: Option<tonic::transport::ServerTlsConfig>,
+    pub(super) tls: Option<RotatingCredentials>,
     pub(super) services: Services,
     pub(super) grace: Duration,
     pub(super) handshake_timeout: Duration,
@@ -49,7 +61,6 @@ impl Serving {
         // No connection outlives this future, however it ends.
         let close = closing.close.clone().drop_guard();
         let stopping = closing.stopping.clone();
-        let incoming = closable(Accepting::new(incoming, self.max_connections), &closing);
         let pipes = pipes.map(Ok::<_, Infallible>);
         let pipes = closable(Accepting::new(pipes, usize::MAX), &closing);
         let farewell = self.services.farewell();
@@ -62,20 +73,28 @@ impl Serving {
             stopping.cancel();
         };
         let routes = router.into_routes();
-        let itself = self
-            .transport
-            .clone()
-            .add_routes(routes.clone())
-            .serve_with_incoming_shutdown(pipes, stopping.clone().cancelled_owned());
+        let stopped = stopping.clone().cancelled_owned();
+        let itself = plain(self.transport.clone(), routes.clone(), pipes, stopped);
+        let most = self.max_connections;
         #[cfg(feature = "_tls-any")]
-        if let Some(tls) = self.tls {
-            let configured = self.transport.tls_config(tls);
-            self.transport = configured.map_err(ServerError::Tls)?;
-        }
-        let serving = self
-            .transport
-            .add_routes(routes)
-            .serve_with_incoming_shutdown(incoming, stop);
+        let serving = match self.tls {
+            None => {
+                let incoming = closable(Accepting::new(incoming, most), &closing);
+                Either::Left(plain(self.transport, routes, incoming, stop))
+            }
+            Some(credentials) => {
+                let encrypted = with_tls(incoming, credentials);
+                let incoming = closable(Accepting::new(encrypted, most), &closing);
+                let mut server = self.transport.layer(MapRequestLayer::new(reveal::<C>));
+                let server = server.add_routes(routes);
+                Either::Right(server.serve_with_incoming_shutdown(incoming, stop))
+            }
+        };
+        #[cfg(not(feature = "_tls-any"))]
+        let serving = {
+            let incoming = closable(Accepting::new(incoming, most), &closing);
+            plain(self.transport, routes, incoming, stop)
+        };
         let late = async {
             stopping.cancelled().await;
             tokio::time::sleep(self.grace).await;
@@ -87,6 +106,27 @@ impl Serving {
         drop(close);
         Ok(())
     }
+}
+
+/// Serves connections that are not encrypted.
+fn plain<C>(
+    mut transport: tonic::transport::Server,
+    routes: Routes,
+    incoming: impl Stream<Item = Result<Closable<C>, AcceptError>>,
+    stop: impl Future<Output = ()>,
+) -> impl Future<Output = Result<(), tonic::transport::Error>>
+where
+    C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+{
+    let server = transport.add_routes(routes);
+    server.serve_with_incoming_shutdown(incoming, stop)
+}
+
+/// Shows the services who is at the other end of the connection by TLS that a request came over.
+#[cfg(feature = "_tls-any")]
+fn reveal<C: Connected>(mut request: http::Request<Body>) -> http::Request<Body> {
+    AcceptedPeer::<C::ConnectInfo>::reveal(request.extensions_mut());
+    request
 }
 
 /// Makes accepted connections closable.

@@ -125,6 +125,14 @@ pub(crate) fn could_not_connect(status: &Status) -> bool {
         .is_some_and(|source| causes(source).any(|cause| cause.is::<ConnectError>()))
 }
 
+/// Whether the call failed because its connection was lost or could not be made.
+pub(crate) fn has_lost_connection(status: &Status) -> bool {
+    status
+        .source()
+        .is_some_and(|source| is_of_transport(source) && !resets_stream(source))
+        || could_not_connect(status)
+}
+
 /// Whether the call's connection, or its stream on it, failed. Otherwise a server sent the status.
 ///
 /// A status that a server sent has no source. One that was made at this side has the error that it was made from.
@@ -149,6 +157,12 @@ pub(crate) fn root_cause(error: &(dyn Error + 'static)) -> String {
     causes(error)
         .last()
         .map_or_else(String::new, ToString::to_string)
+}
+
+/// Returns the innermost source of a status that is a `T`.
+pub(crate) fn find_cause<T: Error + 'static>(status: &Status) -> Option<&T> {
+    let causes = causes(status.source()?);
+    causes.filter_map(|cause| cause.downcast_ref()).last()
 }
 
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {

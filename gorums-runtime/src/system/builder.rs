@@ -215,9 +215,11 @@ impl SystemBuilder {
         #[cfg(feature = "_tls-any")]
         let tls = self.credentials.map(|it| SystemTls::new(it, self.proof));
         #[cfg(feature = "_tls-any")]
-        let (options, incoming) = match &tls {
-            Some(tls) => tls.encrypt(options, incoming),
-            None => (options, incoming),
+        let tls = tls.transpose()?;
+        #[cfg(feature = "_tls-any")]
+        let options = match &tls {
+            Some(tls) => options.members_tls(tls.dialled()),
+            None => options,
         };
         let manager = self
             .members
@@ -229,7 +231,7 @@ impl SystemBuilder {
             .await?;
         #[cfg(feature = "_tls-any")]
         if let Some(tls) = &tls {
-            tls.check(&tls.credentials(), &manager, self.id)?;
+            tls.check(&tls.credentials().current(), &manager, self.id)?;
         }
         let members = Members::of_system(
             introduction,

@@ -3,6 +3,8 @@
 use crate::identity::NodeId;
 use crate::manager::ManagerError;
 use crate::server::error::ServerError;
+#[cfg(feature = "_tls-any")]
+use crate::tls::CredentialsError;
 
 /// Why a system could not be made, served or changed.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +36,10 @@ pub enum SystemError {
         /// What the certificate proves.
         why: String,
     },
+    /// The credentials have no certificate or no authorities.
+    #[cfg(feature = "_tls-any")]
+    #[error("members of a system need a certificate and authorities: {0}")]
+    Credentials(#[from] CredentialsError),
     /// The system was set up without TLS, and has no credentials that could be replaced.
     #[cfg(feature = "_tls-any")]
     #[error("the system does not use TLS; set it up with credentials")]

@@ -229,13 +229,13 @@ impl System {
     ///
     /// # Errors
     ///
-    /// If the certificate does not prove this process's id, or the system does not use TLS. The credentials stay as they
-    /// are then.
+    /// If the certificate does not prove this process's id, there is no certificate or no authority, or the system does not use
+    /// TLS. The credentials stay as they are then.
     #[cfg(feature = "_tls-any")]
     pub fn replace_credentials(&self, credentials: Credentials) -> Result<(), SystemError> {
         let tls = self.0.tls.as_ref().ok_or(SystemError::NoTls)?;
         tls.check(&credentials, self.manager(), self.id())?;
-        tls.replace(credentials);
+        tls.credentials().replace(credentials)?;
         Ok(())
     }
 
@@ -261,6 +261,11 @@ impl System {
             ..
         } = &*self.0;
         let server = services.into().clients(clients.clone());
+        #[cfg(feature = "_tls-any")]
+        let server = match &self.0.tls {
+            Some(tls) => server.with_credentials(tls.credentials().clone()),
+            None => server,
+        };
         reverse.begin(server.reverse_server());
         Ok(RunningSystem::start(
             manager.clone(),

@@ -2,47 +2,48 @@
 
 use super::error::SystemError;
 use crate::identity::NodeId;
-use crate::manager::{Manager, ManagerBuilder};
-use crate::server::accepting::Incoming;
-use crate::tls::{Claimed, Credentials, CurrentCredentials, Dialled, Proof};
+use crate::manager::Manager;
+use crate::tls::{
+    Claimed, Credentials, CredentialsError, Dialled, Proof, Proves, RotatingCredentials,
+};
 
 /// TLS among the members of a system.
-pub(super) struct SystemTls(Dialled);
+pub(super) struct SystemTls {
+    credentials: RotatingCredentials,
+    proof: Proof,
+}
 
 impl SystemTls {
-    pub(super) fn new(credentials: Credentials, proof: Proof) -> Self {
-        Self(Dialled {
-            credentials: CurrentCredentials::new(credentials),
+    /// TLS with `credentials`, whose certificate is checked later, once the members are known.
+    ///
+    /// # Errors
+    ///
+    /// If they have no certificate or no authorities.
+    pub(super) fn new(credentials: Credentials, proof: Proof) -> Result<Self, CredentialsError> {
+        credentials.check_client()?;
+        credentials.check_server()?;
+        Ok(Self {
+            credentials: RotatingCredentials::new(credentials),
             proof,
         })
     }
 
-    /// Makes connections in both directions use TLS.
-    pub(super) fn encrypt(
-        &self,
-        options: ManagerBuilder,
-        incoming: Incoming,
-    ) -> (ManagerBuilder, Incoming) {
-        let credentials = self.0.credentials.clone();
-        (
-            options.members_tls(self.0.clone()),
-            incoming.with_tls(credentials),
-        )
+    /// How the process connects to other members.
+    pub(super) fn dialled(&self) -> Dialled {
+        Dialled {
+            credentials: self.credentials.clone(),
+            proves: Proves::Member(self.proof.clone()),
+        }
     }
 
-    /// The credentials of new connections.
-    pub(super) fn credentials(&self) -> Credentials {
-        self.0.credentials.get()
-    }
-
-    /// Gives new connections other credentials.
-    pub(super) fn replace(&self, credentials: Credentials) {
-        self.0.credentials.replace(credentials);
+    /// The credentials of new connections, in both directions.
+    pub(super) fn credentials(&self) -> &RotatingCredentials {
+        &self.credentials
     }
 
     /// How the members' certificates prove their ids.
     pub(super) fn proof(&self) -> Proof {
-        self.0.proof.clone()
+        self.proof.clone()
     }
 
     /// Checks that `credentials` prove that the process is member `id`, one of the nodes of `manager`.
@@ -56,16 +57,15 @@ impl SystemTls {
         manager: &Manager,
         id: NodeId,
     ) -> Result<(), SystemError> {
+        let certificate = credentials.certificate();
+        let certificate = certificate.ok_or(CredentialsError::NoCertificate)?;
         // A process that is no longer a member has no id to prove.
         let Ok(node) = manager.node(id) else {
             return Ok(());
         };
         let address = node.info().address();
         let host = address.host();
-        let outcome = self
-            .0
-            .proof
-            .check(credentials.certificate(), Claimed { id, host });
+        let outcome = self.proof.check(certificate, Claimed { id, host });
         outcome.map_err(|unproved| SystemError::Unproved {
             node_id: id,
             why: unproved.to_string(),

@@ -83,6 +83,20 @@ pub(crate) fn claimed_again(id: NodeId) {
     );
 }
 
+/// Emits the event that the handshake with a client at `address` failed.
+pub(crate) fn handshake_failed(why: &str, address: Option<SocketAddr>) {
+    tracing::event!(
+        target: TARGET,
+        Level::WARN,
+        {
+            client.address = address.map(|address| tracing::field::display(address.ip())),
+            client.port = address.map(|address| address.port()),
+            error = why,
+        },
+        "tls_handshake_failed"
+    );
+}
+
 /// Emits the event that a client at `address` claims to be a member, which its certificate does not prove.
 #[cfg(feature = "_tls-any")]
 pub(crate) fn claim_refused(claimed: NodeId, why: &str, address: Option<SocketAddr>) {

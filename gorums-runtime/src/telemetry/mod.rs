@@ -53,6 +53,10 @@
 //! If a client claims the id of a member, and its certificate does not prove that, the server refuses it and emits an
 //! event of level `WARN` with the message `node_id_refused`.
 //!
+//! A server emits an event of level `WARN` with the message `tls_handshake_failed` if a client's TLS handshake fails, if a
+//! client connects without TLS to a server that uses it, or the other way round. Clients that say nothing are not
+//! reported, because load balancers connect only to see whether the port is open.
+//!
 //! A server emits an event of level `WARN` with the message `handler_keeps_turn`, once per handler, if the handler has kept its
 //! turn on a node stream for a second while other requests of the stream wait behind it. Such a handler should
 //! call [`release`](crate::Context::release): if it waits for a peer whose own handler waits for one of these requests,
@@ -61,12 +65,12 @@
 //! | field | value |
 //! |---|---|
 //! | `rpc.service`, `rpc.method` | of a handler that keeps its turn: its method |
-//! | `gorums.peer.id`, `client.address`, `client.port` | of such a handler: the caller, as far as it is known; of a client that is refused: the id that it claims, and its address |
+//! | `gorums.peer.id`, `client.address`, `client.port` | of such a handler: the caller, as far as it is known; of a client that is refused: the id that it claims, and its address; of a failed handshake: the client's address |
 //! | `gorums.waiting` | of such a handler: the number of requests that wait |
 //! | `gorums.node.id`, `server.address`, `server.port` | the node |
 //! | `duration` | the time since the request was sent, such as `2.5ms` |
 //! | `rpc.grpc.status_code` | of a failure: the number of the status code |
-//! | `error` | of a failure: the message of the status; of a client that is refused: what its certificate proves |
+//! | `error` | of a failure: the message of the status; of a client that is refused: what its certificate proves; of a failed handshake: why, and what to do |
 
 // Owns the names of all spans and events. Imports `call` and `identity`. Does not know how a call runs: each kind of
 // call creates its span and reports its outcome.
@@ -76,7 +80,7 @@ mod span;
 
 #[cfg(feature = "_tls-any")]
 pub(crate) use event::claim_refused;
-pub(crate) use event::{claimed_again, failed, kept_turn, replied};
+pub(crate) use event::{claimed_again, failed, handshake_failed, kept_turn, replied};
 pub(crate) use span::{CallSpan, handler_span};
 
 const TARGET: &str = "gorums_runtime";

@@ -1,43 +1,61 @@
 //! What a process proves its identity with, and whom it trusts.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ServerConfig};
 
-use super::authority::SignedByAuthority;
+use super::builder::CredentialsBuilder;
 use super::certificate::PeerCertificate;
-use super::cryptography::provider;
 use super::error::CredentialsError;
 
-/// The protocol that is spoken over TLS: HTTP/2.
-const HTTP2: &[u8] = b"h2";
-
-/// A process's certificate and private key, and the authorities whose certificates it trusts, for
-/// [`SystemBuilder::tls`](crate::SystemBuilder::tls).
+/// A process's certificate and private key, and the authorities whose certificates it trusts: for the connections of a
+/// [`Manager`](crate::ManagerBuilder::tls), of a [`Server`](crate::Server::tls), and for both of a
+/// [`System`](crate::SystemBuilder::tls).
 ///
-/// A cheap handle to something that does not change:
-/// [`System::replace_credentials`](crate::System::replace_credentials) gives a running system others.
+/// | | certificate | authorities |
+/// |---|---|---|
+/// | manager | if the servers require one | needed: one of them must have signed the server's certificate |
+/// | server | needed | if there are any, clients must present a certificate that one of them has signed |
+/// | system | needed | needed |
 ///
-/// Needs the crate's feature `tls-ring` or `tls-aws-lc`.
+/// A cheap handle to something that does not change. [`RotatingCredentials`](crate::RotatingCredentials) gives managers
+/// and servers others while they run, and [`System::replace_credentials`](crate::System::replace_credentials) does so for
+/// systems.
+///
+/// Needs the crate's feature `tls-ring` or `tls-aws-lc`. If the process has not installed a [cryptography
+/// provider](https://docs.rs/rustls/0.23/rustls/crypto/struct.CryptoProvider.html), ring is used if `tls-ring` is on, and
+/// otherwise that of AWS.
 #[derive(Clone)]
 pub struct Credentials(Arc<CredentialsParts>);
 
-struct CredentialsParts {
-    certificate: PeerCertificate,
-    client: Arc<ClientConfig>,
-    server: Arc<ServerConfig>,
+pub(super) struct CredentialsParts {
+    pub(super) certificate: Option<PeerCertificate>,
+    /// The ends of a connection that the process can be.
+    pub(super) client: Option<Client>,
+    pub(super) server: Option<Arc<ServerConfig>>,
+}
+
+/// How a process with authorities connects to others.
+#[derive(Clone)]
+pub(super) struct Client {
+    /// To servers that a certificate for their host proves.
+    pub(super) to_hosts: Arc<ClientConfig>,
+    /// To members of a system. Their ids are for the caller to check.
+    pub(super) to_members: Arc<ClientConfig>,
+    /// The name that servers must have in place of the host of their address.
+    pub(super) server_name: Option<ServerName<'static>>,
+    /// Whether the process presents a certificate.
+    pub(super) has_certificate: bool,
 }
 
 impl Credentials {
     /// Reads a certificate and its private key, and the certificates of one or several authorities, all in PEM. The
     /// certificate may be followed by those that lead to its authority.
     ///
-    /// Members use the certificate as clients and as servers: if it restricts its use (extended key usage), it has to
-    /// allow both.
+    /// Members of a system use the certificate as clients and as servers: if it restricts its use (extended key usage), it
+    /// has to allow both.
     ///
     /// ```no_run
     /// # fn example() -> Result<gorums_runtime::Credentials, Box<dyn std::error::Error>> {
@@ -60,101 +78,62 @@ impl Credentials {
         key: impl AsRef<[u8]>,
         authorities: impl AsRef<[u8]>,
     ) -> Result<Self, CredentialsError> {
-        let chain = certificates(certificate.as_ref()).map_err(CredentialsError::Certificate)?;
-        let own = chain.first().map(|first| PeerCertificate::parse(first));
-        let own = own.unwrap_or_else(|| PeerCertificate::parse(&[]));
-        let own = own.map_err(|error| CredentialsError::Certificate(error.into()))?;
-        let key = PrivateKeyDer::from_pem_slice(key.as_ref());
-        let key = key.map_err(|error| CredentialsError::Key(error.into()))?;
-        let mut roots = RootCertStore::empty();
-        for root in certificates(authorities.as_ref()).map_err(CredentialsError::Authority)? {
-            let added = roots.add(root);
-            added.map_err(|error| CredentialsError::Authority(error.into()))?;
-        }
-        let (client, server) = configure(chain, key, roots).map_err(CredentialsError::Mismatch)?;
-        Ok(Self(Arc::new(CredentialsParts {
-            certificate: own,
-            client: Arc::new(client),
-            server: Arc::new(server),
-        })))
+        Self::builder()
+            .certificate(certificate, key)
+            .authorities(authorities)
+            .build()
     }
 
-    /// The names in the certificate.
-    pub fn certificate(&self) -> &PeerCertificate {
-        &self.0.certificate
+    /// Returns a builder, which has all options.
+    pub fn builder() -> CredentialsBuilder {
+        CredentialsBuilder::default()
+    }
+
+    pub(super) fn new(parts: CredentialsParts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// The process's own certificate, if it has one.
+    pub fn certificate(&self) -> Option<&PeerCertificate> {
+        self.0.certificate.as_ref()
+    }
+
+    /// How the process connects to others.
+    ///
+    /// # Errors
+    ///
+    /// If it trusts no authority.
+    pub(super) fn client(&self) -> Result<&Client, CredentialsError> {
+        self.0.client.as_ref().ok_or(CredentialsError::NoAuthority)
+    }
+
+    /// How others connect to the process.
+    ///
+    /// # Errors
+    ///
+    /// If it has no certificate.
+    pub(super) fn server(&self) -> Result<&Arc<ServerConfig>, CredentialsError> {
+        let server = self.0.server.as_ref();
+        server.ok_or(CredentialsError::NoCertificate)
+    }
+
+    /// Checks that the process can connect to others.
+    pub(crate) fn check_client(&self) -> Result<(), CredentialsError> {
+        self.client().map(drop)
+    }
+
+    /// Checks that others can connect to the process.
+    pub(crate) fn check_server(&self) -> Result<(), CredentialsError> {
+        self.server().map(drop)
     }
 }
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.certificate().to_string();
-        f.debug_tuple("Credentials").field(&names).finish()
-    }
-}
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-/// The certificates in `pem`, of which there is at least one.
-fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, BoxError> {
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    match certificates? {
-        none if none.is_empty() => Err("it has no section CERTIFICATE".into()),
-        some => Ok(some),
-    }
-}
-
-fn configure(
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-    roots: RootCertStore,
-) -> Result<(ClientConfig, ServerConfig), BoxError> {
-    let roots = Arc::new(roots);
-    let provider = provider();
-    let server_verifier = SignedByAuthority {
-        roots: Arc::clone(&roots),
-        provider: Arc::clone(&provider),
-    };
-    let client_verifier =
-        WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&provider)).build()?;
-    let mut client = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(server_verifier))
-        .with_client_auth_cert(chain.clone(), key.clone_key())?;
-    client.alpn_protocols = vec![HTTP2.to_vec()];
-    let mut server = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_client_cert_verifier(client_verifier)
-        .with_single_cert(chain, key)?;
-    server.alpn_protocols = vec![HTTP2.to_vec()];
-    Ok((client, server))
-}
-
-/// The credentials of the connections that are made from now on. Clones share them.
-#[derive(Clone, Debug)]
-pub(crate) struct CurrentCredentials(Arc<RwLock<Credentials>>);
-
-impl CurrentCredentials {
-    pub(crate) fn new(credentials: Credentials) -> Self {
-        Self(Arc::new(RwLock::new(credentials)))
-    }
-
-    pub(crate) fn replace(&self, credentials: Credentials) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = credentials;
-    }
-
-    pub(crate) fn get(&self) -> Credentials {
-        self.0
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    pub(super) fn client(&self) -> Arc<ClientConfig> {
-        Arc::clone(&self.get().0.client)
-    }
-
-    pub(super) fn server(&self) -> Arc<ServerConfig> {
-        Arc::clone(&self.get().0.server)
+        let names = self.certificate().map(PeerCertificate::to_string);
+        f.debug_struct("Credentials")
+            .field("certificate", &names)
+            .field("has_authorities", &self.0.client.is_some())
+            .finish()
     }
 }

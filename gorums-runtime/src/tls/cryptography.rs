@@ -4,16 +4,8 @@ use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
 
-/// Installs the process's cryptography provider, if there is none yet. rustls panics if two are compiled in and none is
-/// installed, and a dependency may well have enabled the other one.
-pub(crate) fn choose_cryptography() {
-    if CryptoProvider::get_default().is_none() {
-        // Fails only if another thread has just installed one.
-        let _ = default_provider().install_default();
-    }
-}
-
-/// The process's cryptography provider.
+/// Returns the process's cryptography provider, if one is installed, or else the default one. rustls itself panics if two
+/// are compiled in and none is installed, and a dependency may well have enabled the other one.
 pub(super) fn provider() -> Arc<CryptoProvider> {
     let installed = CryptoProvider::get_default().cloned();
     installed.unwrap_or_else(|| Arc::new(default_provider()))

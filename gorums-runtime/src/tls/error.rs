@@ -2,7 +2,8 @@
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why a certificate, its key and an authority make no [`Credentials`](crate::Credentials).
+/// Why a certificate, its key and authorities make no [`Credentials`](crate::Credentials), or none of the kind that is
+/// needed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialsError {
@@ -22,4 +23,18 @@ pub enum CredentialsError {
         "the certificate and the private key cannot be used: {0}; give the key that the certificate was made for"
     )]
     Mismatch(#[source] Source),
+    /// A server or a member of a system was given credentials without a certificate.
+    #[error("servers need a certificate; give their credentials one and its private key")]
+    NoCertificate,
+    /// A manager or a member of a system was given credentials without authorities.
+    #[error(
+        "managers need the authorities of their servers; give the credentials their certificates"
+    )]
+    NoAuthority,
+    /// The expected name of servers is none that a certificate can have.
+    #[error("the server name {name:?} is not valid; give a DNS name or an IP address")]
+    ServerName {
+        /// The name as it was given.
+        name: String,
+    },
 }

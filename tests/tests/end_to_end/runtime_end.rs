@@ -65,7 +65,7 @@ fn each(test: impl AsyncFn(&Manager, &dyn Fn())) {
             let address = silent.local_addr().expect("bound").to_string();
             let own = Runtime::new().expect("a runtime");
             let builder = Manager::builder().transport(transport).address(address);
-            let manager = own.block_on(builder.connect()).expect("it accepts");
+            let manager = own.block_on(builder.connect_lazy()).expect("an address");
             let own = std::cell::Cell::new(Some(own));
             let ends = || match (end, own.take()) {
                 (End::ManagerIsClosed, runtime) => {
@@ -208,7 +208,7 @@ fn a_call_that_goes_on_elsewhere_keeps_its_deadline_when_the_runtime_that_it_beg
         let address = silent.local_addr().expect("bound").to_string();
         let own = Runtime::new().expect("a runtime");
         let builder = Manager::builder().transport(transport).address(address);
-        let manager = own.block_on(builder.connect()).expect("it accepts");
+        let manager = own.block_on(builder.connect_lazy()).expect("an address");
         let configuration = manager.configuration();
         let short = Duration::from_millis(200);
         let options = CallOptions::new().timeout(short);

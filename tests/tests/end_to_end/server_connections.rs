@@ -15,7 +15,6 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_stream::wrappers::UnboundedReceiverStream;
-use tonic::transport::ServerTlsConfig;
 
 /// What a client says first: the preface of HTTP/2, and settings that have none.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
@@ -80,10 +79,10 @@ async fn a_client_that_does_not_shake_hands_in_time_is_disconnected() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_finish_the_handshake_of_tls_is_disconnected() {
-    let identity = Authority::new().identity("replica");
+    let credentials = Authority::new().presenting(&["replica"]).build();
     let cluster = Cluster::start(0);
     let server = Server::new(cluster.router(1))
-        .tls(identity, ServerTlsConfig::new())
+        .tls(credentials.expect("valid"))
         .expect("valid");
     let server = InMemory::serve(server);
     let mut silent = server.connect();

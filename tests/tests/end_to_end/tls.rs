@@ -1,14 +1,15 @@
 //! Connections by TLS, over TCP.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use gorums_runtime::errors::{ManagerError, ServerError};
+use gorums_runtime::errors::{CredentialsError, ManagerError, ServerError};
 use gorums_runtime::server::RunningServer;
-use gorums_runtime::{Backoff, Context, Manager, ManagerBuilder, NodeId, Transport};
+use gorums_runtime::{
+    Backoff, Context, Credentials, Manager, ManagerBuilder, NodeId, RotatingCredentials, Transport,
+};
 use tests::authority::Authority;
 use tests::golden::no_package::pinger_gorums::{
     PingerConfiguration, PingerReplica, PingerReplicaServer,
@@ -23,7 +24,7 @@ use tests::replica::{Behaviour, Cluster};
 use tests::spec::Count;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::{ClientTlsConfig, Identity, Server, ServerTlsConfig};
+use tonic::transport::{Server, ServerTlsConfig};
 use tonic::{Code, Request, Status};
 
 /// A replica that is served by TLS, and what it saw of its clients.
@@ -68,9 +69,9 @@ impl Replica {
     }
 
     /// A manager of the replica, by its name.
-    fn manager(&self, tls: ClientTlsConfig) -> ManagerBuilder {
+    fn manager(&self, credentials: Credentials) -> ManagerBuilder {
         let address = format!("localhost:{}", self.address.port());
-        self.builder().address(address).tls(tls)
+        self.builder().address(address).tls(credentials)
     }
 }
 
@@ -88,7 +89,7 @@ async fn a_node_is_known_by_a_certificate_for_the_host_in_its_address() {
         let authority = Authority::new();
         let tls = ServerTlsConfig::new().identity(authority.identity("localhost"));
         let replica = Replica::start(transport, tls).await;
-        let trusting = ClientTlsConfig::new().ca_certificate(authority.certificate());
+        let trusting = authority.trusting().build().expect("valid");
         let manager = replica.manager(trusting.clone()).connect().await;
         read(&manager.expect("trusted")).await.expect("a reply");
         let manager = replica.manager(trusting.clone()).connect_lazy().await;
@@ -102,9 +103,12 @@ async fn a_node_is_known_by_a_certificate_for_the_host_in_its_address() {
             error.contains(&format!("({}): Unavailable", replica.address)),
             "{error}"
         );
-        assert!(error.contains("not valid for name"), "{error}");
-        let named = trusting.domain_name("localhost");
-        let manager = by_address().tls(named).connect().await;
+        assert!(
+            error.contains("not for 127.0.0.1, but for localhost"),
+            "{error}"
+        );
+        let named = authority.trusting().server_name("localhost").build();
+        let manager = by_address().tls(named.expect("valid")).connect().await;
         read(&manager.expect("the name is given"))
             .await
             .expect("a reply");
@@ -117,12 +121,12 @@ async fn a_node_with_a_certificate_of_an_unknown_authority_is_unavailable_and_le
     on_both(async |transport| {
         let tls = ServerTlsConfig::new().identity(Authority::new().identity("localhost"));
         let replica = Replica::start(transport, tls).await;
-        let trusting = ClientTlsConfig::new().ca_certificate(Authority::new().certificate());
+        let trusting = Authority::new().trusting().build().expect("valid");
         let error = replica.manager(trusting.clone()).connect().await;
         let error = error.expect_err("unknown");
         assert!(matches!(error, ManagerError::Connect { .. }), "{error}");
         assert!(
-            error.to_string().contains("invalid peer certificate"),
+            error.to_string().contains("no authority that this process"),
             "{error}"
         );
         assert!(error.to_string().contains("(localhost:"), "{error}");
@@ -140,7 +144,7 @@ async fn a_node_with_a_certificate_of_an_unknown_authority_is_unavailable_and_le
             let error = read(&manager).await.expect_err("unknown");
             assert_eq!(error.code(), Code::Unavailable);
             assert!(
-                error.message().contains("invalid peer certificate"),
+                error.message().contains("no authority that this process"),
                 "{error}"
             );
         }
@@ -157,25 +161,10 @@ async fn a_node_that_asks_for_a_certificate_sees_that_of_its_client() {
             .identity(authority.identity("localhost"))
             .client_ca_root(authority.certificate());
         let replica = Replica::start(transport, tls).await;
-        let trusting = ClientTlsConfig::new().ca_certificate(authority.certificate());
-        let known = trusting.clone().identity(authority.identity("client"));
+        let known = authority.credentials(&["client"]);
         let manager = replica.manager(known).connect().await.expect("known");
         read(&manager).await.expect("a reply");
         assert_eq!(*replica.certificates.lock().expect("not poisoned"), [1]);
-
-        let manager = replica.manager(trusting.clone()).connect_lazy().await;
-        let error = read(&manager.expect("valid"))
-            .await
-            .expect_err("no certificate");
-        assert_eq!(error.code(), Code::Unavailable);
-        assert!(error.message().contains("CertificateRequired"), "{error}");
-
-        let unknown = trusting.identity(Authority::new().identity("client"));
-        let manager = replica.manager(unknown).connect_lazy().await;
-        let error = read(&manager.expect("valid")).await.expect_err("unknown");
-        assert_eq!(error.code(), Code::Unavailable);
-        assert!(error.message().contains("fatal alert"), "{error}");
-        assert_eq!(replica.certificates.lock().expect("not poisoned").len(), 1);
     })
     .await;
 }
@@ -187,50 +176,15 @@ async fn tls_is_spoken_over_the_connections_of_a_connector_as_well() {
         let tls = ServerTlsConfig::new().identity(authority.identity("replica.test"));
         let replica = Replica::start(transport, tls).await;
         let address = replica.address;
-        let trusting = ClientTlsConfig::new().ca_certificate(authority.certificate());
+        let trusting = authority.trusting().server_name("replica.test");
         let manager = replica
             .builder()
             .address("10.0.0.1:4000")
             .connector(move |_| TcpStream::connect(address))
-            .tls(trusting.domain_name("replica.test"))
+            .tls(trusting.build().expect("valid"))
             .connect()
             .await;
         read(&manager.expect("connected")).await.expect("a reply");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_node_without_tls_is_unavailable_by_tls_and_the_other_way_round() {
-    on_both(async |transport| {
-        let authority = Authority::new();
-        let tls = ServerTlsConfig::new().identity(authority.identity("localhost"));
-        let replica = Replica::start(transport, tls).await;
-        let manager = replica.builder().address(replica.address.to_string());
-        let manager = manager.connect_lazy().await.expect("valid");
-        let error = read(&manager).await.expect_err("no TLS");
-        assert_eq!(error.code(), Code::Unavailable, "{error}");
-
-        let (client, server) = tokio::io::duplex(1024);
-        let client = Mutex::new(Some(client));
-        let answering = tokio::spawn(async move {
-            let mut server = server;
-            tokio::io::AsyncWriteExt::write_all(&mut server, b"220 mail.example.com\r\n").await
-        });
-        let manager = replica
-            .builder()
-            .address("10.0.0.1:4000")
-            .connector(move |_| {
-                let client = client.lock().expect("not poisoned").take();
-                async { client.ok_or(io::Error::from(io::ErrorKind::ConnectionRefused)) }
-            })
-            .tls(ClientTlsConfig::new().ca_certificate(authority.certificate()))
-            .connect()
-            .await;
-        let error = manager.expect_err("another protocol");
-        assert!(matches!(error, ManagerError::Connect { .. }), "{error}");
-        assert!(error.to_string().contains("Unavailable: "), "{error}");
-        answering.await.expect("no panic").expect("sent");
     })
     .await;
 }
@@ -248,7 +202,7 @@ async fn a_handshake_that_stalls_ends_at_the_connect_timeout() {
             Ok(client)
         })
         .connect_timeout(Duration::from_secs(2))
-        .tls(ClientTlsConfig::new())
+        .tls(Authority::new().trusting().build().expect("valid"))
         .connect();
     let start = tokio::time::Instant::now();
     let error = manager.await.expect_err("no answer");
@@ -257,16 +211,36 @@ async fn a_handshake_that_stalls_ends_at_the_connect_timeout() {
 }
 
 #[tokio::test]
-async fn tls_settings_that_are_not_valid_are_refused() {
-    let broken = Identity::from_pem("no certificate", "no key");
+async fn managers_and_servers_refuse_credentials_that_lack_what_they_need() {
+    let authority = Authority::new();
+    let no_authorities = authority.presenting(&["replica.test"]).build();
+    let no_authorities = no_authorities.expect("valid");
     let manager = Manager::builder().address("127.0.0.1:4000");
-    let manager = manager.tls(ClientTlsConfig::new().identity(broken));
-    let error = manager.connect_lazy().await.expect_err("no key");
-    assert!(
-        matches!(error, ManagerError::InvalidOptions { .. }),
-        "{error}"
-    );
-    assert!(error.to_string().contains("(127.0.0.1:4000)"), "{error}");
+    let error = manager.tls(no_authorities.clone()).connect_lazy().await;
+    let error = error.expect_err("nobody is trusted");
+    let expected = CredentialsError::NoAuthority.to_string();
+    assert!(matches!(error, ManagerError::Credentials(_)), "{error:?}");
+    assert_eq!(error.to_string(), expected);
+
+    let no_certificate = authority.trusting().build().expect("valid");
+    let replica = PingerReplicaServer::new(Watchful {
+        expected: Vec::new(),
+    });
+    let server = gorums_runtime::Server::new(replica);
+    let error = server.tls(no_certificate.clone()).expect_err("nameless");
+    let expected = CredentialsError::NoCertificate.to_string();
+    assert!(matches!(error, ServerError::Credentials(_)), "{error:?}");
+    assert_eq!(error.to_string(), expected);
+
+    for (first, next) in [
+        (no_authorities.clone(), no_certificate.clone()),
+        (no_certificate, no_authorities),
+    ] {
+        let rotating = RotatingCredentials::new(first);
+        let before = format!("{:?}", rotating.current());
+        rotating.replace(next).expect_err("others may need them");
+        assert_eq!(format!("{:?}", rotating.current()), before);
+    }
 }
 
 /// Tells how many certificates each caller presented, and whether the first is the one that it should be.
@@ -278,7 +252,7 @@ impl PingerReplica for Watchful {
     async fn ping(&self, ctx: &Context, _: Ping) -> Result<Pong, Status> {
         let presented = ctx.peer_certificates();
         let presented = presented.ok_or_else(|| Status::unauthenticated("no certificate"))?;
-        if presented[0].as_ref() != self.expected {
+        if presented[0].der().as_ref() != self.expected {
             return Err(Status::permission_denied("another certificate"));
         }
         let count = presented.len() as u64;
@@ -299,18 +273,20 @@ async fn served(server: Result<gorums_runtime::Server, ServerError>) -> RunningS
 async fn a_handler_sees_the_certificate_that_its_caller_presents() {
     on_both(async |transport| {
         let authority = Authority::new();
-        let (certificate, identity) = authority.issue("client");
+        let known = authority.credentials(&["client"]);
+        let certificate = known.certificate().expect("its own").der().to_vec();
         let replica = || {
             let expected = certificate.clone();
             gorums_runtime::Server::new(PingerReplicaServer::new(Watchful { expected }))
         };
-        let tls = ServerTlsConfig::new().client_ca_root(authority.certificate());
-        let tls = tls.client_auth_optional(true);
-        let server = served(replica().tls(authority.identity("localhost"), tls)).await;
+        let tls = authority
+            .presenting(&["localhost"])
+            .authorities(authority.pem());
+        let tls = tls.optional_client_certificates().build().expect("valid");
+        let server = served(replica().tls(tls)).await;
         let plain = served(Ok(replica())).await;
 
-        let trusting = ClientTlsConfig::new().ca_certificate(authority.certificate());
-        let ping = async |server: &RunningServer, tls: Option<ClientTlsConfig>| {
+        let ping = async |server: &RunningServer, tls: Option<Credentials>| {
             let address = format!("localhost:{}", server.address().port());
             let builder = Manager::builder()
                 .transport(transport)
@@ -322,12 +298,12 @@ async fn a_handler_sees_the_certificate_that_its_caller_presents() {
             let outcome = node.ping_one(Ping {}).await;
             outcome.map(|pong| pong.count).map_err(|error| error.code())
         };
-        let known = trusting.clone().identity(identity);
         assert_eq!(ping(&server, Some(known)).await, Ok(1));
-        let another = trusting.clone().identity(authority.identity("client"));
+        let another = authority.credentials(&["client"]);
         let another = ping(&server, Some(another)).await;
         assert_eq!(another, Err(Code::PermissionDenied));
-        let nameless = ping(&server, Some(trusting)).await;
+        let nameless = authority.trusting().build().expect("valid");
+        let nameless = ping(&server, Some(nameless)).await;
         assert_eq!(nameless, Err(Code::Unauthenticated));
         assert_eq!(ping(&plain, None).await, Err(Code::Unauthenticated));
     })
@@ -344,15 +320,15 @@ async fn quorums_write_and_read_by_tls_from_servers_of_another_name() {
         for _ in 0..3 {
             let replica = tests::register_2017::Replica::default();
             let server = gorums_runtime::Server::new(RegisterReplicaServer::new(replica));
-            let identity = authority.identity("replica.test");
-            servers.push(served(server.tls(identity, ServerTlsConfig::new())).await);
+            let credentials = authority.presenting(&["replica.test"]).build();
+            servers.push(served(server.tls(credentials.expect("valid"))).await);
         }
-        let trusting = ClientTlsConfig::new().ca_certificate(authority.certificate());
+        let trusting = authority.trusting().server_name("replica.test");
         let addresses = servers.iter().map(|server| server.address().to_string());
         let manager = Manager::builder()
             .transport(transport)
             .addresses(addresses)
-            .tls(trusting.domain_name("replica.test"))
+            .tls(trusting.build().expect("valid"))
             .connect()
             .await
             .expect("trusted");
@@ -364,22 +340,4 @@ async fn quorums_write_and_read_by_tls_from_servers_of_another_name() {
         assert_eq!(read.expect("two"), state("secret", 1));
     })
     .await;
-}
-
-#[tokio::test]
-async fn a_server_whose_identity_is_not_valid_is_refused() {
-    let broken = Identity::from_pem("no certificate", "no key");
-    let replica = PingerReplicaServer::new(Watchful {
-        expected: Vec::new(),
-    });
-    let server = gorums_runtime::Server::new(replica);
-    let error = server.tls(broken, ServerTlsConfig::new());
-    let error = error.expect_err("no key");
-    assert!(matches!(error, ServerError::Tls(_)), "{error}");
-    assert!(
-        error
-            .to_string()
-            .starts_with("the TLS settings are not valid: "),
-        "{error}"
-    );
 }

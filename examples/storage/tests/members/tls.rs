@@ -5,8 +5,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use gorums_runtime::tonic::metadata::MetadataMap;
-use gorums_runtime::tonic::transport::{Certificate, ClientTlsConfig, Identity};
-use gorums_runtime::{Manager, NodeId};
+use gorums_runtime::{Credentials, Manager, NodeId};
 use tempfile::TempDir;
 
 use super::{Members, PATIENCE, PROGRAM, UP, eventually, text};
@@ -91,9 +90,8 @@ fn a_member_with_the_certificate_of_another_is_refused_and_logged_with_both_ids(
     let mut members = Members::with_certificates();
     members.start_all();
     let certificate = members.file("node-3.pem");
-    let tls = ClientTlsConfig::new()
-        .ca_certificate(Certificate::from_pem(members.file("ca.pem")))
-        .identity(Identity::from_pem(&certificate, &certificate));
+    let credentials = Credentials::from_pem(&certificate, &certificate, members.file("ca.pem"));
+    let credentials = credentials.expect("valid");
     let mut claim = MetadataMap::new();
     claim.insert("gorums-node-id", 2.into());
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -101,7 +99,7 @@ fn a_member_with_the_certificate_of_another_is_refused_and_logged_with_both_ids(
         let manager = Manager::builder()
             .node(NodeId::new(1), &members.addresses[0])
             .metadata(claim)
-            .tls(tls)
+            .tls(credentials)
             .keep_connected()
             .connect_lazy();
         let manager = manager.await.expect("an address");

@@ -26,16 +26,12 @@ pub use crate::{
     Replies, ReplySink, Server, System, Thrifty,
 };
 
-pub use crate::{
-    guide_handlers as handlers,
-    guide_quorum_functions as quorum_functions,
-};
+pub use crate::{guide_handlers as handlers, guide_quorum_functions as quorum_functions};
 
 #[cfg(feature = "_guide")]
 pub use tls::*;
 
 #[cfg(feature = "_guide")]
 mod tls {
-    pub use crate::Credentials;
-    pub use crate::tonic::transport::{Certificate, ClientTlsConfig, Identity, ServerTlsConfig};
+    pub use crate::{Credentials, RotatingCredentials};
 }

@@ -13,8 +13,6 @@ use http::Extensions;
 use tokio::sync::Notify;
 use tonic::Request;
 use tonic::metadata::MetadataMap;
-#[cfg(feature = "_tls-any")]
-use tonic::transport::CertificateDer;
 use tracing::Span;
 
 use super::peer::{Caller, Peer};
@@ -23,6 +21,8 @@ use crate::configuration::{Configuration, Membership};
 use crate::identity::NodeId;
 use crate::node::Node;
 use crate::telemetry;
+#[cfg(feature = "_tls-any")]
+use crate::tls::PeerCertificate;
 use crate::wire::{MetadataEntry, replace_entries};
 
 /// The header that carries the time until the caller's deadline.
@@ -229,15 +229,30 @@ impl Context {
         self.state.peer.address
     }
 
-    /// Returns the certificates that the caller presented, in DER, its own first. `None` if it presented none or does
-    /// not use TLS over TCP.
+    /// Returns the certificates that the caller presented, its own first. `None` if it presented none or does not use TLS.
     ///
-    /// If the server has a `client_ca_root`, it has verified that this authority signed them. Find out who calls with
-    /// an X.509 parser. Needs the crate's feature `tls-ring` or `tls-aws-lc`.
+    /// If the server's credentials have authorities, it has verified that one of them signed the first certificate, and the
+    /// caller has its key. In a [tonic server of your own](crate::server::Router), it is that server's
+    /// `client_ca_root`, and malformed certificates are none. Needs the crate's feature `tls-ring` or `tls-aws-lc`.
+    ///
+    /// ```
+    /// use gorums_runtime::Context;
+    /// use gorums_runtime::tonic::Status;
+    ///
+    /// fn check(ctx: &Context) -> Result<(), Status> {
+    ///     let own = ctx.peer_certificates().and_then(<[_]>::first);
+    ///     match own.and_then(|own| own.common_name()) {
+    ///         Some("operator") => Ok(()),
+    ///         _ => Err(Status::permission_denied("for operators only")),
+    ///     }
+    /// }
+    /// ```
     #[cfg(feature = "_tls-any")]
-    pub fn peer_certificates(&self) -> Option<&[CertificateDer<'static>]> {
-        let certificates = self.state.peer.certificates.as_ref()?;
-        Some(certificates.as_slice())
+    pub fn peer_certificates(&self) -> Option<&[PeerCertificate]> {
+        match self.state.peer.certificates() {
+            [] => None,
+            certificates => Some(certificates),
+        }
     }
 
     /// Returns what the server's layers and interceptors attached to the request.

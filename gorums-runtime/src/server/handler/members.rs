@@ -8,13 +8,15 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::claims::{Claim, Claims};
+#[cfg(feature = "_tls-any")]
+use super::peer::address;
 use crate::configuration::Membership;
 use crate::identity::{Introduction, NodeAddress, NodeId, claimed_id};
 #[cfg(feature = "_tls-any")]
 use crate::support::InProcess;
 use crate::telemetry;
 #[cfg(feature = "_tls-any")]
-use crate::tls::{AcceptedPeer, Claimed, Proof};
+use crate::tls::{Claimed, PeerCertificates, Proof};
 
 /// The members of the system that a server belongs to. A server of its own has none. Clones share the members.
 #[derive(Clone, Debug, Default)]
@@ -153,16 +155,15 @@ impl SystemMembers {
         if extensions.get::<InProcess>().is_some() && claimed.id == self.introduction.id() {
             return Ok(());
         }
-        let peer: Option<&AcceptedPeer> = extensions.get();
-        let outcome = match peer.and_then(AcceptedPeer::certificate) {
+        let presented: Option<&PeerCertificates> = extensions.get();
+        let outcome = match presented.and_then(|presented| presented.0.first()) {
             Some(certificate) => proof
                 .check(certificate, claimed)
                 .map_err(|unproved| unproved.to_string()),
             None => Err("it has no certificate".to_owned()),
         };
         outcome.map_err(|why| {
-            let address = peer.and_then(|peer| peer.address);
-            telemetry::claim_refused(claimed.id, &why, address);
+            telemetry::claim_refused(claimed.id, &why, address(extensions));
             Status::permission_denied(format!(
                 "the client claims to be node {}: {why}",
                 claimed.id

@@ -2,19 +2,20 @@
 
 use std::net::SocketAddr;
 #[cfg(feature = "_tls-any")]
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::Extensions;
 use tonic::Request;
 use tonic::metadata::MetadataMap;
+use tonic::transport::server::TcpConnectInfo;
 #[cfg(feature = "_tls-any")]
-use tonic::transport::CertificateDer;
+use tonic::transport::server::TlsConnectInfo;
 
 use super::members::Member;
 use crate::identity::NodeId;
 use crate::node::Node;
 #[cfg(feature = "_tls-any")]
-use crate::tls::AcceptedPeer;
+use crate::tls::{PeerCertificate, PeerCertificates};
 
 /// The client that a stream comes from, as a node that can be called, among the request's extensions.
 #[derive(Clone, Debug)]
@@ -28,19 +29,15 @@ pub(crate) struct Peer {
     /// The client's id, if it is a member of the server's system.
     pub(super) member: Option<NodeId>,
     pub(crate) address: Option<SocketAddr>,
+    /// What the client presented, once it was asked for.
     #[cfg(feature = "_tls-any")]
-    pub(super) certificates: Option<Arc<Vec<CertificateDer<'static>>>>,
+    certificates: OnceLock<Arc<[PeerCertificate]>>,
 }
 
 impl Peer {
     /// Splits `request` into its client and its message.
     pub(crate) fn of<T>(request: Request<T>) -> (Self, T) {
         let address = address(request.extensions());
-        #[cfg(feature = "_tls-any")]
-        let certificates = request.peer_certs().or_else(|| {
-            let peer: &AcceptedPeer = request.extensions().get()?;
-            peer.chain()
-        });
         let (metadata, extensions, message) = request.into_parts();
         let member = extensions.get().map(|&Member(id)| id);
         let peer = Self {
@@ -49,25 +46,34 @@ impl Peer {
             member,
             address,
             #[cfg(feature = "_tls-any")]
-            certificates,
+            certificates: OnceLock::new(),
         };
         (peer, message)
+    }
+
+    /// The certificates that the client presented, its own first. None if it presented none, or some that are malformed.
+    #[cfg(feature = "_tls-any")]
+    pub(super) fn certificates(&self) -> &[PeerCertificate] {
+        self.certificates.get_or_init(|| {
+            if let Some(PeerCertificates(certificates)) = self.extensions.get() {
+                return Arc::clone(certificates);
+            }
+            // The server is one of tonic's own.
+            let tls: Option<&TlsConnectInfo<TcpConnectInfo>> = self.extensions.get();
+            let chain = tls.and_then(TlsConnectInfo::peer_certs);
+            let parsed = chain.map(|chain| PeerCertificate::parse_all(&chain));
+            parsed.and_then(Result::ok).unwrap_or_default().into()
+        })
     }
 }
 
 /// Returns the address that a request with these extensions came from, if its connection has one.
 pub(crate) fn address(extensions: &Extensions) -> Option<SocketAddr> {
-    use tonic::transport::server::TcpConnectInfo;
-
     let tcp = extensions.get::<TcpConnectInfo>();
     #[cfg(feature = "_tls-any")]
     let tcp = tcp.or_else(|| {
-        use tonic::transport::server::TlsConnectInfo;
         let tls = extensions.get::<TlsConnectInfo<TcpConnectInfo>>();
         tls.map(TlsConnectInfo::get_ref)
     });
-    let address = tcp.and_then(TcpConnectInfo::remote_addr);
-    #[cfg(feature = "_tls-any")]
-    let address = address.or_else(|| extensions.get::<AcceptedPeer>()?.address);
-    address
+    tcp.and_then(TcpConnectInfo::remote_addr)
 }

@@ -22,7 +22,6 @@ use tests::register::register_gorums::RegisterConfiguration;
 use tests::spec::state;
 use tests::{on_both, soon};
 use tokio::net::TcpStream;
-use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 use tonic::{Code, Status};
 
 /// Members in memory, whose credentials `credentials` makes from their ids.
@@ -84,15 +83,11 @@ async fn call_as(
     names: &[&str],
     claimed: &'static str,
 ) -> Result<String, Status> {
-    let (certificate, key) = authority.issue_pem(names);
-    let tls = ClientTlsConfig::new()
-        .ca_certificate(Certificate::from_pem(authority.pem()))
-        .identity(Identity::from_pem(certificate, key));
     let mut metadata = MetadataMap::new();
     metadata.insert("gorums-node-id", claimed.parse().expect("ASCII"));
     let manager = Manager::builder()
         .transport(transport)
-        .tls(tls)
+        .tls(authority.credentials(names))
         .metadata(metadata);
     read_no_qc(manager.node(NodeId::new(1), format!("localhost:{}", address.port()))).await
 }
@@ -178,19 +173,18 @@ async fn a_client_without_a_certificate_or_without_tls_is_refused() {
             let manager = Manager::builder().transport(transport);
             manager.node(NodeId::new(1), format!("localhost:{port}"))
         };
-        let trusting = ClientTlsConfig::new().ca_certificate(authority.certificate());
-        let refused = read_no_qc(manager().tls(trusting.clone())).await;
-        let refused = refused.expect_err("no certificate");
-        assert_eq!(refused.code(), Code::Unavailable);
-        assert!(
-            refused.message().contains("CertificateRequired"),
-            "{refused}"
-        );
-        let stranger = trusting.identity(Authority::new().identity("client.test"));
-        let refused = read_no_qc(manager().tls(stranger)).await;
-        assert_eq!(refused.expect_err("unknown").code(), Code::Unavailable);
-        let refused = read_no_qc(manager()).await;
-        assert_eq!(refused.expect_err("no TLS").code(), Code::Unavailable);
+        let nameless = authority.trusting().build().expect("valid");
+        let stranger =
+            Authority::named("another").credentials_trusting(&["client.test"], &[&authority]);
+        for (client, why) in [
+            (manager().tls(nameless), "requires a client certificate"),
+            (manager().tls(stranger), "its authority is unknown"),
+            (manager(), "requires TLS"),
+        ] {
+            let refused = read_no_qc(client).await.expect_err(why);
+            assert_eq!(refused.code(), Code::Unavailable);
+            assert!(refused.message().contains(why), "{refused}");
+        }
     })
     .await;
 }
@@ -211,7 +205,7 @@ async fn a_node_that_answers_without_proof_is_not_connected() {
             ),
             (
                 &unknown,
-                "the TLS handshake failed: invalid peer certificate",
+                "no authority that this process trusts has signed the node's certificate",
             ),
         ] {
             let members = [(1, NOWHERE.to_string()), (2, address(at).to_string())];
@@ -273,8 +267,6 @@ impl PingerReplica for Generations {
     async fn ping_one(&self, ctx: &Context, _: Ping) -> Result<Pong, Status> {
         let own = ctx.peer_certificates().and_then(<[_]>::first);
         let own = own.ok_or_else(|| Status::not_found("it is the process itself"))?;
-        let own =
-            PeerCertificate::parse(own).map_err(|error| Status::internal(error.to_string()))?;
         let name = own
             .common_name()
             .and_then(|name| name.strip_prefix("generation-"));
@@ -385,6 +377,19 @@ async fn credentials_that_do_not_prove_the_own_id_are_refused_and_change_nothing
         .replace_credentials(authority.member(1))
         .expect("its own");
 
+    for lacking in [authority.trusting(), authority.presenting(&["localhost"])] {
+        let lacking = lacking.build().expect("enough for a client or a server");
+        let error = system.replace_credentials(lacking.clone());
+        assert!(
+            matches!(error, Err(SystemError::Credentials(_))),
+            "{error:?}"
+        );
+        let refused = builder().tls(lacking).bind().await;
+        let error = refused.expect_err("too little for a system");
+        let text = "members of a system need a certificate and authorities: ";
+        assert!(error.to_string().starts_with(text), "{error}");
+    }
+
     let (plain, _running) = serve(builder()).await;
     let error = plain.replace_credentials(authority.member(1));
     assert!(matches!(error, Err(SystemError::NoTls)), "{error:?}");
@@ -440,7 +445,7 @@ fn credentials_that_cannot_be_used_say_what_is_wrong() {
         assert!(error.to_string().contains(why), "{error}");
     }
     let credentials = Credentials::from_pem(certificate, key, trusted).expect("valid");
-    let names = credentials.certificate();
+    let names = credentials.certificate().expect("its own");
     assert_eq!(names.node_id(), Some(NodeId::new(1)));
     assert_eq!(names.uris(), ["gorums://node/1"]);
     assert_eq!(PeerCertificate::parse(names.der()).expect("valid"), *names);
