@@ -14,3 +14,16 @@ pub mod counter_with_quorums {
 pub mod numbered {
     gorums_runtime::include_proto!("numbered");
 }
+
+/// Generated from `tests/proto/upgrade/`: two versions of one service.
+pub mod upgrade {
+    /// The service before its upgrade.
+    pub mod old {
+        include!(concat!(env!("OUT_DIR"), "/old/upgrade.rs"));
+    }
+
+    /// The service after its upgrade.
+    pub mod new {
+        include!(concat!(env!("OUT_DIR"), "/new/upgrade.rs"));
+    }
+}

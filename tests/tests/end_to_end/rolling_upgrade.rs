@@ -4,17 +4,10 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 use gorums_runtime::{Configuration, Context, Transport};
+use tests::generated::upgrade::{new, old};
 use tests::network::Network;
 use tests::on_both;
 use tonic::{Code, Status};
-
-mod old {
-    include!(concat!(env!("OUT_DIR"), "/old/upgrade.rs"));
-}
-
-mod new {
-    include!(concat!(env!("OUT_DIR"), "/new/upgrade.rs"));
-}
 
 use new::store_gorums::StoreConfiguration as NewStore;
 use old::store_gorums::StoreConfiguration as OldStore;

@@ -48,7 +48,7 @@ async fn seen(
     let builder = Manager::builder().transport(transport).tls(credentials);
     let address = format!("localhost:{}", address.port());
     let manager = builder.node(NodeId::new(1), address).connect_lazy().await;
-    let pinger = PingerConfiguration::new(manager.expect("valid").configuration(), ());
+    let pinger = PingerConfiguration::new(manager.expect("valid").configuration());
     let node = pinger.node(NodeId::new(1)).expect("a node");
     let pong = node.ping_one(Ping {}).await;
     pong.map_err(|error| error.status().clone())?;

@@ -83,7 +83,7 @@ async fn refused(
     let expected = why(&failed[0], &name);
 
     let manager = builder.connect_lazy().await.expect("an address");
-    let register = RegisterConfiguration::new(manager.configuration(), ());
+    let register = RegisterConfiguration::new(manager.configuration());
     let node = register.node(NodeId::new(7)).expect("a node");
     // The first call makes the connection, the second one fails while the back-off lasts.
     for _ in 0..2 {

@@ -86,7 +86,7 @@ impl Client {
     }
 
     fn node(&self) -> PingerNode {
-        let pinger = PingerConfiguration::new(self.manager.configuration(), ());
+        let pinger = PingerConfiguration::new(self.manager.configuration());
         pinger.node(NodeId::new(1)).expect("a node")
     }
 
@@ -163,7 +163,7 @@ async fn certificates_of_both_ends_are_replaced_without_the_loss_of_a_call_and_t
         ] {
             let outdated = builder().tls(credentials(&old, 9, &[trusted]));
             let outdated = outdated.connect_lazy().await.expect("an address");
-            let pinger = PingerConfiguration::new(outdated.configuration(), ());
+            let pinger = PingerConfiguration::new(outdated.configuration());
             let node = pinger.node(NodeId::new(1)).expect("a node");
             let error = node.ping_one(Ping {}).await.expect_err("outdated");
             assert_eq!(error.code(), Code::Unavailable);

@@ -116,8 +116,10 @@ fn text(literal: &Literal) -> Option<String> {
 fn literals() -> Literals {
     let mut literals = Literals::default();
     for (path, source) in &sources() {
-        let is_of_the_project = ["fuzz", "bench", "tests"].contains(&stem(path));
-        if !is_of_the_project {
+        let is_for_users = path.ends_with(".rs")
+            && !path.starts_with("guide/")
+            && !["fuzz", "bench", "tests"].contains(&stem(path));
+        if is_for_users {
             literals.add(source.parse().expect("a source"));
         }
     }

@@ -13,9 +13,9 @@ pub use crate::interceptors::{
     ServerCall, ServerInterceptor,
 };
 pub use crate::quorum::{Quorums, ReadWrite, Share};
-pub use crate::server::{Router, StreamLimits, recommended_server};
 #[cfg(feature = "health")]
 pub use crate::server::Health;
+pub use crate::server::{Router, StreamLimits, recommended_server};
 pub use crate::testing::{self, replies};
 pub use crate::tonic;
 pub use crate::tonic::codec::CompressionEncoding;
