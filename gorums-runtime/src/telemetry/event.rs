@@ -27,7 +27,7 @@ pub(crate) fn replied(
             gorums.node.id = node.id.get(),
             server.address = node.host(),
             server.port = node.address.port(),
-            duration = ?duration(),
+            duration_us = micros(duration()),
         },
         "reply"
     );
@@ -42,7 +42,7 @@ pub(crate) fn failed(node: &NodeAddress, duration: Duration, status: &Status) {
             gorums.node.id = node.id.get(),
             server.address = node.host(),
             server.port = node.address.port(),
-            duration = ?duration,
+            duration_us = micros(duration),
             rpc.grpc.status_code = i32::from(status.code()),
             error = status.message(),
         },
@@ -111,4 +111,8 @@ pub(crate) fn claim_refused(claimed: NodeId, why: &str, address: Option<SocketAd
         },
         "node_id_refused"
     );
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
