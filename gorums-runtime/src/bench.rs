@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use tonic::Status;
 
 use crate::call::MethodDescriptor;
+use crate::metrics::NodeMeter;
 use crate::node_info::Observations;
 use crate::node_stream::{Arrival, Calls};
 use crate::wire::{Frame, Head, MethodName, StreamMessage, StreamNumbers};
@@ -64,7 +65,7 @@ impl Default for Routing {
         Self {
             calls: Calls::default(),
             streams: StreamNumbers::default(),
-            observations: Observations::new(),
+            observations: Observations::new(NodeMeter::default()),
         }
     }
 }

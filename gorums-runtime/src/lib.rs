@@ -89,6 +89,8 @@
 //! * `tls-native-roots`, `tls-webpki-roots`: the certificate authorities that the platform or Mozilla trusts, for
 //!   `CredentialsBuilder::public_authorities`.
 //! * `gzip`, `zstd`: compression of requests and replies.
+//! * `metrics`: figures for [monitoring](metrics). `prometheus`: the same, as a collector of the crate prometheus-client.
+//! * `opentelemetry`: handlers' spans as children of their callers', by an [interceptor](interceptors::TraceContext).
 //! * `health`, `reflection`: gRPC's standard health and reflection services at a [`Server`].
 
 mod aggregate_call;
@@ -110,6 +112,10 @@ mod grpc;
 pub mod guide;
 mod identity;
 mod manager;
+#[cfg(feature = "metrics")]
+pub mod metrics;
+#[cfg(not(feature = "metrics"))]
+mod metrics;
 mod node;
 mod node_call;
 mod node_info;

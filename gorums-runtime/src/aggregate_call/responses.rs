@@ -142,12 +142,13 @@ impl<M: Method> RunningResponses<M> {
             let error = |node: &Node| node.info().error(Withdrawal::status());
             return Err(configuration.nodes().map(error).collect());
         }
-        let fan_out = guard(|| {
+        let start = || {
             let mut fan_out =
                 FanOut::new::<M>(configuration.clone(), &mut request, options, deadline);
             fan_out.contact::<M>(&request, per_node.as_mut(), 0..configuration.size());
             fan_out
-        });
+        };
+        let fan_out = guard(|| span.in_scope(start));
         let fan_out = fan_out.map_err(|panicked| {
             span.end(CallOutcome::Panicked);
             let nodes = configuration.nodes();

@@ -8,6 +8,7 @@ use tonic::codec::CompressionEncoding;
 use super::client_interceptor::ClientInterceptors;
 use super::message_size::{MessageSize, Side};
 use super::reply_limit::ReplyLimit;
+use crate::metrics::ClientMeter;
 
 /// What the messages to and from the nodes of one manager have in common.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub(crate) struct MessageOptions {
     pub(crate) accept_compressed: Vec<CompressionEncoding>,
     /// What is around every call.
     pub(crate) interceptors: ClientInterceptors,
+    /// What measures every call.
+    pub(crate) meter: ClientMeter,
 }
 
 impl MessageOptions {
@@ -38,6 +41,7 @@ impl MessageOptions {
             send_compressed: None,
             accept_compressed: Vec::new(),
             interceptors: ClientInterceptors::default(),
+            meter: ClientMeter::default(),
         }
     }
 }

@@ -13,6 +13,8 @@ use tonic::Status;
 use tracing::Span;
 
 use super::deadline::Deadline;
+#[cfg(feature = "metrics")]
+use crate::metrics::HandlerTimer;
 
 thread_local! {
     /// The call whose handler is being polled on this thread.
@@ -29,6 +31,12 @@ pub(crate) trait Served: Send + Sync {
 
     /// Waits until its caller has given up.
     fn abandoned(self: Arc<Self>) -> BoxFuture<'static, ()>;
+
+    /// Measures its handler, if anything does.
+    #[cfg(feature = "metrics")]
+    fn timer(&self) -> Option<&HandlerTimer> {
+        None
+    }
 }
 
 /// Returns the call whose handler makes a call now, if there is one.
@@ -55,6 +63,14 @@ impl<F> Serving<F> {
             span,
             future,
         }
+    }
+}
+
+#[cfg(feature = "metrics")]
+impl<F> Serving<F> {
+    /// Measures the handler of the call, if anything does.
+    pub(crate) fn timer(&self) -> Option<&HandlerTimer> {
+        self.served.as_ref()?.timer()
     }
 }
 

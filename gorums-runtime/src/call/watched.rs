@@ -13,11 +13,15 @@ use super::method::Method;
 use super::options::CallOptions;
 use super::outcome::CallOutcome;
 use crate::identity::{ConfigurationId, NodeId};
+use crate::metrics::CallMeter;
 use crate::support::{Panicked, guard};
 
-/// What the interceptors of one call see of it. Without interceptors it costs nothing.
+/// What the interceptors and the metrics of one call see of it. Without these it costs nothing.
 #[derive(Default)]
-pub(crate) struct Watched(Option<Box<Watches>>);
+pub(crate) struct Watched {
+    watches: Option<Box<Watches>>,
+    meter: CallMeter,
+}
 
 struct Watches {
     started: Instant,
@@ -31,6 +35,8 @@ pub(crate) struct Called<'a> {
     pub(crate) configuration: Option<ConfigurationId>,
     /// The options of its manager.
     pub(crate) messages: &'a MessageOptions,
+    /// When the call began, if the time is known already. Otherwise it begins now.
+    pub(crate) started: Option<Instant>,
 }
 
 impl Watched {
@@ -47,10 +53,23 @@ impl Watched {
         options: &mut CallOptions,
         deadline: Deadline,
     ) -> Result<Self, Status> {
+        let meter = &called.messages.meter;
+        let started = || called.started.unwrap_or_else(Instant::now);
+        let mut meter = meter.begin(M::DESCRIPTOR.full_name(), started);
         if options.interceptors.is_empty() && called.messages.interceptors.is_empty() {
-            return Ok(Self(None));
+            return Ok(Self {
+                watches: None,
+                meter,
+            });
         }
-        Self::start_watches::<M>(called, nodes.collect(), request, options, deadline)
+        let nodes = nodes.collect();
+        match Self::start_watches::<M>(called, nodes, request, options, deadline) {
+            Ok(watches) => Ok(Self { watches, meter }),
+            Err(refusal) => {
+                meter.end(CallOutcome::Failed as usize, CallOutcome::Failed.name());
+                Err(refusal)
+            }
+        }
     }
 
     #[cold]
@@ -60,9 +79,9 @@ impl Watched {
         request: &mut M::Request,
         options: &mut CallOptions,
         deadline: Deadline,
-    ) -> Result<Self, Status> {
+    ) -> Result<Option<Box<Watches>>, Status> {
         let mut watches = Watches {
-            started: Instant::now(),
+            started: called.started.unwrap_or_else(Instant::now),
             watches: Vec::new(),
         };
         let CallOptions {
@@ -97,15 +116,13 @@ impl Watched {
                 }
             }
         }
-        Ok(Self(
-            (!watches.watches.is_empty()).then(|| Box::new(watches)),
-        ))
+        Ok((!watches.watches.is_empty()).then(|| Box::new(watches)))
     }
 
-    /// Whether anything watches the call.
+    /// Whether an interceptor watches the call.
     #[inline]
     pub(crate) fn is_watched(&self) -> bool {
-        self.0.is_some()
+        self.watches.is_some()
     }
 
     /// Shows a node's reply or error.
@@ -119,7 +136,7 @@ impl Watched {
         node: NodeId,
         outcome: Result<&mut R, &Status>,
     ) -> Result<(), Status> {
-        match &mut self.0 {
+        match &mut self.watches {
             None => Ok(()),
             Some(watches) => {
                 let outcome = outcome.map(|reply| Some(reply as &mut (dyn Any + Send)));
@@ -131,7 +148,7 @@ impl Watched {
     /// Shows that a one-way request was handed to the transport, or was not.
     #[inline]
     pub(crate) fn sent(&mut self, node: NodeId, outcome: Result<(), &Status>) {
-        if let Some(watches) = &mut self.0 {
+        if let Some(watches) = &mut self.watches {
             // What was sent cannot be rejected.
             let _ = watches.node(node, outcome.map(|()| None));
         }
@@ -140,7 +157,8 @@ impl Watched {
     /// Shows how the call ended, unless it has ended before.
     #[inline]
     pub(crate) fn end(&mut self, outcome: CallOutcome) {
-        if let Some(mut watches) = self.0.take() {
+        self.meter.end(outcome as usize, outcome.name());
+        if let Some(mut watches) = self.watches.take() {
             watches.end(outcome);
         }
     }

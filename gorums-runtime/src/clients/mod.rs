@@ -105,6 +105,7 @@ impl Clients {
         configure: impl FnOnce(ManagerBuilder) -> ManagerBuilder,
     ) -> Self {
         let options = configure(Manager::builder())
+            .of_clients()
             .transport(Transport::NodeStream)
             .keep_connected();
         let tasks = Tasks::new();

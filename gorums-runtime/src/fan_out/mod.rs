@@ -14,6 +14,7 @@ use std::task::{Context, Poll};
 
 use futures::{Stream, StreamExt};
 use prost::Message;
+use tokio::time::Instant;
 use tonic::Status;
 
 use crate::call::{
@@ -56,9 +57,11 @@ impl<R: Message + Default + 'static> FanOut<R> {
         let Some(node) = configuration.any_node() else {
             return Self::refused::<M>(configuration, VecDeque::new());
         };
+        let started = Instant::now();
         let called = Called {
             configuration: Some(configuration.id()),
             messages: node.message_options(),
+            started: Some(started),
         };
         let nodes = configuration.node_ids();
         let watched = match Watched::start::<M>(called, nodes, request, &mut options, deadline) {
@@ -75,7 +78,7 @@ impl<R: Message + Default + 'static> FanOut<R> {
         let requests = match configuration.transport() {
             Transport::Grpc => Requests::Grpc(GrpcFanOut::new(configuration, deadline)),
             Transport::NodeStream => {
-                Requests::NodeStream(NodeStreamFanOut::new::<M>(configuration, deadline))
+                Requests::NodeStream(NodeStreamFanOut::new::<M>(configuration, deadline, started))
             }
         };
         Self {

@@ -112,7 +112,8 @@ impl<R: Message + Default + 'static> NodeStreamFanOut<R> {
         metadata: Option<&MetadataMap>,
         numbered: &OnceLock<CallNumber>,
     ) -> Result<R, Status> {
-        let mut call = Self::new::<M>(Configuration::of_one(node), Deadline::none());
+        let now = Instant::now();
+        let mut call = Self::new::<M>(Configuration::of_one(node), Deadline::none(), now);
         call.open = 1;
         if let Some(registration) = &call.registration {
             // Nothing else sets it.
@@ -130,12 +131,12 @@ impl<R: Message + Default + 'static> NodeStreamFanOut<R> {
         }
     }
 
-    /// A call that has its number and has not been sent.
+    /// A call that has its number and has not been sent. Its latency counts from `sent` on.
     pub(super) fn new<M: Method<Reply = R>>(
         configuration: Configuration,
         deadline: Deadline,
+        sent: Instant,
     ) -> Self {
-        let sent = Instant::now();
         // Without a number, the call fails on each node.
         let nodes = configuration.size();
         let registration = calls(&configuration).register(&M::DESCRIPTOR, nodes, sent);

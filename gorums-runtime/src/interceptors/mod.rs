@@ -13,6 +13,7 @@
 //! | [`Faults`] | both | delays calls and makes them fail, for tests |
 //! | `Latencies` | both | collects how long calls take, by method; needs the crate's feature `histogram` |
 //! | [`Logging`] | both | emits an event for each call |
+//! | `TraceContext` | both | makes a handler's span a child of its caller's; needs the crate's feature `opentelemetry` |
 
 // Owns the interceptors that ship with the crate. Imports `call` and `server`. Does not know how they are run: `call` does
 // that for clients, `server::handler` for servers.
@@ -22,12 +23,18 @@ mod faults;
 #[cfg(feature = "histogram")]
 mod latencies;
 mod logging;
+#[cfg(feature = "opentelemetry")]
+mod trace_context;
+#[cfg(feature = "opentelemetry")]
+mod traceparent;
 
 pub use allowed_peers::AllowedPeers;
 pub use faults::Faults;
 #[cfg(feature = "histogram")]
 pub use latencies::Latencies;
 pub use logging::Logging;
+#[cfg(feature = "opentelemetry")]
+pub use trace_context::TraceContext;
 
 pub use crate::call::{
     AnyMessage, CallOutcome, CallWatch, ClientCall, ClientInterceptor, NodeOutcome,

@@ -149,6 +149,12 @@ impl ManagerBuilder {
         self
     }
 
+    /// The same options for nodes that are clients of a server.
+    pub(crate) fn of_clients(mut self) -> Self {
+        self.messages.meter = self.messages.meter.of_clients();
+        self
+    }
+
     /// The same options for other nodes.
     pub(crate) fn without_nodes(mut self) -> Self {
         self.nodes.clear();

@@ -203,6 +203,14 @@ impl ManagerBuilder {
         self
     }
 
+    /// Measures the calls and the nodes of this manager; see [`metrics`](crate::metrics). Needs the crate's feature
+    /// `metrics`.
+    #[cfg(feature = "metrics")]
+    pub fn metrics(mut self, metrics: &crate::metrics::Metrics) -> Self {
+        self.messages.meter = crate::metrics::ClientMeter::new(metrics);
+        self
+    }
+
     /// Limits the size of a request that is sent and of a reply that is accepted, in bytes without metadata and before
     /// compression, on both transports. The default is [`DEFAULT_MAX_MESSAGE_SIZE`](Self::DEFAULT_MAX_MESSAGE_SIZE); gRPC has
     /// no messages of more than 4 GiB.

@@ -4,6 +4,8 @@
 //! `grpc` and `node_stream`, and what is below them. Does not know which configurations a node is in.
 
 mod channel;
+#[cfg(feature = "metrics")]
+mod sample;
 mod shared;
 mod straggler_tasks;
 
@@ -94,17 +96,20 @@ impl Node {
             options,
         );
         let message_streams = MessageStreams::new(Arc::clone(&info), link.clone(), limits.one_way);
+        let inner = Arc::new(NodeParts {
+            info,
+            link,
+            limits,
+            stragglers: StragglerTasks::new(limits.stragglers, tasks.clone()),
+            one_way_room: Arc::new(Semaphore::new(limits.one_way)),
+            stream,
+            message_streams,
+            keep_connected: shared.keep_connected,
+        });
+        #[cfg(feature = "metrics")]
+        shared.messages.meter.watch(&inner);
         Self {
-            inner: Arc::new(NodeParts {
-                info,
-                link,
-                limits,
-                stragglers: StragglerTasks::new(limits.stragglers, tasks.clone()),
-                one_way_room: Arc::new(Semaphore::new(limits.one_way)),
-                stream,
-                message_streams,
-                keep_connected: shared.keep_connected,
-            }),
+            inner,
             _keep: Some(Keep::new(tasks, manager)),
         }
     }

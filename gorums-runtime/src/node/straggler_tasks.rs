@@ -41,6 +41,12 @@ impl StragglerTasks {
         }
     }
 
+    /// How many calls go on.
+    #[cfg(feature = "metrics")]
+    pub(super) fn len(&self) -> usize {
+        self.unfinished.load(Ordering::SeqCst)
+    }
+
     /// Lets `call` go on until it ends.
     pub(crate) fn push(&self, call: impl Future<Output = ()> + Send + 'static) {
         if self.limit == 0 {

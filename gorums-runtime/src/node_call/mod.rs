@@ -106,12 +106,14 @@ impl<M: Method> NodeCall<M> {
             mut request,
             mut options,
         } = self;
+        let sent = Instant::now();
         let deadline = options.deadline();
         let withdrawal = options.withdrawal();
         let is_withdrawn = options.is_withdrawn();
         let called = Called {
             configuration: None,
             messages: node.message_options(),
+            started: Some(sent),
         };
         let id = std::iter::once(node.id());
         let watched = Watched::start::<M>(called, id, &mut request, &mut options, deadline);
@@ -125,19 +127,17 @@ impl<M: Method> NodeCall<M> {
             }
             let envelope = Envelope::new::<M>(options.metadata, deadline);
             let numbered = OnceLock::new();
-            let started = Instant::now();
             let call = exchange::<M>(&node, &request, &envelope, &numbered);
             tokio::select! {
                 biased;
                 outcome = call => outcome,
                 () = deadline.alarm() => Err(match numbered.get() {
-                    Some(&number) => node.stream().late(number, started),
+                    Some(&number) => node.stream().late(number, sent),
                     None => Deadline::exceeded(),
                 }),
                 () = withdrawal => Err(Withdrawal::status()),
             }
         };
-        let sent = Instant::now();
         let outcome = node
             .tasks()
             .closed()

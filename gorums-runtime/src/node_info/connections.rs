@@ -1,6 +1,8 @@
 //! The table of a manager's connections.
 
 use std::collections::{BTreeMap, BTreeSet};
+#[cfg(feature = "metrics")]
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
@@ -81,6 +83,8 @@ impl Connections {
             id,
             address,
             added: OnceLock::new(),
+            #[cfg(feature = "metrics")]
+            counts: ConnectionCounts::default(),
         }
     }
 
@@ -97,6 +101,25 @@ pub(crate) struct ConnectionRow {
     address: Arc<str>,
     /// When the row was added. Unset before that.
     added: OnceLock<u64>,
+    #[cfg(feature = "metrics")]
+    counts: ConnectionCounts,
+}
+
+/// How often a node was connected to.
+#[cfg(feature = "metrics")]
+#[derive(Debug, Default)]
+struct ConnectionCounts {
+    opened: AtomicU64,
+    failed: AtomicU64,
+}
+
+/// Whether a node is connected, and how often it was connected to.
+#[cfg(feature = "metrics")]
+pub(crate) struct ConnectionTally {
+    pub(crate) is_connected: bool,
+    pub(crate) opened: u64,
+    /// How many connections, and attempts to connect, failed.
+    pub(crate) failed: u64,
 }
 
 impl ConnectionRow {
@@ -121,15 +144,31 @@ impl ConnectionRow {
 
     /// Notes that the node is connected.
     pub(crate) fn open(&self) {
+        #[cfg(feature = "metrics")]
+        self.counts.opened.fetch_add(1, Ordering::Relaxed);
         self.change(|row| row.is_connected = true);
     }
 
     /// Notes that the connection, or an attempt to connect, failed.
     pub(crate) fn fail(&self, status: &Status) {
+        #[cfg(feature = "metrics")]
+        self.counts.failed.fetch_add(1, Ordering::Relaxed);
         self.change(|row| {
             row.is_connected = false;
             row.last_failure = Some(status.clone());
         });
+    }
+
+    /// Whether the node is connected, and how often it was connected to.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn tally(&self) -> ConnectionTally {
+        let table = self.connections.0.borrow();
+        let row = table.rows.get(&self.id).filter(|row| self.is(row));
+        ConnectionTally {
+            is_connected: row.is_some_and(|row| row.is_connected),
+            opened: self.counts.opened.load(Ordering::Relaxed),
+            failed: self.counts.failed.load(Ordering::Relaxed),
+        }
     }
 
     /// Notes that the node has another address, where it is not connected yet.

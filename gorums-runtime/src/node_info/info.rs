@@ -48,13 +48,14 @@ impl NodeInfo {
         connection: ConnectionRow,
         tasks: Tasks,
     ) -> Self {
+        let observations = Observations::new(messages.meter.node(&address));
         Self {
             id: address.id,
             address: RwLock::new(Arc::new(address)),
             transport,
             messages,
             reports,
-            observations: Observations::new(),
+            observations,
             connection,
             tasks,
             removed: OnceLock::new(),
@@ -70,6 +71,7 @@ impl NodeInfo {
     /// Notes that the node is at another address from now on.
     pub(crate) fn move_to(&self, address: NodeAddress) {
         self.connection.move_to(Arc::clone(&address.name));
+        self.observations.meter().move_to(&address);
         *self.address.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(address);
     }
 

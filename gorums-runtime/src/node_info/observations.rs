@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use tonic::Status;
 
+use crate::metrics::NodeMeter;
+
 /// The weight of a new measurement in the moving average of a latency, as in Gorums (2026).
 const WEIGHT: f64 = 0.2;
 
@@ -18,6 +20,7 @@ pub(crate) struct Observations {
     /// In nanoseconds.
     opening_time: AtomicU64,
     last_error: Mutex<Option<LastError>>,
+    meter: NodeMeter,
 }
 
 /// How a node failed last.
@@ -33,16 +36,19 @@ pub struct LastError {
 impl Observations {
     const UNMEASURED: u64 = u64::MAX;
 
-    pub(crate) fn new() -> Self {
+    /// None yet. `meter` counts them, too.
+    pub(crate) fn new(meter: NodeMeter) -> Self {
         Self {
             latency: AtomicU64::new(Self::UNMEASURED),
             opening_time: AtomicU64::new(Self::UNMEASURED),
             last_error: Mutex::new(None),
+            meter,
         }
     }
 
     /// Records a failure.
     pub(crate) fn fail(&self, status: Status) {
+        self.meter.fail(&status);
         *self.lock() = Some(LastError {
             status,
             at: SystemTime::now(),
@@ -63,6 +69,7 @@ impl Observations {
 
     /// Records the time until a reply.
     pub(crate) fn measure(&self, latency: Duration) {
+        self.meter.reply(latency);
         let nanoseconds = Self::nanoseconds(latency);
         let average = |before| match before {
             Self::UNMEASURED => nanoseconds,
@@ -71,6 +78,11 @@ impl Observations {
         // Concurrent measurements all count, in any order.
         self.latency
             .update(Ordering::Relaxed, Ordering::Relaxed, average);
+    }
+
+    /// What else counts the replies and failures.
+    pub(crate) fn meter(&self) -> &NodeMeter {
+        &self.meter
     }
 
     /// Records the time to open a stream.
@@ -104,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_latency_is_unmeasured_then_the_first_measurement_then_a_moving_average() {
-        let observations = Observations::new();
+        let observations = Observations::new(NodeMeter::default());
         assert_eq!(observations.latency(), None);
         observations.measure(Duration::from_millis(10));
         assert_eq!(observations.latency(), Some(Duration::from_millis(10)));
@@ -116,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_success_is_measured_and_a_failure_is_kept() {
-        let observations = Observations::new();
+        let observations = Observations::new(NodeMeter::default());
         observations.fail(Status::internal("broken"));
         assert_eq!(observations.latency(), None);
         let last = observations.last_error().expect("a failure");

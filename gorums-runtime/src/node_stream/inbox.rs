@@ -281,6 +281,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::metrics::NodeMeter;
 
     static UNARY: MethodDescriptor = MethodDescriptor::new("/p.S/M");
     static STREAMING: MethodDescriptor = UNARY.with_reply_stream();
@@ -327,7 +328,8 @@ mod tests {
             opened: now,
             at: now,
         };
-        let (delivery, _) = inbox.deliver(reply, &arrival, &LIMIT, &Observations::new());
+        let observations = Observations::new(NodeMeter::default());
+        let (delivery, _) = inbox.deliver(reply, &arrival, &LIMIT, &observations);
         match delivery {
             Delivery::Taken => Some(true),
             Delivery::Ignored(_) => Some(false),

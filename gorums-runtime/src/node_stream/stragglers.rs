@@ -68,6 +68,12 @@ impl Stragglers {
         }
     }
 
+    /// How many there are.
+    #[cfg(feature = "metrics")]
+    pub(super) fn len(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
     /// Adds a straggler.
     pub(super) fn push(&self, call: Straggler) -> Pushed {
         if self.limit == 0 {

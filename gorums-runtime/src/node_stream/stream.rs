@@ -71,6 +71,18 @@ impl NodeStream {
         self.0.queue.has_room(bytes)
     }
 
+    /// How many messages wait to be sent, and how many bytes these have.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn depth(&self) -> (usize, usize) {
+        self.0.queue.depth()
+    }
+
+    /// How many decided calls go on at the node.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn stragglers(&self) -> usize {
+        self.0.stragglers.len()
+    }
+
     /// Enqueues a message once the queue has room for it.
     ///
     /// # Errors

@@ -66,9 +66,11 @@ impl<M: Method> MulticastCall<M> {
         let called = Called {
             configuration: Some(id),
             messages: node.message_options(),
+            started: None,
         };
         let ids = configuration.node_ids();
-        let watched = Watched::start::<M>(called, ids, &mut request, &mut options, deadline);
+        let watched = span
+            .in_scope(|| Watched::start::<M>(called, ids, &mut request, &mut options, deadline));
         let watched = match watched {
             Ok(watched) => watched,
             Err(refusal) => {

@@ -231,6 +231,7 @@ impl Sending {
     pub(super) fn detach(mut self) {
         if !self.had_room && !self.is_sent() {
             let status = self.node.no_room_for_one_way();
+            self.node.info().observations.meter().drop_call();
             self.node.fail(self.start, status);
             return;
         }

@@ -36,9 +36,11 @@ impl Unicast {
         let called = Called {
             configuration: None,
             messages: node.message_options(),
+            started: None,
         };
         let nodes = std::iter::once(node.id());
-        let watched = Watched::start::<M>(called, nodes, &mut request, &mut options, deadline);
+        let watched = span
+            .in_scope(|| Watched::start::<M>(called, nodes, &mut request, &mut options, deadline));
         let watched = match watched {
             Ok(watched) => watched,
             Err(refusal) => {

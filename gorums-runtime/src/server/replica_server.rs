@@ -173,6 +173,7 @@ impl<S> tower::Service<http::Request<Body>> for ReplicaServer<S> {
         let Some(answer) = self.answers.get(path) else {
             let method = path.trim_start_matches('/');
             let refusal = Status::unimplemented(format!("there is no method {method} here"));
+            self.pacing.meter.refuse_unknown();
             let Some(interceptors) = self.pacing.interceptors.clone() else {
                 return Box::pin(std::future::ready(Ok(refusal.into_http())));
             };

@@ -119,6 +119,13 @@ impl Router {
         self
     }
 
+    /// Measures the calls of all replicas; see [`metrics`](crate::metrics). Needs the crate's feature `metrics`.
+    #[cfg(feature = "metrics")]
+    pub fn metrics(mut self, metrics: &crate::metrics::Metrics) -> Self {
+        self.streams.measure(metrics);
+        self
+    }
+
     /// Makes the server one of a system, whose members it knows.
     pub(crate) fn join(mut self, members: Members) -> Self {
         self.streams.join(members);

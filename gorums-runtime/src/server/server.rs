@@ -205,6 +205,13 @@ impl Server {
         self
     }
 
+    /// Measures the calls of all replicas; see [`metrics`](crate::metrics). Needs the crate's feature `metrics`.
+    #[cfg(feature = "metrics")]
+    pub fn metrics(mut self, metrics: &crate::metrics::Metrics) -> Self {
+        self.router = self.router.metrics(metrics);
+        self
+    }
+
     /// Serves the calls that nodes make to this process as their client.
     pub(crate) fn reverse_server(&self) -> Arc<dyn ReverseServer> {
         self.router.reverse_server()

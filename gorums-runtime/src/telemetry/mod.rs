@@ -41,6 +41,12 @@
 //! | `detached` | one-way calls: its caller detached it |
 //! | `cancelled` | it was dropped |
 //!
+//! # Traces
+//!
+//! With the interceptor [`TraceContext`](crate::interceptors::TraceContext), which needs the crate's feature
+//! `opentelemetry`, a handler's span is a child of the span of the call that it serves, in the other process: calls carry the
+//! W3C trace context.
+//!
 //! # Events
 //!
 //! Each reply is an event of level `TRACE` with the message `reply`. Each failure of a node is an event of level
@@ -68,7 +74,7 @@
 //! | `gorums.peer.id`, `client.address`, `client.port` | of such a handler: the caller, as far as it is known; of a client that is refused: the id that it claims, and its address; of a failed handshake: the client's address |
 //! | `gorums.waiting` | of such a handler: the number of requests that wait |
 //! | `gorums.node.id`, `server.address`, `server.port` | the node |
-//! | `duration` | the time since the request was sent, such as `2.5ms` |
+//! | `duration_us` | the time since the request was sent, in microseconds, as a number |
 //! | `rpc.grpc.status_code` | of a failure: the number of the status code |
 //! | `error` | of a failure: the message of the status; of a client that is refused: what its certificate proves; of a failed handshake: why, and what to do |
 

@@ -186,6 +186,13 @@ impl Queue {
         self.lock().opened
     }
 
+    /// How many messages there are, and how many bytes they have.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn depth(&self) -> (usize, usize) {
+        let state = self.lock();
+        (state.pending.len(), state.pending.bytes())
+    }
+
     /// Whether there is room for a message of this size.
     pub(crate) fn has_room(&self, bytes: usize) -> bool {
         let mut state = self.lock();

@@ -25,6 +25,12 @@ impl Unread {
         }
     }
 
+    /// The bytes that are unread.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
     /// Whether the limit is reached.
     pub(crate) fn is_full(&self) -> bool {
         self.bytes.load(Ordering::Acquire) >= self.limit

@@ -37,6 +37,7 @@ mod interceptors;
 mod interoperability;
 mod manager;
 mod metadata;
+mod metrics;
 mod missing_spec;
 mod mock;
 mod module_graph;

@@ -33,6 +33,9 @@ where
 {
     Arc::new(move |context, payload, to, interceptors, begun| {
         let request = decode::<M>(payload.share());
+        if let Err(status) = &request {
+            context.timer().refuse(status);
+        }
         match (interceptors, request) {
             (None, Ok(request)) => {
                 let handler = handler(context.clone(), request);
@@ -58,6 +61,9 @@ where
 {
     Arc::new(move |context, payload, to, interceptors, begun| {
         let request = decode::<M>(payload.share());
+        if let Err(status) = &request {
+            context.timer().refuse(status);
+        }
         let method = to.framing.method;
         match (interceptors, request) {
             (None, Ok(request)) => {
@@ -91,6 +97,9 @@ where
     Arc::new(move |context, payload, to, interceptors, begun| {
         let (sink, emptied) = ReplySink::on_stream(context.clone(), to.clone());
         let request = decode::<M>(payload.share());
+        if let Err(status) = &request {
+            context.timer().refuse(status);
+        }
         match interceptors {
             None => {
                 let handling = request.map(|request| handler(context.clone(), request, sink));

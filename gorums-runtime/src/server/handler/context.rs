@@ -11,19 +11,29 @@ use futures::future::BoxFuture;
 use futures::task::AtomicWaker;
 use http::Extensions;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tonic::Request;
 use tonic::metadata::MetadataMap;
 use tracing::Span;
 
 use super::peer::{Caller, Peer};
+#[cfg(feature = "metrics")]
+use super::timed::Timed;
 use crate::call::{Deadline, MethodDescriptor, Served, Serving};
 use crate::configuration::{Configuration, Membership};
 use crate::identity::NodeId;
+use crate::metrics::{HandlerMeter, HandlerTimer};
 use crate::node::Node;
 use crate::telemetry;
 #[cfg(feature = "_tls-any")]
 use crate::tls::PeerCertificate;
 use crate::wire::{MetadataEntry, replace_entries};
+
+/// A running handler.
+#[cfg(feature = "metrics")]
+type Handler<F> = Timed<F>;
+#[cfg(not(feature = "metrics"))]
+type Handler<F> = Serving<F>;
 
 /// The header that carries the time until the caller's deadline.
 const GRPC_TIMEOUT: &str = "grpc-timeout";
@@ -52,6 +62,9 @@ pub struct Context {
     state: Arc<ContextState>,
     /// The metadata as interceptors have changed it.
     changed: Option<Arc<MetadataMap>>,
+    /// The parent of the handler's span, if it is in another process.
+    #[cfg(feature = "opentelemetry")]
+    parent: Option<opentelemetry::Context>,
 }
 
 #[derive(Debug)]
@@ -66,6 +79,7 @@ struct ContextState {
     abandoned: Abandoned,
     /// Calls on node streams have one.
     turn: Option<Turn>,
+    timer: HandlerTimer,
 }
 
 impl Context {
@@ -90,6 +104,7 @@ impl Context {
             metadata: OnceLock::new(),
             abandoned: Abandoned::default(),
             turn: None,
+            timer: HandlerTimer::default(),
         });
         (context, message)
     }
@@ -121,6 +136,7 @@ impl Context {
             metadata: OnceLock::new(),
             abandoned: Abandoned::default(),
             turn: Some(Turn::default()),
+            timer: HandlerTimer::default(),
         })
     }
 
@@ -128,6 +144,8 @@ impl Context {
         Self {
             state: Arc::new(state),
             changed: None,
+            #[cfg(feature = "opentelemetry")]
+            parent: None,
         }
     }
 
@@ -136,6 +154,23 @@ impl Context {
         if let Some(inner) = Arc::get_mut(&mut self.state) {
             inner.deadline = inner.deadline.within(timeout);
         }
+    }
+
+    /// Measures the handler, which begins at the time that `began` returns, or else when it runs. Has no effect once it has
+    /// begun.
+    #[inline]
+    pub(crate) fn time(&mut self, meter: &HandlerMeter, began: impl FnOnce() -> Option<Instant>) {
+        if meter.is_on()
+            && let Some(inner) = Arc::get_mut(&mut self.state)
+        {
+            inner.timer.begin(meter, began);
+        }
+    }
+
+    /// Measures the handler.
+    #[inline]
+    pub(crate) fn timer(&self) -> &HandlerTimer {
+        &self.state.timer
     }
 
     /// Empties the context of an answered call so that the stream's next call can reuse its memory. Returns `None` if
@@ -295,10 +330,26 @@ impl Context {
         Serving::new(Arc::clone(&self.state) as _, Span::current(), future)
     }
 
+    /// Makes `parent` that of the handler's span.
+    #[cfg(feature = "opentelemetry")]
+    pub(super) fn set_parent(&mut self, parent: opentelemetry::Context) {
+        self.parent = Some(parent);
+    }
+
     /// Runs the handler of the call.
-    pub(super) fn serve<F>(self, handler: F) -> Serving<F> {
+    pub(super) fn serve<F>(self, handler: F) -> Handler<F> {
         let span = telemetry::handler_span(self.state.method, self.state.peer.member);
-        Serving::new(self.state, span, handler)
+        #[cfg(feature = "opentelemetry")]
+        if let Some(parent) = self.parent {
+            use tracing_opentelemetry::OpenTelemetrySpanExt;
+            // Without the layer of OpenTelemetry, or if it leaves the span out, there is nothing to trace.
+            let _ = span.set_parent(parent);
+        }
+        let serving = Serving::new(self.state, span, handler);
+        #[cfg(feature = "metrics")]
+        return Timed::new(serving);
+        #[cfg(not(feature = "metrics"))]
+        serving
     }
 
     /// Records that the caller no longer waits.
@@ -323,6 +374,11 @@ impl Served for ContextState {
 
     fn abandoned(self: Arc<Self>) -> BoxFuture<'static, ()> {
         async move { self.abandoned.wait().await }.boxed()
+    }
+
+    #[cfg(feature = "metrics")]
+    fn timer(&self) -> Option<&HandlerTimer> {
+        Some(&self.timer)
     }
 }
 

@@ -143,8 +143,14 @@ impl<T: Send + Sync + 'static> Handlers<T> {
                 let replica = Arc::clone(&replica);
                 let pacing = pacing.clone();
                 let most = pacing.max_message_size;
+                let meter = pacing.meter.method(M::DESCRIPTOR.full_name());
                 let service = tower::service_fn(move |request: Request<Result<_, Status>>| {
-                    let (context, request) = Context::of(&M::DESCRIPTOR, request, messages.timeout);
+                    let (mut context, request) =
+                        Context::of(&M::DESCRIPTOR, request, messages.timeout);
+                    context.time(&meter, || None);
+                    if let Err(status) = &request {
+                        context.timer().refuse(status);
+                    }
                     let replica = Arc::clone(&replica);
                     let start = |sink| {
                         let handler =
@@ -205,8 +211,11 @@ impl<T: Send + Sync + 'static> Handlers<T> {
             let replica = Arc::clone(&replica);
             let pacing = pacing.clone();
             let most = pacing.max_message_size;
+            let meter = pacing.meter.method(M::DESCRIPTOR.full_name());
             let service = tower::service_fn(move |request: Request<Streaming<M::Request>>| {
-                let (context, requests) = Context::of(&M::DESCRIPTOR, request, messages.timeout);
+                let (mut context, requests) =
+                    Context::of(&M::DESCRIPTOR, request, messages.timeout);
+                context.time(&meter, || None);
                 let replica = Arc::clone(&replica);
                 let start = |sink| {
                     let handler = move |context| handler(replica, context, requests, sink);
@@ -256,11 +265,16 @@ impl<T: Send + Sync + 'static> Handlers<T> {
             let (replica, handler) = (Arc::clone(&replica), handler.clone());
             let interceptors = pacing.interceptors.clone();
             let most = pacing.max_message_size;
+            let meter = pacing.meter.method(M::DESCRIPTOR.full_name());
             let service = tower::service_fn(move |request: Request<Result<_, Status>>| {
-                let (context, request) = Context::of(&M::DESCRIPTOR, request, messages.timeout);
+                let (mut context, request) = Context::of(&M::DESCRIPTOR, request, messages.timeout);
+                context.time(&meter, || None);
                 let (replica, handler) = (Arc::clone(&replica), handler.clone());
                 let handler = move |context, request| handler(replica, context, request);
                 let (limit, called) = (messages.timeout, context.clone());
+                if let Err(status) = &request {
+                    context.timer().refuse(status);
+                }
                 // Each is boxed once.
                 let attended = match (&interceptors, request) {
                     (None, Ok(request)) => Attended::new(context, limit, handler(called, request)),
@@ -292,8 +306,11 @@ impl<T: Send + Sync + 'static> Handlers<T> {
             let (replica, handler) = (Arc::clone(&replica), handler.clone());
             let interceptors = pacing.interceptors.clone();
             let most = pacing.max_message_size;
+            let meter = pacing.meter.method(M::DESCRIPTOR.full_name());
             let service = tower::service_fn(move |request: Request<Streaming<M::Request>>| {
-                let (context, requests) = Context::of(&M::DESCRIPTOR, request, messages.timeout);
+                let (mut context, requests) =
+                    Context::of(&M::DESCRIPTOR, request, messages.timeout);
+                context.time(&meter, || None);
                 let (replica, interceptors) = (Arc::clone(&replica), interceptors.clone());
                 let handling = handler(replica, context.clone(), requests, interceptors);
                 Attended::new(context, messages.timeout, handling)

@@ -24,6 +24,8 @@ mod reply_sink;
 mod reply_to;
 mod server_call;
 mod service_options;
+#[cfg(feature = "metrics")]
+mod timed;
 mod timed_out;
 
 pub(crate) use answering::Answering;

@@ -20,6 +20,7 @@ use super::members::Members;
 use super::peers::{Peers, Visit};
 use super::progress::{Progress, next_piece};
 use crate::call::MessageSize;
+use crate::metrics::ServerMeter;
 
 /// Responses of up to this many bytes are not counted, because the number of calls in flight bounds them.
 const SMALL: usize = 16 * 1024;
@@ -36,6 +37,7 @@ pub(crate) struct Pacing {
     pub(crate) max_message_size: MessageSize,
     pub(crate) members: Members,
     pub(crate) interceptors: Option<Interceptors>,
+    pub(crate) meter: ServerMeter,
 }
 
 impl Pacing {

@@ -60,6 +60,12 @@ impl Peers {
         self.enter(Some(peer), limits, Kind::Call).ok()
     }
 
+    /// How many bytes the peers have not read.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn unread(&self) -> usize {
+        self.lock().values().map(|peer| peer.unread.bytes()).sum()
+    }
+
     fn enter(
         &self,
         peer: Option<IpAddr>,

@@ -81,6 +81,12 @@ impl ServerCall {
         self.context.metadata_mut()
     }
 
+    /// Makes `parent` that of the handler's span.
+    #[cfg(feature = "opentelemetry")]
+    pub(crate) fn set_parent(&mut self, parent: opentelemetry::Context) {
+        self.context.set_parent(parent);
+    }
+
     /// The request. `None` if it does not decode, there is no such method, or the method takes a stream of requests.
     pub fn request(&self) -> Option<&AnyMessage> {
         self.request.as_ref()

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 
+use crate::metrics::WaitTimer;
 use crate::server::handler::StreamLimits;
 use crate::wire::{MetadataEntry, Payload};
 
@@ -32,6 +33,7 @@ pub(super) enum Callee {
 pub(super) struct Waiting {
     pub(super) request: Request,
     pub(super) payload: Bytes,
+    pub(super) timer: WaitTimer,
 }
 
 /// Requests that wait for their turn.
@@ -49,10 +51,11 @@ pub(super) struct Backlog {
 
 impl Waiting {
     /// Creates a request to keep. Copies its payload, which lies in a large buffer that would otherwise stay alive.
-    pub(super) fn new(request: Request, payload: Payload<'_>) -> Self {
+    pub(super) fn new(request: Request, payload: Payload<'_>, timer: WaitTimer) -> Self {
         Self {
             request,
             payload: Bytes::copy_from_slice(payload.bytes()),
+            timer,
         }
     }
 
@@ -172,7 +175,8 @@ mod tests {
             callee: Callee::Method(0),
             entries: Vec::new(),
         };
-        Waiting::new(request, Payload::whole(&Bytes::from_static(b"payload")))
+        let payload = Bytes::from_static(b"payload");
+        Waiting::new(request, Payload::whole(&payload), WaitTimer::default())
     }
 
     fn backlog(numbers: impl IntoIterator<Item = u64>) -> Backlog {
@@ -252,7 +256,9 @@ mod tests {
     fn a_request_that_waits_does_not_keep_the_buffer_that_it_came_in() {
         let buffer = Bytes::from(vec![7; 64 * 1024]);
         let request = request(1).request;
-        let waiting = Waiting::new(request, Payload::whole(&buffer.slice(100..130)));
+        let payload = buffer.slice(100..130);
+        let waiting = Waiting::new(request, Payload::whole(&payload), WaitTimer::default());
+        drop(payload);
         assert!(buffer.is_unique());
         assert_eq!(waiting.payload, [7; 30][..]);
         assert_eq!(waiting.size(), size_of::<Waiting>() + 30);

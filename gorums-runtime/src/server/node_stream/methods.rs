@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::MethodDescriptor;
+use crate::metrics::{HandlerMeter, ServerMeter};
 use crate::server::handler::Answering;
 
 /// The methods that clients can call on node streams, and how their calls are answered.
@@ -22,6 +23,7 @@ pub(super) struct Callable {
     pub(super) answering: Arc<Answering>,
     /// How long its handlers may take. `None`: no limit.
     pub(super) timeout: Option<Duration>,
+    pub(super) meter: HandlerMeter,
 }
 
 impl Methods {
@@ -38,10 +40,18 @@ impl Methods {
             method,
             answering,
             timeout,
+            meter: HandlerMeter::default(),
         };
         match self.find(&callable.name) {
             Ok(index) => self.0[index] = callable,
             Err(index) => self.0.insert(index, callable),
+        }
+    }
+
+    /// Measures the calls of each method.
+    pub(super) fn measure(&mut self, meter: &ServerMeter) {
+        for callable in &mut self.0 {
+            callable.meter = meter.method(callable.method.full_name());
         }
     }
 

@@ -13,6 +13,8 @@ mod named_clients;
 mod opening;
 mod released_handlers;
 mod reply_body;
+#[cfg(feature = "metrics")]
+mod sample;
 mod service;
 mod session;
 mod work;

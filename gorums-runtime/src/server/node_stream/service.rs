@@ -22,10 +22,15 @@ use super::methods::Methods;
 use super::named_clients::NamedClients;
 use super::opening::Opening;
 use super::reply_body::{End, Outlet, ReplyBody};
+#[cfg(feature = "metrics")]
+use super::sample::{PeersSource, StreamsSource};
 use super::session::Session;
 use crate::call::{MessageSize, MethodDescriptor, Side};
 use crate::clients::Clients;
 use crate::identity::NodeId;
+#[cfg(feature = "metrics")]
+use crate::metrics::Metrics;
+use crate::metrics::ServerMeter;
 use crate::node_stream::{Carrier, ReverseServer};
 use crate::server::handler::{
     Answering, Caller, Interceptors, Member, Members, Pacing, Peer, Peers, ServerInterceptor,
@@ -46,6 +51,10 @@ pub(crate) struct NodeStreams {
     named: NamedClients,
     members: Members,
     interceptors: Option<Interceptors>,
+    meter: ServerMeter,
+    /// What is read of the peers, and of the streams, when metrics are.
+    #[cfg(feature = "metrics")]
+    sources: (Option<Arc<PeersSource>>, Option<Arc<StreamsSource>>),
     /// The clients that accept calls, if the server calls any.
     clients: Option<Clients>,
     stop: CancellationToken,
@@ -81,11 +90,19 @@ impl NodeStreams {
     /// Returns a copy for one server, with clients of its own: a client may have a stream to each of several servers of
     /// the same replicas.
     pub(crate) fn of_one_server(self) -> Self {
-        Self {
+        let mut server = Self {
             named: NamedClients::default(),
             open: TaskTracker::new(),
             ..self
+        };
+        Arc::make_mut(&mut server.methods).measure(&server.meter);
+        #[cfg(feature = "metrics")]
+        {
+            let streams = Arc::new(StreamsSource(server.open.clone()));
+            server.meter.watch(&streams);
+            server.sources.1 = Some(streams);
         }
+        server
     }
 
     /// Makes the server one of a system, whose members it knows.
@@ -96,6 +113,15 @@ impl NodeStreams {
     /// Adds an interceptor inside of the others.
     pub(crate) fn intercept(&mut self, interceptor: impl ServerInterceptor) {
         Interceptors::push(&mut self.interceptors, interceptor);
+    }
+
+    /// Measures the calls, the streams and the peers.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn measure(&mut self, metrics: &Metrics) {
+        self.meter = ServerMeter::new(metrics);
+        let peers = Arc::new(PeersSource(self.peers.clone()));
+        self.meter.watch(&peers);
+        self.sources.0 = Some(peers);
     }
 
     /// Calls the clients that accept calls.
@@ -116,6 +142,7 @@ impl NodeStreams {
             max_message_size: self.max_message_size,
             members: self.members.clone(),
             interceptors: self.interceptors.clone(),
+            meter: self.meter.clone(),
         }
     }
 
@@ -161,6 +188,7 @@ impl NodeStreams {
             limits: self.limits,
             max_message_size: self.max_message_size,
             interceptors: self.interceptors.clone(),
+            meter: self.meter.clone(),
             peer: Arc::new(peer),
             extended: opening.extended,
             accepts_calls: opening.accepts_calls || claim.is_some(),

@@ -17,6 +17,7 @@ use super::reply_body::End;
 use super::work::Work;
 use crate::call::{MessageSize, MethodDescriptor};
 use crate::clients::ConnectedClient;
+use crate::metrics::{ServerMeter, WaitTimer};
 use crate::server::handler::{
     Claim, Context, Framing, Interceptors, Peer, ReplyTo, StreamLimits, UNKNOWN, panicked_at_once,
     reply,
@@ -40,6 +41,7 @@ pub(super) struct Session {
     pub(super) limits: StreamLimits,
     pub(super) max_message_size: MessageSize,
     pub(super) interceptors: Option<Interceptors>,
+    pub(super) meter: ServerMeter,
     pub(super) peer: Arc<Peer>,
     pub(super) extended: bool,
     /// Whether the client accepts calls from the server.
@@ -81,6 +83,7 @@ impl Session {
             let Panicked(message) = Panicked::with(&*payload);
             Err(Status::internal(format!("the stream panicked: {message}")))
         });
+        self.meter.note_waiting(&mut work.noted, 0);
         if let Err(status) = outcome {
             // The client gets no more replies.
             work.abandon();
@@ -130,7 +133,9 @@ impl Session {
                 {
                     return Poll::Ready(Ok(end));
                 }
-                match self.poll(requests, work, cx) {
+                let polled = self.poll(requests, work, cx);
+                self.meter.note_waiting(&mut work.noted, work.backlog.len());
+                match polled {
                     Poll::Pending => {
                         if let Some((number, method)) = work.watch_turn(cx) {
                             self.tell_who_has_the_turn(number, method);
@@ -201,6 +206,7 @@ impl Session {
         work: &mut Work,
         cx: &mut task::Context<'_>,
     ) -> Poll<Result<Pause, Status>> {
+        work.clock.forget();
         for _ in 0..STEPS {
             if let Poll::Ready(outcome) = work.poll_handlers(&self.limits, cx) {
                 outcome?;
@@ -214,6 +220,7 @@ impl Session {
                 && let Some(waiting) = work.backlog.pop()
             {
                 let payload = Payload::whole(&waiting.payload);
+                self.note_wait(&waiting);
                 self.begin(waiting.request, payload, work)?;
             } else if work.is_done() {
                 return Poll::Ready(Ok(Pause::Done));
@@ -223,6 +230,7 @@ impl Session {
                 self.sort(received, work)?;
             } else {
                 work.closed = !ready!(requests.poll_more(cx))?;
+                work.clock.forget();
             }
         }
         Poll::Ready(Ok(Pause::Yield))
@@ -305,8 +313,22 @@ impl Session {
         if work.has_turn(&self.limits) && work.backlog.is_empty() {
             return self.begin(request, payload, work);
         }
-        work.backlog.push(Waiting::new(request, payload));
+        let timer = match request.callee {
+            Callee::Method(index) if self.meter.is_on() => self.methods.at(index).meter.wait(),
+            _ => WaitTimer::default(),
+        };
+        work.backlog.push(Waiting::new(request, payload, timer));
         Ok(())
+    }
+
+    /// Measures how long a request has waited.
+    #[inline]
+    fn note_wait(&self, waiting: &Waiting) {
+        if self.meter.is_on()
+            && let Callee::Method(index) = waiting.request.callee
+        {
+            self.methods.at(index).meter.waited(&waiting.timer);
+        }
     }
 
     /// Begins to handle a request whose turn it is.
@@ -326,6 +348,7 @@ impl Session {
             method,
             answering,
             timeout,
+            meter,
             ..
         } = self.methods.at(index);
         let reply_to = || ReplyTo {
@@ -340,9 +363,11 @@ impl Session {
         };
         let size = payload.bytes().len();
         if let Err(status) = self.max_message_size.check("request", size) {
+            meter.refuse(&status);
             return reply_to().refuse(status);
         }
         let mut context = Context::on_stream(method, &self.peer, entries, work.spare_context());
+        context.time(meter, || Some(work.clock.now()));
         if let Some(timeout) = timeout {
             context.limit(*timeout);
         }
@@ -365,6 +390,7 @@ impl Session {
         work: &mut Work,
     ) -> Result<(), Status> {
         let refusal = unknown(name);
+        self.meter.refuse_unknown();
         let Some(interceptors) = self.interceptors.clone() else {
             return self.fail(number, MethodName::Received(name), &refusal);
         };

@@ -12,6 +12,7 @@ use super::held_turn::{HeldTurn, Holder};
 use super::named_clients::Turn;
 use super::released_handlers::{HandlerId, ReleasedHandlers};
 use crate::call::MethodDescriptor;
+use crate::metrics::HandlerClock;
 use crate::server::handler::{Context, Handling, StreamLimits};
 use crate::support::{Panicked, guard};
 
@@ -39,6 +40,9 @@ pub(super) struct Work {
     pub(super) last_method: usize,
     /// Whether the stream takes no more requests.
     pub(super) closed: bool,
+    pub(super) clock: HandlerClock,
+    /// How many requests wait, as far as the metrics know.
+    pub(super) noted: usize,
 }
 
 /// A call whose handler has begun.
@@ -80,6 +84,9 @@ impl Work {
         if let Some(begun) = &mut self.current {
             if let Poll::Ready(outcome) = self.handling.poll_unpin(cx) {
                 let context = self.current.take().map(|begun| begun.context);
+                if let Some(context) = &context {
+                    self.clock.note(context.timer());
+                }
                 self.context = context.and_then(Context::recycle);
                 return Poll::Ready(outcome);
             }
