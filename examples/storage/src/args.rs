@@ -25,6 +25,10 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = Transport::NodeStream, global = true)]
     pub(crate) transport: Transport,
 
+    /// Serve metrics to Prometheus on this address, at /metrics; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", global = true)]
+    pub(crate) metrics: Option<String>,
+
     /// What to run
     #[command(subcommand)]
     pub(crate) mode: Option<Mode>,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use gorums_runtime::errors::ManagerError;
+use gorums_runtime::metrics::Metrics;
 use gorums_runtime::{CallOptions, Configuration, Credentials, Manager, NodeId, Transport};
 
 use crate::proto::membership_gorums::MembershipConfiguration;
@@ -30,9 +31,10 @@ impl Client {
         credentials: Option<Credentials>,
         transport: Transport,
         timeout: Duration,
+        metrics: &Metrics,
     ) -> Result<Self, ManagerError> {
         let watch = Watch::default();
-        let mut builder = Manager::builder();
+        let mut builder = Manager::builder().metrics(metrics);
         if let Some(credentials) = credentials {
             builder = builder.tls(credentials);
         }

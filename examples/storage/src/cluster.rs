@@ -1,6 +1,7 @@
 //! Replicas in this process.
 
 use futures::{StreamExt, TryStreamExt};
+use gorums_runtime::metrics::Metrics;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 
@@ -15,8 +16,9 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Starts `replicas` replicas on free ports.
-    pub(crate) async fn start(replicas: u16) -> Result<Self, Error> {
+    /// Starts `replicas` replicas on free ports. `metrics` has what they serve. Their calls to each other are left out: all
+    /// call the same nodes.
+    pub(crate) async fn start(replicas: u16, metrics: &Metrics) -> Result<Self, Error> {
         // All addresses are known before the first replica starts.
         let mut listeners = Vec::new();
         let mut members = Vec::new();
@@ -36,7 +38,7 @@ impl Cluster {
                 // Without it, small replies may be delayed.
                 let _ = connection.set_nodelay(true);
             });
-            running.push(Member::accept(id, &members, connections.boxed()).await?);
+            running.push(Member::accept(id, &members, connections.boxed(), metrics).await?);
         }
         Ok(Self {
             _replicas: running,

@@ -29,6 +29,13 @@ pub(crate) enum Error {
     /// A replica of this process cannot listen.
     #[error("cannot listen on a free port: {0}")]
     Listen(io::Error),
+    /// Prometheus cannot be served.
+    #[error("cannot serve metrics on {address:?}: {source}")]
+    Metrics {
+        /// The address.
+        address: String,
+        source: io::Error,
+    },
     /// The process cannot be told to end.
     #[error("cannot wait for signals: {0}")]
     Signals(io::Error),

@@ -9,6 +9,7 @@ mod command;
 mod error;
 mod input;
 mod member;
+mod metrics;
 mod peers;
 mod prompt;
 mod quorum;
@@ -23,6 +24,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use gorums_runtime::metrics::Metrics;
 use tokio::runtime::Runtime;
 
 use crate::args::{Args, Mode};
@@ -54,24 +56,30 @@ fn run(args: Args) -> Result<ExitCode, Error> {
     let runtime = Runtime::new().map_err(Error::Runtime)?;
     let transport = args.transport.into();
     let timeout = Duration::from_millis(args.timeout);
+    let metrics = Metrics::new();
+    if let Some(address) = args.metrics {
+        let listens = runtime.block_on(metrics::serve(&address, &metrics))?;
+        eprintln!("metrics on http://{listens}/metrics");
+    }
     match args.mode {
         None => {
-            let cluster = runtime.block_on(Cluster::start(args.replicas))?;
+            let cluster = runtime.block_on(Cluster::start(args.replicas, &metrics))?;
             let client = runtime.block_on(Client::connect(
                 cluster.addresses(),
                 None,
                 transport,
                 timeout,
+                &metrics,
             ))?;
             prompt::run(&runtime, &client)
         }
         Some(Mode::Serve(options)) => {
-            runtime.block_on(serving::run(options))?;
+            runtime.block_on(serving::run(options, &metrics))?;
             Ok(ExitCode::SUCCESS)
         }
         Some(Mode::Client { addrs, tls }) => {
             let tls = tls.map(|directory| tls::client(&Directory(directory)));
-            let connecting = Client::connect(addrs, tls.transpose()?, transport, timeout);
+            let connecting = Client::connect(addrs, tls.transpose()?, transport, timeout, &metrics);
             let client = runtime.block_on(connecting)?;
             prompt::run(&runtime, &client)
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use gorums_runtime::errors::SystemError;
+use gorums_runtime::metrics::Metrics;
 use gorums_runtime::{
     Backoff, Connectivity, ConnectivityEvent, Credentials, RunningSystem, System, SystemBuilder,
 };
@@ -43,8 +44,9 @@ impl Member {
         listen: Option<String>,
         cluster: Option<String>,
         credentials: Option<Credentials>,
+        metrics: &Metrics,
     ) -> Result<Self, SystemError> {
-        let mut builder = builder(id, members);
+        let mut builder = builder(id, members).manager(|manager| manager.metrics(metrics));
         if let Some(address) = listen {
             builder = builder.listen(address);
         }
@@ -54,7 +56,7 @@ impl Member {
         if let Some(credentials) = credentials {
             builder = builder.tls(credentials);
         }
-        Self::serve(builder.bind().await?)
+        Self::serve(builder.bind().await?, metrics)
     }
 
     /// Starts a member that accepts `connections`.
@@ -62,12 +64,14 @@ impl Member {
         id: u32,
         members: &[(u32, String)],
         connections: impl Stream<Item = io::Result<TcpStream>> + Send + 'static,
+        metrics: &Metrics,
     ) -> Result<Self, SystemError> {
-        Self::serve(builder(id, members).accept(connections).await?)
+        Self::serve(builder(id, members).accept(connections).await?, metrics)
     }
 
-    fn serve(system: System) -> Result<Self, SystemError> {
-        let running = system.serve(replica::services(system.clients().clone(), Some(&system)))?;
+    fn serve(system: System, metrics: &Metrics) -> Result<Self, SystemError> {
+        let services = replica::services(system.clients().clone(), Some(&system));
+        let running = system.serve(services.metrics(metrics))?;
         Ok(Self { system, running })
     }
 

@@ -3,6 +3,7 @@
 use std::io;
 
 use gorums_runtime::Server;
+use gorums_runtime::metrics::Metrics;
 use gorums_runtime::server::Clients;
 
 use crate::args::Serve;
@@ -12,16 +13,17 @@ use crate::member::{self, Member};
 use crate::replica;
 use crate::tls::MemberFiles;
 
-/// Runs one replica until the process is interrupted or terminated.
-pub(crate) async fn run(options: Serve) -> Result<(), Error> {
+/// Runs one replica until the process is interrupted or terminated. `metrics` has what it serves and calls.
+pub(crate) async fn run(options: Serve, metrics: &Metrics) -> Result<(), Error> {
     let stop = told_to_end().map_err(Error::Signals)?;
     match options {
         Serve {
             addr: Some(address),
             ..
         } => {
-            let clients = Clients::new();
-            let server = Server::new(replica::services(clients, None));
+            let clients = Clients::with_options(|options| options.metrics(metrics));
+            let services = replica::services(clients, None);
+            let server = Server::new(services).metrics(metrics);
             let server = server.bind(address).await?;
             println!("serving on {}", server.address());
             server.serve_until(stop).await?;
@@ -42,7 +44,7 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
                 .into_iter()
                 .map(|peer| (peer.id, peer.address))
                 .collect();
-            let member = Member::start(id, &members, listen, cluster, credentials).await?;
+            let member = Member::start(id, &members, listen, cluster, credentials, metrics).await?;
             if let Some(address) = member.address() {
                 println!("member {id} is serving on {address}");
             }
