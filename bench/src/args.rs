@@ -30,6 +30,8 @@ pub(crate) enum Mode {
     Compare(Compare),
     /// Measure the calls of peers: to oneself, nested, reverse, all to all, and beside a snapshot
     Peers(Peers),
+    /// Measure what metrics cost; needs --features metrics
+    Metrics(Metrics),
     /// Measure quorum calls to all nodes, to one quorum, and hedged, while some replies are late
     Thrifty(Thrifty),
 }
@@ -55,6 +57,38 @@ pub(crate) struct Peers {
 
     /// Threads of all peers together
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: u16,
+}
+
+/// A measurement of what metrics cost.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Metrics {
+    /// How long each measurement takes, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) duration: u64,
+
+    /// How long to warm up before measuring, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 150)]
+    pub(crate) warmup: u64,
+
+    /// Rounds, in each of which calls are made without metrics and with them
+    #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) rounds: u16,
+
+    /// Servers to call
+    #[arg(short, long, value_name = "N,...", value_delimiter = ',', default_values_t = [3, 9], value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) n: Vec<u16>,
+
+    /// Calls in flight
+    #[arg(short, long, value_name = "N,...", value_delimiter = ',', default_values_t = [1, 64], value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) concurrency: Vec<u32>,
+
+    /// Bytes of the payload
+    #[arg(short, long, value_name = "BYTES", default_value_t = 16)]
+    pub(crate) payload: usize,
+
+    /// Threads of the client
+    #[arg(long, value_name = "N", default_value_t = 2)]
     pub(crate) threads: u16,
 }
 
@@ -154,6 +188,10 @@ pub(crate) struct Server {
     /// Threads of the server
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: u16,
+
+    /// Measure all calls with metrics; needs --features metrics
+    #[arg(long)]
+    pub(crate) metrics: bool,
 }
 
 /// What every measurement needs.
@@ -186,6 +224,10 @@ pub(crate) struct Setup {
     /// Threads of the client; 0 uses tokio's single-threaded runtime
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub(crate) threads: u16,
+
+    /// Let the client, and the servers that are started, measure all calls with metrics; needs --features metrics
+    #[arg(long)]
+    pub(crate) metrics: bool,
 }
 
 /// One measurement.

@@ -8,6 +8,10 @@ use gorums_runtime::errors::{ManagerError, ServerError, SystemError};
 /// Why the program fails.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
+    /// The program was built without metrics.
+    #[cfg(not(feature = "metrics"))]
+    #[error("metrics need a build with --features metrics")]
+    NoMetrics,
     /// The async runtime does not start.
     #[error("cannot start the runtime: {0}")]
     Runtime(io::Error),

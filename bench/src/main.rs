@@ -7,6 +7,7 @@ mod error;
 mod load;
 mod measured;
 mod memory;
+mod metered;
 mod payload;
 mod peers;
 mod report;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         Mode::Memory(args) => memory::run(&args),
         Mode::Compare(compare) => compare::run(&compare),
         Mode::Peers(args) => peers::run(&args),
+        Mode::Metrics(args) => metered::run(&args),
         Mode::Thrifty(args) => thrifty::run(&args),
     };
     match outcome {

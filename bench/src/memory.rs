@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Memory) -> Result<(), Error> {
 
 async fn measure(args: &Memory, servers: &Servers) -> Result<Waiting, Error> {
     let n = servers.grpc.len();
-    let client = Client::connect(args.system, servers, majority(n)).await?;
+    let client = Client::connect(args.system, servers, majority(n), args.setup.metrics).await?;
     let tally = Tally::new();
     let many = Many {
         calls: args.calls,

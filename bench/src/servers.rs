@@ -17,7 +17,7 @@ use crate::proto::bench_gorums::{BenchReplica, BenchReplicaServer};
 use crate::proto::plain_server::{Plain, PlainServer};
 use crate::storage::storage_gorums::{StorageReplica, StorageReplicaServer};
 use crate::storage::{ReadRequest, ReadResponse, WriteRequest, WriteResponse};
-use crate::{tcp, usage};
+use crate::{metered, tcp, usage};
 
 /// How many handlers of one client may wait at once.
 const MOST_HANDLERS: usize = 100_000;
@@ -138,6 +138,10 @@ async fn start(args: &Server, serving: &mut JoinSet<Result<(), Error>>) -> Resul
         .max_message_size(usize::MAX)
         // A slow server must run all handlers that `memory` starts.
         .stream_limits(StreamLimits::new().handlers(MOST_HANDLERS));
+    let router = match args.metrics {
+        true => metered::server(router)?,
+        false => router,
+    };
     let server = GrpcServer::new(router)
         .configure(|server| match args.delay {
             0 => server,
@@ -188,7 +192,7 @@ impl Servers {
             servers.pids.clear();
             let delays: Vec<_> = (1..=n).map(delay).collect();
             for alike in delays.chunk_by(|a, b| setup.one_process && a == b) {
-                let started = servers.start_process(alike[0], alike.len());
+                let started = servers.start_process(alike[0], alike.len(), setup.metrics);
                 started.map_err(Error::Process)?;
             }
         }
@@ -205,11 +209,12 @@ impl Servers {
         }
     }
 
-    fn start_process(&mut self, delay: u64, replicas: usize) -> io::Result<()> {
+    fn start_process(&mut self, delay: u64, replicas: usize, metrics: bool) -> io::Result<()> {
         let mut process = Command::new(std::env::current_exe()?)
             .arg("server")
             .args(["--delay", &delay.to_string()])
             .args(["--replicas", &replicas.to_string()])
+            .args(metrics.then_some("--metrics"))
             .stdout(Stdio::piped())
             .spawn()?;
         let stdout = process.stdout.take();

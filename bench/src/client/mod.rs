@@ -38,10 +38,11 @@ impl Client {
         system: System,
         servers: &Servers,
         quorum: usize,
+        metrics: bool,
     ) -> Result<Self, Error> {
         match system {
             System::Streams | System::Grpc => {
-                let ours = Ours::connect(system, servers, quorum).await?;
+                let ours = Ours::connect(system, servers, quorum, metrics).await?;
                 Ok(Self::Ours(Box::new(ours)))
             }
             System::Tonic => ByHand::connect(servers, quorum).await.map(Self::ByHand),

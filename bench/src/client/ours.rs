@@ -9,6 +9,7 @@ use gorums_runtime::{Correction, Manager, Replies, Transport};
 use super::{Load, text};
 use crate::args::{Call, System};
 use crate::error::Error;
+use crate::metered;
 use crate::proto::Payload;
 use crate::proto::bench_gorums::{BenchConfiguration, BenchNode, BenchQuorumSpec};
 use crate::servers::Servers;
@@ -83,6 +84,7 @@ impl Ours {
         system: System,
         servers: &Servers,
         quorum: usize,
+        metrics: bool,
     ) -> Result<Self, Error> {
         let transport = match system {
             System::Grpc => Transport::Grpc,
@@ -91,9 +93,12 @@ impl Ours {
         let manager = Manager::builder()
             .addresses(servers.grpc.clone())
             .transport(transport)
-            .max_message_size(usize::MAX)
-            .connect()
-            .await?;
+            .max_message_size(usize::MAX);
+        let manager = match metrics {
+            true => metered::client(manager)?,
+            false => manager,
+        };
+        let manager = manager.connect().await?;
         let bench = BenchConfiguration::new(manager.configuration()).with_spec(Count(quorum));
         let first = bench.nodes().next();
         let first = first.ok_or(Error::NoServer)?;

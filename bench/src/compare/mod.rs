@@ -18,6 +18,7 @@ use crate::{report, usage};
 pub(crate) use figure::{Figure, Spread};
 pub(crate) use measurer::Load;
 use measurer::{LONG, Measurer, Planned, quorum_calls};
+pub(crate) use process::run as run_process;
 pub(crate) use summary::Summary;
 
 /// The delay of the slow one of three servers, in milliseconds.

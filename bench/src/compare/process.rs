@@ -10,13 +10,13 @@ use crate::error::Error;
 
 /// The measurement of a client process. A new process has fresh memory, and no connections or tasks left by another
 /// system.
-pub(super) trait Job {
+pub(crate) trait Job {
     /// Its command line, without the program.
     fn arguments(&self) -> Vec<String>;
 }
 
 /// Runs a client to its end, and parses its output.
-pub(super) fn run<T: DeserializeOwned>(job: &impl Job) -> Result<T, Error> {
+pub(crate) fn run<T: DeserializeOwned>(job: &impl Job) -> Result<T, Error> {
     let program = std::env::current_exe().map_err(Error::Client)?;
     let output = Command::new(program)
         .args(job.arguments())
@@ -81,6 +81,9 @@ fn add_setup(arguments: &mut Vec<String>, setup: &Setup) {
     add(arguments, "--duration", setup.duration);
     add(arguments, "--warmup", setup.warmup);
     add(arguments, "--threads", setup.threads);
+    if setup.metrics {
+        arguments.push("--metrics".to_string());
+    }
 }
 
 fn add(arguments: &mut Vec<String>, option: &str, value: impl ToString) {
@@ -118,6 +121,7 @@ mod tests {
             duration: 11,
             warmup: 12,
             threads: 0,
+            metrics: true,
         }
     }
 

@@ -53,7 +53,7 @@ fn measure(args: &Run, servers: &Servers, quorum: usize) -> Result<Measured, Err
     let counts = Arc::new(AtomicBool::new(false));
     let runtime = runtime(&args.setup)?;
     let (tallies, used) = runtime.block_on(async {
-        let client = Client::connect(args.system, servers, quorum).await?;
+        let client = Client::connect(args.system, servers, quorum, args.setup.metrics).await?;
         let tallies = match args.rate {
             Some(rate) => {
                 let counts = Arc::clone(&counts);
