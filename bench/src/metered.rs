@@ -30,8 +30,11 @@ fn no_metrics<T>(_: &T) -> Result<T, Error> {
     Err(Error::NoMetrics)
 }
 
+/// A figure of a run, if it was measured.
+type Figure = fn(&Measured) -> Option<f64>;
+
 /// What is compared.
-const FIGURES: [(&str, fn(&Measured) -> Option<f64>); 4] = [
+const FIGURES: [(&str, Figure); 4] = [
     ("calls/s", |measured| Some(measured.per_second)),
     ("p50", |measured| Some(measured.p50)),
     ("client CPU", |measured| measured.client_cpu),

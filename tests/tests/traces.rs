@@ -123,7 +123,7 @@ async fn a_call_and_the_calls_that_its_handlers_make_are_one_trace() {
         let first = systems.system(1.into()).configuration();
         let second = first.nodes().nth(1).expect("three members").id();
         let one = first.without(first.node_ids().filter(|id| *id != second));
-        let register = RegisterConfiguration::new(one.expect("one member"), Count(1));
+        let register = RegisterConfiguration::new(one.expect("one member")).with_spec(Count(1));
         register.read(ReadRequest {}).await.expect("a reply");
         let expected = [
             "client register.Register/Read",
@@ -210,7 +210,7 @@ async fn a_call_of_a_server_to_its_client_is_the_parent_of_the_clients_handler()
     let connected = soon("the client", connectivity.wait_for(1)).await;
     connected.expect("the server is up");
     let traces = Traces::listen();
-    let numbered = NumberedConfiguration::new(clients.configuration(), Count(1));
+    let numbered = NumberedConfiguration::new(clients.configuration()).with_spec(Count(1));
     numbered.quorum(request(1)).await.expect("a reply");
     let expected = [
         "client numbered.Numbered/Quorum",

@@ -112,7 +112,7 @@ impl Server {
     }
 
     /// Sets any other option of tonic's server, on top of those that
-    /// [`recommended_server`](crate::server::recommended_server) sets. For TLS, there is [`tls`](Self::tls).
+    /// [`recommended_server`](crate::server::recommended_server) sets. For TLS, there is `tls`.
     ///
     /// tonic's `timeout` bounds plain gRPC calls only, because tonic sees a node stream as one call that is answered at
     /// once. [`ReplicaServer::timeout`](crate::server::ReplicaServer::timeout) bounds the handlers of both transports.

@@ -14,8 +14,9 @@ use std::io;
 ///
 /// let connected = Manager::connect(["replica-1.example.com:4000"]).await;
 /// if let Err(ManagerError::Connect { failed, .. }) = connected {
-///     let needs_tls = |failed| matches!(failed, Some(TlsError::Required));
-///     assert!(failed.iter().any(|error| needs_tls(error.tls())));
+///     for error in failed.iter().filter(|it| it.tls() == Some(&TlsError::Required)) {
+///         eprintln!("{} uses TLS", error.address());
+///     }
 /// }
 /// # }
 /// ```

@@ -313,10 +313,9 @@ async fn no_client_makes_a_series_however_many_methods_and_streams_it_asks_for()
         // The replicas do not have this service, and the client has no metrics.
         let manager = fixture.cluster.network.manager(1);
         let manager = manager.connect_lazy().await.expect("a manager");
-        let register = tests::register::register_gorums::RegisterConfiguration::new(
-            manager.configuration(),
-            Count(1),
-        );
+        let register =
+            tests::register::register_gorums::RegisterConfiguration::new(manager.configuration())
+                .with_spec(Count(1));
         let read = || register.read(tests::register::ReadRequest {});
         read().await.expect_err("there is no such service");
         let before = count(&fixture.server);
@@ -353,7 +352,7 @@ async fn the_clients_of_a_server_count_as_one_node() {
         let connected = soon("it", connectivity.wait_for(number.into())).await;
         connected.expect("the server is up");
     }
-    let all = NumberedConfiguration::new(clients.configuration(), Count(3));
+    let all = NumberedConfiguration::new(clients.configuration()).with_spec(Count(3));
     all.quorum(request(1)).await.expect("three replies");
     let of_clients = [("gorums.node.id", "clients")];
     assert_eq!(total(&metrics, CONNECTED, &of_clients), 3);

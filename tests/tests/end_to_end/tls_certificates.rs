@@ -20,15 +20,24 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName}
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::Status;
+use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 use tonic::transport::{Certificate, Identity, ServerTlsConfig};
 
-/// Keeps the certificates of its caller.
+/// Keeps the certificates of its caller, and checks that what tonic has for its own services is there, too.
 #[derive(Clone, Default)]
 struct Curious(Arc<Mutex<Vec<PeerCertificate>>>);
 
 impl PingerReplica for Curious {
     async fn ping(&self, ctx: &Context, _: Ping) -> Result<Pong, Status> {
         let presented = ctx.peer_certificates().unwrap_or_default().to_vec();
+        let info: Option<&TlsConnectInfo<TcpConnectInfo>> = ctx.extensions().get();
+        let chain = info
+            .and_then(TlsConnectInfo::peer_certs)
+            .unwrap_or_default();
+        assert!(presented.iter().map(PeerCertificate::der).eq(chain.iter()));
+        let tcp: Option<&TcpConnectInfo> = ctx.extensions().get();
+        let address = tcp.and_then(TcpConnectInfo::remote_addr);
+        assert!(address.is_some() && address == ctx.peer_address());
         *self.0.lock().expect("not poisoned") = presented;
         Ok(Pong::default())
     }
