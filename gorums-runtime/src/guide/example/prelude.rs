@@ -13,6 +13,10 @@ pub use crate::interceptors::{
     ServerCall, ServerInterceptor,
 };
 pub use crate::quorum::{Quorums, ReadWrite, Share};
+#[cfg(feature = "opentelemetry")]
+pub use crate::interceptors::TraceContext;
+#[cfg(feature = "metrics")]
+pub use crate::metrics::Metrics;
 #[cfg(feature = "health")]
 pub use crate::server::Health;
 pub use crate::server::{Router, StreamLimits, recommended_server};
