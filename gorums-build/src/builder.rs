@@ -157,16 +157,23 @@ fn imports(descriptors: &Descriptors, includes: &[&Path]) -> BTreeSet<PathBuf> {
 
 #[cfg(all(test, feature = "protox"))]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
     fn imports_are_watched_as_far_as_they_are_the_users_files() {
-        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../golden");
-        let proto = golden.join("imports.proto");
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let [proto, types] = ["a.proto", "types.proto"].map(|name| folder.path().join(name));
+        let imports_two = r#"import "types.proto"; import "gorums.proto";"#;
+        fs::write(&proto, format!(r#"syntax = "proto3"; {imports_two}"#)).expect("it is writable");
+        fs::write(&types, r#"syntax = "proto3";"#).expect("it is writable");
+
         let compiler = Some(Compiler::Protox);
-        let descriptors = source::compile(compiler.as_ref(), &[&proto], &[&golden]);
-        let watched = imports(&descriptors.expect("a good proto"), &[&golden]);
-        let expected = ["imports.proto", "imports_types.proto"].map(|name| golden.join(name));
+        let includes = [folder.path()];
+        let descriptors = source::compile(compiler.as_ref(), &[&proto], &includes);
+        let watched = imports(&descriptors.expect("a good proto"), &includes);
+        let expected = [proto, types];
         assert_eq!(watched, BTreeSet::from(expected));
     }
 }

@@ -94,6 +94,9 @@
 //! * `opentelemetry`: handlers' spans as children of their callers', by an [interceptor](interceptors::TraceContext).
 //! * `health`, `reflection`: gRPC's standard health and reflection services at a [`Server`].
 
+// docs.rs shows which feature an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod aggregate_call;
 #[cfg(feature = "_bench")]
 #[doc(hidden)]
@@ -110,6 +113,7 @@ mod fan_out;
 pub mod fuzz;
 mod grpc;
 #[cfg(any(doc, feature = "_guide"))]
+#[cfg_attr(docsrs, doc(auto_cfg = false))]
 pub mod guide;
 mod identity;
 mod manager;
@@ -163,7 +167,7 @@ pub use server::server::Server;
 pub use support::Connection;
 pub use system::{RunningSystem, System, SystemBuilder};
 pub use thrifty::Thrifty;
-#[cfg(feature = "_tls-any")]
+#[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
 pub use tls::{Credentials, CredentialsBuilder, PeerCertificate, RotatingCredentials};
 
 /// The types behind a call: before it starts, while it runs, and once it is decided.
@@ -194,9 +198,8 @@ pub mod errors {
     pub use crate::server::error::ServerError;
     pub use crate::system::SystemError;
     pub use crate::thrifty::StrategyError;
-    #[cfg(feature = "_tls-any")]
-    pub use crate::tls::CredentialsError;
-    pub use crate::tls::TlsError;
+    #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
+    pub use crate::tls::{CredentialsError, TlsError};
 }
 
 /// Includes the code that `gorums-build` generated for a proto package. Call it in a module of its own.

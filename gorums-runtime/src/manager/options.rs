@@ -147,7 +147,7 @@ impl ManagerBuilder {
     /// # Ok(())
     /// # }
     /// ```
-    #[cfg(feature = "_tls-any")]
+    #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
     pub fn tls(mut self, credentials: impl Into<RotatingCredentials>) -> Self {
         self.connection.tls = Some(Dialled {
             credentials: credentials.into(),

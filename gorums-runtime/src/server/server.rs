@@ -96,7 +96,7 @@ impl Server {
     /// # Errors
     ///
     /// If the credentials have no certificate.
-    #[cfg(feature = "_tls-any")]
+    #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
     pub fn tls(mut self, credentials: impl Into<RotatingCredentials>) -> Result<Self, ServerError> {
         let credentials = credentials.into();
         credentials.current().check_server()?;

@@ -88,7 +88,7 @@ impl SystemBuilder {
     /// Certificates are replaced while the system runs by
     /// [`System::replace_credentials`](crate::System::replace_credentials). Needs the crate's feature `tls-ring` or
     /// `tls-aws-lc`.
-    #[cfg(feature = "_tls-any")]
+    #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
     pub fn tls(mut self, credentials: Credentials) -> Self {
         self.credentials = Some(credentials);
         self
@@ -111,7 +111,7 @@ impl SystemBuilder {
     /// })
     /// # }
     /// ```
-    #[cfg(feature = "_tls-any")]
+    #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
     pub fn identify_by(
         mut self,
         rule: impl Fn(&PeerCertificate) -> Option<NodeId> + Send + Sync + 'static,

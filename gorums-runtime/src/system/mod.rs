@@ -231,7 +231,7 @@ impl System {
     ///
     /// If the certificate does not prove this process's id, there is no certificate or no authority, or the system does not use
     /// TLS. The credentials stay as they are then.
-    #[cfg(feature = "_tls-any")]
+    #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
     pub fn replace_credentials(&self, credentials: Credentials) -> Result<(), SystemError> {
         let tls = self.0.tls.as_ref().ok_or(SystemError::NoTls)?;
         tls.check(&credentials, self.manager(), self.id())?;

@@ -46,6 +46,7 @@ mod node_call;
 mod node_errors;
 mod one_way;
 mod one_way_delivery;
+mod packages;
 mod panicking_messages;
 mod parity;
 mod partial_failures;

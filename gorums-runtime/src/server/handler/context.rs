@@ -282,7 +282,7 @@ impl Context {
     ///     }
     /// }
     /// ```
-    #[cfg(feature = "_tls-any")]
+    #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
     pub fn peer_certificates(&self) -> Option<&[PeerCertificate]> {
         match self.state.peer.certificates() {
             [] => None,
