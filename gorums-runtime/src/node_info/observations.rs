@@ -71,13 +71,16 @@ impl Observations {
     pub(crate) fn measure(&self, latency: Duration) {
         self.meter.reply(latency);
         let nanoseconds = Self::nanoseconds(latency);
-        let average = |before| match before {
-            Self::UNMEASURED => nanoseconds,
-            before => (before as f64 * (1.0 - WEIGHT) + nanoseconds as f64 * WEIGHT) as u64,
+        let average = |before| {
+            Some(match before {
+                Self::UNMEASURED => nanoseconds,
+                before => (before as f64 * (1.0 - WEIGHT) + nanoseconds as f64 * WEIGHT) as u64,
+            })
         };
-        // Concurrent measurements all count, in any order.
-        self.latency
-            .update(Ordering::Relaxed, Ordering::Relaxed, average);
+        // Concurrent measurements all count, in any order. It never fails, since there is always an average.
+        let _ = self
+            .latency
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, average);
     }
 
     /// What else counts the replies and failures.

@@ -32,7 +32,7 @@ impl<T: Default> Places<T> {
         let more = |len: usize| (len < most).then_some(len + 1);
         let index = self
             .len
-            .try_update(Ordering::Relaxed, Ordering::Relaxed, more);
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
         let index = index.ok()?;
         let (chunk, _) = position(index);
         let entries = || iter::repeat_with(T::default).take(FIRST << chunk).collect();

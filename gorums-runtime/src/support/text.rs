@@ -20,8 +20,11 @@ pub(crate) fn cut(text: String, most: usize) -> String {
     }
     // The mark is longest if all of the text is missing.
     let kept = most.saturating_sub(mark(text.len()).len());
-    let beginning = text.floor_char_boundary((kept as f64 * BEGINNING) as usize);
-    let end = text.ceil_char_boundary(text.len() - (kept - beginning));
+    let is_boundary = |at: &usize| text.is_char_boundary(*at);
+    let most_of_beginning = (kept as f64 * BEGINNING) as usize;
+    let beginning = (0..=most_of_beginning).rfind(is_boundary).unwrap_or(0);
+    let rest = text.len() - (kept - beginning);
+    let end = (rest..text.len()).find(is_boundary).unwrap_or(text.len());
     let (first, last) = (&text[..beginning], &text[end..]);
     format!("{first}{}{last}", mark(end - beginning))
 }
