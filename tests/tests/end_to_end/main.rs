@@ -16,6 +16,7 @@ mod connectivity;
 mod correctable;
 mod correctable_stream;
 mod deadline;
+mod dependencies;
 mod documentation;
 mod encoding;
 mod faults;

@@ -1,8 +1,8 @@
 //! The modules of `gorums-runtime` and who uses whom: no cycles between folders, at most two files that use each other.
 
-mod crate_modules;
+pub(crate) mod crate_modules;
 mod cycles;
-mod references;
+pub(crate) mod references;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

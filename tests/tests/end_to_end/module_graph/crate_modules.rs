@@ -200,7 +200,7 @@ fn relative_to(at: &ModulePath, path: &[String]) -> Option<ModulePath> {
 }
 
 /// The names that a `use` brings in, with the paths that they stand for.
-fn flatten(tree: &UseTree, mut path: Vec<String>) -> Vec<(String, Vec<String>)> {
+pub(crate) fn flatten(tree: &UseTree, mut path: Vec<String>) -> Vec<(String, Vec<String>)> {
     match tree {
         UseTree::Path(tree) => {
             path.push(tree.ident.to_string());

@@ -6,8 +6,13 @@ use syn::Item;
 ///
 /// Names that stand alone are paths of one name.
 pub(super) fn references(item: &Item) -> Vec<Vec<String>> {
+    paths(item.to_token_stream())
+}
+
+/// The paths that are written in the tokens.
+pub(crate) fn paths(tokens: TokenStream) -> Vec<Vec<String>> {
     let mut found = Vec::new();
-    collect(item.to_token_stream(), &mut found);
+    collect(tokens, &mut found);
     found
 }
 
