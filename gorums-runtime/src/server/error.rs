@@ -24,7 +24,7 @@ pub enum ServerError {
     #[error("the server failed: {}", root_cause(.0))]
     Transport(#[from] tonic::transport::Error),
     /// The credentials cannot be used to serve.
-    #[cfg(feature = "_tls-any")]
+    #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
     /// The reflection service cannot read a descriptor set.

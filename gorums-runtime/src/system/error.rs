@@ -28,7 +28,7 @@ pub enum SystemError {
         name: String,
     },
     /// The process's own certificate does not prove its id, so the other members would refuse it.
-    #[cfg(feature = "_tls-any")]
+    #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
     #[error("{why}; give node {node_id} a certificate of its own")]
     Unproved {
         /// The process's own id.
@@ -41,7 +41,7 @@ pub enum SystemError {
     #[error("members of a system need a certificate and authorities: {0}")]
     Credentials(#[from] CredentialsError),
     /// The system was set up without TLS, and has no credentials that could be replaced.
-    #[cfg(feature = "_tls-any")]
+    #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
     #[error("the system does not use TLS; set it up with credentials")]
     NoTls,
     /// The system serves already, or has been stopped.
