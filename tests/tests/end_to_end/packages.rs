@@ -42,6 +42,12 @@ fn each_package_has_the_license_and_its_documentation_has_all_features() {
 }
 
 #[test]
+fn the_method_options_are_the_same_in_the_generators_package() {
+    let packaged = read("protoc-gen-gorums-rs/proto/gorums.proto");
+    assert_eq!(packaged, read("proto/gorums.proto"));
+}
+
+#[test]
 fn the_documents_name_the_oldest_rust_that_the_manifests_allow() {
     let version = env!("CARGO_PKG_RUST_VERSION");
     let readme = format!("[Rust](https://rustup.rs) {version} or later");

@@ -8,15 +8,15 @@ pub use crate::calls::Aggregation;
 pub use crate::errors::{
     MulticastError, NodeError, QuorumCallError, QuorumCallErrorKind, ServerError,
 };
+#[cfg(feature = "opentelemetry")]
+pub use crate::interceptors::TraceContext;
 pub use crate::interceptors::{
     AllowedPeers, AnyMessage, CallOutcome, CallWatch, ClientCall, ClientInterceptor, Logging, Next,
     ServerCall, ServerInterceptor,
 };
-pub use crate::quorum::{Quorums, ReadWrite, Share};
-#[cfg(feature = "opentelemetry")]
-pub use crate::interceptors::TraceContext;
 #[cfg(feature = "metrics")]
 pub use crate::metrics::Metrics;
+pub use crate::quorum::{Quorums, ReadWrite, Share};
 #[cfg(feature = "health")]
 pub use crate::server::Health;
 pub use crate::server::{Router, StreamLimits, recommended_server};
