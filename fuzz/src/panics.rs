@@ -21,7 +21,11 @@ pub(crate) fn none_but(expected: Expected, function: impl FnOnce()) {
     HOOK.call_once(|| {
         let report = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            let text = info.payload_as_str().unwrap_or("");
+            let payload = info.payload();
+            let text = match payload.downcast_ref::<&str>() {
+                Some(text) => text,
+                None => payload.downcast_ref::<String>().map_or("", |it| it),
+            };
             let file = info.location().map_or("", panic::Location::file);
             match EXPECTED.with_borrow(|it| it.map(|expected| expected(text, file))) {
                 Some(true) => {}

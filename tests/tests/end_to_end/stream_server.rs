@@ -235,6 +235,30 @@ async fn a_server_that_shuts_down_finishes_the_calls_that_have_begun_and_refuses
 }
 
 #[tokio::test]
+async fn requests_beyond_what_may_wait_on_all_streams_of_a_peer_are_handled_when_there_is_room() {
+    let cluster = Cluster::start(0);
+    let limits = StreamLimits::new().peer_backlog_bytes(1);
+    let router = cluster.router(1).stream_limits(limits);
+    let (running, first) = on_a_port(Server::new(router)).await;
+    let mut nodes = vec![first];
+    for _ in 1..4 {
+        nodes.push(connected_to(running.address().to_string()).await);
+    }
+    let mut calls = Vec::new();
+    for node in &nodes {
+        calls.push(start(node, wish(0, Wish::Wait)));
+        calls.extend((1..=20).map(|number| start(node, request(number))));
+    }
+    settle().await;
+    assert!(!calls.iter().any(tokio::task::JoinHandle::is_finished));
+    cluster.gate.open();
+    for call in calls {
+        let reply = soon("a reply", call).await;
+        reply.expect("no panic").expect("it was handled");
+    }
+}
+
+#[tokio::test]
 async fn a_tonic_server_of_ones_own_shuts_down_once_its_node_streams_have_ended() {
     let mut cluster = Cluster::start(0);
     let router = cluster.router(1);

@@ -8,7 +8,8 @@ use crate::wire::{MOST_ENTRIES, MOST_ENTRY_BYTES};
 ///
 /// # Memory
 ///
-/// Requests of a stream take the bytes of its [backlog](Self::backlog), plus those that its handlers work on.
+/// Requests of a stream take the bytes of its [backlog](Self::backlog), plus those that its handlers work on. Those that
+/// wait on all streams of a peer take [`peer_backlog_bytes`](Self::peer_backlog_bytes), plus one request for each stream.
 ///
 /// The server buffers replies until the client reads them:
 ///
@@ -37,6 +38,7 @@ pub struct StreamLimits {
     pub(crate) handlers: usize,
     pub(crate) backlog: usize,
     pub(crate) backlog_bytes: usize,
+    pub(crate) peer_backlog_bytes: usize,
     pub(crate) replies: usize,
     pub(crate) reply_bytes: usize,
     pub(crate) peer_reply_bytes: usize,
@@ -54,12 +56,13 @@ impl StreamLimits {
     pub const METADATA_BYTES: usize = MOST_ENTRY_BYTES;
 
     /// Returns the defaults: 1024 handlers; a backlog of 16,384 requests and 64 MiB; 16,384 unread replies and 64 MiB;
-    /// 64 streams per client; 256 streams and 256 MiB of unread replies per address; and a stall timeout of 30 s.
+    /// 64 streams per client; 256 streams, and 256 MiB each of waiting requests and unread replies, per address; and a stall timeout of 30 s.
     pub fn new() -> Self {
         Self {
             handlers: 1024,
             backlog: 16_384,
             backlog_bytes: 64 * 1024 * 1024,
+            peer_backlog_bytes: 256 * 1024 * 1024,
             replies: 16_384,
             reply_bytes: 64 * 1024 * 1024,
             peer_reply_bytes: 256 * 1024 * 1024,
@@ -81,6 +84,13 @@ impl StreamLimits {
     pub fn backlog(mut self, requests: usize, bytes: usize) -> Self {
         self.backlog = requests.max(1);
         self.backlog_bytes = bytes.max(1);
+        self
+    }
+
+    /// Limits the bytes of the requests that wait on all streams of a peer (an IP address). Beyond that the server stops
+    /// reading from those of its streams on which a request waits. At least 1.
+    pub fn peer_backlog_bytes(mut self, bytes: usize) -> Self {
+        self.peer_backlog_bytes = bytes.max(1);
         self
     }
 

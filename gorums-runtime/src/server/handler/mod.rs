@@ -41,7 +41,7 @@ pub use limits::StreamLimits;
 pub(crate) use members::{Member, Members};
 pub(crate) use pacing::Pacing;
 pub(crate) use peer::{Caller, Peer, address};
-pub(crate) use peers::{Peers, Visit};
+pub(crate) use peers::{PeerBacklog, Peers, Visit};
 pub(crate) use progress::{Progress, next_piece};
 pub use reply_sink::ReplySink;
 pub(crate) use reply_to::{Framing, ReplyTo, reply};

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tonic::Status;
@@ -21,6 +22,26 @@ struct PeerEntry {
     /// The number of visits, including those of streams.
     visits: usize,
     unread: Arc<Unread>,
+    waiting: PeerBacklog,
+}
+
+/// The bytes of the requests that wait on all streams of a peer. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PeerBacklog(Arc<AtomicUsize>);
+
+impl PeerBacklog {
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add(&self, bytes: usize) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Removes bytes that were added.
+    pub(crate) fn subtract(&self, bytes: usize) {
+        self.0.fetch_sub(bytes, Ordering::Relaxed);
+    }
 }
 
 /// A stream or a call of a peer. Dropping it ends it.
@@ -30,6 +51,7 @@ pub(crate) struct Visit {
     peer: Option<IpAddr>,
     kind: Kind,
     unread: Arc<Unread>,
+    waiting: PeerBacklog,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -78,21 +100,22 @@ impl Peers {
                 limits.streams_per_address,
             ))
         };
-        let unread = match peer {
-            None => unread(),
+        let (unread, waiting) = match peer {
+            None => (unread(), PeerBacklog::default()),
             Some(peer) => {
                 let mut peers = self.lock();
                 let entry = peers.entry(peer).or_insert_with(|| PeerEntry {
                     streams: HashMap::new(),
                     visits: 0,
                     unread: unread(),
+                    waiting: PeerBacklog::default(),
                 });
                 if let Kind::Stream(client) = kind {
                     entry.check(client, peer, limits)?;
                     *entry.streams.entry(client).or_default() += 1;
                 }
                 entry.visits += 1;
-                Arc::clone(&entry.unread)
+                (Arc::clone(&entry.unread), entry.waiting.clone())
             }
         };
         Ok(Visit {
@@ -100,6 +123,7 @@ impl Peers {
             peer,
             kind,
             unread,
+            waiting,
         })
     }
 
@@ -140,6 +164,11 @@ impl Visit {
     /// Counts the peer's unread replies.
     pub(crate) fn unread(&self) -> &Arc<Unread> {
         &self.unread
+    }
+
+    /// Counts the requests of the peer that wait for their turn.
+    pub(crate) fn waiting(&self) -> &PeerBacklog {
+        &self.waiting
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use bytes::Bytes;
 
 use crate::metrics::WaitTimer;
-use crate::server::handler::StreamLimits;
+use crate::server::handler::{PeerBacklog, StreamLimits};
 use crate::wire::{MetadataEntry, Payload};
 
 /// How much capacity, in requests, an empty backlog keeps.
@@ -41,6 +41,8 @@ pub(super) struct Waiting {
 pub(super) struct Backlog {
     waiting: VecDeque<Waiting>,
     bytes: usize,
+    /// Those of all streams of the peer.
+    of_peer: PeerBacklog,
     /// How many requests have left at the front since the last purge.
     taken: usize,
     /// The withdrawn numbers, each with the position that the next request had at the time. Earlier requests with that
@@ -73,6 +75,13 @@ impl Waiting {
 }
 
 impl Backlog {
+    /// Creates the backlog of a stream, whose requests count among those of its peer.
+    pub(super) fn new(of_peer: PeerBacklog) -> Self {
+        let mut backlog = Self::default();
+        backlog.of_peer = of_peer;
+        backlog
+    }
+
     /// Whether the backlog holds no request, including withdrawn ones.
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
@@ -96,11 +105,16 @@ impl Backlog {
     }
 
     fn has_room(&self, limits: &StreamLimits) -> bool {
-        self.waiting.len() < limits.backlog && self.bytes < limits.backlog_bytes
+        // A stream on which nothing waits goes on, whatever waits on the peer's other streams. The others need not be
+        // told when there is room: they look again when a handler of theirs has ended.
+        let peer_has_room = || self.of_peer.bytes() < limits.peer_backlog_bytes;
+        self.waiting.len() < limits.backlog
+            && self.bytes < limits.backlog_bytes
+            && (self.waiting.is_empty() || peer_has_room())
     }
 
     pub(super) fn push(&mut self, waiting: Waiting) {
-        self.bytes += waiting.size();
+        self.count(waiting.size());
         self.waiting.push_back(waiting);
     }
 
@@ -110,7 +124,7 @@ impl Backlog {
         while let Some(waiting) = self.waiting.pop_front() {
             let position = self.taken;
             self.taken += 1;
-            self.bytes -= waiting.size();
+            self.uncount(waiting.size());
             let withdrawn = self.is_withdrawn(&waiting, position);
             if self.waiting.is_empty() {
                 self.withdrawn.clear();
@@ -143,13 +157,23 @@ impl Backlog {
         let mut kept = VecDeque::with_capacity(waiting.len());
         for (position, waiting) in (self.taken..).zip(waiting) {
             match self.is_withdrawn(&waiting, position) {
-                true => self.bytes -= waiting.size(),
+                true => self.uncount(waiting.size()),
                 false => kept.push_back(waiting),
             }
         }
         self.waiting = kept;
         self.taken = 0;
         self.withdrawn.clear();
+    }
+
+    fn count(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        self.of_peer.add(bytes);
+    }
+
+    fn uncount(&mut self, bytes: usize) {
+        self.bytes -= bytes;
+        self.of_peer.subtract(bytes);
     }
 
     fn is_withdrawn(&self, waiting: &Waiting, position: usize) -> bool {
@@ -160,6 +184,12 @@ impl Backlog {
         self.withdrawn
             .get(number)
             .is_some_and(|&next| position < next)
+    }
+}
+
+impl Drop for Backlog {
+    fn drop(&mut self) {
+        self.of_peer.subtract(self.bytes);
     }
 }
 
@@ -217,6 +247,27 @@ mod tests {
         }
         assert!(backlog.make_room(&limits));
         assert_eq!(numbers(&mut backlog), [1, 3, 5, 7, 9]);
+    }
+
+    #[test]
+    fn what_waits_on_all_streams_of_a_peer_is_bounded_and_each_stream_may_have_one_request() {
+        let size = request(0).size();
+        let limits = StreamLimits::new().peer_backlog_bytes(3 * size);
+        let of_peer = PeerBacklog::default();
+        let [mut first, mut second] = [(); 2].map(|()| Backlog::new(of_peer.clone()));
+        for number in 0..3 {
+            assert!(first.make_room(&limits));
+            first.push(request(number));
+        }
+        assert!(!first.make_room(&limits));
+        assert!(second.make_room(&limits));
+        second.push(request(0));
+        assert!(!second.make_room(&limits));
+        first.withdraw(1);
+        assert_eq!(numbers(&mut first), [0, 2]);
+        assert!(second.make_room(&limits));
+        drop(second);
+        assert_eq!(of_peer.bytes(), 0);
     }
 
     #[test]

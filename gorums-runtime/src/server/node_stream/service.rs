@@ -186,6 +186,7 @@ impl NodeStreams {
         let session = Session {
             methods: Arc::clone(&self.methods),
             limits: self.limits,
+            of_peer: visit.waiting().clone(),
             max_message_size: self.max_message_size,
             interceptors: self.interceptors.clone(),
             meter: self.meter.clone(),

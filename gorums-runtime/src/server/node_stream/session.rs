@@ -19,8 +19,8 @@ use crate::call::{MessageSize, MethodDescriptor};
 use crate::clients::ConnectedClient;
 use crate::metrics::{ServerMeter, WaitTimer};
 use crate::server::handler::{
-    Claim, Context, Framing, Interceptors, Peer, ReplyTo, StreamLimits, UNKNOWN, panicked_at_once,
-    reply,
+    Claim, Context, Framing, Interceptors, Peer, PeerBacklog, ReplyTo, StreamLimits, UNKNOWN,
+    panicked_at_once, reply,
 };
 use crate::support::{Panicked, guarded};
 use crate::wire::{
@@ -39,6 +39,8 @@ const STEPS: u32 = 256;
 pub(super) struct Session {
     pub(super) methods: Arc<Methods>,
     pub(super) limits: StreamLimits,
+    /// The bytes of the requests that wait on all streams of the peer.
+    pub(super) of_peer: PeerBacklog,
     pub(super) max_message_size: MessageSize,
     pub(super) interceptors: Option<Interceptors>,
     pub(super) meter: ServerMeter,
@@ -76,7 +78,7 @@ enum Pause {
 impl Session {
     /// Handles the requests until the stream ends.
     pub(super) async fn run(self, mut requests: Messages) {
-        let mut work = Work::default();
+        let mut work = Work::new(self.of_peer.clone());
         // If something panics, the client still learns that its stream has ended.
         let outcome = AssertUnwindSafe(self.serve(&mut requests, &mut work)).catch_unwind();
         let outcome = outcome.await.unwrap_or_else(|payload| {

@@ -13,7 +13,7 @@ use super::named_clients::Turn;
 use super::released_handlers::{HandlerId, ReleasedHandlers};
 use crate::call::MethodDescriptor;
 use crate::metrics::HandlerClock;
-use crate::server::handler::{Context, Handling, StreamLimits};
+use crate::server::handler::{Context, Handling, PeerBacklog, StreamLimits};
 use crate::support::{Panicked, guard};
 
 /// The unanswered requests of a stream.
@@ -52,6 +52,14 @@ struct Begun {
 }
 
 impl Work {
+    /// No requests yet. Those that wait will count among those of the stream's peer.
+    pub(super) fn new(of_peer: PeerBacklog) -> Self {
+        Self {
+            backlog: Backlog::new(of_peer),
+            ..Self::default()
+        }
+    }
+
     /// Takes the memory for the next context.
     #[inline]
     pub(super) fn spare_context(&mut self) -> Option<Context> {
