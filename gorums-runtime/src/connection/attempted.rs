@@ -56,8 +56,6 @@ impl Attempted {
             }
             Ok([TLS_ALERT, ..]) => Err(self.lose(refused(TlsError::Required))),
             Ok(_) => Err(self.lose(refused(Foreign))),
-            // The end of the connection, as TLS calls it.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(error),
             Err(error) => Err(self.lose(error)),
         }
     }
@@ -65,7 +63,13 @@ impl Attempted {
     /// Notes that the attempt has failed before HTTP/2 does, so that the call that it was made for learns why.
     fn lose(&mut self, cause: io::Error) -> io::Error {
         self.state = State::Lost;
-        self.attempts.fail(cause).shared()
+        let failure = match cause.kind() {
+            io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::UnexpectedEof => self.attempts.lost(),
+            _ => self.attempts.fail(cause),
+        };
+        failure.shared()
     }
 
     /// Returns why a connection that is not established cannot be written to. The node may have said why before it closed

@@ -131,10 +131,9 @@ impl Attempts {
         timeout(longest, ended).await.map_err(late)?
     }
 
-    /// Returns why there is no connection, if the latest attempt failed and anybody knows why.
+    /// Returns why there is no connection, if the latest attempt failed.
     pub(super) fn failure(&self) -> Option<io::Error> {
-        let latest = self.failed().latest.clone()?;
-        (!latest.is_unexplained()).then(|| latest.shared())
+        self.failed().latest.clone().map(Failure::shared)
     }
 
     /// Notes that an attempt has failed.
@@ -153,12 +152,9 @@ impl Attempts {
         failure
     }
 
-    /// Notes that a connection was lost before it was established.
-    pub(super) fn lost(&self) {
-        self.fail(io::Error::new(
-            io::ErrorKind::ConnectionAborted,
-            Unexplained,
-        ));
+    /// Notes that a connection was closed before it was established.
+    pub(super) fn lost(&self) -> Failure {
+        self.fail(io::Error::new(io::ErrorKind::ConnectionAborted, Closed))
     }
 
     /// Registers a new connection. The returned value tells when the connection is given up.
@@ -224,11 +220,6 @@ impl Failure {
         Instant::now() < self.next_attempt
     }
 
-    fn is_unexplained(&self) -> bool {
-        let cause = self.cause.get_ref();
-        cause.is_some_and(|cause| cause.is::<Unexplained>())
-    }
-
     pub(super) fn shared(self) -> io::Error {
         io::Error::new(self.cause.kind(), Shared(self.cause))
     }
@@ -251,12 +242,12 @@ impl Error for Shared {
     }
 }
 
-/// The cause of a lost connection while nobody knows a better one.
+/// The node has closed a connection without a reason.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the connection was closed before the node sent anything; check that a gRPC server listens at its address, and whether it uses TLS"
 )]
-struct Unexplained;
+struct Closed;
 
 /// The node has accepted a connection, and said nothing on it.
 #[derive(Debug, thiserror::Error)]

@@ -19,6 +19,7 @@ mod deadline;
 mod dependencies;
 mod documentation;
 mod encoding;
+mod established;
 mod faults;
 mod first_quorum_function;
 mod golden_calls;
