@@ -105,7 +105,7 @@ async fn of_managers_that_are_dropped_nothing_is_left_whatever_their_nodes_do() 
                 .node(NodeId::new(1), honest.address().to_string())
                 .node(NodeId::new(2), &silent)
                 .node(NodeId::new(3), &stuck);
-            let manager = builder.connect().await.expect("all accept connections");
+            let manager = builder.connect_lazy().await.expect("addresses");
             let one = RegisterConfiguration::new(manager.configuration()).with_spec(Count(1));
             // Decided, and still in flight at the others, without a deadline.
             one.read(ReadRequest {}).await.expect("the honest one");
@@ -179,8 +179,8 @@ async fn the_errors_of_nodes_end_with_the_last_handle() {
     on_both(async |transport| {
         let cluster = Cluster::answering(transport, 1);
         cluster.network.stick(2);
-        let manager = cluster.network.manager(2).connect().await;
-        let manager = manager.expect("both accept connections");
+        let manager = cluster.network.manager(2).connect_lazy().await;
+        let manager = manager.expect("addresses");
         let register = RegisterConfiguration::new(manager.configuration()).with_spec(Count(1));
         register.write(state("new", 1)).await.expect("a quorum");
         let all = manager.node_errors();

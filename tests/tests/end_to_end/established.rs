@@ -77,7 +77,7 @@ async fn a_node_that_speaks_another_protocol_is_unavailable_with_the_reason() {
             let builder = manager(transport, Does::Answer(answer));
             assert_eq!(refused(builder.clone()).await, expected);
             let lazy = builder.connect_lazy().await.expect("an address");
-            let register = RegisterConfiguration::new(lazy.configuration(), ());
+            let register = RegisterConfiguration::new(lazy.configuration());
             let node = register.node(NodeId::new(7)).expect("a node");
             let error = node.read_no_qc(ReadRequest {}).await;
             let error = error.expect_err("another protocol");
