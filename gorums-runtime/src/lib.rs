@@ -199,7 +199,8 @@ pub mod errors {
     pub use crate::system::SystemError;
     pub use crate::thrifty::StrategyError;
     #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
-    pub use crate::tls::{CredentialsError, TlsError};
+    pub use crate::tls::CredentialsError;
+    pub use crate::tls::TlsError;
 }
 
 /// Includes the code that `gorums-build` generated for a proto package. Call it in a module of its own.

@@ -8,7 +8,8 @@ mod handle;
 pub use handle::NodeCallHandle;
 
 use std::fmt;
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::OnceLock;
 use std::task::{Context, Poll};
 
@@ -127,16 +128,25 @@ impl<M: Method> NodeCall<M> {
             }
             let envelope = Envelope::new::<M>(options.metadata, deadline);
             let numbered = OnceLock::new();
-            let call = exchange::<M>(&node, &request, &envelope, &numbered);
-            tokio::select! {
-                biased;
-                outcome = call => outcome,
-                () = deadline.alarm() => Err(match numbered.get() {
-                    Some(&number) => node.stream().late(number, sent),
-                    None => Deadline::exceeded(),
-                }),
-                () = withdrawal => Err(Withdrawal::status()),
-            }
+            let mut call = pin!(exchange::<M>(&node, &request, &envelope, &numbered));
+            let mut alarm = pin!(deadline.alarm());
+            let mut withdrawal = pin!(withdrawal);
+            // `tokio::select!` would not send the request in a task that has used its turn up, and later calls would
+            // overtake this one.
+            poll_fn(|cx| {
+                if let Poll::Ready(outcome) = call.as_mut().poll(cx) {
+                    return Poll::Ready(outcome);
+                }
+                if alarm.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Err(match numbered.get() {
+                        Some(&number) => node.stream().late(number, sent),
+                        None => Deadline::exceeded(),
+                    }));
+                }
+                let withdrawn = withdrawal.as_mut().poll(cx);
+                withdrawn.map(|()| Err(Withdrawal::status()))
+            })
+            .await
         };
         let outcome = node
             .tasks()
