@@ -15,6 +15,7 @@ use super::histogram::Histogram;
 use super::method_table::MethodTable;
 use super::snapshot::{Labels, Samples};
 use super::sources::Sources;
+use super::thread_number::{self, THREADS};
 use crate::identity::NodeAddress;
 
 /// The most outcomes that a call may have.
@@ -32,12 +33,14 @@ pub(super) struct ClientFigures {
 /// What is measured of the calls of one method.
 #[derive(Debug, Default)]
 struct CalledMethod {
-    /// Each call in flight has a handle.
-    calls: Arc<CallFigures>,
+    /// Each call in flight has a handle to one of them: that of the thread on which it began, so that threads do not wait for
+    /// each other. The last is for threads that have none of their own.
+    calls: [OnceLock<Arc<CallFigures>>; THREADS + 1],
 }
 
-/// How long the calls of one method took, by outcome.
+/// How long calls of one method took, by outcome.
 #[derive(Debug, Default)]
+#[repr(align(64))]
 struct CallFigures([OnceLock<Box<OutcomeFigures>>; OUTCOMES]);
 
 #[derive(Debug)]
@@ -54,8 +57,10 @@ impl ClientFigures {
     /// Counts a call of the method of this name, which begins now.
     #[inline]
     pub(super) fn begin(&self, method: &'static str) -> ActiveCall {
-        self.methods
-            .with(method, |it| ActiveCall(Arc::clone(&it.calls)))
+        let number = thread_number::own().unwrap_or(THREADS);
+        self.methods.with(method, |it| {
+            ActiveCall(Arc::clone(it.calls[number].get_or_init(Arc::default)))
+        })
     }
 
     /// What is measured of the clients of servers.
@@ -65,10 +70,11 @@ impl ClientFigures {
 
     pub(super) fn sample(&self, samples: &mut Samples) {
         for (method, figures) in self.methods.all() {
-            let active = Arc::strong_count(&figures.calls) - 1;
+            let calls = || figures.calls.iter().filter_map(OnceLock::get);
+            let active = calls().map(|it| Arc::strong_count(it) - 1).sum();
             let labels = vec![(METHOD, method.to_owned())];
             samples.gauge(&CLIENT_ACTIVE, labels, active);
-            for outcome in figures.calls.0.iter().filter_map(OnceLock::get) {
+            for outcome in calls().flat_map(|it| &it.0).filter_map(OnceLock::get) {
                 let mut labels = vec![
                     (SYSTEM, "grpc".to_owned()),
                     (METHOD, method.to_owned()),

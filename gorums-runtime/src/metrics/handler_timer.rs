@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[cfg(feature = "metrics")]
 use std::time::Duration;
 
+#[cfg(feature = "metrics")]
 use tokio::time::Instant;
 #[cfg(feature = "metrics")]
 use tonic::Code;
@@ -15,6 +16,10 @@ use tonic::Status;
 #[cfg(feature = "metrics")]
 use super::server::ServedMethod;
 use super::server_meter::HandlerMeter;
+
+/// Of how many handlers that end at once, one after the other, one is timed: to look at the clock costs as much as all else.
+#[cfg(feature = "metrics")]
+const TIMED: u32 = 8;
 
 /// Measures one handler.
 #[derive(Debug, Default)]
@@ -27,61 +32,75 @@ pub(crate) struct HandlerTimer {
 #[derive(Debug)]
 struct RunningHandler {
     method: Arc<ServedMethod>,
-    /// `None` if it begins when it is first seen.
-    began: Option<Instant>,
-    /// How long it took, in nanoseconds; 0 until it has ended.
-    took: AtomicU64,
+    /// Whether it is timed even if it ends at once.
+    is_timed: bool,
+    /// How long the last one took that was timed, in nanoseconds.
+    last: AtomicU64,
+}
+
+/// When a handler began.
+#[cfg(feature = "metrics")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Began {
+    At(Instant),
+    /// It is not timed unless it waits.
+    Untimed,
 }
 
 impl HandlerTimer {
-    /// Measures the handler of a call, which begins at the time that `began` returns, or later.
+    /// Measures the handler of a call that is about to begin. On a stream it belongs to `burst`.
     #[inline]
-    pub(crate) fn begin(&mut self, meter: &HandlerMeter, began: impl FnOnce() -> Option<Instant>) {
+    pub(crate) fn begin(&mut self, meter: &HandlerMeter, burst: Option<&mut HandlerBurst>) {
         #[cfg(feature = "metrics")]
         match (&mut self.running, &meter.method) {
             (running, None) => *running = None,
             // The calls of a stream reuse a timer, and usually are of the same method.
             (Some(running), Some(method)) if Arc::ptr_eq(&running.method, method) => {
-                running.began = began();
-                *running.took.get_mut() = 0;
+                running.is_timed = burst.is_none_or(HandlerBurst::next_is_timed);
             }
             (running, Some(method)) => {
                 *running = Some(RunningHandler {
                     method: Arc::clone(method),
-                    began: began(),
-                    took: AtomicU64::new(0),
+                    is_timed: true,
+                    last: AtomicU64::new(0),
                 });
             }
         }
         #[cfg(not(feature = "metrics"))]
-        let _ = (meter, began);
+        let _ = (meter, burst);
     }
 
     /// When a handler begins that begins now. `None` if nothing is measured.
     #[cfg(feature = "metrics")]
     #[inline]
-    pub(crate) fn began(&self) -> Option<Instant> {
+    pub(crate) fn began(&self) -> Option<Began> {
         let running = self.running.as_ref()?;
-        // If a handler has ended, another message of the same stream of requests is handled.
-        let is_first = running.took.load(Ordering::Relaxed) == 0;
-        let began = running.began.filter(|_| is_first);
-        Some(began.unwrap_or_else(Instant::now))
+        Some(match running.is_timed {
+            true => Began::At(Instant::now()),
+            false => Began::Untimed,
+        })
     }
 
     /// Counts a handler that began then, with this status code.
     #[cfg(feature = "metrics")]
     #[inline]
-    pub(crate) fn end(&self, began: Instant, code: Code) {
+    pub(crate) fn end(&self, began: Began, code: Code) {
         if let Some(running) = &self.running {
-            let took = began.elapsed();
-            let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-            running.took.store(nanoseconds.max(1), Ordering::Relaxed);
+            let took = match began {
+                Began::At(began) => {
+                    let took = began.elapsed();
+                    let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+                    running.last.store(nanoseconds, Ordering::Relaxed);
+                    took
+                }
+                Began::Untimed => Duration::from_nanos(running.last.load(Ordering::Relaxed)),
+            };
             running.method.record(code, took);
         }
     }
 
     /// Counts a call that no handler gets.
-    #[cold]
+    #[inline]
     pub(crate) fn refuse(&self, status: &Status) {
         #[cfg(feature = "metrics")]
         if let Some(running) = &self.running {
@@ -92,46 +111,46 @@ impl HandlerTimer {
     }
 }
 
-/// The time at which the next handler of a stream begins. Most begin when the one before has ended, which saves a look at
-/// the clock.
+/// The handlers of a stream that begin one after the other, without a wait between them.
 #[derive(Debug, Default)]
-pub(crate) struct HandlerClock {
-    /// When the last handler ended, if nothing was waited for since.
+pub(crate) struct HandlerBurst {
+    /// How many have begun since one was timed; 0 if the next one is.
     #[cfg(feature = "metrics")]
-    last: Option<Instant>,
+    untimed: u32,
 }
 
-impl HandlerClock {
-    /// Notes that a handler has ended.
+impl HandlerBurst {
+    /// Ends the burst: something is waited for.
     #[inline]
-    pub(crate) fn note(&mut self, timer: &HandlerTimer) {
+    pub(crate) fn end(&mut self) {
         #[cfg(feature = "metrics")]
         {
-            self.last = timer.running.as_ref().and_then(|running| {
-                let took = running.took.load(Ordering::Relaxed);
-                Some(running.began? + Duration::from_nanos(took))
-            });
-        }
-        #[cfg(not(feature = "metrics"))]
-        let _ = timer;
-    }
-
-    /// Notes that time has passed.
-    #[inline]
-    pub(crate) fn forget(&mut self) {
-        #[cfg(feature = "metrics")]
-        {
-            self.last = None;
+            self.untimed = 0;
         }
     }
 
-    /// The time now, or a little earlier.
+    #[cfg(feature = "metrics")]
     #[inline]
-    pub(crate) fn now(&mut self) -> Instant {
-        #[cfg(feature = "metrics")]
-        if let Some(last) = self.last.take() {
-            return last;
-        }
-        Instant::now()
+    fn next_is_timed(&mut self) -> bool {
+        let is_timed = self.untimed == 0;
+        self.untimed = (self.untimed + 1) % TIMED;
+        is_timed
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "metrics")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_a_burst_is_timed_and_then_one_in_eight() {
+        let mut burst = HandlerBurst::default();
+        let mut timed = |handlers: usize| {
+            let timed = (0..handlers).filter(|_| burst.next_is_timed()).count();
+            burst.end();
+            timed
+        };
+        assert_eq!([1, 1, 8, 9, 24, 25].map(&mut timed), [1, 1, 1, 2, 3, 4]);
     }
 }

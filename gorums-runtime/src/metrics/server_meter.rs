@@ -125,7 +125,7 @@ impl HandlerMeter {
     }
 
     /// Counts a call that no handler gets.
-    #[cold]
+    #[inline]
     pub(crate) fn refuse(&self, status: &Status) {
         #[cfg(feature = "metrics")]
         if let Some(method) = &self.method {

@@ -11,7 +11,6 @@ use futures::future::BoxFuture;
 use futures::task::AtomicWaker;
 use http::Extensions;
 use tokio::sync::Notify;
-use tokio::time::Instant;
 use tonic::Request;
 use tonic::metadata::MetadataMap;
 use tracing::Span;
@@ -22,7 +21,7 @@ use super::timed::Timed;
 use crate::call::{Deadline, MethodDescriptor, Served, Serving};
 use crate::configuration::{Configuration, Membership};
 use crate::identity::NodeId;
-use crate::metrics::{HandlerMeter, HandlerTimer};
+use crate::metrics::{HandlerBurst, HandlerMeter, HandlerTimer};
 use crate::node::Node;
 use crate::telemetry;
 #[cfg(feature = "_tls-any")]
@@ -110,13 +109,15 @@ impl Context {
     }
 
     /// Creates the context of a call of `method` on a node stream of `peer`, whose request has these `entries`. Reuses
-    /// the memory of `recycled`, a context of the same stream.
+    /// the memory of `recycled`, a context of the same stream. `meter` measures the handler, which belongs to `burst`.
     #[inline]
     pub(crate) fn on_stream(
         method: &'static MethodDescriptor,
         peer: &Arc<Peer>,
         entries: Vec<MetadataEntry>,
         recycled: Option<Self>,
+        meter: &HandlerMeter,
+        burst: &mut HandlerBurst,
     ) -> Self {
         let timeout = entries.iter().find(|entry| entry.key == GRPC_TIMEOUT);
         let deadline = Deadline::received(timeout.map(|entry| entry.value.as_str()));
@@ -126,8 +127,11 @@ impl Context {
             inner.method = method;
             inner.entries = entries;
             inner.deadline = deadline;
+            inner.timer.begin(meter, Some(burst));
             return context;
         }
+        let mut timer = HandlerTimer::default();
+        timer.begin(meter, Some(burst));
         Self::with(ContextState {
             method,
             deadline,
@@ -136,7 +140,7 @@ impl Context {
             metadata: OnceLock::new(),
             abandoned: Abandoned::default(),
             turn: Some(Turn::default()),
-            timer: HandlerTimer::default(),
+            timer,
         })
     }
 
@@ -156,14 +160,12 @@ impl Context {
         }
     }
 
-    /// Measures the handler, which begins at the time that `began` returns, or else when it runs. Has no effect once it has
-    /// begun.
-    #[inline]
-    pub(crate) fn time(&mut self, meter: &HandlerMeter, began: impl FnOnce() -> Option<Instant>) {
+    /// Measures the handler of a plain gRPC call. Has no effect once it has begun.
+    pub(crate) fn time(&mut self, meter: &HandlerMeter) {
         if meter.is_on()
             && let Some(inner) = Arc::get_mut(&mut self.state)
         {
-            inner.timer.begin(meter, began);
+            inner.timer.begin(meter, None);
         }
     }
 

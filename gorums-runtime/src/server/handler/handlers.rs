@@ -147,7 +147,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
                 let service = tower::service_fn(move |request: Request<Result<_, Status>>| {
                     let (mut context, request) =
                         Context::of(&M::DESCRIPTOR, request, messages.timeout);
-                    context.time(&meter, || None);
+                    context.time(&meter);
                     if let Err(status) = &request {
                         context.timer().refuse(status);
                     }
@@ -215,7 +215,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
             let service = tower::service_fn(move |request: Request<Streaming<M::Request>>| {
                 let (mut context, requests) =
                     Context::of(&M::DESCRIPTOR, request, messages.timeout);
-                context.time(&meter, || None);
+                context.time(&meter);
                 let replica = Arc::clone(&replica);
                 let start = |sink| {
                     let handler = move |context| handler(replica, context, requests, sink);
@@ -268,7 +268,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
             let meter = pacing.meter.method(M::DESCRIPTOR.full_name());
             let service = tower::service_fn(move |request: Request<Result<_, Status>>| {
                 let (mut context, request) = Context::of(&M::DESCRIPTOR, request, messages.timeout);
-                context.time(&meter, || None);
+                context.time(&meter);
                 let (replica, handler) = (Arc::clone(&replica), handler.clone());
                 let handler = move |context, request| handler(replica, context, request);
                 let (limit, called) = (messages.timeout, context.clone());
@@ -310,7 +310,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
             let service = tower::service_fn(move |request: Request<Streaming<M::Request>>| {
                 let (mut context, requests) =
                     Context::of(&M::DESCRIPTOR, request, messages.timeout);
-                context.time(&meter, || None);
+                context.time(&meter);
                 let (replica, interceptors) = (Arc::clone(&replica), interceptors.clone());
                 let handling = handler(replica, context.clone(), requests, interceptors);
                 Attended::new(context, messages.timeout, handling)

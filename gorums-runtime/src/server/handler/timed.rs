@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tonic::{Code, Status};
 
 use crate::call::Serving;
+use crate::metrics::Began;
 
 pin_project! {
     /// A handler whose time is measured, unless nothing measures it.
@@ -36,8 +37,8 @@ pin_project! {
 /// What a handler does, and when it began, if it is measured.
 #[derive(Clone, Copy)]
 enum State {
-    Waits(Option<Instant>),
-    Runs(Option<Instant>),
+    Waits(Option<Began>),
+    Runs(Option<Began>),
     Ended,
 }
 
@@ -84,7 +85,11 @@ impl<F: Future<Output: Outcome>> Future for Timed<F> {
         *this.state = State::Runs(began);
         let polled = this.handler.as_mut().poll(cx);
         *this.state = match &polled {
-            Poll::Pending => State::Waits(began),
+            // Only handlers that end at once may be untimed.
+            Poll::Pending => State::Waits(began.map(|began| match began {
+                Began::Untimed => Began::At(Instant::now()),
+                timed => timed,
+            })),
             Poll::Ready(outcome) => {
                 if let Some(began) = began
                     && let Some(timer) = this.handler.timer()

@@ -17,7 +17,7 @@ use super::reply_body::End;
 use super::work::Work;
 use crate::call::{MessageSize, MethodDescriptor};
 use crate::clients::ConnectedClient;
-use crate::metrics::{ServerMeter, WaitTimer};
+use crate::metrics::{HandlerMeter, ServerMeter, WaitTimer};
 use crate::server::handler::{
     Claim, Context, Framing, Interceptors, Peer, PeerBacklog, ReplyTo, StreamLimits, UNKNOWN,
     panicked_at_once, reply,
@@ -208,7 +208,7 @@ impl Session {
         work: &mut Work,
         cx: &mut task::Context<'_>,
     ) -> Poll<Result<Pause, Status>> {
-        work.clock.forget();
+        work.burst.end();
         for _ in 0..STEPS {
             if let Poll::Ready(outcome) = work.poll_handlers(&self.limits, cx) {
                 outcome?;
@@ -232,7 +232,7 @@ impl Session {
                 self.sort(received, work)?;
             } else {
                 work.closed = !ready!(requests.poll_more(cx))?;
-                work.clock.forget();
+                work.burst.end();
             }
         }
         Poll::Ready(Ok(Pause::Yield))
@@ -368,8 +368,9 @@ impl Session {
             meter.refuse(&status);
             return reply_to().refuse(status);
         }
-        let mut context = Context::on_stream(method, &self.peer, entries, work.spare_context());
-        context.time(meter, || Some(work.clock.now()));
+        let spare = work.spare_context();
+        let burst = &mut work.burst;
+        let mut context = Context::on_stream(method, &self.peer, entries, spare, meter, burst);
         if let Some(timeout) = timeout {
             context.limit(*timeout);
         }
@@ -396,7 +397,9 @@ impl Session {
         let Some(interceptors) = self.interceptors.clone() else {
             return self.fail(number, MethodName::Received(name), &refusal);
         };
-        let context = Context::on_stream(&UNKNOWN, &self.peer, entries, work.spare_context());
+        let (spare, burst) = (work.spare_context(), &mut work.burst);
+        let meter = HandlerMeter::default();
+        let context = Context::on_stream(&UNKNOWN, &self.peer, entries, spare, &meter, burst);
         let (name, queue): (Box<[u8]>, _) = (name.into(), Arc::clone(&self.queue));
         let begun = work.begin(number, context, |context, handling| {
             let shown = slashed(&name);

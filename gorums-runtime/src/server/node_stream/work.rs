@@ -12,7 +12,7 @@ use super::held_turn::{HeldTurn, Holder};
 use super::named_clients::Turn;
 use super::released_handlers::{HandlerId, ReleasedHandlers};
 use crate::call::MethodDescriptor;
-use crate::metrics::HandlerClock;
+use crate::metrics::HandlerBurst;
 use crate::server::handler::{Context, Handling, PeerBacklog, StreamLimits};
 use crate::support::{Panicked, guard};
 
@@ -40,7 +40,7 @@ pub(super) struct Work {
     pub(super) last_method: usize,
     /// Whether the stream takes no more requests.
     pub(super) closed: bool,
-    pub(super) clock: HandlerClock,
+    pub(super) burst: HandlerBurst,
     /// How many requests wait, as far as the metrics know.
     pub(super) noted: usize,
 }
@@ -92,9 +92,6 @@ impl Work {
         if let Some(begun) = &mut self.current {
             if let Poll::Ready(outcome) = self.handling.poll_unpin(cx) {
                 let context = self.current.take().map(|begun| begun.context);
-                if let Some(context) = &context {
-                    self.clock.note(context.timer());
-                }
                 self.context = context.and_then(Context::recycle);
                 return Poll::Ready(outcome);
             }
