@@ -4,7 +4,7 @@ use gorums_runtime::ManagerBuilder;
 use gorums_runtime::server::Router;
 
 use crate::args::{self, Call, Run, Setup, System, majority};
-use crate::compare::{Spread, run_process};
+use crate::compare::{Figure, Spread, run_process};
 use crate::error::Error;
 use crate::measured::Measured;
 use crate::servers::Servers;
@@ -30,20 +30,17 @@ fn no_metrics<T>(_: &T) -> Result<T, Error> {
     Err(Error::NoMetrics)
 }
 
-/// A figure of a run, if it was measured.
-type Figure = fn(&Measured) -> Option<f64>;
-
 /// What is compared.
-const FIGURES: [(&str, Figure); 4] = [
-    ("calls/s", |measured| Some(measured.per_second)),
-    ("p50", |measured| Some(measured.p50)),
-    ("client CPU", |measured| measured.client_cpu),
-    ("server CPU", |measured| measured.server_cpu),
+const FIGURES: [Figure; 4] = [
+    Figure::PerSecond,
+    Figure::P50,
+    Figure::ClientCpu,
+    Figure::ServerCpu,
 ];
 
 /// Measures, and prints a table of what calls with metrics take, divided by what they take without.
 pub(crate) fn run(args: &args::Metrics) -> Result<(), Error> {
-    let names = FIGURES.map(|(name, _)| name).join(" | ");
+    let names = FIGURES.map(Figure::name).join(" | ");
     println!("| n | in flight | {names} |\n|---|---|---|---|---|---|");
     for &n in &args.n {
         let servers = [false, true].map(|metrics| {
@@ -104,8 +101,9 @@ fn compare(
         let [Some(without), Some(with)] = measured else {
             continue;
         };
-        for ((_, figure), ratios) in FIGURES.iter().zip(&mut ratios) {
-            ratios.extend(figure(&with).zip(figure(&without)).map(|(a, b)| a / b));
+        for (figure, ratios) in FIGURES.into_iter().zip(&mut ratios) {
+            let measured = figure.of(&with).zip(figure.of(&without));
+            ratios.extend(measured.map(|(with, without)| with / without));
         }
     }
     let shown = ratios.into_iter().map(|mut ratios| {

@@ -89,9 +89,10 @@
 //! * `tls-native-roots`, `tls-webpki-roots`: the certificate authorities that the platform or Mozilla trusts, for
 //!   `CredentialsBuilder::public_authorities`.
 //! * `gzip`, `zstd`: compression of requests and replies.
-//! * `histogram`: an [interceptor](interceptors::Latencies) that collects how long calls take.
-//! * `metrics`: figures for [monitoring](metrics). `prometheus`: the same, as a collector of the crate prometheus-client.
-//! * `opentelemetry`: handlers' spans as children of their callers', by an [interceptor](interceptors::TraceContext).
+//! * `histogram`: an interceptor, `Latencies`, that collects how long calls take.
+//! * `metrics`: figures for monitoring, in the module `metrics`. `prometheus`: the same, as a collector of the crate
+//!   prometheus-client.
+//! * `opentelemetry`: handlers' spans as children of their callers', by the interceptor `TraceContext`.
 //! * `health`, `reflection`: gRPC's standard health and reflection services at a [`Server`].
 
 // docs.rs shows which feature an item needs.

@@ -7,7 +7,7 @@ use super::client::ClientFigures;
 use super::server::ServerFigures;
 use super::snapshot::{Family, Samples};
 
-/// The figures of the managers and servers that it is given to. See the [module](self) for what they are.
+/// The figures of the managers and servers that it is given to. See the [module](crate::metrics) for what they are.
 ///
 /// A cheap handle: clones are the same figures. The figures are kept while there is a handle.
 #[derive(Clone, Default)]
@@ -25,7 +25,7 @@ impl Metrics {
         Self::default()
     }
 
-    /// The values of all metrics now, in the order of the table above. Metrics without values are left out.
+    /// The values of all metrics now, in the order of the module's table. Metrics without values are left out.
     ///
     /// ```
     /// use gorums_runtime::metrics::{Metrics, Value};

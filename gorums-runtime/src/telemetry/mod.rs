@@ -43,9 +43,8 @@
 //!
 //! # Traces
 //!
-//! With the interceptor [`TraceContext`](crate::interceptors::TraceContext), which needs the crate's feature
-//! `opentelemetry`, a handler's span is a child of the span of the call that it serves, in the other process: calls carry the
-//! W3C trace context.
+//! With the [interceptor](crate::interceptors) `TraceContext`, which needs the crate's feature `opentelemetry`, a handler's
+//! span is a child of the span of the call that it serves, in the other process: calls carry the W3C trace context.
 //!
 //! # Events
 //!
