@@ -17,7 +17,7 @@ use super::replica_server::ServiceName;
 /// only informs those who ask, such as load balancers and Kubernetes: calls are served all the same.
 ///
 /// ```no_run
-/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
+/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctests/register.rs")); }
 /// # async fn load() {}
 /// # async fn example(replica: impl register::register_gorums::RegisterReplica) -> Result<(), gorums_runtime::errors::ServerError> {
 /// use gorums_runtime::Server;

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 /// the node streams with that of the server. A [`Server`](crate::Server) does so itself.
 ///
 /// ```no_run
-/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/register.rs")); }
+/// # mod register { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctests/register.rs")); }
 /// # async fn example(replica: impl register::register_gorums::RegisterReplica) -> Result<(), Box<dyn std::error::Error>> {
 /// use gorums_runtime::server::{Router, recommended_server};
 /// use register::register_gorums::RegisterReplicaServer;

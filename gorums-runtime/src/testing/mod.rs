@@ -34,7 +34,7 @@
 //! knows them, and asserts on what their functions return whose names begin with `get_`:
 //!
 //! ```
-//! # mod one_way { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/one_way.rs")); }
+//! # mod one_way { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctests/one_way.rs")); }
 //! # use gorums_runtime::errors::MulticastError;
 //! # use one_way::Entry;
 //! # use one_way::one_way_gorums::OneWayCalls;
