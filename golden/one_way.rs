@@ -153,7 +153,7 @@ pub mod one_way_client {
             self.inner.unary(req, path, codec).await
         }
 
-        /// Appends entries in the order in which they are sent: the shape of 2017, one stream to each node.
+        /// Appends entries in the order of the multicasts, on one stream to each node, as in the protos of 2017.
         pub async fn append_in_order(
             &mut self,
             request: impl tonic::IntoStreamingRequest<Message = super::Entry>,
@@ -265,7 +265,7 @@ pub mod one_way_server {
             request: tonic::Request<super::Entry>,
         ) -> std::result::Result<tonic::Response<()>, tonic::Status>;
 
-        /// Appends entries in the order in which they are sent: the shape of 2017, one stream to each node.
+        /// Appends entries in the order of the multicasts, on one stream to each node, as in the protos of 2017.
         async fn append_in_order(
             &self,
             request: tonic::Request<tonic::Streaming<super::Entry>>,
@@ -758,7 +758,7 @@ pub mod one_way_gorums {
                 .start()
         }
 
-        /// Appends entries in the order in which they are sent: the shape of 2017, one stream to each node.
+        /// Appends entries in the order of the multicasts, on one stream to each node, as in the protos of 2017.
         ///
         /// The call has been sent when this returns.
         ///
@@ -1023,7 +1023,7 @@ pub mod one_way_gorums {
             request: super::Entry,
         ) -> impl std::future::Future<Output = ()> + Send;
 
-        /// Appends entries in the order in which they are sent: the shape of 2017, one stream to each node.
+        /// Appends entries in the order of the multicasts, on one stream to each node, as in the protos of 2017.
         ///
         /// Called for each request of the stream, one after the other. The caller waits for no reply.
         fn append_in_order(

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Records operations of clients as they are invoked and return. Clones share one history.
 ///
-/// Time is a counter of the invocations and returns in the order in which they are recorded. So the history of a simulation
+/// The time is the number of invocations and returns recorded so far, not that of a clock. So the history of a simulation
 /// depends on its seed alone.
 #[derive(Debug)]
 pub struct Recorder<O, R> {

@@ -57,7 +57,7 @@ pub enum ManagerError {
         source: tonic::transport::Error,
     },
     /// The credentials cannot be used to connect to nodes.
-    #[cfg(feature = "_tls-any")]
+    #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
     /// A node was to be removed that the manager does not have.

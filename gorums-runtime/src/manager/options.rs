@@ -21,8 +21,9 @@ impl ManagerBuilder {
     /// The default of [`connect_timeout`](Self::connect_timeout).
     pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-    /// Bounds each attempt to connect to a node, in which its name is resolved, all of its IP addresses are tried, and the TLS
-    /// handshake is made. [`connect`](Self::connect) then waits as long for the first answer of the node. The default is [`DEFAULT_CONNECT_TIMEOUT`](Self::DEFAULT_CONNECT_TIMEOUT).
+    /// Bounds each attempt to connect to a node, in which its name is resolved, all of its IP addresses are tried, and
+    /// the TLS handshake is made. [`connect`](Self::connect) then waits as long for the first answer of the node. The
+    /// default is [`DEFAULT_CONNECT_TIMEOUT`](Self::DEFAULT_CONNECT_TIMEOUT).
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connection.connect_timeout = timeout;
         self

@@ -70,6 +70,9 @@
 //! | `error.type` | of a call that failed: its outcome; at a server: its code, if that is one of those that are the server's fault |
 //! | *node*: `gorums.node.id`, `server.address`, `server.port` | the nodes that the manager has; a node that it no longer has leaves the metrics once no handle is left. All [clients](crate::server::Clients) that a server calls count as one node, `clients` |
 //!
+//! Managers that share the metrics share the series, too: if several have a node with the same id and address, its
+//! `connected` is the number of its open streams, and the limits of its queues add up.
+//!
 //! # What they cost
 //!
 //! The runtime counts in variables of its own, of which most threads have their own, and reads gauges when a snapshot is

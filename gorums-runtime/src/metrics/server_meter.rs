@@ -95,15 +95,6 @@ pub(crate) struct HandlerMeter {
 }
 
 impl HandlerMeter {
-    /// Whether anything is measured.
-    #[inline]
-    pub(crate) fn is_on(&self) -> bool {
-        #[cfg(feature = "metrics")]
-        return self.method.is_some();
-        #[cfg(not(feature = "metrics"))]
-        false
-    }
-
     /// Begins to measure how long a request waits.
     #[inline]
     pub(crate) fn wait(&self) -> WaitTimer {

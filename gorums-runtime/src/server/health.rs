@@ -1,6 +1,6 @@
 //! What a server reports of its health.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ pub struct Health {
 #[derive(Debug, Default)]
 struct State {
     /// The services that are served. The empty name, which stands for the whole server, is not among them.
-    names: Vec<&'static str>,
+    names: BTreeSet<&'static str>,
     /// Whether the whole server is not ready.
     unready: bool,
     /// The services that are not ready by themselves.

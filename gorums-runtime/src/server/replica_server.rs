@@ -14,6 +14,7 @@ use tonic::server::NamedService;
 use tonic::{Code, Status};
 
 use crate::call::{MessageSize, MethodDescriptor};
+use crate::metrics::HandlerMeter;
 use crate::server::handler::{
     Answer, Answering, Context, Handlers, Pacing, ServiceOptions, UNKNOWN, address,
     panicked_at_once,
@@ -99,6 +100,7 @@ impl<S> ReplicaServer<S> {
 
     /// Limits the messages and the unread replies of plain gRPC calls like those of node streams.
     pub(super) fn pace(&mut self, pacing: Arc<Pacing>) {
+        self.messages.max_message_size = pacing.max_message_size;
         self.pacing = pacing;
     }
 
@@ -178,7 +180,9 @@ impl<S> tower::Service<http::Request<Body>> for ReplicaServer<S> {
                 return Box::pin(std::future::ready(Ok(refusal.into_http())));
             };
             let name = method.to_owned();
-            let (context, _) = Context::of(&UNKNOWN, tonic::Request::from_http(request), None);
+            let request = tonic::Request::from_http(request);
+            // `refuse_unknown` has counted it.
+            let (context, _) = Context::of(&UNKNOWN, request, None, &HandlerMeter::default());
             let status = guarded(interceptors.refuse(context, name, refusal));
             return Box::pin(async move {
                 let status = status

@@ -4,10 +4,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use super::error::CredentialsError;
-
-/// What certificates can be read from, or why not.
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+use super::error::{BoxError, CredentialsError};
 
 /// Reads the certificates in `pem`, of which there is at least one.
 pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, BoxError> {

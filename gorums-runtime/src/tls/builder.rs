@@ -15,7 +15,7 @@ use super::authority::SignedByAuthority;
 use super::certificate::PeerCertificate;
 use super::credentials::{Client, Credentials, CredentialsParts};
 use super::cryptography::provider;
-use super::error::CredentialsError;
+use super::error::{BoxError, CredentialsError};
 
 /// The protocol that is spoken over TLS: HTTP/2.
 const HTTP2: &[u8] = b"h2";
@@ -59,8 +59,6 @@ struct Own {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 }
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 impl CredentialsBuilder {
     /// Presents this certificate, in PEM, to the other end. It may be followed by those that lead to its authority.

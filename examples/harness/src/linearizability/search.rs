@@ -17,7 +17,8 @@ pub(super) struct Search<'a, S: Specification> {
     earliest: Vec<u64>,
     steps: u64,
     path: Vec<Step<S::State>>,
-    /// What was reached, with the sets of lost operations that were needed, none of which contains another.
+    /// What was reached, each with the sets of lost operations that were linearized on the way. Only minimal sets are kept:
+    /// no set contains another.
     seen: HashMap<Rc<Reached<S::State>>, Vec<Lost>>,
 }
 

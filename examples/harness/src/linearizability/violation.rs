@@ -68,7 +68,8 @@ impl Violation {
         &self.concurrent
     }
 
-    /// The longest linearization that was found in the prefix: that which covers most returns in their order.
+    /// The linearization that got furthest: it has all operations that returned before some point of the history, and the
+    /// checker found none for a later point.
     pub fn linearization(&self) -> &[usize] {
         &self.linearization
     }

@@ -16,7 +16,7 @@ use super::interceptor::Interceptors;
 use super::one_reply::OneReply;
 use super::reply_sink::ReplySink;
 use super::reply_to::ReplyTo;
-use super::timed_out::too_late;
+use super::too_late::too_late;
 use crate::call::Method;
 use crate::wire::Payload;
 

@@ -12,7 +12,7 @@ use tokio::time::{Sleep, sleep};
 use tonic::Status;
 
 use super::context::Context;
-use super::timed_out::too_late;
+use super::too_late::too_late;
 use crate::call::MethodDescriptor;
 use crate::support::Panicked;
 

@@ -83,15 +83,18 @@ struct ContextState {
 
 impl Context {
     /// Splits the plain gRPC `request` of `method` into its context and its message. `limit` bounds the time of the
-    /// handler.
+    /// handler, and `meter` measures it.
     pub(crate) fn of<T>(
         method: &'static MethodDescriptor,
         request: Request<T>,
         limit: Option<Duration>,
+        meter: &HandlerMeter,
     ) -> (Self, T) {
         let (peer, message) = Peer::of(request);
         let timeout = peer.metadata.get(GRPC_TIMEOUT);
         let deadline = Deadline::received(timeout.and_then(|timeout| timeout.to_str().ok()));
+        let mut timer = HandlerTimer::default();
+        timer.begin(meter, None);
         let context = Self::with(ContextState {
             method,
             deadline: match limit {
@@ -103,7 +106,7 @@ impl Context {
             metadata: OnceLock::new(),
             abandoned: Abandoned::default(),
             turn: None,
-            timer: HandlerTimer::default(),
+            timer,
         });
         (context, message)
     }
@@ -157,15 +160,6 @@ impl Context {
     pub(crate) fn limit(&mut self, timeout: Duration) {
         if let Some(inner) = Arc::get_mut(&mut self.state) {
             inner.deadline = inner.deadline.within(timeout);
-        }
-    }
-
-    /// Measures the handler of a plain gRPC call. Has no effect once it has begun.
-    pub(crate) fn time(&mut self, meter: &HandlerMeter) {
-        if meter.is_on()
-            && let Some(inner) = Arc::get_mut(&mut self.state)
-        {
-            inner.timer.begin(meter, None);
         }
     }
 

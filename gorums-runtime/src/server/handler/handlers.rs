@@ -142,12 +142,10 @@ impl<T: Send + Sync + 'static> Handlers<T> {
             .answered_by::<M>(move |request, messages, pacing| {
                 let replica = Arc::clone(&replica);
                 let pacing = pacing.clone();
-                let most = pacing.max_message_size;
                 let meter = pacing.meter.method(M::DESCRIPTOR.full_name());
                 let service = tower::service_fn(move |request: Request<Result<_, Status>>| {
-                    let (mut context, request) =
-                        Context::of(&M::DESCRIPTOR, request, messages.timeout);
-                    context.time(&meter);
+                    let (context, request) =
+                        Context::of(&M::DESCRIPTOR, request, messages.timeout, &meter);
                     if let Err(status) = &request {
                         context.timer().refuse(status);
                     }
@@ -163,7 +161,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
                     std::future::ready(Ok(Response::new(replies)))
                 });
                 async move {
-                    fallible::<M>(messages, most)
+                    fallible::<M>(messages)
                         .server_streaming(service, request)
                         .await
                 }
@@ -210,12 +208,10 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         self.answered_by::<M>(move |request, messages, pacing| {
             let replica = Arc::clone(&replica);
             let pacing = pacing.clone();
-            let most = pacing.max_message_size;
             let meter = pacing.meter.method(M::DESCRIPTOR.full_name());
             let service = tower::service_fn(move |request: Request<Streaming<M::Request>>| {
-                let (mut context, requests) =
-                    Context::of(&M::DESCRIPTOR, request, messages.timeout);
-                context.time(&meter);
+                let (context, requests) =
+                    Context::of(&M::DESCRIPTOR, request, messages.timeout, &meter);
                 let replica = Arc::clone(&replica);
                 let start = |sink| {
                     let handler = move |context| handler(replica, context, requests, sink);
@@ -225,7 +221,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
                 let replies = ReplyStream::start(context.clone(), &pacing, messages.timeout, start);
                 std::future::ready(Ok(Response::new(replies)))
             });
-            async move { grpc::<M>(messages, most).streaming(service, request).await }.boxed()
+            async move { grpc::<M>(messages).streaming(service, request).await }.boxed()
         })
     }
 
@@ -264,11 +260,10 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         self.answered_by::<M>(move |request, messages, pacing| {
             let (replica, handler) = (Arc::clone(&replica), handler.clone());
             let interceptors = pacing.interceptors.clone();
-            let most = pacing.max_message_size;
             let meter = pacing.meter.method(M::DESCRIPTOR.full_name());
             let service = tower::service_fn(move |request: Request<Result<_, Status>>| {
-                let (mut context, request) = Context::of(&M::DESCRIPTOR, request, messages.timeout);
-                context.time(&meter);
+                let (context, request) =
+                    Context::of(&M::DESCRIPTOR, request, messages.timeout, &meter);
                 let (replica, handler) = (Arc::clone(&replica), handler.clone());
                 let handler = move |context, request| handler(replica, context, request);
                 let (limit, called) = (messages.timeout, context.clone());
@@ -285,9 +280,9 @@ impl<T: Send + Sync + 'static> Handlers<T> {
                         Attended::new(context, limit, around)
                     }
                 };
-                attended.map(move |outcome| response(outcome.map(reply), most))
+                attended.map(move |outcome| response(outcome.map(reply), messages.max_message_size))
             });
-            async move { fallible::<M>(messages, most).unary(service, request).await }.boxed()
+            async move { fallible::<M>(messages).unary(service, request).await }.boxed()
         })
     }
 
@@ -305,23 +300,16 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         self.answered_by::<M>(move |request, messages, pacing| {
             let (replica, handler) = (Arc::clone(&replica), handler.clone());
             let interceptors = pacing.interceptors.clone();
-            let most = pacing.max_message_size;
             let meter = pacing.meter.method(M::DESCRIPTOR.full_name());
             let service = tower::service_fn(move |request: Request<Streaming<M::Request>>| {
-                let (mut context, requests) =
-                    Context::of(&M::DESCRIPTOR, request, messages.timeout);
-                context.time(&meter);
+                let (context, requests) =
+                    Context::of(&M::DESCRIPTOR, request, messages.timeout, &meter);
                 let (replica, interceptors) = (Arc::clone(&replica), interceptors.clone());
                 let handling = handler(replica, context.clone(), requests, interceptors);
                 Attended::new(context, messages.timeout, handling)
-                    .map(move |reply| response(reply, most))
+                    .map(move |reply| response(reply, messages.max_message_size))
             });
-            async move {
-                grpc::<M>(messages, most)
-                    .client_streaming(service, request)
-                    .await
-            }
-            .boxed()
+            async move { grpc::<M>(messages).client_streaming(service, request).await }.boxed()
         })
     }
 
@@ -398,19 +386,13 @@ where
 }
 
 /// The server's end of a plain gRPC call of `M`, whose request may be malformed.
-fn fallible<M: Method>(
-    messages: ServiceOptions,
-    most: MessageSize,
-) -> tonic::server::Grpc<FallibleCodec<M>> {
-    messages.apply(FallibleCodec::new(), most)
+fn fallible<M: Method>(messages: ServiceOptions) -> tonic::server::Grpc<FallibleCodec<M>> {
+    messages.apply(FallibleCodec::new())
 }
 
 /// The server's end of a plain gRPC call of `M`.
-fn grpc<M: Method>(
-    messages: ServiceOptions,
-    most: MessageSize,
-) -> tonic::server::Grpc<ServerCodec<M>> {
-    messages.apply(ServerCodec::new(), most)
+fn grpc<M: Method>(messages: ServiceOptions) -> tonic::server::Grpc<ServerCodec<M>> {
+    messages.apply(ServerCodec::new())
 }
 
 impl<T> fmt::Debug for Handlers<T> {

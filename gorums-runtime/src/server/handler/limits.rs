@@ -56,7 +56,8 @@ impl StreamLimits {
     pub const METADATA_BYTES: usize = MOST_ENTRY_BYTES;
 
     /// Returns the defaults: 1024 handlers; a backlog of 16,384 requests and 64 MiB; 16,384 unread replies and 64 MiB;
-    /// 64 streams per client; 256 streams, and 256 MiB each of waiting requests and unread replies, per address; and a stall timeout of 30 s.
+    /// 64 streams per client; 256 streams, and 256 MiB each of waiting requests and unread replies, per address; and a
+    /// stall timeout of 30 s.
     pub fn new() -> Self {
         Self {
             handlers: 1024,

@@ -18,6 +18,7 @@ mod members;
 mod one_reply;
 mod pacing;
 mod peer;
+mod peer_backlog;
 mod peers;
 mod progress;
 mod reply_sink;
@@ -26,7 +27,7 @@ mod server_call;
 mod service_options;
 #[cfg(feature = "metrics")]
 mod timed;
-mod timed_out;
+mod too_late;
 
 pub(crate) use answering::Answering;
 pub(crate) use claims::Claim;
@@ -41,7 +42,8 @@ pub use limits::StreamLimits;
 pub(crate) use members::{Member, Members};
 pub(crate) use pacing::Pacing;
 pub(crate) use peer::{Caller, Peer, address};
-pub(crate) use peers::{PeerBacklog, Peers, Visit};
+pub(crate) use peer_backlog::PeerBacklog;
+pub(crate) use peers::{Peers, Visit};
 pub(crate) use progress::{Progress, next_piece};
 pub use reply_sink::ReplySink;
 pub(crate) use reply_to::{Framing, ReplyTo, reply};

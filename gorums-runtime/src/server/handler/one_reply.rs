@@ -11,7 +11,7 @@ use tonic::Status;
 use super::attended;
 use super::context::Context;
 use super::reply_to::ReplyTo;
-use super::timed_out::too_late;
+use super::too_late::too_late;
 use crate::call::{Alarm, Deadline};
 use crate::support::guard;
 

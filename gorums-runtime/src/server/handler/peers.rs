@@ -1,14 +1,14 @@
-//! Counts the streams and unread replies of each peer.
+//! Counts the streams, waiting requests and unread replies of each peer.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tonic::Status;
 
 use super::limits::StreamLimits;
+use super::peer_backlog::PeerBacklog;
 use crate::wire::Unread;
 
 /// The peers that have open streams or unread replies.
@@ -22,26 +22,7 @@ struct PeerEntry {
     /// The number of visits, including those of streams.
     visits: usize,
     unread: Arc<Unread>,
-    waiting: PeerBacklog,
-}
-
-/// The bytes of the requests that wait on all streams of a peer. Clones share them.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct PeerBacklog(Arc<AtomicUsize>);
-
-impl PeerBacklog {
-    pub(crate) fn bytes(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn add(&self, bytes: usize) {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    /// Removes bytes that were added.
-    pub(crate) fn subtract(&self, bytes: usize) {
-        self.0.fetch_sub(bytes, Ordering::Relaxed);
-    }
+    backlog: PeerBacklog,
 }
 
 /// A stream or a call of a peer. Dropping it ends it.
@@ -51,7 +32,7 @@ pub(crate) struct Visit {
     peer: Option<IpAddr>,
     kind: Kind,
     unread: Arc<Unread>,
-    waiting: PeerBacklog,
+    backlog: PeerBacklog,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -100,7 +81,7 @@ impl Peers {
                 limits.streams_per_address,
             ))
         };
-        let (unread, waiting) = match peer {
+        let (unread, backlog) = match peer {
             None => (unread(), PeerBacklog::default()),
             Some(peer) => {
                 let mut peers = self.lock();
@@ -108,14 +89,14 @@ impl Peers {
                     streams: HashMap::new(),
                     visits: 0,
                     unread: unread(),
-                    waiting: PeerBacklog::default(),
+                    backlog: PeerBacklog::default(),
                 });
                 if let Kind::Stream(client) = kind {
                     entry.check(client, peer, limits)?;
                     *entry.streams.entry(client).or_default() += 1;
                 }
                 entry.visits += 1;
-                (Arc::clone(&entry.unread), entry.waiting.clone())
+                (Arc::clone(&entry.unread), entry.backlog.clone())
             }
         };
         Ok(Visit {
@@ -123,7 +104,7 @@ impl Peers {
             peer,
             kind,
             unread,
-            waiting,
+            backlog,
         })
     }
 
@@ -167,8 +148,8 @@ impl Visit {
     }
 
     /// Counts the requests of the peer that wait for their turn.
-    pub(crate) fn waiting(&self) -> &PeerBacklog {
-        &self.waiting
+    pub(crate) fn backlog(&self) -> &PeerBacklog {
+        &self.backlog
     }
 }
 

@@ -18,7 +18,7 @@ use super::context::Context;
 use super::pacing::Pacing;
 use super::peers::Visit;
 use super::reply_to::ReplyTo;
-use super::timed_out::too_late;
+use super::too_late::too_late;
 use crate::call::MessageSize;
 use crate::wire::Unread;
 

@@ -42,7 +42,7 @@ pub(super) struct Backlog {
     waiting: VecDeque<Waiting>,
     bytes: usize,
     /// Those of all streams of the peer.
-    of_peer: PeerBacklog,
+    peer_backlog: PeerBacklog,
     /// How many requests have left at the front since the last purge.
     taken: usize,
     /// The withdrawn numbers, each with the position that the next request had at the time. Earlier requests with that
@@ -76,9 +76,9 @@ impl Waiting {
 
 impl Backlog {
     /// Creates the backlog of a stream, whose requests count among those of its peer.
-    pub(super) fn new(of_peer: PeerBacklog) -> Self {
+    pub(super) fn new(peer_backlog: PeerBacklog) -> Self {
         let mut backlog = Self::default();
-        backlog.of_peer = of_peer;
+        backlog.peer_backlog = peer_backlog;
         backlog
     }
 
@@ -107,7 +107,7 @@ impl Backlog {
     fn has_room(&self, limits: &StreamLimits) -> bool {
         // A stream on which nothing waits goes on, whatever waits on the peer's other streams. The others need not be
         // told when there is room: they look again when a handler of theirs has ended.
-        let peer_has_room = || self.of_peer.bytes() < limits.peer_backlog_bytes;
+        let peer_has_room = || self.peer_backlog.bytes() < limits.peer_backlog_bytes;
         self.waiting.len() < limits.backlog
             && self.bytes < limits.backlog_bytes
             && (self.waiting.is_empty() || peer_has_room())
@@ -168,12 +168,12 @@ impl Backlog {
 
     fn count(&mut self, bytes: usize) {
         self.bytes += bytes;
-        self.of_peer.add(bytes);
+        self.peer_backlog.add(bytes);
     }
 
     fn uncount(&mut self, bytes: usize) {
         self.bytes -= bytes;
-        self.of_peer.subtract(bytes);
+        self.peer_backlog.subtract(bytes);
     }
 
     fn is_withdrawn(&self, waiting: &Waiting, position: usize) -> bool {
@@ -189,7 +189,7 @@ impl Backlog {
 
 impl Drop for Backlog {
     fn drop(&mut self) {
-        self.of_peer.subtract(self.bytes);
+        self.peer_backlog.subtract(self.bytes);
     }
 }
 
@@ -253,8 +253,8 @@ mod tests {
     fn what_waits_on_all_streams_of_a_peer_is_bounded_and_each_stream_may_have_one_request() {
         let size = request(0).size();
         let limits = StreamLimits::new().peer_backlog_bytes(3 * size);
-        let of_peer = PeerBacklog::default();
-        let [mut first, mut second] = [(); 2].map(|()| Backlog::new(of_peer.clone()));
+        let peer_backlog = PeerBacklog::default();
+        let [mut first, mut second] = [(); 2].map(|()| Backlog::new(peer_backlog.clone()));
         for number in 0..3 {
             assert!(first.make_room(&limits));
             first.push(request(number));
@@ -267,7 +267,7 @@ mod tests {
         assert_eq!(numbers(&mut first), [0, 2]);
         assert!(second.make_room(&limits));
         drop(second);
-        assert_eq!(of_peer.bytes(), 0);
+        assert_eq!(peer_backlog.bytes(), 0);
     }
 
     #[test]

@@ -52,9 +52,11 @@ pub(crate) struct NodeStreams {
     members: Members,
     interceptors: Option<Interceptors>,
     meter: ServerMeter,
-    /// What is read of the peers, and of the streams, when metrics are.
+    /// What metrics read of the peers and the streams, for as long as these live.
     #[cfg(feature = "metrics")]
-    sources: (Option<Arc<PeersSource>>, Option<Arc<StreamsSource>>),
+    peers_source: Option<Arc<PeersSource>>,
+    #[cfg(feature = "metrics")]
+    streams_source: Option<Arc<StreamsSource>>,
     /// The clients that accept calls, if the server calls any.
     clients: Option<Clients>,
     stop: CancellationToken,
@@ -100,7 +102,7 @@ impl NodeStreams {
         {
             let streams = Arc::new(StreamsSource(server.open.clone()));
             server.meter.watch(&streams);
-            server.sources.1 = Some(streams);
+            server.streams_source = Some(streams);
         }
         server
     }
@@ -121,7 +123,7 @@ impl NodeStreams {
         self.meter = ServerMeter::new(metrics);
         let peers = Arc::new(PeersSource(self.peers.clone()));
         self.meter.watch(&peers);
-        self.sources.0 = Some(peers);
+        self.peers_source = Some(peers);
     }
 
     /// Calls the clients that accept calls.
@@ -186,7 +188,7 @@ impl NodeStreams {
         let session = Session {
             methods: Arc::clone(&self.methods),
             limits: self.limits,
-            of_peer: visit.waiting().clone(),
+            peer_backlog: visit.backlog().clone(),
             max_message_size: self.max_message_size,
             interceptors: self.interceptors.clone(),
             meter: self.meter.clone(),

@@ -40,7 +40,7 @@ pub(super) struct Session {
     pub(super) methods: Arc<Methods>,
     pub(super) limits: StreamLimits,
     /// The bytes of the requests that wait on all streams of the peer.
-    pub(super) of_peer: PeerBacklog,
+    pub(super) peer_backlog: PeerBacklog,
     pub(super) max_message_size: MessageSize,
     pub(super) interceptors: Option<Interceptors>,
     pub(super) meter: ServerMeter,
@@ -78,7 +78,7 @@ enum Pause {
 impl Session {
     /// Handles the requests until the stream ends.
     pub(super) async fn run(self, mut requests: Messages) {
-        let mut work = Work::new(self.of_peer.clone());
+        let mut work = Work::new(self.peer_backlog.clone());
         // If something panics, the client still learns that its stream has ended.
         let outcome = AssertUnwindSafe(self.serve(&mut requests, &mut work)).catch_unwind();
         let outcome = outcome.await.unwrap_or_else(|payload| {

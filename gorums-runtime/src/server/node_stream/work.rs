@@ -53,9 +53,9 @@ struct Begun {
 
 impl Work {
     /// No requests yet. Those that wait will count among those of the stream's peer.
-    pub(super) fn new(of_peer: PeerBacklog) -> Self {
+    pub(super) fn new(peer_backlog: PeerBacklog) -> Self {
         Self {
-            backlog: Backlog::new(of_peer),
+            backlog: Backlog::new(peer_backlog),
             ..Self::default()
         }
     }
