@@ -35,6 +35,17 @@
 //! > 2       2        3         4  Read("x")      Read(0)
 //! ```
 
+pub mod cluster;
+pub mod disk;
 pub mod history;
 pub mod linearizability;
+pub mod peer;
+#[cfg(unix)]
+pub mod processes;
+pub mod prompt;
 pub mod registers;
+pub mod seeds;
+pub mod serve;
+#[cfg(feature = "simulation")]
+pub mod simulation;
+pub mod workload;

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::cables::Cables;
 use super::replicas::{address, id_at};
 use crate::identity::NodeId;
+use crate::manager::{Manager, ManagerBuilder};
 use crate::server::server::Server;
 use crate::system::{RunningSystem, System, SystemBuilder, SystemError};
 
@@ -119,6 +120,38 @@ impl Systems {
         let host = hosts.get(&id);
         let host = host.unwrap_or_else(|| panic!("the system {id} does not run"));
         host.system.clone()
+    }
+
+    /// Sets up a manager of all systems that is on the simulated network, but is none of them: a client. Its links are
+    /// [cut](Self::cut) and [slowed](Self::slow) by `id`, which must not be that of a system.
+    ///
+    /// ```
+    /// # async fn example(systems: gorums_runtime::testing::Systems) -> Result<(), Box<dyn std::error::Error>> {
+    /// use gorums_runtime::NodeId;
+    ///
+    /// let (client, one) = (NodeId::new(101), NodeId::new(1));
+    /// let manager = systems.client(client).connect_lazy().await?;
+    /// systems.cut(one, client); // its requests arrive; the replies do not
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `id` is that of a system.
+    pub fn client(&self, id: NodeId) -> ManagerBuilder {
+        assert!(
+            self.ids().all(|system| system != id),
+            "{id} is the id of a system"
+        );
+        let network = self.network.clone();
+        let connects = Manager::builder().connector(move |address| {
+            let lasts = CancellationToken::new();
+            network.clone().connect(id, lasts, address)
+        });
+        self.ids().fold(connects, |manager, id| {
+            manager.node(id, address(id).to_string())
+        })
     }
 
     /// Starts a system that was killed or stopped, with a replica made anew. Does nothing if it runs.

@@ -1,0 +1,46 @@
+//! Members on the command line.
+
+use std::str::FromStr;
+
+/// A member's id and address, such as `1=127.0.0.1:4001`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The member's id, from 1 on.
+    pub id: u32,
+    /// The address that the member listens on: `host:port`.
+    pub address: String,
+}
+
+impl FromStr for Peer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('=');
+        let peer = parts.and_then(|(id, address)| {
+            let id = id.parse().ok().filter(|id| *id > 0)?;
+            let address = Some(address).filter(|address| !address.is_empty())?;
+            Some(Self {
+                id,
+                address: address.to_owned(),
+            })
+        });
+        peer.ok_or_else(|| {
+            "give an id from 1 on and an address, such as 1=127.0.0.1:4001".to_owned()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_an_id_and_an_address() {
+        let peer = "7=[::1]:4000".parse();
+        let address = "[::1]:4000".to_owned();
+        assert_eq!(peer, Ok(Peer { id: 7, address }));
+        for text in ["", "7", "7=", "=a:1", "0=a:1", "-1=a:1", "x=a:1"] {
+            assert!(text.parse::<Peer>().is_err(), "{text:?}");
+        }
+    }
+}

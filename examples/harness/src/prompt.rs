@@ -1,0 +1,115 @@
+//! A prompt: a command per line, from a terminal or a script.
+
+use std::fmt::Display;
+use std::io::{self, BufRead, IsTerminal};
+use std::process::ExitCode;
+
+use rustyline::DefaultEditor;
+use rustyline::error::ReadlineError;
+
+/// What follows a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The next command.
+    Command,
+    /// The end, whatever commands are left.
+    Exit,
+}
+
+/// Why there is no prompt, or no further command.
+#[derive(Debug, thiserror::Error)]
+pub enum PromptError {
+    /// Reading standard input or writing standard output failed.
+    #[error("cannot read commands or write answers: {0}")]
+    Terminal(#[from] io::Error),
+    /// The terminal failed.
+    #[error("the terminal failed: {0}")]
+    LineEditor(#[from] ReadlineError),
+}
+
+/// Lets `answer` answer each line of standard input, which it gets as words, split as a shell does. Empty lines and comments
+/// are left out. Errors go to standard error. A person sees `welcome` first.
+///
+/// Without a terminal, the exit code says whether a command failed.
+///
+/// # Errors
+///
+/// If standard input or the terminal fails.
+pub fn run<E: Display>(
+    welcome: &str,
+    mut answer: impl FnMut(&[&str]) -> Result<Next, E>,
+) -> Result<ExitCode, PromptError> {
+    let mut input = Input::new()?;
+    let is_terminal = matches!(input, Input::Terminal(_));
+    if is_terminal {
+        println!("{welcome}; help lists the commands");
+    }
+    let mut failed = false;
+    let mut fail = |error: &dyn Display| {
+        eprintln!("{error}");
+        failed = true;
+    };
+    while let Some(line) = input.next()? {
+        let Ok(words) = shell_words::split(&line) else {
+            fail(&"a quote is not closed");
+            continue;
+        };
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match words[..] {
+            [] => {}
+            ["exit" | "quit"] => break,
+            _ => match answer(&words) {
+                Ok(Next::Command) => {}
+                Ok(Next::Exit) => break,
+                Err(error) => fail(&error),
+            },
+        }
+    }
+    Ok(match failed && !is_terminal {
+        true => ExitCode::FAILURE,
+        false => ExitCode::SUCCESS,
+    })
+}
+
+/// Prints commands and what they do, in two aligned columns.
+pub fn print_help(commands: &[(&str, &str)]) {
+    let own = [("exit", "end the client; quit does the same")];
+    let commands = commands.iter().chain(&own);
+    let width = commands.clone().map(|(usage, _)| usage.len()).max();
+    for (usage, meaning) in commands {
+        println!("{usage:width$}  {meaning}", width = width.unwrap_or(0));
+    }
+}
+
+/// The lines on standard input.
+enum Input {
+    /// From a person, with editing and history.
+    Terminal(Box<DefaultEditor>),
+    /// From a script.
+    Script(io::Lines<io::StdinLock<'static>>),
+}
+
+impl Input {
+    fn new() -> Result<Self, PromptError> {
+        Ok(if io::stdin().is_terminal() {
+            Self::Terminal(Box::new(DefaultEditor::new()?))
+        } else {
+            Self::Script(io::stdin().lock().lines())
+        })
+    }
+
+    /// The next line; none after the last.
+    fn next(&mut self) -> Result<Option<String>, PromptError> {
+        match self {
+            Self::Terminal(editor) => match editor.readline("> ") {
+                Ok(line) => {
+                    editor.add_history_entry(&line)?;
+                    Ok(Some(line))
+                }
+                Err(ReadlineError::Eof | ReadlineError::Interrupted) => Ok(None),
+                Err(error) => Err(error.into()),
+            },
+            Self::Script(lines) => Ok(lines.next().transpose()?),
+        }
+    }
+}
