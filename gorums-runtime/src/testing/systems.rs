@@ -311,9 +311,11 @@ impl Network {
         };
         tokio::spawn(async move {
             tokio::select! {
-                () = carrying => {}
+                // In this order, so that nothing arrives once a host has failed.
+                biased;
                 () = killed.cancelled() => {}
                 () = other_killed.cancelled() => {}
+                () = carrying => {}
             }
         });
         Ok(client)

@@ -6,9 +6,9 @@
 //! ```
 //! use std::sync::Mutex;
 //!
-//! use harness::disk::{Batch, Disk, DiskError};
+//! use harness::disk::{Batch, Disk, DiskFailed};
 //!
-//! async fn increment(counter: &Mutex<u64>, disk: &Disk) -> Result<u64, DiskError> {
+//! async fn increment(counter: &Mutex<u64>, disk: &Disk) -> Result<u64, DiskFailed> {
 //!     let (value, durable) = {
 //!         let mut counter = counter.lock().expect("nobody panics with the lock");
 //!         *counter += 1;
@@ -129,11 +129,11 @@ pub struct Durable {
 }
 
 impl Future for Durable {
-    type Output = Result<(), DiskError>;
+    type Output = Result<(), DiskFailed>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let done = ready!(Pin::new(&mut self.waiting).poll(cx));
-        Poll::Ready(done.map_err(|_| DiskError::Failed))
+        Poll::Ready(done.map_err(|_| DiskFailed))
     }
 }
 
@@ -151,8 +151,10 @@ pub enum DiskError {
     /// What is on the disk cannot be read.
     #[error("cannot read the disk: {0}")]
     Read(BoxError),
-    /// An earlier write failed, or the process was killed in the simulation. Nothing is written from then on: what is on the
-    /// disk after a failed write is known only when it is read again.
-    #[error("the disk has failed; restart the replica")]
-    Failed,
 }
+
+/// A write failed, or the process was killed in the simulation. Nothing is written from then on: what is on the disk after a
+/// failed write is known only when it is read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the disk has failed; restart the replica")]
+pub struct DiskFailed;

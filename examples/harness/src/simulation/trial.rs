@@ -8,10 +8,11 @@ use gorums_runtime::Manager;
 use tokio::time::timeout;
 
 use super::{Cluster, Unrest};
+use crate::history::History;
 use crate::linearizability::check;
 use crate::registers::Registers;
 use crate::seeds::Failure;
-use crate::workload::{Client, Session, Workload};
+use crate::workload::{Client, Operation, Outcome, Session, Workload};
 
 /// Clients that read and write while replicas and network fail. When all is mended, each of them has to be able to read all
 /// registers. What they saw has to be linearizable.
@@ -37,7 +38,7 @@ impl Default for Trial {
 }
 
 impl Trial {
-    /// Runs the clients, which `client` makes of their managers.
+    /// Runs the clients, which `client` makes of their managers. Returns what they saw.
     ///
     /// # Errors
     ///
@@ -47,7 +48,7 @@ impl Trial {
         cluster: &Cluster,
         seed: u64,
         client: impl Fn(Manager) -> C,
-    ) -> Result<(), Failure> {
+    ) -> Result<History<Operation, Outcome>, Failure> {
         let managers = (1..=self.workload.clients).map(|number| cluster.client(number));
         let clients = try_join_all(managers).await?.into_iter().map(client);
         let clients: Vec<C> = clients.collect();
@@ -58,14 +59,17 @@ impl Trial {
         let unrest = Unrest::new(cluster, self.workload.clients, rng.u64(..)).run(self.unrest);
         let running = numbered().map(|(number, client)| session.run(number, rng.fork(), client));
         tokio::select! {
+            // So that a seed decides everything.
+            biased;
             mended = unrest => mended?,
             _ = join_all(running) => {}
         }
         let recovered = numbered().map(|(number, client)| session.read_all(number, client));
         let recovered = timeout(self.recovery, join_all(recovered)).await;
         recovered.map_err(|_| NotRecovered(self.recovery))?;
-        check(&session.history(), &Registers::new(0))?;
-        Ok(())
+        let history = session.history();
+        check(&history, &Registers::new(0))?;
+        Ok(history)
     }
 }
 

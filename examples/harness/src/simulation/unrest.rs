@@ -16,7 +16,43 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(300);
 /// How long a link takes at most to carry a message.
 const SLOWEST_LINK: Duration = Duration::from_millis(20);
 
-/// Breaks replicas and links at random: crashes, restarts, partitions, links that are cut in one direction, slow links.
+/// What goes wrong, or right again.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    /// One replica crashes.
+    Crash,
+    /// All replicas crash.
+    PowerFailure,
+    /// Nothing travels from one host to another any more.
+    Cut,
+    /// One replica is cut off from all others.
+    CutOff,
+    /// Two groups of hosts are cut off from each other.
+    Partition,
+    /// One link becomes slower, or faster.
+    Slow,
+    /// Replicas that have crashed start.
+    Restart,
+    /// No link is cut any more.
+    Mend,
+}
+
+const FAULTS: [Fault; 6] = [
+    Fault::Crash,
+    Fault::PowerFailure,
+    Fault::Cut,
+    Fault::CutOff,
+    Fault::Partition,
+    Fault::Slow,
+];
+
+/// These keep the system from standing still.
+const REPAIRS: [Fault; 3] = [Fault::Restart, Fault::Restart, Fault::Mend];
+
+/// Breaks replicas and links at random.
+///
+/// Each run has only some kinds of faults, so that each kind is the most frequent one of some run (Groce and others: Swarm testing,
+/// ISSTA 2012).
 #[derive(Debug)]
 pub struct Unrest<'a> {
     cluster: &'a Cluster,
@@ -24,6 +60,8 @@ pub struct Unrest<'a> {
     members: Vec<NodeId>,
     /// The members, and the clients.
     hosts: Vec<NodeId>,
+    /// The faults of this run.
+    kinds: Vec<Fault>,
     crashed: Vec<NodeId>,
     began: Instant,
 }
@@ -33,9 +71,12 @@ impl<'a> Unrest<'a> {
     pub fn new(cluster: &'a Cluster, clients: u32, seed: u64) -> Self {
         let members: Vec<_> = cluster.systems().ids().collect();
         let clients = (1..=clients).map(Cluster::client_id);
+        let mut rng = Rng::with_seed(seed);
+        let few = rng.usize(1..=FAULTS.len());
         Self {
             cluster,
-            rng: Rng::with_seed(seed),
+            kinds: rng.choose_multiple(FAULTS, few),
+            rng,
             hosts: members.iter().copied().chain(clients).collect(),
             members,
             crashed: Vec::new(),
@@ -66,15 +107,16 @@ impl<'a> Unrest<'a> {
     }
 
     async fn fail(&mut self) -> Result<(), SystemError> {
-        match self.rng.u32(0..20) {
-            0..4 => self.crash_one(),
-            4..8 => self.restart_one().await?,
-            8 => self.crash_all(),
-            9..11 => self.cut(),
-            11..13 => self.cut_off(),
-            13 => self.partition(),
-            14..17 => self.mend(),
-            _ => self.slow(),
+        let kinds: Vec<Fault> = self.kinds.iter().copied().chain(REPAIRS).collect();
+        match kinds[self.rng.usize(..kinds.len())] {
+            Fault::Crash => self.crash_one(),
+            Fault::PowerFailure => self.crash_all(),
+            Fault::Cut => self.cut(),
+            Fault::CutOff => self.cut_off(),
+            Fault::Partition => self.partition(),
+            Fault::Slow => self.slow(),
+            Fault::Restart => self.restart_some().await?,
+            Fault::Mend => self.mend(),
         }
         Ok(())
     }
@@ -86,7 +128,6 @@ impl<'a> Unrest<'a> {
         }
     }
 
-    /// A power failure.
     fn crash_all(&mut self) {
         for id in self.members.clone() {
             self.crash(id);
@@ -101,15 +142,18 @@ impl<'a> Unrest<'a> {
         }
     }
 
-    async fn restart_one(&mut self) -> Result<(), SystemError> {
-        if self.crashed.is_empty() {
-            return Ok(());
+    /// Starts one replica that has crashed, or all.
+    async fn restart_some(&mut self) -> Result<(), SystemError> {
+        self.rng.shuffle(&mut self.crashed);
+        let some = match self.rng.bool() {
+            true => self.crashed.len(),
+            false => self.crashed.len().min(1),
+        };
+        for id in self.crashed.split_off(self.crashed.len() - some) {
+            self.note(&format!("{id} starts"));
+            self.cluster.restart(id).await?;
         }
-        let id = self
-            .crashed
-            .swap_remove(self.rng.usize(..self.crashed.len()));
-        self.note(&format!("{id} starts"));
-        self.cluster.restart(id).await
+        Ok(())
     }
 
     /// Cuts a link in one direction.

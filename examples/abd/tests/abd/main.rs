@@ -1,0 +1,4 @@
+//! The register under faults.
+
+mod registers;
+mod simulation;
