@@ -72,6 +72,11 @@ impl Client {
         Self { flaw, ..self }
     }
 
+    /// The quorums of the two phases.
+    pub fn quorums(&self) -> &ReadWrite<NodeId> {
+        &self.quorums
+    }
+
     /// Reads a register. `None` if it was never written.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use gorums_runtime::{RunningSystem, Server, System};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 
+use crate::disk::{Disk, DiskError};
 use crate::peer::Peer;
 
 /// Members that serve until this is dropped.
@@ -24,20 +25,26 @@ pub enum ClusterError {
     /// A member cannot listen.
     #[error("cannot listen on a free port of 127.0.0.1: {0}")]
     Listen(#[from] io::Error),
+    /// A member's table in memory fails.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// A replica does not start.
+    #[error("a replica does not start: {0}")]
+    Replica(String),
     /// A member cannot serve.
     #[error(transparent)]
     System(#[from] SystemError),
 }
 
 impl Cluster {
-    /// Starts the members 1 to `n`. `replica` makes the services of each from its system.
+    /// Starts the members 1 to `n`. `replica` makes the services of each from its system and a disk that is in memory.
     ///
     /// # Errors
     ///
     /// See [`ClusterError`].
-    pub async fn start<S: Into<Server>>(
+    pub async fn start<S: Into<Server>, E: std::fmt::Display>(
         n: u32,
-        replica: impl Fn(&System) -> S,
+        replica: impl Fn(&System, Disk) -> Result<S, E>,
     ) -> Result<Self, ClusterError> {
         // All addresses are known before the first member starts.
         let listeners = (1..=n).map(|_| Listener::bind("127.0.0.1:0"));
@@ -58,7 +65,9 @@ impl Cluster {
             let members = peers.iter().map(|peer| (peer.id, &*peer.address));
             let system = System::builder(peer.id, members);
             let system = system.accept(connections.boxed()).await?;
-            running.push(system.serve(replica(&system))?);
+            let services = replica(&system, Disk::in_memory()?);
+            let services = services.map_err(|error| ClusterError::Replica(error.to_string()))?;
+            running.push(system.serve(services)?);
         }
         Ok(Self {
             peers,

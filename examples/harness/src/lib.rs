@@ -42,8 +42,10 @@ pub mod linearizability;
 pub mod peer;
 #[cfg(unix)]
 pub mod processes;
+pub mod program;
 pub mod prompt;
 pub mod registers;
+pub mod run;
 pub mod seeds;
 pub mod serve;
 #[cfg(feature = "simulation")]

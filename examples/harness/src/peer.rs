@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use gorums_runtime::{Manager, ManagerBuilder, NodeId};
+
 /// A member's id and address, such as `1=127.0.0.1:4001`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
@@ -28,6 +30,13 @@ impl FromStr for Peer {
             "give an id from 1 on and an address, such as 1=127.0.0.1:4001".to_owned()
         })
     }
+}
+
+/// Sets up a manager of the peers.
+pub fn manager(peers: &[Peer]) -> ManagerBuilder {
+    peers.iter().fold(Manager::builder(), |manager, peer| {
+        manager.node(NodeId::new(peer.id), &*peer.address)
+    })
 }
 
 #[cfg(test)]

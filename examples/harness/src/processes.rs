@@ -10,13 +10,13 @@ use std::time::Duration;
 use fastrand::Rng;
 use futures::future::join_all;
 use gorums_runtime::errors::ManagerError;
-use gorums_runtime::{Backoff, Manager, NodeId};
+use gorums_runtime::{Backoff, Manager};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::linearizability::check;
-use crate::peer::Peer;
+use crate::peer::{self, Peer};
 use crate::registers::Registers;
 use crate::seeds::Failure;
 use crate::workload::{Client, Session, Workload};
@@ -76,12 +76,9 @@ impl Processes {
     ///
     /// Those of [`ManagerBuilder::connect_lazy`](gorums_runtime::ManagerBuilder::connect_lazy).
     pub async fn client(&self) -> Result<Manager, ManagerError> {
-        let nodes = self.peers.iter();
-        let manager = nodes.fold(Manager::builder(), |manager, peer| {
-            manager.node(NodeId::new(peer.id), &*peer.address)
-        });
         let backoff = Backoff::new(Duration::from_millis(20), Duration::from_millis(200));
-        manager.backoff(backoff).connect_lazy().await
+        let manager = peer::manager(&self.peers).backoff(backoff);
+        manager.connect_lazy().await
     }
 
     /// Kills the process of a member, by its place among [`peers`](Self::peers), with SIGKILL.

@@ -16,6 +16,30 @@ pub enum Next {
     Exit,
 }
 
+/// Why a line is not a command.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum CommandError {
+    /// No command has this name.
+    #[error("there is no command {0:?}; help lists the commands")]
+    Unknown(String),
+    /// The command has other arguments.
+    #[error("usage: {0}")]
+    Usage(&'static str),
+}
+
+impl CommandError {
+    /// Why `words` are not one of `commands`, each of which has its usage and its meaning.
+    pub fn of(words: &[&str], commands: &[(&'static str, &str)]) -> Self {
+        let name = words.first().copied().unwrap_or_default();
+        let usages = commands.iter().map(|(usage, _)| *usage);
+        let mut named = usages.filter(|usage| usage.split(' ').next() == Some(name));
+        match named.next() {
+            Some(usage) => Self::Usage(usage),
+            None => Self::Unknown(name.to_owned()),
+        }
+    }
+}
+
 /// Why there is no prompt, or no further command.
 #[derive(Debug, thiserror::Error)]
 pub enum PromptError {
@@ -111,5 +135,19 @@ impl Input {
             },
             Self::Script(lines) => Ok(lines.next().transpose()?),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_no_command_says_why() {
+        let commands = [("read KEY", "print a value"), ("help", "print this list")];
+        let usage = CommandError::of(&["read", "a", "b"], &commands);
+        assert_eq!(usage, CommandError::Usage("read KEY"));
+        let unknown = CommandError::of(&["reed", "a"], &commands);
+        assert_eq!(unknown, CommandError::Unknown("reed".to_owned()));
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread;
 
+use redb::backends::InMemoryBackend;
 use redb::{Database, ReadableTable, TableDefinition};
 
 use super::{BoxError, Commit, DiskError, Log, Pair};
@@ -22,11 +23,27 @@ pub(super) struct File {
 
 impl File {
     pub(super) fn open(path: &Path) -> Result<Self, DiskError> {
-        let database = create(path).map_err(|source| DiskError::Open {
+        let database = Database::create(path).map_err(BoxError::from);
+        Self::begin(database).map_err(|source| DiskError::Open {
             path: path.display().to_string(),
             source,
-        })?;
-        let database = Arc::new(database);
+        })
+    }
+
+    pub(super) fn in_memory() -> Result<Self, DiskError> {
+        let database = Database::builder().create_with_backend(InMemoryBackend::new());
+        Self::begin(database.map_err(BoxError::from)).map_err(|source| DiskError::Open {
+            path: "a table in memory".to_owned(),
+            source,
+        })
+    }
+
+    /// Begins to write a database, which may have no table yet.
+    fn begin(database: Result<Database, BoxError>) -> Result<Self, BoxError> {
+        let database = Arc::new(database?);
+        let creation = database.begin_write()?;
+        creation.open_table(TABLE)?;
+        creation.commit()?;
         let (commits, waiting) = mpsc::channel();
         let written = Arc::clone(&database);
         thread::spawn(move || write_all(&written, &waiting));
@@ -52,14 +69,6 @@ impl Log for File {
         // After a failure nobody receives it, which fails it.
         let _ = self.commits.send(commit);
     }
-}
-
-fn create(path: &Path) -> Result<Database, BoxError> {
-    let database = Database::create(path)?;
-    let creation = database.begin_write()?;
-    creation.open_table(TABLE)?;
-    creation.commit()?;
-    Ok(database)
 }
 
 /// Writes commits, those that wait together, until the disk is dropped or fails.

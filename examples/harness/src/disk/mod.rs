@@ -71,6 +71,17 @@ impl Disk {
         })
     }
 
+    /// A table in memory, which is gone when the process ends.
+    ///
+    /// # Errors
+    ///
+    /// [`DiskError::Open`].
+    pub fn in_memory() -> Result<Self, DiskError> {
+        Ok(Self {
+            log: Arc::new(file::File::in_memory()?),
+        })
+    }
+
     /// All pairs that are durable, in the order of their keys.
     ///
     /// # Errors
