@@ -178,17 +178,17 @@ fn explains(entries: &[Entry<Op, Outcome<u32>>], order: &[usize]) -> bool {
     })
 }
 
-/// Runs `test` with random seeds, or with that of the environment variable `GORUMS_SEED`, and prints the seed of one that fails.
+/// Runs `test` with random seeds, or with that of the environment variable `SEED`, and prints the seed of one that fails.
 fn seeds(count: u32, test: impl Fn(&mut Rng)) {
     struct Print(u64);
     impl Drop for Print {
         fn drop(&mut self) {
             if std::thread::panicking() {
-                eprintln!("run the test again with GORUMS_SEED={}", self.0);
+                eprintln!("run the test again with SEED={}", self.0);
             }
         }
     }
-    let given = std::env::var("GORUMS_SEED").ok();
+    let given = std::env::var("SEED").ok();
     let given: Option<u64> = given.map(|seed| seed.parse().expect("a number"));
     for _ in 0..given.map_or(count, |_| 1) {
         let seed = Print(given.unwrap_or_else(|| fastrand::u64(..)));

@@ -1,6 +1,6 @@
 //! Calls on node streams, and systems of peers, in a simulated network that fails at random.
 //!
-//! Each seed is one run. `GORUMS_SEEDS=1000` makes that many runs, and `GORUMS_SEED=42` the one with that seed.
+//! Each seed is one run. `SEEDS=1000` makes that many runs, and `SEED=42` the one with that seed.
 
 mod connection;
 mod faults;
@@ -30,7 +30,7 @@ use turmoil::net::TcpStream;
 use faults::Faults;
 use replica::{History, serve};
 
-/// The number of runs without `GORUMS_SEEDS`.
+/// The number of runs without `SEEDS`.
 const SEEDS: u64 = 20;
 const REPLICAS: u32 = 3;
 const CALLS: u64 = 400;
@@ -52,13 +52,13 @@ fn runs(seeds: u64, run: impl Fn(u64) + Sync) {
             .map(|text| text.parse().expect("a number"))
     };
     let run = |seed| {
-        println!("GORUMS_SEED={seed}");
+        println!("SEED={seed}");
         run(seed);
     };
-    if let Some(seed) = number("GORUMS_SEED") {
+    if let Some(seed) = number("SEED") {
         return run(seed);
     }
-    let seeds = number("GORUMS_SEEDS").unwrap_or(seeds);
+    let seeds = number("SEEDS").unwrap_or(seeds);
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     std::thread::scope(|scope| {
         for first in 0..threads as u64 {

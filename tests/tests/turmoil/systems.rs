@@ -20,7 +20,7 @@ use turmoil::net::{TcpListener, TcpStream};
 
 use super::{GRACE, PORT, runs};
 
-/// The number of runs without `GORUMS_SEEDS`.
+/// The number of runs without `SEEDS`.
 const SEEDS: u64 = 200;
 const MEMBERS: u32 = 3;
 

@@ -15,7 +15,7 @@ use tonic::Code;
 use super::faults::Faults;
 use super::{decided, host, in_time, is_of, manager, runs, serve_all, simulation};
 
-/// The number of runs without `GORUMS_SEEDS`.
+/// The number of runs without `SEEDS`.
 const SEEDS: u64 = 40;
 const REPLICAS: u32 = 5;
 const CALLS: u64 = 300;

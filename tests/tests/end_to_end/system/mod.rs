@@ -6,5 +6,6 @@ mod itself;
 mod membership;
 mod multicast;
 mod nested;
+mod simulated_client;
 mod stop;
 mod tls;
