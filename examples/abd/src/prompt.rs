@@ -1,5 +1,6 @@
 //! The client's commands.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use abd::proto::registers_gorums::RegistersConfiguration;
 use abd::{Client, ClientError};
 use gorums_runtime::quorum::ReadWrite;
 use gorums_runtime::{CallOptions, Manager};
-use harness::prompt::{self, CommandError, Next, PromptError};
+use harness::prompt::{self, CommandError, PromptError};
 use tokio::runtime::Runtime;
 
 /// The commands and what they do.
@@ -28,6 +29,8 @@ enum Failure {
     Command(#[from] CommandError),
     #[error(transparent)]
     Client(#[from] ClientError),
+    #[error(transparent)]
+    Output(#[from] io::Error),
 }
 
 /// Runs the commands on standard input, with the replicas of `manager`. Each phase of an operation takes at most `timeout`.
@@ -43,25 +46,27 @@ pub(crate) fn run(
     // Clients with the same id would make the same tags. Of 2^64 ids, two are not drawn alike by chance.
     let client = Client::new(fastrand::u64(..), replicas, quorums);
     let welcome = format!("{} replicas", manager.configuration().size());
-    prompt::run(&welcome, |words| runtime.block_on(answer(&client, words)))
+    prompt::run(&welcome, |words, out| {
+        runtime.block_on(answer(&client, words, out))
+    })
 }
 
-async fn answer(client: &Client, words: &[&str]) -> Result<Next, Failure> {
+async fn answer(client: &Client, words: &[&str], out: &mut impl Write) -> Result<(), Failure> {
     match words {
         ["read", key] => match client.read(key).await? {
-            Some(value) => println!("{value}"),
-            None => println!("{key} was never written"),
+            Some(value) => writeln!(out, "{value}")?,
+            None => writeln!(out, "{key} was never written")?,
         },
         ["write", key, value] => {
             client.write(key, value).await?;
-            println!("written");
+            writeln!(out, "written")?;
         }
         ["quorums"] => {
-            println!("reads   {}", client.quorums().reads());
-            println!("writes  {}", client.quorums().writes());
+            writeln!(out, "reads   {}", client.quorums().reads())?;
+            writeln!(out, "writes  {}", client.quorums().writes())?;
         }
-        ["help"] => prompt::print_help(&COMMANDS),
+        ["help"] => prompt::help(&COMMANDS, out)?,
         words => return Err(CommandError::of(words, &COMMANDS).into()),
     }
-    Ok(Next::Command)
+    Ok(())
 }

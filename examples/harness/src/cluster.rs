@@ -11,6 +11,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 
 use crate::disk::{Disk, DiskError};
 use crate::peer::Peer;
+use crate::serve::builder;
 
 /// Members that serve until this is dropped.
 #[derive(Debug)]
@@ -63,7 +64,7 @@ impl Cluster {
                 let _ = connection.set_nodelay(true);
             });
             let members = peers.iter().map(|peer| (peer.id, &*peer.address));
-            let system = System::builder(peer.id, members);
+            let system = builder(peer.id, members);
             let system = system.accept(connections.boxed()).await?;
             let services = replica(&system, Disk::in_memory()?);
             let services = services.map_err(|error| ClusterError::Replica(error.to_string()))?;

@@ -1,20 +1,14 @@
 //! A prompt: a command per line, from a terminal or a script.
 
 use std::fmt::Display;
-use std::io::{self, BufRead, IsTerminal};
+use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 
 use rustyline::DefaultEditor;
 use rustyline::error::ReadlineError;
 
-/// What follows a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// The next command.
-    Command,
-    /// The end, whatever commands are left.
-    Exit,
-}
+/// The command that ends each prompt, and what it does.
+pub const EXIT: (&str, &str) = ("exit", "end the client; quit does the same");
 
 /// Why a line is not a command.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -51,22 +45,24 @@ pub enum PromptError {
     LineEditor(#[from] ReadlineError),
 }
 
-/// Lets `answer` answer each line of standard input, which it gets as words, split as a shell does. Empty lines and comments
-/// are left out. Errors go to standard error. A person sees `welcome` first.
+/// Lets `answer` answer each line of standard input, which it gets as words, split as a shell does, and to whose output it writes.
+/// Empty lines and comments are left out, and `exit` or `quit` ends the prompt. Errors go to standard error. A person sees
+/// `welcome` first.
 ///
 /// Without a terminal, the exit code says whether a command failed.
 ///
 /// # Errors
 ///
-/// If standard input or the terminal fails.
+/// If standard input or output, or the terminal, fails.
 pub fn run<E: Display>(
     welcome: &str,
-    mut answer: impl FnMut(&[&str]) -> Result<Next, E>,
+    mut answer: impl FnMut(&[&str], &mut Output) -> Result<(), E>,
 ) -> Result<ExitCode, PromptError> {
     let mut input = Input::new()?;
+    let mut out = Output::default();
     let is_terminal = matches!(input, Input::Terminal(_));
     if is_terminal {
-        println!("{welcome}; help lists the commands");
+        writeln!(out, "{welcome}; help lists the commands")?;
     }
     let mut failed = false;
     let mut fail = |error: &dyn Display| {
@@ -82,11 +78,13 @@ pub fn run<E: Display>(
         match words[..] {
             [] => {}
             ["exit" | "quit"] => break,
-            _ => match answer(&words) {
-                Ok(Next::Command) => {}
-                Ok(Next::Exit) => break,
-                Err(error) => fail(&error),
-            },
+            _ => {
+                let answered = answer(&words, &mut out);
+                out.check()?;
+                if let Err(error) = answered {
+                    fail(&error);
+                }
+            }
         }
     }
     Ok(match failed && !is_terminal {
@@ -95,13 +93,44 @@ pub fn run<E: Display>(
     })
 }
 
-/// Prints commands and what they do, in two aligned columns.
-pub fn print_help(commands: &[(&str, &str)]) {
-    let own = [("exit", "end the client; quit does the same")];
-    let commands = commands.iter().chain(&own);
+/// Writes commands and what they do, in two aligned columns.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub fn help(commands: &[(&str, &str)], out: &mut impl Write) -> io::Result<()> {
+    let commands = commands.iter().chain([&EXIT]);
     let width = commands.clone().map(|(usage, _)| usage.len()).max();
     for (usage, meaning) in commands {
-        println!("{usage:width$}  {meaning}", width = width.unwrap_or(0));
+        writeln!(out, "{usage:width$}  {meaning}", width = width.unwrap_or(0))?;
+    }
+    Ok(())
+}
+
+/// Standard output. It is not locked between writes, and remembers the first failure, which ends the prompt.
+#[derive(Debug, Default)]
+pub struct Output {
+    failure: Option<io::Error>,
+}
+
+impl Output {
+    fn check(&mut self) -> io::Result<()> {
+        let flushed = self.flush();
+        self.failure.take().map_or(flushed, Err)
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        io::stdout().write(bytes).map_err(|error| {
+            let kind = error.kind();
+            self.failure.get_or_insert(error);
+            kind.into()
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().flush()
     }
 }
 

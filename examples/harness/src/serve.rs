@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use gorums_runtime::errors::SystemError;
-use gorums_runtime::{Backoff, Server, System};
+use gorums_runtime::{Backoff, Server, System, SystemBuilder};
 
 use crate::disk::{Disk, DiskError};
 use crate::peer::Peer;
@@ -82,10 +82,7 @@ impl Serve {
         })?;
         let disk = Disk::open(dir.join(format!("{id}.redb")))?;
         let members = peers.into_iter().map(|peer| (peer.id, peer.address));
-        let system = System::builder(id, members)
-            .manager(|manager| manager.keep_alive(SILENCE, SILENCE).backoff(backoff()))
-            .bind()
-            .await?;
+        let system = builder(id, members).bind().await?;
         let services = replica(&system, disk).map_err(|reason| ServeError::State {
             path: dir,
             reason: reason.to_string(),
@@ -99,13 +96,26 @@ impl Serve {
     }
 }
 
+/// Sets up the member `id` of a system. It notices within a second if one of the others hangs, or is back.
+pub fn builder<A: Into<String>>(
+    id: u32,
+    members: impl IntoIterator<Item = (u32, A)>,
+) -> SystemBuilder {
+    System::builder(id, members)
+        .manager(|manager| manager.keep_alive(SILENCE, SILENCE).backoff(backoff()))
+}
+
 /// How long to wait between attempts to connect to a member, at first and at most.
 fn backoff() -> Backoff {
     Backoff::new(Duration::from_millis(50), Duration::from_millis(500))
 }
 
 /// Completes when the process is interrupted or terminated.
-fn told_to_end() -> io::Result<impl Future<Output = ()> + Send> {
+///
+/// # Errors
+///
+/// If the process cannot wait for signals.
+pub fn told_to_end() -> io::Result<impl Future<Output = ()> + Send> {
     #[cfg(unix)]
     let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     Ok(async move {

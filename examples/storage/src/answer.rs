@@ -7,9 +7,10 @@ use futures::{StreamExt, pin_mut};
 use gorums_runtime::Node;
 use gorums_runtime::errors::{MulticastError, NodeError, QuorumCallError};
 use gorums_runtime::prost_types::Timestamp;
+use harness::prompt::EXIT;
 
 use crate::client::{Client, Storage};
-use crate::command::{COMMANDS, Command, Entry, Quorum, Rpc};
+use crate::command::{COMMANDS, Command, CommandError, Entry, Quorum, Rpc};
 use crate::peers;
 use crate::proto::{ReadRequest, ReadResponse, WatchRequest, WriteRequest};
 use crate::quorum::newest;
@@ -18,6 +19,8 @@ use crate::selection::SelectionError;
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
+    #[error(transparent)]
+    Command(#[from] CommandError),
     #[error(transparent)]
     Selection(#[from] SelectionError),
     #[error(transparent)]
@@ -217,7 +220,7 @@ fn latency(node: &Node) -> String {
 }
 
 fn help(out: &mut impl Write) -> io::Result<()> {
-    for (usage, does) in COMMANDS {
+    for (usage, does) in COMMANDS.iter().chain([&EXIT]) {
         writeln!(out, "{usage}\n    {does}")?;
     }
     Ok(())

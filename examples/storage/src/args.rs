@@ -1,9 +1,9 @@
 //! The command line.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use harness::peer::Peer;
 
 /// A replicated set of registers, read and written with quorum calls.
 ///
@@ -14,8 +14,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 #[command(name = "storage", version)]
 pub(crate) struct Args {
     /// Number of replicas to start without a subcommand
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub(crate) replicas: u16,
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) replicas: u32,
 
     /// Deadline of a read or a write, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 2000, global = true, value_parser = clap::value_parser!(u64).range(1..))]
@@ -112,32 +112,6 @@ pub(crate) struct Serve {
     pub(crate) tls: Option<PathBuf>,
 }
 
-/// A member's id and address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Peer {
-    pub(crate) id: u32,
-    pub(crate) address: String,
-}
-
-impl FromStr for Peer {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parts = text.split_once('=');
-        let peer = parts.and_then(|(id, address)| {
-            let id = id.parse().ok().filter(|id| *id > 0)?;
-            let address = Some(address).filter(|address| !address.is_empty())?;
-            Some(Self {
-                id,
-                address: address.to_owned(),
-            })
-        });
-        peer.ok_or_else(|| {
-            "give an id from 1 on and an address, such as 1=127.0.0.1:4001".to_owned()
-        })
-    }
-}
-
 /// The transport of calls.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Transport {
@@ -159,16 +133,6 @@ impl From<Transport> for gorums_runtime::Transport {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_peer_is_an_id_and_an_address() {
-        let peer = "7=[::1]:4000".parse();
-        let address = "[::1]:4000".to_owned();
-        assert_eq!(peer, Ok(Peer { id: 7, address }));
-        for text in ["", "7", "7=", "=a:1", "0=a:1", "-1=a:1", "x=a:1"] {
-            assert!(text.parse::<Peer>().is_err(), "{text:?}");
-        }
-    }
 
     #[test]
     fn a_replica_has_peers_or_an_address_of_its_own() {

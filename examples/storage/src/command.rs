@@ -1,17 +1,8 @@
-//! The commands of the client, and their syntax.
+//! The commands of the client.
+
+use harness::prompt;
 
 use crate::selection::{Selection, SelectionError};
-
-/// A parsed line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Line {
-    /// An empty line or a comment.
-    Nothing,
-    /// The end of the session.
-    Exit,
-    /// A command.
-    Command(Command),
-}
 
 /// A command with an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,18 +56,14 @@ pub(crate) enum Quorum {
 /// Why a line is not a command.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CommandError {
-    #[error("a quote is not closed")]
-    Quotation,
-    #[error("there is no command {0:?}; help lists the commands")]
-    Unknown(String),
-    #[error("usage: {0}")]
-    Usage(&'static str),
+    #[error(transparent)]
+    Command(#[from] prompt::CommandError),
     #[error(transparent)]
     Selection(#[from] SelectionError),
 }
 
 /// The commands and what they do, in the order in which help shows them.
-pub(crate) const COMMANDS: [(&str, &str); 12] = [
+pub(crate) const COMMANDS: [(&str, &str); 11] = [
     (
         QC,
         "a quorum call on all replicas; cread prints better values as replies arrive",
@@ -106,7 +93,6 @@ pub(crate) const COMMANDS: [(&str, &str); 12] = [
         "the replicas' numbers, ids, addresses, latencies and last errors",
     ),
     (HELP, "this list; quote arguments that contain spaces"),
-    (EXIT, "end the client; quit does the same"),
 ];
 
 const QC: &str = "qc read KEY | qc cread KEY | qc write KEY VALUE";
@@ -120,60 +106,44 @@ const WATCH: &str = "watch KEY";
 const PEERS: &str = "peers";
 const NODES: &str = "nodes";
 const HELP: &str = "help";
-const EXIT: &str = "exit";
 
-impl Line {
-    /// Parses a line, with the quoting of a shell.
-    pub(crate) fn parse(line: &str) -> Result<Self, CommandError> {
-        let words = shell_words::split(line).map_err(|_| CommandError::Quotation)?;
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let Some((name, arguments)) = words.split_first() else {
-            return Ok(Self::Nothing);
-        };
-        let usage = CommandError::Usage;
-        Ok(Self::Command(match (*name, arguments) {
-            ("qc", call) => Command::Quorum {
-                call: Quorum::parse(call).ok_or(usage(QC))?,
+impl Command {
+    /// Parses the words of a line.
+    pub(crate) fn parse(words: &[&str]) -> Result<Self, CommandError> {
+        let no_command = || prompt::CommandError::of(words, &COMMANDS);
+        Ok(match words {
+            ["qc", call @ ..] => Self::Quorum {
+                call: Quorum::parse(call).ok_or_else(no_command)?,
             },
-            ("cfg", [replicas, call @ ..]) => Command::Configuration {
-                call: Quorum::parse(call).ok_or(usage(CFG))?,
+            ["cfg", replicas, call @ ..] => Self::Configuration {
+                call: Quorum::parse(call).ok_or_else(no_command)?,
                 replicas: replicas.parse()?,
             },
-            ("cfg", []) => return Err(usage(CFG)),
-            ("rpc", [replica, call @ ..]) => Command::Rpc {
-                call: Rpc::parse(call).ok_or(usage(RPC))?,
+            ["rpc", replica, call @ ..] => Self::Rpc {
+                call: Rpc::parse(call).ok_or_else(no_command)?,
                 replica: number(replica)?,
             },
-            ("rpc", []) => return Err(usage(RPC)),
-            ("ucast", [replica, entry @ ..]) => Command::Unicast {
-                entry: Entry::parse(entry).ok_or(usage(UCAST))?,
+            ["ucast", replica, entry @ ..] => Self::Unicast {
+                entry: Entry::parse(entry).ok_or_else(no_command)?,
                 replica: number(replica)?,
             },
-            ("ucast", []) => return Err(usage(UCAST)),
-            ("mcast", entry) => Command::Multicast {
-                entry: Entry::parse(entry).ok_or(usage(MCAST))?,
+            ["mcast", entry @ ..] => Self::Multicast {
+                entry: Entry::parse(entry).ok_or_else(no_command)?,
             },
-            ("nread", [key]) => Command::NestedRead {
+            ["nread", key] => Self::NestedRead {
                 key: (*key).to_string(),
             },
-            ("nread", _) => return Err(usage(NREAD)),
-            ("nwrite", entry) => Command::NestedWrite {
-                entry: Entry::parse(entry).ok_or(usage(NWRITE))?,
+            ["nwrite", entry @ ..] => Self::NestedWrite {
+                entry: Entry::parse(entry).ok_or_else(no_command)?,
             },
-            ("watch", [key]) => Command::Watch {
+            ["watch", key] => Self::Watch {
                 key: (*key).to_string(),
             },
-            ("watch", _) => return Err(usage(WATCH)),
-            ("peers", []) => Command::Peers,
-            ("peers", _) => return Err(usage(PEERS)),
-            ("nodes", []) => Command::Nodes,
-            ("nodes", _) => return Err(usage(NODES)),
-            ("help", []) => Command::Help,
-            ("help", _) => return Err(usage(HELP)),
-            ("exit" | "quit", []) => return Ok(Self::Exit),
-            ("exit" | "quit", _) => return Err(usage(EXIT)),
-            (name, _) => return Err(CommandError::Unknown(name.to_string())),
-        }))
+            ["peers"] => Self::Peers,
+            ["nodes"] => Self::Nodes,
+            ["help"] => Self::Help,
+            _ => return Err(no_command().into()),
+        })
     }
 }
 
@@ -233,9 +203,9 @@ mod tests {
         }
     }
 
-    fn write(key: &str, value: &str) -> Result<Line, CommandError> {
-        let call = Quorum::Write(entry(key, value));
-        Ok(Line::Command(Command::Quorum { call }))
+    fn parse(line: &str) -> Result<Command, CommandError> {
+        let words: Vec<&str> = line.split(' ').collect();
+        Command::parse(&words)
     }
 
     #[test]
@@ -292,51 +262,37 @@ mod tests {
             ("watch k", Command::Watch { key: key() }),
             ("peers", Command::Peers),
         ] {
-            assert_eq!(Line::parse(line), Ok(Line::Command(command)), "{line}");
-        }
-    }
-
-    #[test]
-    fn arguments_may_be_quoted_and_empty() {
-        assert_eq!(Line::parse("qc write k v"), write("k", "v"));
-        let quoted = Line::parse("  qc write 'a key' \"a value\" ");
-        assert_eq!(quoted, write("a key", "a value"));
-        assert_eq!(Line::parse("qc write k ''"), write("k", ""));
-        assert_eq!(Line::parse(r"qc write k a\ b"), write("k", "a b"));
-    }
-
-    #[test]
-    fn empty_lines_and_comments_say_nothing() {
-        for line in ["", "   ", "# a comment"] {
-            assert_eq!(Line::parse(line), Ok(Line::Nothing), "{line:?}");
+            assert_eq!(parse(line), Ok(command), "{line}");
         }
     }
 
     #[test]
     fn a_line_that_is_no_command_says_why() {
+        let usage = |usage| CommandError::from(prompt::CommandError::Usage(usage));
         let malformed = |text: &str| SelectionError::Malformed(text.to_string()).into();
         for (line, why) in [
-            ("qc", CommandError::Usage(QC)),
-            ("qc write k", CommandError::Usage(QC)),
-            ("qc read a b", CommandError::Usage(QC)),
-            ("cfg", CommandError::Usage(CFG)),
-            ("cfg 0:1 erase k", CommandError::Usage(CFG)),
+            ("qc", usage(QC)),
+            ("qc write k", usage(QC)),
+            ("qc read a b", usage(QC)),
+            ("cfg", usage(CFG)),
+            ("cfg 0:1 erase k", usage(CFG)),
             ("cfg all read k", malformed("all")),
-            ("rpc 0", CommandError::Usage(RPC)),
-            ("rpc 0 cread k", CommandError::Usage(RPC)),
+            ("rpc 0", usage(RPC)),
+            ("rpc 0 cread k", usage(RPC)),
             ("rpc one read k", malformed("one")),
-            ("ucast k v", CommandError::Usage(UCAST)),
-            ("mcast k", CommandError::Usage(MCAST)),
-            ("nread", CommandError::Usage(NREAD)),
-            ("nwrite k", CommandError::Usage(NWRITE)),
-            ("watch", CommandError::Usage(WATCH)),
-            ("peers 1", CommandError::Usage(PEERS)),
-            ("nodes all", CommandError::Usage(NODES)),
-            ("exit now", CommandError::Usage(EXIT)),
-            ("qc write k 'v", CommandError::Quotation),
-            ("reed k", CommandError::Unknown("reed".to_string())),
+            ("ucast k v", usage(UCAST)),
+            ("mcast k", usage(MCAST)),
+            ("nread", usage(NREAD)),
+            ("nwrite k", usage(NWRITE)),
+            ("watch", usage(WATCH)),
+            ("peers 1", usage(PEERS)),
+            ("nodes all", usage(NODES)),
+            (
+                "reed k",
+                prompt::CommandError::Unknown("reed".to_string()).into(),
+            ),
         ] {
-            assert_eq!(Line::parse(line), Err(why), "{line:?}");
+            assert_eq!(parse(line), Err(why), "{line:?}");
         }
     }
 }

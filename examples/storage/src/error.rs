@@ -3,7 +3,8 @@
 use std::io;
 
 use gorums_runtime::errors::{ManagerError, ServerError, SystemError};
-use rustyline::error::ReadlineError;
+use harness::cluster::ClusterError;
+use harness::prompt::PromptError;
 
 use crate::certificates::CertificatesError;
 use crate::tls::TlsError;
@@ -26,9 +27,9 @@ pub(crate) enum Error {
     /// The certificates cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// A replica of this process cannot listen.
-    #[error("cannot listen on a free port: {0}")]
-    Listen(io::Error),
+    /// The replicas of this process do not start.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// Prometheus cannot be served.
     #[error("cannot serve metrics on {address:?}: {source}")]
     Metrics {
@@ -42,10 +43,7 @@ pub(crate) enum Error {
     /// The replicas' addresses are wrong.
     #[error(transparent)]
     Manager(#[from] ManagerError),
-    /// Reading standard input or writing standard output failed.
-    #[error("cannot read commands or write answers: {0}")]
-    Terminal(#[from] io::Error),
-    /// The terminal failed.
-    #[error("the terminal failed: {0}")]
-    LineEditor(#[from] ReadlineError),
+    /// Commands cannot be read.
+    #[error(transparent)]
+    Prompt(#[from] PromptError),
 }

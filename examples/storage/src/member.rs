@@ -1,38 +1,21 @@
 //! Replicas that are members of a system: each knows and calls the others.
 
-use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use futures::{Stream, StreamExt};
+use futures::StreamExt;
 use gorums_runtime::errors::SystemError;
 use gorums_runtime::metrics::Metrics;
-use gorums_runtime::{
-    Backoff, Connectivity, ConnectivityEvent, Credentials, RunningSystem, System, SystemBuilder,
-};
-use tokio::net::TcpStream;
+use gorums_runtime::server::Router;
+use gorums_runtime::{Connectivity, ConnectivityEvent, Credentials, RunningSystem, System};
+use harness::serve::builder;
 
 use crate::replica;
-
-/// How long a member may be silent before it is asked for a sign of life, and how long it may take for the answer.
-const SILENCE: Duration = Duration::from_millis(400);
-
-/// How long to wait between attempts to connect to a member, at first and at most.
-fn backoff() -> Backoff {
-    Backoff::new(Duration::from_millis(50), Duration::from_millis(500))
-}
 
 /// A member that serves until this is dropped or stopped.
 #[derive(Debug)]
 pub(crate) struct Member {
     system: System,
     running: RunningSystem,
-}
-
-/// The member `id` of a system of `members`. It notices within a second if one of the others hangs, or is back.
-fn builder(id: u32, members: &[(u32, String)]) -> SystemBuilder {
-    System::builder(id, members.iter().cloned())
-        .manager(|manager| manager.keep_alive(SILENCE, SILENCE).backoff(backoff()))
 }
 
 impl Member {
@@ -46,7 +29,8 @@ impl Member {
         credentials: Option<Credentials>,
         metrics: &Metrics,
     ) -> Result<Self, SystemError> {
-        let mut builder = builder(id, members).manager(|manager| manager.metrics(metrics));
+        let mut builder =
+            builder(id, members.iter().cloned()).manager(|manager| manager.metrics(metrics));
         if let Some(address) = listen {
             builder = builder.listen(address);
         }
@@ -56,22 +40,8 @@ impl Member {
         if let Some(credentials) = credentials {
             builder = builder.tls(credentials);
         }
-        Self::serve(builder.bind().await?, metrics)
-    }
-
-    /// Starts a member that accepts `connections`.
-    pub(crate) async fn accept(
-        id: u32,
-        members: &[(u32, String)],
-        connections: impl Stream<Item = io::Result<TcpStream>> + Send + 'static,
-        metrics: &Metrics,
-    ) -> Result<Self, SystemError> {
-        Self::serve(builder(id, members).accept(connections).await?, metrics)
-    }
-
-    fn serve(system: System, metrics: &Metrics) -> Result<Self, SystemError> {
-        let services = replica::services(system.clients().clone(), Some(&system));
-        let running = system.serve(services.metrics(metrics))?;
+        let system = builder.bind().await?;
+        let running = system.serve(services(&system, metrics))?;
         Ok(Self { system, running })
     }
 
@@ -92,6 +62,11 @@ impl Member {
     pub(crate) async fn stop(self) -> Result<(), SystemError> {
         self.running.stop().await
     }
+}
+
+/// What the member of `system` serves.
+pub(crate) fn services(system: &System, metrics: &Metrics) -> Router {
+    replica::services(system.clients().clone(), Some(system)).metrics(metrics)
 }
 
 /// Prints who connects and disconnects, until the member stops.

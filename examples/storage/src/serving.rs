@@ -5,6 +5,7 @@ use std::io;
 use gorums_runtime::Server;
 use gorums_runtime::metrics::Metrics;
 use gorums_runtime::server::Clients;
+use harness::serve::told_to_end;
 
 use crate::args::Serve;
 use crate::certificates::Directory;
@@ -70,20 +71,4 @@ fn log_warnings() {
         .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
         .with_writer(io::stderr)
         .init();
-}
-
-/// Completes when the process is interrupted or terminated.
-fn told_to_end() -> io::Result<impl Future<Output = ()> + Send> {
-    #[cfg(unix)]
-    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    Ok(async move {
-        #[cfg(unix)]
-        let terminated = terminated.recv();
-        #[cfg(not(unix))]
-        let terminated = std::future::pending::<()>();
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminated => {}
-        }
-    })
 }
