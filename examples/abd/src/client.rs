@@ -155,7 +155,8 @@ impl Client {
         Ok(())
     }
 
-    /// A number for a tag that is greater than `seen`, and than those of this client's other writes. `None` if there is none.
+    /// A number for a tag that is greater than `seen`, and than those of this client's other writes. `None` if there is
+    /// none.
     fn number_after(&self, seen: u64) -> Option<u64> {
         let next = |last: u64| last.max(seen).checked_add(1);
         let last = self

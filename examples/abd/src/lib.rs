@@ -7,16 +7,16 @@
 //! | read | query a read quorum, take the value with the greatest tag | store it at a write quorum, unless one has it already |
 //! | write | query a read quorum, make a tag that is greater than all | store the value with this tag at a write quorum |
 //!
-//! Each read quorum has a replica in common with each write quorum, so phase 1 sees every operation that had returned before.
-//! The write-back of reads is what makes the register atomic: without it, one read may return a new value, and a later one an old
-//! value.
+//! Each read quorum has a replica in common with each write quorum, so phase 1 sees every operation that had returned
+//! before. The write-back of reads is what makes the register atomic: without it, one read may return a new value, and a
+//! later one an old value.
 //!
 //! The papers:
 //!
-//! * Attiya, Bar-Noy, Dolev: Sharing Memory Robustly in Message-Passing Systems. JACM 42(1), 1995. One writer, majorities; sections 3
-//!   and 4. Its bounded labels (section 5) are not here: tags are numbers of 64 bits.
-//! * Lynch, Shvartsman: Robust emulation of shared memory using dynamic quorum-acknowledged broadcasts. FTCS 1997. Many writers, and
-//!   any quorum system: the query phase of writes, and tags of a number and a writer.
+//! * Attiya, Bar-Noy, Dolev: Sharing Memory Robustly in Message-Passing Systems. JACM 42(1), 1995. One writer, majorities;
+//!   sections 3 and 4. Its bounded labels (section 5) are not here: tags are numbers of 64 bits.
+//! * Lynch, Shvartsman: Robust emulation of shared memory using dynamic quorum-acknowledged broadcasts. FTCS 1997. Many
+//!   writers, and any quorum system: the query phase of writes, and tags of a number and a writer.
 //!
 //! Deviations:
 //!

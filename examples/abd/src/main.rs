@@ -11,9 +11,9 @@ use harness::program::Program;
 
 /// Replicated atomic registers: the multi-writer algorithm of Attiya, Bar-Noy and Dolev.
 ///
-/// Without a subcommand, starts replicas in this process, on free ports, with their state in memory, and a client of them. The
-/// client reads commands from the terminal, or a script from standard input; `help` lists the commands. After a script, the exit
-/// code is 1 if one of its commands failed.
+/// Without a subcommand, starts replicas in this process, on free ports, with their state in memory, and a client of them.
+/// The client reads commands from the terminal, or a script from standard input; `help` lists the commands. After a script,
+/// the exit code is 1 if one of its commands failed.
 #[derive(Debug, Parser)]
 #[command(name = "abd", version)]
 struct Args {

@@ -1,7 +1,7 @@
 //! What the examples check themselves with.
 //!
-//! Clients record their operations in a [`history`]. [`linearizability`] checks it against a specification, for instance that of
-//! [`registers`]:
+//! Clients record their operations in a [`history`]. [`linearizability`] checks it against a specification, for instance
+//! that of [`registers`]:
 //!
 //! ```
 //! use harness::history::Recorder;

@@ -1,28 +1,29 @@
 //! A checker of linearizability.
 //!
 //! A history is linearizable if each operation can be given a point between its invocation and its return, such that the
-//! operations, applied one after another in the order of their points, have the outcomes that the clients saw (Herlihy, Wing:
-//! Linearizability, 1990). An operation that was lost may have its point at any time after its invocation, or none.
+//! operations, applied one after another in the order of their points, have the outcomes that the clients saw (Herlihy,
+//! Wing: Linearizability, 1990). An operation that was lost may have its point at any time after its invocation, or none.
 //!
-//! The algorithm is the search of Wing and Gong ("Testing and verifying concurrent objects", 1993). It tries as the next operation
-//! each one that was invoked before the first return of an operation that is not linearized yet. It remembers the pairs of a set
-//! of linearized operations and a state that it has reached, as Lowe does ("Testing for linearizability", 2017). It checks each
-//! key alone, as Horn and Kroening do ("Faster linearizability checking via P-compositionality", 2015). It deviates from them:
+//! The algorithm is the search of Wing and Gong ("Testing and verifying concurrent objects", 1993). It tries as the next
+//! operation each one that was invoked before the first return of an operation that is not linearized yet. It remembers the
+//! pairs of a set of linearized operations and a state that it has reached, as Lowe does ("Testing for linearizability",
+//! 2017). It checks each key alone, as Horn and Kroening do ("Faster linearizability checking via P-compositionality",
+//! 2015). It deviates from them:
 //!
-//! * It remembers a set of linearized operations as the first return that is missing and the operations that return after it.
-//!   So the size depends on how concurrent the history is, not on how long it is.
-//! * It tries lost operations last. If two sets with the same state differ only in lost operations, and one contains the other,
-//!   it tries only the smaller one: whatever can follow the larger one can follow the smaller one too.
-//! * It linearizes an operation that [`changes_nothing`](Specification::changes_nothing) as soon as its outcome fits, and tries
-//!   nothing else there.
-//! * It first tries operations that leave the state as it is, then the one that returns first, then those after which the outcome
-//!   of that one fits.
+//! * It remembers a set of linearized operations as the first return that is missing and the operations that return after
+//!   it. So the size depends on how concurrent the history is, not on how long it is.
+//! * It tries lost operations last. If two sets with the same state differ only in lost operations, and one contains the
+//!   other, it tries only the smaller one: whatever can follow the larger one can follow the smaller one too.
+//! * It linearizes an operation that [`changes_nothing`](Specification::changes_nothing) as soon as its outcome fits, and
+//!   tries nothing else there.
+//! * It first tries operations that leave the state as it is, then the one that returns first, then those after which the
+//!   outcome of that one fits.
 //! * It gives up after a number of steps, because the problem is NP-complete.
 //!
-//! Two libraries come close. stateright's `LinearizabilityTester` (0.31) neither remembers what it has reached nor partitions; it
-//! copies the rest of the history at each step, and its recursion is as deep as the history is long. `todc-utils` (0.1.1)
-//! remembers, but it panics at an operation without a return, and scans the history for each return. Neither can be bounded, or
-//! reports where the search got stuck.
+//! Two libraries come close. stateright's `LinearizabilityTester` (0.31) neither remembers what it has reached nor
+//! partitions; it copies the rest of the history at each step, and its recursion is as deep as the history is long.
+//! `todc-utils` (0.1.1) remembers, but it panics at an operation without a return, and scans the history for each return.
+//! Neither can be bounded, or reports where the search got stuck.
 
 mod search;
 mod violation;
@@ -64,8 +65,8 @@ pub trait Specification {
         operation: &Self::Operation,
     ) -> (Self::State, Self::Outcome);
 
-    /// Whether an operation with this outcome leaves every state as it is. Reads do, and compare-and-swaps that fail. It makes
-    /// checks faster.
+    /// Whether an operation with this outcome leaves every state as it is. Reads do, and compare-and-swaps that fail. It
+    /// makes checks faster.
     ///
     /// Writes do not: one that writes the value that is already there changes other states. If this is `true` for such an
     /// operation, linearizable histories are reported as violations.

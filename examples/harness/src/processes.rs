@@ -154,8 +154,8 @@ impl Processes {
     }
 
     /// Lets clients read and write while processes are killed and stopped, for as many seconds as the environment variable
-    /// `SECONDS` says, or else `seconds`. Then all processes run, each client has to be able to read all registers, and what
-    /// the clients saw has to be linearizable.
+    /// `SECONDS` says, or else `seconds`. Then all processes run, each client has to be able to read all registers, and
+    /// what the clients saw has to be linearizable.
     ///
     /// # Errors
     ///

@@ -70,8 +70,8 @@ pub enum ProgramError {
 }
 
 impl Program {
-    /// Runs the program to its end, and returns its exit code. `replica` makes the services of each replica from its system and
-    /// its disk. `client` runs the client's prompt, given a manager of all replicas and the deadline of calls.
+    /// Runs the program to its end, and returns its exit code. `replica` makes the services of each replica from its system
+    /// and its disk. `client` runs the client's prompt, given a manager of all replicas and the deadline of calls.
     pub fn run<S: Into<Server>, E: std::fmt::Display>(
         self,
         name: &str,

@@ -45,9 +45,9 @@ pub enum PromptError {
     LineEditor(#[from] ReadlineError),
 }
 
-/// Lets `answer` answer each line of standard input, which it gets as words, split as a shell does, and to whose output it writes.
-/// Empty lines and comments are left out, and `exit` or `quit` ends the prompt. Errors go to standard error. A person sees
-/// `welcome` first.
+/// Lets `answer` answer each line of standard input, which it gets as words, split as a shell does, and to whose output it
+/// writes. Empty lines and comments are left out, and `exit` or `quit` ends the prompt. Errors go to standard error. A
+/// person sees `welcome` first.
 ///
 /// Without a terminal, the exit code says whether a command failed.
 ///

@@ -16,6 +16,7 @@ chapters! {
     services: "services.md"
     calls: "calls.md"
     quorum_systems: "quorum_systems.md"
+    atomic_register: "atomic_register.md"
     nodes: "nodes.md"
     replicas: "replicas.md"
     interceptors: "interceptors.md"

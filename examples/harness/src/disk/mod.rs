@@ -1,7 +1,7 @@
 //! What a replica keeps on disk: a table of keys and values that survives a crash.
 //!
-//! A replica commits each change before it answers. It starts the commit while it holds the lock of its state, so that changes
-//! reach the disk in the order in which they were made, and waits after it has released the lock:
+//! A replica commits each change before it answers. It starts the commit while it holds the lock of its state, so that
+//! changes reach the disk in the order in which they were made, and waits after it has released the lock:
 //!
 //! ```
 //! use std::sync::Mutex;
@@ -164,8 +164,8 @@ pub enum DiskError {
     Read(BoxError),
 }
 
-/// A write failed, or the process was killed in the simulation. Nothing is written from then on: what is on the disk after a
-/// failed write is known only when it is read again.
+/// A write failed, or the process was killed in the simulation. Nothing is written from then on: what is on the disk after
+/// a failed write is known only when it is read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the disk has failed; restart the replica")]
 pub struct DiskFailed;

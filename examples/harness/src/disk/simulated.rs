@@ -15,8 +15,8 @@ const SLOWEST_WRITE: Duration = Duration::from_millis(60);
 
 /// A disk of a simulated machine, which outlives its replica.
 ///
-/// Writes take a random time. After a [`crash`](Self::crash), some of those that were under way are on the disk, in order, and the
-/// others are not.
+/// Writes take a random time. After a [`crash`](Self::crash), some of those that were under way are on the disk, in order,
+/// and the others are not.
 #[derive(Clone, Debug)]
 pub struct SimulatedDisk {
     state: Arc<Mutex<State>>,
@@ -76,8 +76,8 @@ impl SimulatedDisk {
         }
     }
 
-    /// Ends the process that has the disk open, if there is one: its commits that are under way fail, whether or not they are on
-    /// the disk, and so do all later ones.
+    /// Ends the process that has the disk open, if there is one: its commits that are under way fail, whether or not they
+    /// are on the disk, and so do all later ones.
     pub fn crash(&self) {
         let mut state = self.state();
         if let Some(process) = state.process.take() {

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use super::{EntryOf, Specification};
 
-/// The search. It numbers the operations: first those that returned, in the order of their returns, then those that were lost,
-/// in the order of their invocations.
+/// The search. It numbers the operations: first those that returned, in the order of their returns, then those that were
+/// lost, in the order of their invocations.
 pub(super) struct Search<'a, S: Specification> {
     specification: &'a S,
     initial: S::State,

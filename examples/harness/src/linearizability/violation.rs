@@ -55,8 +55,8 @@ impl Violation {
         &self.key
     }
 
-    /// The operation whose return ends the smallest prefix that is not linearizable. This and the other numbers are indices in
-    /// the history's [`entries`](crate::history::History::entries).
+    /// The operation whose return ends the smallest prefix that is not linearizable. This and the other numbers are indices
+    /// in the history's [`entries`](crate::history::History::entries).
     ///
     /// The prefix may be longer than the smallest one if the checker could not decide shorter ones.
     pub fn operation(&self) -> usize {
@@ -180,8 +180,8 @@ fn returned_at<S: Specification>(entry: &EntryOf<S>) -> u64 {
     returned.map_or(u64::MAX, |returned| returned.at)
 }
 
-/// The index of the operation whose return ends the smallest prefix that is not linearizable, and where the search in it got
-/// stuck.
+/// The index of the operation whose return ends the smallest prefix that is not linearizable, and where the search in it
+/// got stuck.
 ///
 /// The search in the whole history can get stuck earlier, because it knows outcomes that the prefix does not have yet.
 pub(super) fn smallest_prefix<S: Specification>(

@@ -21,7 +21,8 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts the members 1 to `n`. `replica` makes the services of each from its system and its disk, now and after each crash.
+    /// Starts the members 1 to `n`. `replica` makes the services of each from its system and its disk, now and after each
+    /// crash.
     ///
     /// # Errors
     ///

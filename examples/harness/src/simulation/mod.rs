@@ -24,9 +24,9 @@
 //! # }
 //! ```
 //!
-//! A seed decides the faults, the operations and all delays. It does not decide which of several futures that are ready at the
-//! same time tokio's `select!` polls first, unless tokio is built with `RUSTFLAGS='--cfg tokio_unstable'`. Then a seed always gives
-//! the same history.
+//! A seed decides the faults, the operations and all delays. It does not decide which of several futures that are ready at
+//! the same time tokio's `select!` polls first, unless tokio is built with `RUSTFLAGS='--cfg tokio_unstable'`. Then a seed
+//! always gives the same history.
 
 mod cluster;
 mod trial;

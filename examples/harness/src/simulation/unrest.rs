@@ -51,8 +51,8 @@ const REPAIRS: [Fault; 3] = [Fault::Restart, Fault::Restart, Fault::Mend];
 
 /// Breaks replicas and links at random.
 ///
-/// Each run has only some kinds of faults, so that each kind is the most frequent one of some run (Groce and others: Swarm testing,
-/// ISSTA 2012).
+/// Each run has only some kinds of faults, so that each kind is the most frequent one of some run (Groce and others: Swarm
+/// testing, ISSTA 2012).
 #[derive(Debug)]
 pub struct Unrest<'a> {
     cluster: &'a Cluster,
