@@ -70,9 +70,12 @@ pub fn run<E: Display>(
         failed = true;
     };
     while let Some(line) = input.next()? {
-        let Ok(words) = shell_words::split(&line) else {
-            fail(&"a quote is not closed");
-            continue;
+        let words = match split(&line) {
+            Ok(words) => words,
+            Err(error) => {
+                fail(&error);
+                continue;
+            }
         };
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         match words[..] {
@@ -91,6 +94,11 @@ pub fn run<E: Display>(
         true => ExitCode::FAILURE,
         false => ExitCode::SUCCESS,
     })
+}
+
+/// The words of a line, split as a shell does; none of a comment.
+fn split(line: &str) -> Result<Vec<String>, &'static str> {
+    shell_words::split(line).map_err(|_| "a quote is not closed")
 }
 
 /// Writes commands and what they do, in two aligned columns.
@@ -170,6 +178,24 @@ impl Input {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn arguments_may_be_quoted_and_empty() {
+        let words = |line| split(line).expect("all quotes are closed");
+        assert_eq!(words("write k v"), ["write", "k", "v"]);
+        let quoted = words("  write 'a key' \"a value\" ");
+        assert_eq!(quoted, ["write", "a key", "a value"]);
+        assert_eq!(words("write k ''"), ["write", "k", ""]);
+        assert_eq!(words(r"write k a\ b"), ["write", "k", "a b"]);
+        assert!(split("write k 'v").is_err());
+    }
+
+    #[test]
+    fn empty_lines_and_comments_have_no_words() {
+        for line in ["", "   ", "# a comment"] {
+            assert_eq!(split(line), Ok(Vec::new()), "{line:?}");
+        }
+    }
 
     #[test]
     fn a_line_that_is_no_command_says_why() {
