@@ -125,3 +125,52 @@ impl RegistersReplica for Replica {
         Ok(StoreResponse {})
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use harness::disk::SimulatedDisk;
+
+    use super::*;
+    use crate::proto::Tag;
+
+    fn store(number: u64, writer: u64) -> StoreRequest {
+        let stored = Stored {
+            tag: Some(Tag { number, writer }),
+            value: format!("{number} by {writer}"),
+        };
+        StoreRequest {
+            key: "k".to_owned(),
+            stored: Some(stored),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn values_in_any_order_and_twice_leave_the_one_with_the_greatest_tag() {
+        for seed in 0..200 {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let mut stores: Vec<_> = (0..8).map(|at| store(at / 2, at % 2)).collect();
+            stores.extend_from_within(..);
+            rng.shuffle(&mut stores);
+            let disk = SimulatedDisk::new(seed);
+            let replica = Replica::new(disk.open()).expect("it is empty");
+            let mut greatest = (0, 0);
+            for store in stores {
+                greatest = greatest.max(store.stored.as_ref().expect("it has one").order());
+                let kept = replica.keep(store).durable().await.expect("it is written");
+                assert_eq!(kept.order(), greatest, "SEED={seed}");
+            }
+            let again = Replica::new(disk.open()).expect("it has written that");
+            let kept = again.lock()["k"].clone();
+            assert_eq!(kept.stored.value, "3 by 1");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_no_replica_has_written_is_refused() {
+        let disk = Disk::in_memory().expect("it opens");
+        let written = disk.commit(Batch::new().put("k", "no message"));
+        written.await.expect("it is written");
+        let error = Replica::new(disk).expect_err("the value is broken");
+        assert!(matches!(error, ReplicaError::Value(_)), "{error}");
+    }
+}

@@ -56,6 +56,24 @@ fn arguments_that_are_wrong_are_named() {
     }
 }
 
+#[test]
+fn help_tells_of_every_argument_and_subcommand() {
+    for (arguments, names) in [
+        (
+            &["--help"][..],
+            &["--replicas", "--timeout", "serve", "client"][..],
+        ),
+        (&["serve", "--help"], &["--id", "--peers", "--dir"]),
+        (&["client", "--help"], &["--peers", "--timeout"]),
+    ] {
+        let output = run(ABD, arguments, "").expect("it runs");
+        assert!(output.status.success());
+        for name in names {
+            assert!(text(&output.stdout).contains(name), "{arguments:?}: {name}");
+        }
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_value_outlives_all_processes_that_have_it() {
