@@ -1,12 +1,10 @@
 //! Replicas in this process.
 
-use gorums_runtime::server::RunningServer;
+use gorums_runtime::server::{Router, RunningServer};
 use gorums_runtime::{Configuration, Manager, NodeId, Server};
 
+use crate::args::Args;
 use crate::error::Error;
-use crate::proto::register_gorums::RegisterReplicaServer;
-use crate::replica::{Liar, Replica};
-use crate::signing::{Verifier, Writer};
 
 /// Replicas that run until this is dropped.
 #[derive(Debug)]
@@ -17,19 +15,16 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Starts replicas on free ports, the first `liars` of which lie, and connects to them.
-    pub(crate) async fn start(
-        replicas: u32,
-        liars: u32,
-        verifier: Verifier,
+    /// Starts the replicas of `args` on free ports, and connects to them. `replica` makes each of them, and is told
+    /// whether it lies: the first ones do.
+    pub(crate) async fn start<R: Into<Router>>(
+        args: &Args,
+        replica: impl Fn(bool) -> Result<R, Error>,
     ) -> Result<Self, Error> {
         let mut nodes = Manager::builder();
         let mut running = Vec::new();
-        for number in 1..=replicas {
-            let replica = match number <= liars {
-                true => RegisterReplicaServer::new(Liar(Writer::new()?)),
-                false => RegisterReplicaServer::new(Replica::new(verifier)),
-            };
+        for number in 1..=args.replicas {
+            let replica = replica(number <= args.liars)?;
             let server = Server::new(replica).bind("127.0.0.1:0").await?.start();
             nodes = nodes.node(NodeId::new(number), server.address().to_string());
             running.push(server);
@@ -38,5 +33,10 @@ impl Cluster {
             configuration: nodes.connect().await?.configuration(),
             _replicas: running,
         })
+    }
+
+    /// The replicas' ids.
+    pub(crate) fn node_ids(&self) -> Vec<NodeId> {
+        self.configuration.node_ids().collect()
     }
 }

@@ -1,46 +1,61 @@
-//! The quorum functions, which tolerate lying replicas.
+//! What the quorum functions of both registers share.
 
 use std::fmt;
 
-use gorums_runtime::prost::Message;
 use gorums_runtime::quorum::{QuorumError, Quorums};
 use gorums_runtime::{NodeId, Replies};
 
-use crate::proto::register_gorums::RegisterQuorumSpec;
-use crate::proto::{SignedState, State, WriteResponse};
-use crate::signing::Verifier;
+use crate::proto::WriteResponse;
 
-/// The quorums of a dissemination system: any two have an honest replica in common, and the honest replicas form one.
+/// Quorums of replicas, as many of which may lie as the quorums tolerate.
 #[derive(Debug)]
-pub(crate) struct Byzantine {
-    verifier: Verifier,
-    quorums: Quorums<NodeId>,
-    liars: usize,
+pub(crate) struct Tolerant {
+    pub(crate) quorums: Quorums<NodeId>,
+    pub(crate) liars: usize,
 }
 
-impl Byzantine {
-    /// Quorums of `replicas`, which store what the writer of `verifier` signed.
+impl Tolerant {
+    /// A dissemination system: any two quorums have an honest replica in common, and the honest replicas form a quorum.
     ///
     /// # Errors
     ///
     /// When there are fewer than four replicas.
-    pub(crate) fn new(
-        replicas: impl IntoIterator<Item = NodeId>,
-        verifier: Verifier,
-    ) -> Result<Self, QuorumError> {
-        let replicas: Vec<NodeId> = replicas.into_iter().collect();
-        // One liar is the least to be tolerated.
-        let liars = (replicas.len().saturating_sub(1) / 3).max(1);
-        Ok(Self {
-            quorums: Quorums::dissemination(liars, replicas)?,
-            verifier,
-            liars,
-        })
+    pub(crate) fn dissemination(replicas: Vec<NodeId>) -> Result<Self, QuorumError> {
+        let liars = most_liars(replicas.len(), 3);
+        let quorums = Quorums::dissemination(liars, replicas)?;
+        Ok(Self { quorums, liars })
+    }
+
+    /// A masking system: any two quorums have more honest replicas in common than there are liars, and the honest
+    /// replicas form a quorum.
+    ///
+    /// # Errors
+    ///
+    /// When there are fewer than five replicas.
+    pub(crate) fn masking(replicas: Vec<NodeId>) -> Result<Self, QuorumError> {
+        let liars = most_liars(replicas.len(), 4);
+        let quorums = Quorums::masking(liars, replicas)?;
+        Ok(Self { quorums, liars })
+    }
+
+    /// An acknowledgement, once a quorum has acknowledged the write of this timestamp.
+    pub(crate) fn acknowledged(
+        &self,
+        timestamp: i64,
+        replies: &Replies<WriteResponse>,
+    ) -> Option<WriteResponse> {
+        let agreed = replies.agree(&self.quorums, |reply| reply.timestamp)?;
+        (agreed == timestamp).then_some(WriteResponse { timestamp })
     }
 }
 
+/// The greatest `f` such that there are more than `times * f` replicas. One liar is the least to be tolerated.
+fn most_liars(replicas: usize, times: usize) -> usize {
+    (replicas.saturating_sub(1) / times).max(1)
+}
+
 /// `4 replicas, quorums of 3; tolerates 1 liars`
-impl fmt::Display for Byzantine {
+impl fmt::Display for Tolerant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let smallest = self.quorums.pick(|_| Some(0)).unwrap_or_default();
         write!(
@@ -53,116 +68,36 @@ impl fmt::Display for Byzantine {
     }
 }
 
-impl RegisterQuorumSpec for Byzantine {
-    /// The newest state of a quorum whose states are all verified.
-    fn read_qf(&self, replies: &mut Replies<SignedState>) -> Option<State> {
-        // Earlier replies were verified when they arrived.
-        let (_, latest) = replies.latest()?;
-        if self.verifier.verified(latest).is_none() {
-            replies.take_latest();
-        }
-        if !replies.form(&self.quorums) {
-            return None;
-        }
-        let states = replies.messages();
-        let states = states.filter_map(|signed| State::decode(&*signed.state).ok());
-        states.max_by_key(|state| state.timestamp)
-    }
-
-    /// An acknowledgement, once a quorum has acknowledged this write.
-    fn write_qf(
-        &self,
-        request: &SignedState,
-        replies: &mut Replies<WriteResponse>,
-    ) -> Option<WriteResponse> {
-        let written = State::decode(&*request.state).ok()?;
-        let agreed = replies.agree(&self.quorums, |reply| reply.timestamp)?;
-        (agreed == written.timestamp).then_some(WriteResponse { timestamp: agreed })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use gorums_runtime::quorum::{NodeSet, QuorumSystem, check_common};
 
     use super::*;
-    use crate::signing::Writer;
 
-    /// How a replica answers a read.
-    #[derive(Clone, Copy, Debug)]
-    enum Reply {
-        /// With the state that has this timestamp.
-        Honest(i64),
-        /// With the initial state.
-        Unwritten,
-        /// With a state of this timestamp that another writer signed.
-        Forged(i64),
-        /// With a state of this timestamp under the signature of another one.
-        Altered(i64),
-        /// With bytes that are not a state.
-        Nonsense,
+    type System = fn(Vec<NodeId>) -> Result<Tolerant, QuorumError>;
+
+    fn nodes(replicas: u32) -> Vec<NodeId> {
+        (1..=replicas).map(NodeId::new).collect()
     }
-    use Reply::{Altered, Forged, Honest, Nonsense, Unwritten};
 
-    fn state(timestamp: i64) -> State {
-        State {
-            value: format!("written at {timestamp}"),
-            timestamp,
+    /// Checks that `system` refuses fewer than `least` replicas, and the liars and the quorum's size of `sizes`.
+    fn check_sizes(system: System, least: u32, sizes: &[(u32, (usize, usize))]) {
+        for replicas in 0..least {
+            let error = system(nodes(replicas)).expect_err("too few").to_string();
+            let expected =
+                format!("{replicas} nodes, of which 1 may be Byzantine: {least} are needed");
+            assert_eq!(error, expected);
         }
-    }
-
-    /// The result of a read when replicas give these answers in turn, and the number of answers that it took.
-    fn read(replicas: u32, answers: &[Reply]) -> Option<(usize, State)> {
-        let writer = Writer::new().expect("a key");
-        let other = Writer::new().expect("a key");
-        let quorums = byzantine(replicas, writer.verifier()).expect("enough replicas");
-        let signed = |answer: &Reply| match *answer {
-            Honest(timestamp) => writer.sign(&state(timestamp)),
-            Unwritten => SignedState::default(),
-            Forged(timestamp) => other.sign(&state(timestamp)),
-            Altered(timestamp) => SignedState {
-                state: state(timestamp).encode_to_vec(),
-                ..writer.sign(&state(1))
-            },
-            Nonsense => SignedState {
-                state: b"nonsense".to_vec(),
-                signature: b"nonsense".to_vec(),
-            },
-        };
-        let mut replies = Replies::default();
-        (1..).zip(answers).find_map(|(number, answer)| {
-            replies.extend([(NodeId::new(number), signed(answer))]);
-            let decided = quorums.read_qf(&mut replies)?;
-            Some((number as usize, decided))
-        })
-    }
-
-    /// Whether a write of timestamp 3 is decided when replicas acknowledge these timestamps.
-    fn write(replicas: u32, acknowledged: &[i64]) -> bool {
-        let writer = Writer::new().expect("a key");
-        let quorums = byzantine(replicas, writer.verifier()).expect("enough replicas");
-        let replies = acknowledged
-            .iter()
-            .map(|&timestamp| WriteResponse { timestamp });
-        let mut replies = (1..).map(NodeId::new).zip(replies).collect();
-        let decided = quorums.write_qf(&writer.sign(&state(3)), &mut replies);
-        decided.is_some_and(|reply| reply.timestamp == 3)
-    }
-
-    fn byzantine(replicas: u32, verifier: Verifier) -> Result<Byzantine, QuorumError> {
-        Byzantine::new((1..=replicas).map(NodeId::new), verifier)
+        for &(replicas, (liars, quorum)) in sizes {
+            let tolerant = system(nodes(replicas)).expect("enough replicas");
+            let expected =
+                format!("{replicas} replicas, quorums of {quorum}; tolerates {liars} liars");
+            assert_eq!(tolerant.to_string(), expected);
+        }
     }
 
     #[test]
     fn a_third_of_the_replicas_may_lie_and_there_must_be_one_that_may() {
-        let verifier = Writer::new().expect("a key").verifier();
-        for replicas in 0..4 {
-            let error = byzantine(replicas, verifier)
-                .expect_err("too few")
-                .to_string();
-            let expected = format!("{replicas} nodes, of which 1 may be Byzantine: 4 are needed");
-            assert_eq!(error, expected);
-        }
         let sizes = [
             (4, (1, 3)),
             (5, (1, 4)),
@@ -176,91 +111,36 @@ mod tests {
             (13, (4, 9)),
             (14, (4, 10)),
         ];
-        for (replicas, (liars, quorum)) in sizes {
-            let quorums = byzantine(replicas, verifier).expect("enough replicas");
-            let expected =
-                format!("{replicas} replicas, quorums of {quorum}; tolerates {liars} liars");
-            assert_eq!(quorums.to_string(), expected);
-        }
+        check_sizes(Tolerant::dissemination, 4, &sizes);
+    }
+
+    #[test]
+    fn without_signatures_a_quarter_may_lie_and_four_replicas_are_too_few() {
+        let sizes = [
+            (5, (1, 4)),
+            (6, (1, 5)),
+            (7, (1, 5)),
+            (8, (1, 6)),
+            (9, (2, 7)),
+            (10, (2, 8)),
+            (12, (2, 9)),
+            (13, (3, 10)),
+        ];
+        check_sizes(Tolerant::masking, 5, &sizes);
     }
 
     #[test]
     fn two_quorums_have_more_replicas_in_common_than_lie_and_the_honest_ones_are_a_quorum() {
-        let verifier = Writer::new().expect("a key").verifier();
-        for replicas in 4..=100 {
-            let byzantine = byzantine(replicas, verifier).expect("enough replicas");
-            let (quorums, liars) = (&byzantine.quorums, byzantine.liars);
-            assert_eq!(check_common(&[quorums, quorums], liars + 1), Ok(()));
-            assert!(quorums.is_quorum_without(&NodeSet::first(liars)));
+        // Of the replicas that two masking quorums have in common, those that do not lie outnumber those that do.
+        let systems: [(System, u32, usize); 2] =
+            [(Tolerant::dissemination, 4, 1), (Tolerant::masking, 5, 2)];
+        for (system, least, times) in systems {
+            for replicas in least..=100 {
+                let Tolerant { quorums, liars } = system(nodes(replicas)).expect("enough replicas");
+                let common = times * liars + 1;
+                assert_eq!(check_common(&[&quorums, &quorums], common), Ok(()));
+                assert!(quorums.is_quorum_without(&NodeSet::first(liars)));
+            }
         }
-    }
-
-    #[test]
-    fn a_read_waits_for_more_replies_than_half_of_n_and_f() {
-        let undecided: [&[Reply]; 4] = [
-            &[],
-            &[Honest(1)],
-            &[Honest(1), Honest(2)],
-            &[Unwritten, Honest(1)],
-        ];
-        for answers in undecided {
-            assert_eq!(read(4, answers), None, "{answers:?}");
-        }
-        assert_eq!(read(7, &[Honest(1); 4]), None);
-    }
-
-    #[test]
-    fn a_read_returns_the_newest_state_of_a_quorum() {
-        let decided: [(&[Reply], i64); 6] = [
-            (&[Honest(1), Honest(1), Honest(1)], 1),
-            (&[Honest(1), Honest(2), Honest(3)], 3),
-            (&[Honest(3), Honest(2), Honest(1)], 3),
-            (&[Honest(2), Honest(3), Honest(2)], 3),
-            (&[Honest(1), Unwritten, Unwritten], 1),
-            (&[Honest(1), Honest(1), Honest(1), Honest(2)], 1),
-        ];
-        for (answers, newest) in decided {
-            let expected = Some((3, state(newest)));
-            assert_eq!(read(4, answers), expected, "{answers:?}");
-        }
-        let nothing = read(4, &[Unwritten; 3]);
-        assert_eq!(nothing, Some((3, State::default())));
-        assert_eq!(read(7, &[Honest(4); 5]), Some((5, state(4))));
-    }
-
-    #[test]
-    fn replies_that_are_not_verified_are_neither_returned_nor_counted() {
-        for lie in [Forged(42), Altered(42), Nonsense] {
-            let answers = [lie, Honest(1), Honest(2), Unwritten];
-            assert_eq!(read(4, &answers), Some((4, state(2))), "{lie:?}");
-            let answers = [Honest(1), Honest(2), lie];
-            assert_eq!(read(4, &answers), None, "{lie:?}");
-            let answers = [Honest(1), Honest(2), lie, Honest(3)];
-            assert_eq!(read(4, &answers), Some((4, state(3))), "{lie:?}");
-        }
-        assert_eq!(read(4, &[Forged(1), Altered(2), Nonsense, Forged(3)]), None);
-    }
-
-    #[test]
-    fn a_write_needs_a_quorum_of_acknowledgements_of_its_own_timestamp() {
-        let undecided: [&[i64]; 8] = [
-            &[],
-            &[3],
-            &[3, 3],
-            &[1, 1, 1, 1],
-            &[3, 1, 1],
-            &[3, 3, 1],
-            &[1, 3, 3, 4],
-            &[4, 4, 4, 4],
-        ];
-        for acknowledged in undecided {
-            assert!(!write(4, acknowledged), "{acknowledged:?}");
-        }
-        let decided: [&[i64]; 4] = [&[3, 3, 3], &[3, 3, 3, 3], &[1, 3, 3, 3], &[3, 4, 3, 3]];
-        for acknowledged in decided {
-            assert!(write(4, acknowledged), "{acknowledged:?}");
-        }
-        assert!(!write(7, &[3; 4]));
-        assert!(write(7, &[3; 5]));
     }
 }
