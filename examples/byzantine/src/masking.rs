@@ -14,7 +14,7 @@
 //! The paper: Malkhi, Reiter: Byzantine quorum systems. Distributed Computing 11(4), 1998. There, a read takes the replies
 //! of one quorum. Here, a read that believes none of them waits for the replies of more replicas.
 
-use gorums_runtime::quorum::{NodeSet, QuorumError, QuorumSystem, Quorums};
+use gorums_runtime::quorum::{QuorumError, Quorums};
 use gorums_runtime::{NodeId, Replies};
 
 use crate::proto::masking_register_gorums::MaskingRegisterQuorumSpec;
@@ -44,12 +44,9 @@ impl Masking {
 
     /// Whether an honest replica is among those that report `state`.
     fn is_genuine(&self, state: &State, replies: &Replies<State>) -> bool {
-        let universe = self.one_correct.universe();
-        let equal = replies.iter().filter(|&(_, reply)| reply == state);
-        let reporting: NodeSet = equal
-            .filter_map(|(node, _)| universe.position(&node))
-            .collect();
-        self.one_correct.is_quorum(&reporting)
+        let reporting = replies.iter().filter(|&(_, reply)| reply == state);
+        let reporting: Vec<NodeId> = reporting.map(|(node, _)| node).collect();
+        self.one_correct.is_quorum_of(&reporting)
     }
 }
 
