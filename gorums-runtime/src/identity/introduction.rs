@@ -19,6 +19,15 @@ pub(crate) fn accept_calls(headers: &mut HeaderMap) {
     headers.insert(NODE_ID, HeaderValue::from(DYNAMIC));
 }
 
+/// Introduces the sender of `headers` like that of `metadata`, which may have introduced itself or not.
+pub(crate) fn introduce_like(metadata: &HeaderMap, headers: &mut HeaderMap) {
+    for name in [NODE_ID, CLUSTER] {
+        if let Some(value) = metadata.get(name) {
+            headers.insert(name, value.clone());
+        }
+    }
+}
+
 /// How a member of a system introduces itself: to the servers that it calls, and to the clients that call it.
 #[derive(Clone, Debug)]
 pub(crate) struct Introduction {

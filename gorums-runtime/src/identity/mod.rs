@@ -13,6 +13,6 @@ mod node_spec;
 pub(crate) use address::Address;
 pub(crate) use answerer::Answerer;
 pub use id::{ConfigurationId, NodeId};
-pub(crate) use introduction::{DYNAMIC, Introduction, accept_calls, claimed_id};
+pub(crate) use introduction::{DYNAMIC, Introduction, accept_calls, claimed_id, introduce_like};
 pub(crate) use node_address::NodeAddress;
 pub use node_spec::NodeSpec;

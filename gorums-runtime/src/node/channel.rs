@@ -13,13 +13,15 @@ use tower::Service;
 use super::Node;
 use crate::call::Deadline;
 use crate::connection::checked;
+use crate::identity::introduce_like;
 
 /// The gRPC channel to a node, for use with any tonic client: `StorageClient::new(node.channel())`. [`Node::channel`]
 /// creates it. A cheap handle: clones share the connection.
 ///
 /// It wraps tonic's own [`Channel`] and protects it from a faulty node. Headers or trailers that would make tonic panic
 /// are corrected. A call whose connection or stream breaks fails with `Unavailable`, whatever the transport's own
-/// error.
+/// error. A member of a system calls as that member, and a reply of another node than the expected one is an error, as
+/// with all other calls.
 ///
 /// The channel, and each call in flight on it, keep the node connected.
 #[derive(Clone)]
@@ -44,14 +46,14 @@ impl Service<http::Request<Body>> for NodeChannel {
         ready.map_err(|error| lost(&self.node, error))
     }
 
-    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
         let node = self.node.clone();
+        introduce_like(&node.message_options().metadata, request.headers_mut());
         let response = self.channel.call(request);
         async move {
-            match response.await {
-                Ok(response) => Ok(checked(response, Deadline::none(), node)),
-                Err(error) => Err(lost(&node, error)),
-            }
+            let response = response.await.map_err(|error| lost(&node, error))?;
+            node.check_answer(response.headers())?;
+            Ok(checked(response, Deadline::none(), node))
         }
         .boxed()
     }

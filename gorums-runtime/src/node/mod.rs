@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tonic::Status;
@@ -172,6 +173,11 @@ impl Node {
             Transport::Grpc => link.channel(),
         };
         NodeChannel::new(channel, self.clone())
+    }
+
+    /// Checks that the node itself answered with these headers, and not another one at its address.
+    pub(crate) fn check_answer(&self, headers: &HeaderMap) -> Result<(), Status> {
+        self.inner.link.check_answer(headers)
     }
 
     /// The status of a request on the node's channel that failed with `status`.

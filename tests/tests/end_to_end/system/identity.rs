@@ -53,6 +53,33 @@ async fn a_plain_client_is_no_member_and_may_check_ids() {
 }
 
 #[tokio::test]
+async fn a_member_calls_as_itself_through_a_tonic_client_and_checks_who_answers() {
+    on_both(async |transport| {
+        let (second, _running) =
+            serve(System::builder(2, [(1, "127.0.0.1:2"), (2, NOWHERE)])).await;
+        let call = async |id: u32| {
+            let members = [(1, NOWHERE.to_string()), (id, address(&second))];
+            let builder = System::builder(1, members);
+            let builder = builder.manager(|manager| manager.transport(transport));
+            let (system, _running) = serve(builder).await;
+            let node = register(&system).node(NodeId::new(id)).expect("a member");
+            let mut client = node.client();
+            client.read_no_qc(ReadRequest {}).await
+        };
+        let reply = call(2).await.expect("it is node 2").into_inner();
+        assert_eq!((reply.value.as_str(), reply.timestamp), ("1", 2));
+        let error = call(3).await.expect_err("it is not node 3");
+        assert_eq!(error.code(), Code::FailedPrecondition, "{error}");
+        let text = error.message();
+        assert!(
+            text.contains("node 2 answers at the address of node 3"),
+            "{text}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_member_at_a_reused_address_is_refused_with_both_ids() {
     on_both(async |transport| {
         let (third, _running) = serve(System::builder(3, [(3, NOWHERE)])).await;
