@@ -58,13 +58,11 @@ impl RaftReplica for Replica {
 
     async fn install_snapshot(
         &self,
-        _: &Context,
+        ctx: &Context,
         mut requests: Streaming<InstallSnapshotRequest>,
     ) -> Result<InstallSnapshotResponse, Status> {
+        let from = peer(ctx)?;
         let first = requests.next().await.transpose()?.unwrap_or_default();
-        let from = NodeId::new(first.leader_id);
-        let member = self.system().manager().node(from);
-        member.map_err(|unknown| Status::permission_denied(unknown.to_string()))?;
         let mut data = first.data;
         while let Some(chunk) = requests.message().await? {
             data.extend(chunk.data);

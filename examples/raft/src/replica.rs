@@ -223,11 +223,10 @@ impl Replica {
                 });
             }
             Request::InstallSnapshot(snapshot, sent) => {
-                let leader_id = self.system().id().get();
                 tokio::spawn(async move {
                     let index = snapshot.last_included_index;
                     let reply = match node {
-                        Some(node) => install(&node, leader_id, &snapshot, sent.term).await.ok(),
+                        Some(node) => install(&node, &snapshot, sent.term).await.ok(),
                         None => None,
                     };
                     let _ = replica.step(|state| state.raft.on_installed(to, sent, index, reply));
@@ -262,13 +261,11 @@ async fn tick(inner: Weak<Inner>) {
 /// Sends a snapshot in chunks.
 async fn install(
     node: &RaftNode,
-    leader_id: u32,
     snapshot: &Arc<Snapshot>,
     term: u64,
 ) -> Result<InstallSnapshotResponse, Status> {
     let first = InstallSnapshotRequest {
         term,
-        leader_id,
         last_included_index: snapshot.last_included_index,
         last_included_term: snapshot.last_included_term,
         configuration: snapshot.configuration.clone(),
