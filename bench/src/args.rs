@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use harness::peer::Peer;
 use serde::Serialize;
 
 use crate::error::Error;
@@ -34,6 +35,138 @@ pub(crate) enum Mode {
     Metrics(Metrics),
     /// Measure quorum calls to all nodes, to one quorum, and hedged, while some replies are late
     Thrifty(Thrifty),
+    /// Measure the replicated systems of the examples, beside their messages alone
+    Systems(Systems),
+    /// Run one replica of a replicated system, until standard input ends
+    #[command(hide = true)]
+    Replica(Replica),
+}
+
+/// A measurement of replicated systems, whose replicas are processes.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Systems {
+    /// The systems
+    #[arg(long, value_enum, value_name = "SYSTEM,...", value_delimiter = ',', default_values_t = Replicated::ALL)]
+    pub(crate) systems: Vec<Replicated>,
+
+    /// Numbers of replicas
+    #[arg(short, long, value_name = "N,...", value_delimiter = ',', default_values_t = [3, 5], value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) n: Vec<u16>,
+
+    /// Bytes of the values that commands read and write
+    #[arg(short, long, value_name = "BYTES,...", value_delimiter = ',', default_values_t = [16, 1024])]
+    pub(crate) payload: Vec<usize>,
+
+    /// Clients, each of which has one command at a time; they share one connection to each replica
+    #[arg(short, long, value_name = "N,...", value_delimiter = ',', default_values_t = [1, 64], value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) clients: Vec<u32>,
+
+    /// Of 100 commands of EPaxos, how many are about one key; the others are each about a key of their client
+    #[arg(long, value_name = "PERCENT,...", value_delimiter = ',', default_values_t = [0, 2, 100], value_parser = clap::value_parser!(u8).range(..=100))]
+    pub(crate) conflicts: Vec<u8>,
+
+    /// Where replicas keep their state
+    #[arg(long, value_enum, value_name = "STATE,...", value_delimiter = ',', default_values_t = State::ALL)]
+    pub(crate) state: Vec<State>,
+
+    /// A directory on the disk to measure, for the files of this run [default: that for temporary files]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+
+    /// How long each measurement takes, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) duration: u64,
+
+    /// How long to warm up before measuring, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 300)]
+    pub(crate) warmup: u64,
+
+    /// Rounds, in each of which the system and its floor take their turns; the results are their medians
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) rounds: u16,
+
+    /// Threads of the clients together; each replica has one, and one more for its disk
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: u16,
+
+    /// Write the result as JSON to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
+
+/// A replicated system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Replicated {
+    /// Atomic registers: writes and reads
+    Abd,
+    /// Egalitarian Paxos: writes to a map, with each share of conflicts
+    Epaxos,
+    /// Raft: writes to a map
+    Raft,
+}
+
+impl Replicated {
+    pub(crate) const ALL: [Self; 3] = [Self::Abd, Self::Epaxos, Self::Raft];
+}
+
+/// Where a replica keeps its state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum State {
+    /// In a table in memory
+    Memory,
+    /// In the same table in a file, with an fsync before each answer that needs it
+    Disk,
+}
+
+impl State {
+    pub(crate) const ALL: [Self; 2] = [Self::Memory, Self::Disk];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Disk => "disk",
+        }
+    }
+}
+
+/// One replica.
+#[derive(Clone, Debug, PartialEq, Eq, ClapArgs)]
+pub(crate) struct Replica {
+    /// What it serves
+    #[arg(long, value_enum)]
+    pub(crate) serves: Serves,
+
+    /// Its id
+    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) id: u32,
+
+    /// The ids and addresses of all replicas
+    #[arg(
+        long,
+        value_name = "ID=HOST:PORT,...",
+        value_delimiter = ',',
+        required = true
+    )]
+    pub(crate) peers: Vec<Peer>,
+
+    /// The file with its state [default: it is in memory]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// What a replica serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Serves {
+    /// Atomic registers
+    Abd,
+    /// Egalitarian Paxos
+    Epaxos,
+    /// Raft
+    Raft,
+    /// Handlers that do nothing
+    Floor,
 }
 
 /// A measurement of peers, all in one process.
@@ -146,6 +279,12 @@ pub(crate) struct Thrifty {
     /// Threads of the client and all replicas together
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: u16,
+}
+
+/// An option's value as written on the command line.
+pub(crate) fn name(value: impl ValueEnum) -> String {
+    let value = value.to_possible_value();
+    value.map_or_else(String::new, |value| value.get_name().to_string())
 }
 
 /// Parses a share.

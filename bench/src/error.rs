@@ -2,8 +2,10 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use gorums_runtime::errors::{ManagerError, ServerError, SystemError};
+use harness::disk::DiskError;
 
 /// Why the program fails.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +38,18 @@ pub(crate) enum Error {
     /// A system cannot be set up.
     #[error(transparent)]
     System(#[from] SystemError),
+    /// A replica's disk fails.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// A replicated system cannot begin.
+    #[error("the replica does not start: {0}")]
+    Replica(Box<dyn std::error::Error + Send + Sync>),
+    /// The replicas of a system do not connect to each other.
+    #[error("only some of the {0} replicas are connected to each other after {1:?}")]
+    Apart(usize, Duration),
+    /// A directory for the replicas' files cannot be made.
+    #[error("cannot create a directory in {}: {source}; choose another with --dir", path.display())]
+    Directory { path: PathBuf, source: io::Error },
     /// There are no servers.
     #[error("there are no servers to call; start at least one")]
     NoServer,
@@ -64,6 +78,9 @@ pub(crate) enum Error {
     /// No call succeeded.
     #[error("no call over {system} succeeded: {error}")]
     NoCall { system: &'static str, error: String },
+    /// No command succeeded.
+    #[error("no command of {system} succeeded: {error}")]
+    NoCommand { system: String, error: String },
     /// Calls ended that should have waited.
     #[error("{ended} of {calls} calls over {system} did not wait: {error}")]
     Ended {

@@ -10,8 +10,10 @@ mod memory;
 mod metered;
 mod payload;
 mod peers;
+mod progress;
 mod report;
 mod servers;
+mod systems;
 mod targets;
 mod tcp;
 mod thrifty;
@@ -55,6 +57,8 @@ fn main() -> ExitCode {
         Mode::Peers(args) => peers::run(&args),
         Mode::Metrics(args) => metered::run(&args),
         Mode::Thrifty(args) => thrifty::run(&args),
+        Mode::Systems(args) => systems::run(&args),
+        Mode::Replica(args) => systems::serve(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,7 +1,7 @@
 //! Measures what metrics cost: the same calls without them and with them, in turns.
 
-use gorums_runtime::ManagerBuilder;
 use gorums_runtime::server::Router;
+use gorums_runtime::{ManagerBuilder, Server};
 
 use crate::args::{self, Call, Run, Setup, System, majority};
 use crate::compare::{Figure, Spread, run_process};
@@ -23,6 +23,45 @@ pub(crate) fn server(router: Router) -> Result<Router, Error> {
     return Ok(router.metrics(&gorums_runtime::metrics::Metrics::new()));
     #[cfg(not(feature = "metrics"))]
     no_metrics(&router)
+}
+
+/// Counts the requests that a server gets, if metrics are compiled in.
+#[derive(Default)]
+pub(crate) struct Requests {
+    #[cfg(feature = "metrics")]
+    metrics: gorums_runtime::metrics::Metrics,
+}
+
+impl Requests {
+    /// Whether they are counted.
+    pub(crate) const COUNTED: bool = cfg!(feature = "metrics");
+
+    /// The server, whose requests are counted.
+    pub(crate) fn of(&self, server: Server) -> Server {
+        #[cfg(feature = "metrics")]
+        return server.metrics(&self.metrics);
+        #[cfg(not(feature = "metrics"))]
+        server
+    }
+
+    /// How many there were so far. Those to the process itself are among them.
+    pub(crate) fn so_far(&self) -> Option<u64> {
+        #[cfg(feature = "metrics")]
+        {
+            use gorums_runtime::metrics::Value;
+
+            let families = self.metrics.snapshot().into_iter();
+            let handled = families.filter(|it| it.description.name == "rpc.server.call.duration");
+            let durations = handled.flat_map(|it| it.samples).map(|it| it.value);
+            let counts = durations.map(|durations| match durations {
+                Value::Histogram(durations) => durations.count(),
+                _ => 0,
+            });
+            Some(counts.sum())
+        }
+        #[cfg(not(feature = "metrics"))]
+        None
+    }
 }
 
 #[cfg(not(feature = "metrics"))]

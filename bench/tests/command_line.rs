@@ -348,9 +348,73 @@ fn thrifty_calls_are_measured_beside_calls_to_all_nodes() {
 }
 
 #[test]
+fn replicated_systems_are_measured_beside_their_floors() {
+    let directory = tempfile::tempdir().expect("there is room");
+    let dir = directory.path().display().to_string();
+    let json = directory.path().join("systems.json");
+    let json_path = json.display().to_string();
+    let arguments = [
+        &[
+            "systems", "-n", "3", "-p", "16", "-c", "1,4", "--rounds", "1",
+        ][..],
+        &["--dir", &dir, "--json", &json_path],
+        &SHORT,
+    ];
+    let table = succeed(&arguments.concat());
+    for line in [
+        "n = 3, 16 B, 1 client\n",
+        "n = 3, 16 B, 4 clients\n",
+        "floor of ABD write:\n    the client's query of a majority, and its store at a majority\n",
+        "floor of EPaxos, 0 % conflicts; EPaxos, 2 % conflicts; EPaxos, 100 % conflicts:\n    ",
+        "floor of Raft:\n    a call to the leader, its round to all others until 1 of them have answered\n",
+        "ratio to the floor ",
+    ] {
+        assert!(table.contains(line), "no {line:?} in\n{table}");
+    }
+    let json = std::fs::read_to_string(json).expect("it is written");
+    let json: Value = serde_json::from_str(&json).expect("it is JSON");
+    for cell in json["cells"].as_array().expect("cells") {
+        let rows = cell["rows"].as_array().expect("rows");
+        assert_eq!(rows.len(), 6, "two of ABD, three of EPaxos, one of Raft");
+        for row in rows {
+            let system = row["system"].as_str().expect("a name");
+            let variants = row["variants"].as_array().expect("variants");
+            assert_eq!(variants.len(), 2);
+            let figures = variants.iter().map(|variant| &variant["figures"]);
+            for figures in figures.chain([&row["floor"]]) {
+                let median = &figures["summary"]["median"];
+                assert!(median["calls"].as_u64() > Some(0), "{system}: {row}");
+                assert_eq!(median["errors"], 0, "{system}: {row}");
+                assert_eq!(figures["messages"].is_object(), cfg!(feature = "metrics"));
+            }
+            assert_eq!(variants[0]["state"], "memory");
+            assert_eq!(variants[1]["state"], "disk");
+            for variant in variants {
+                let (figure, ratio) = (&variant["ratios"][0][0], &variant["ratios"][0][1]);
+                assert_eq!(figure, "calls/s");
+                assert!(ratio["median"].is_number(), "{system}: {row}");
+            }
+        }
+    }
+    // The replicas' files are gone.
+    let left = std::fs::read_dir(directory.path()).expect("a directory");
+    assert_eq!(left.count(), 1, "the results");
+}
+
+#[test]
+fn systems_on_a_disk_that_is_not_there_are_not_measured() {
+    let error = fail(&["systems", "--state", "disk", "--dir", "/no/such/directory"]);
+    let expected = "cannot create a directory in /no/such/directory";
+    assert!(error.contains(expected), "{error}");
+    assert!(error.contains("--dir"), "{error}");
+}
+
+#[test]
 fn help_lists_the_commands_and_the_options_of_thrifty() {
     let commands = succeed(&["--help"]);
-    for command in ["server", "run", "memory", "compare", "peers", "thrifty"] {
+    for command in [
+        "server", "run", "memory", "compare", "peers", "thrifty", "systems",
+    ] {
         let start = format!("\n  {command} ");
         assert!(
             commands.contains(&start),

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
-
 use super::Summary;
 use super::process::{self, Job};
 use crate::args::{Call, Compare, Memory, Run, Setup, System, majority};
 use crate::error::Error;
 use crate::measured::Measured;
 use crate::memory::Waiting;
+use crate::progress::Progress;
 use crate::servers::Servers;
 
 /// How long a process takes to start, to connect and to end.
@@ -34,7 +33,7 @@ pub(super) struct Planned {
 /// Measures, and shows its progress.
 pub(super) struct Measurer<'a> {
     pub(super) args: &'a Compare,
-    progress: ProgressBar,
+    progress: Progress,
     /// The systems that the remote servers do not support, and the reasons.
     left_out: BTreeMap<System, String>,
 }
@@ -61,18 +60,9 @@ impl<'a> Measurer<'a> {
             + lasting(LONG * args.setup.duration) * long_calls as u32
             + WAITING * memory as u32;
         let steps = calls + long_calls + memory;
-        eprintln!(
-            "{steps} measurements, about {}:{:02} minutes",
-            all.as_secs() / 60,
-            all.as_secs() % 60
-        );
-        let style = ProgressStyle::with_template(
-            "{elapsed_precise} [{wide_bar}] {pos}/{len} {msg} (about {eta} left)",
-        );
-        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
         Self {
             args,
-            progress: ProgressBar::new(steps as u64).with_style(style),
+            progress: Progress::begin(steps, all),
             left_out: BTreeMap::new(),
         }
     }
@@ -120,14 +110,7 @@ impl<'a> Measurer<'a> {
         what: String,
         job: &impl Job,
     ) -> Result<Option<T>, Error> {
-        if self.progress.is_hidden() {
-            eprintln!(
-                "{}/{} {what}",
-                self.progress.position() + 1,
-                self.progress.length().unwrap_or(0)
-            );
-        }
-        self.progress.set_message(what);
+        self.progress.show(what);
         let measured = if self.left_out.contains_key(&system) {
             None
         } else {
@@ -140,13 +123,13 @@ impl<'a> Measurer<'a> {
                 Err(error) => return Err(error),
             }
         };
-        self.progress.inc(1);
+        self.progress.step();
         Ok(measured)
     }
 
     /// The reasons why systems were left out.
     pub(super) fn finish(self) -> Vec<String> {
-        self.progress.finish_and_clear();
+        self.progress.end();
         let left_out = self.left_out.into_iter();
         left_out
             .map(|(system, why)| format!("{} is left out: {why}", system.name()))

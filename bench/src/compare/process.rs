@@ -2,10 +2,9 @@
 
 use std::process::{Command, Stdio};
 
-use clap::ValueEnum;
 use serde::de::DeserializeOwned;
 
-use crate::args::{Memory, Run, Setup};
+use crate::args::{Memory, Run, Setup, name};
 use crate::error::Error;
 
 /// The measurement of a client process. A new process has fresh memory, and no connections or tasks left by another
@@ -88,12 +87,6 @@ fn add_setup(arguments: &mut Vec<String>, setup: &Setup) {
 
 fn add(arguments: &mut Vec<String>, option: &str, value: impl ToString) {
     arguments.extend([option.to_string(), value.to_string()]);
-}
-
-/// An option's value as written on the command line.
-fn name(value: impl ValueEnum) -> String {
-    let value = value.to_possible_value();
-    value.map_or_else(String::new, |value| value.get_name().to_string())
 }
 
 #[cfg(test)]

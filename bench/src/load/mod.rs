@@ -75,7 +75,8 @@ fn measure(args: &Run, servers: &Servers, quorum: usize) -> Result<Measured, Err
             }
         };
         tokio::time::sleep(Duration::from_millis(args.setup.warmup)).await;
-        let used = using(args, servers, &counts, &tallies).await;
+        let duration = Duration::from_millis(args.setup.duration);
+        let used = using(duration, || servers.cpu(), &counts, &tallies).await;
         Ok::<_, Error>((tallies, used))
     })?;
     runtime.shutdown_background();
@@ -91,13 +92,18 @@ fn measure(args: &Run, servers: &Servers, quorum: usize) -> Result<Measured, Err
     Ok(Measured::new(calls, used))
 }
 
-/// Counts calls for the time of the measurement, and returns what they used.
-async fn using(args: &Run, servers: &Servers, counts: &AtomicBool, tallies: &[Tally]) -> Used {
-    let (cpu, server_cpu) = (usage::cpu(), servers.cpu());
+/// Counts calls for this time, and returns what they used.
+pub(crate) async fn using(
+    duration: Duration,
+    server_cpu: impl Fn() -> Option<Duration>,
+    counts: &AtomicBool,
+    tallies: &[Tally],
+) -> Used {
+    let (cpu, cpu_of_servers) = (usage::cpu(), server_cpu());
     let allocations = usage::allocations();
     let start = Instant::now();
     counts.store(true, Ordering::Relaxed);
-    tokio::time::sleep(Duration::from_millis(args.setup.duration)).await;
+    tokio::time::sleep(duration).await;
     while !tallies.iter().any(Tally::has_calls) && start.elapsed() < PATIENCE {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -105,7 +111,7 @@ async fn using(args: &Run, servers: &Servers, counts: &AtomicBool, tallies: &[Ta
     Used {
         elapsed: start.elapsed(),
         client_cpu: difference(usage::cpu(), cpu),
-        server_cpu: difference(servers.cpu(), server_cpu),
+        server_cpu: difference(server_cpu(), cpu_of_servers),
         allocations: usage::allocations()
             .zip(allocations)
             .map(|(after, before)| after - before),

@@ -3,6 +3,8 @@
 mod svg;
 mod table;
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use crate::args::{Compare, System};
@@ -32,14 +34,19 @@ fn text_of(measured: &impl Serialize) -> String {
     serde_json::to_string_pretty(measured).unwrap_or_default()
 }
 
+/// Writes results to a file.
+pub(crate) fn write(path: &Path, results: &impl Serialize) -> Result<(), Error> {
+    std::fs::write(path, text_of(results)).map_err(|source| Error::Write {
+        path: path.to_path_buf(),
+        source,
+    })
+}
+
 /// Prints a comparison, and writes it to the files that the arguments name.
 pub(crate) fn all(comparison: &Comparison, args: &Compare) -> Result<(), Error> {
     print!("{}", table::of_all(comparison));
     if let Some(path) = &args.json {
-        std::fs::write(path, text_of(comparison)).map_err(|source| Error::Write {
-            path: path.clone(),
-            source,
-        })?;
+        write(path, comparison)?;
     }
     match &args.svg {
         Some(path) => svg::write(path, comparison),
