@@ -65,6 +65,22 @@ impl Processes {
         Ok(processes)
     }
 
+    /// Starts one more member on a free port, with more arguments, and waits until it serves. The others are not told. Returns
+    /// its place among [`peers`](Self::peers).
+    ///
+    /// # Errors
+    ///
+    /// If the process does not start, or ends at once.
+    pub fn add(&mut self, arguments: &[&str]) -> io::Result<usize> {
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let at = self.peers.len();
+        let id = self.peers.iter().map(|peer| peer.id).max().unwrap_or(0) + 1;
+        self.peers.push(Peer { id, address });
+        self.children.push(None);
+        self.spawn(at, arguments)?;
+        Ok(at)
+    }
+
     /// The members.
     pub fn peers(&self) -> &[Peer] {
         &self.peers
@@ -100,9 +116,13 @@ impl Processes {
     ///
     /// If it does not start, or ends at once.
     pub fn restart(&mut self, at: usize) -> io::Result<()> {
-        if self.children[at].is_some() {
-            return Ok(());
+        match self.children[at] {
+            Some(_) => Ok(()),
+            None => self.spawn(at, &[]),
         }
+    }
+
+    fn spawn(&mut self, at: usize, arguments: &[&str]) -> io::Result<()> {
         let peers = self.peers.iter();
         let peers: Vec<_> = peers
             .map(|it| format!("{}={}", it.id, it.address))
@@ -112,6 +132,7 @@ impl Processes {
             .args(["--peers", &peers.join(",")])
             .arg("--dir")
             .arg(&self.dir)
+            .args(arguments)
             .stdout(Stdio::piped())
             .spawn()?;
         let output = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;

@@ -18,12 +18,20 @@ use raft::Replica;
 struct Args {
     #[command(flatten)]
     program: Program,
+
+    /// With serve: this server is no member of the cluster until the command `members` of a client makes it one
+    #[arg(long, global = true)]
+    join: bool,
 }
 
 fn main() -> ExitCode {
-    Args::parse().program.run(
-        "raft",
-        |system, disk| Replica::new(system, disk).map(Replica::services),
-        prompt::run,
-    )
+    let Args { program, join } = Args::parse();
+    let replica = |system: &_, disk| {
+        let replica = match join {
+            true => Replica::joining(system, disk),
+            false => Replica::new(system, disk),
+        };
+        replica.map(Replica::services)
+    };
+    program.run("raft", replica, prompt::run)
 }

@@ -105,6 +105,19 @@ impl Replica {
         Self::with_options(system, disk, members, Options::default(), None)
     }
 
+    /// A server that goes on with what is on its disk. If that is nothing, it is no member until a leader adds it.
+    ///
+    /// # Errors
+    ///
+    /// See [`ReplicaError`].
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub fn joining(system: &System, disk: Disk) -> Result<Self, ReplicaError> {
+        Self::with_options(system, disk, Members::default(), Options::default(), None)
+    }
+
     /// A server with options and first members of its own; without first members, it waits until a leader adds it. The
     /// flaw is for tests.
     ///

@@ -75,3 +75,32 @@ fn a_value_outlives_all_processes_that_have_it() {
     let read = client("get k\n");
     assert_eq!(text(&read.stdout), "v\n", "{}", text(&read.stderr));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_process_that_joins_takes_the_place_of_one_that_is_gone() {
+    use harness::processes::Processes;
+
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut servers = Processes::start(RAFT, dir.path(), 3).expect("they serve");
+    servers.kill(2).expect("it runs");
+    let new = servers.add(&["--join"]).expect("it serves");
+    let peers = servers.peers().iter();
+    let peers: Vec<String> = peers
+        .map(|it| format!("{}={}", it.id, it.address))
+        .collect();
+    let arguments = ["client", "--peers", &peers.join(","), "--timeout", "10000"];
+    let client = |script: &str| run(RAFT, &arguments, script).expect("it runs");
+    let id = servers.peers()[new].id;
+    let changed = client(&format!("put k v\nmembers 1 2 {id}\n"));
+    assert_eq!(
+        text(&changed.stdout),
+        "done\ndone\n",
+        "{}",
+        text(&changed.stderr)
+    );
+    // Of the first members one is left, and the new one.
+    servers.kill(0).expect("it runs");
+    let read = client("get k\n");
+    assert_eq!(text(&read.stdout), "v\n", "{}", text(&read.stderr));
+}
