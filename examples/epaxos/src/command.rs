@@ -31,7 +31,7 @@ pub enum Operation {
     },
 }
 
-/// The commands of an instance, in the order in which they are executed: a batch. The no-op has none.
+/// A batch: the commands of an instance, in execution order. The no-op has none.
 pub type Commands = Arc<[Command]>;
 
 impl Command {

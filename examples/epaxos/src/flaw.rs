@@ -19,7 +19,7 @@ pub enum Flaw {
     LeaderCounted,
     /// The leader commits on the fast path without a look at the ballot that it has joined since.
     FastUnchecked,
-    /// The leader tells of a commit on the fast path without writing it to disk.
+    /// The leader announces a fast commit without writing it to disk.
     FastVolatile,
     /// Votes are not written to disk.
     VotesVolatile,

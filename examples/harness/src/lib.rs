@@ -1,4 +1,10 @@
-//! What the examples check themselves with.
+//! What the examples share.
+//!
+//! | | |
+//! |---|---|
+//! | the program | [`program`], [`cluster`], [`serve`], [`peer`], [`prompt`], [`disk`] |
+//! | its tests | [`seeds`], `simulation`, `processes`, [`run`], [`workload`] |
+//! | what tests check | [`history`], [`linearizability`], [`registers`] |
 //!
 //! Clients record their operations in a [`history`]. [`linearizability`] checks it against a specification, for instance
 //! that of [`registers`]:

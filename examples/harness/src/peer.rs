@@ -32,6 +32,15 @@ impl FromStr for Peer {
     }
 }
 
+/// The peers as an argument of the command line: `1=127.0.0.1:4001,2=127.0.0.1:4002`.
+pub fn argument(peers: &[Peer]) -> String {
+    let peers = peers.iter();
+    let peers: Vec<String> = peers
+        .map(|peer| format!("{}={}", peer.id, peer.address))
+        .collect();
+    peers.join(",")
+}
+
 /// Sets up a manager of the peers.
 pub fn manager(peers: &[Peer]) -> ManagerBuilder {
     peers.iter().fold(Manager::builder(), |manager, peer| {
@@ -42,6 +51,13 @@ pub fn manager(peers: &[Peer]) -> ManagerBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn peers_are_an_argument_that_is_read_back() {
+        let peers = ["1=a:1", "2=[::1]:4000"].map(|text| text.parse().expect("a peer"));
+        let written = argument(&peers);
+        assert_eq!(written, "1=a:1,2=[::1]:4000");
+    }
 
     #[test]
     fn a_peer_is_an_id_and_an_address() {

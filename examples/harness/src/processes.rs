@@ -123,13 +123,10 @@ impl Processes {
     }
 
     fn spawn(&mut self, at: usize, arguments: &[&str]) -> io::Result<()> {
-        let peers = self.peers.iter();
-        let peers: Vec<_> = peers
-            .map(|it| format!("{}={}", it.id, it.address))
-            .collect();
+        let peers = peer::argument(&self.peers);
         let mut child = Command::new(&self.binary)
             .args(["serve", "--id", &self.peers[at].id.to_string()])
-            .args(["--peers", &peers.join(",")])
+            .args(["--peers", &peers])
             .arg("--dir")
             .arg(&self.dir)
             .args(arguments)

@@ -1,5 +1,6 @@
 //! The program as its users run it.
 
+use harness::peer;
 use harness::processes::Processes;
 use harness::run::run;
 
@@ -79,11 +80,7 @@ fn help_tells_of_every_argument_and_subcommand() {
 fn a_value_outlives_all_processes_that_have_it() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut replicas = Processes::start(ABD, dir.path(), 3).expect("they serve");
-    let peers = replicas.peers().iter();
-    let peers: Vec<String> = peers
-        .map(|it| format!("{}={}", it.id, it.address))
-        .collect();
-    let peers = peers.join(",");
+    let peers = peer::argument(replicas.peers());
     let client = |script: &str| run(ABD, &["client", "--peers", &peers], script).expect("it runs");
     let written = client("write k v\n");
     assert_eq!(text(&written.stdout), "written\n");

@@ -1,5 +1,6 @@
 //! The program as its users run it.
 
+use harness::peer;
 use harness::run::run;
 
 const EPAXOS: &str = env!("CARGO_BIN_EXE_epaxos");
@@ -58,11 +59,7 @@ fn a_value_outlives_all_processes_that_have_it() {
 
     let dir = tempfile::tempdir().expect("a directory");
     let mut replicas = Processes::start(EPAXOS, dir.path(), 3).expect("they serve");
-    let peers = replicas.peers().iter();
-    let peers: Vec<String> = peers
-        .map(|it| format!("{}={}", it.id, it.address))
-        .collect();
-    let peers = peers.join(",");
+    let peers = peer::argument(replicas.peers());
     let client =
         |script: &str| run(EPAXOS, &["client", "--peers", &peers], script).expect("it runs");
     let put = client("put k v\n");

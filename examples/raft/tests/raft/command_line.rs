@@ -1,5 +1,6 @@
 //! The program as its users run it.
 
+use harness::peer;
 use harness::run::run;
 
 const RAFT: &str = env!("CARGO_BIN_EXE_raft");
@@ -57,11 +58,7 @@ fn a_value_outlives_all_processes_that_have_it() {
 
     let dir = tempfile::tempdir().expect("a directory");
     let mut servers = Processes::start(RAFT, dir.path(), 3).expect("they serve");
-    let peers = servers.peers().iter();
-    let peers: Vec<String> = peers
-        .map(|it| format!("{}={}", it.id, it.address))
-        .collect();
-    let peers = peers.join(",");
+    let peers = peer::argument(servers.peers());
     let arguments = ["client", "--peers", &peers, "--timeout", "10000"];
     let client = |script: &str| run(RAFT, &arguments, script).expect("it runs");
     let written = client("put k v\n");
@@ -85,11 +82,8 @@ fn a_process_that_joins_takes_the_place_of_one_that_is_gone() {
     let mut servers = Processes::start(RAFT, dir.path(), 3).expect("they serve");
     servers.kill(2).expect("it runs");
     let new = servers.add(&["--join"]).expect("it serves");
-    let peers = servers.peers().iter();
-    let peers: Vec<String> = peers
-        .map(|it| format!("{}={}", it.id, it.address))
-        .collect();
-    let arguments = ["client", "--peers", &peers.join(","), "--timeout", "10000"];
+    let peers = peer::argument(servers.peers());
+    let arguments = ["client", "--peers", &peers, "--timeout", "10000"];
     let client = |script: &str| run(RAFT, &arguments, script).expect("it runs");
     let id = servers.peers()[new].id;
     let changed = client(&format!("put k v\nmembers 1 2 {id}\n"));

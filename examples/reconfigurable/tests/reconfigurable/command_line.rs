@@ -1,5 +1,6 @@
 //! The program as its users run it.
 
+use harness::peer;
 use harness::run::run;
 
 const RECONFIGURABLE: &str = env!("CARGO_BIN_EXE_reconfigurable");
@@ -87,11 +88,7 @@ fn a_new_process_finds_the_replicas_of_now() {
 
     let dir = tempfile::tempdir().expect("a directory");
     let mut nodes = Processes::start(RECONFIGURABLE, dir.path(), 6).expect("they serve");
-    let peers = nodes
-        .peers()
-        .iter()
-        .map(|it| format!("{}={}", it.id, it.address));
-    let peers = peers.collect::<Vec<_>>().join(",");
+    let peers = peer::argument(nodes.peers());
     let client = |script: &str| {
         let arguments = ["client", "--peers", &peers, "--algorithm", "dynastore"];
         run(RECONFIGURABLE, &arguments, script).expect("it runs")
