@@ -121,6 +121,15 @@ impl<O, R> History<O, R> {
     }
 }
 
+/// From operations in the order of their invocations.
+impl<O, R> FromIterator<Entry<O, R>> for History<O, R> {
+    fn from_iter<I: IntoIterator<Item = Entry<O, R>>>(entries: I) -> Self {
+        Self {
+            entries: entries.into_iter().collect(),
+        }
+    }
+}
+
 /// An operation of a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry<O, R> {

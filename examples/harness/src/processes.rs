@@ -15,9 +15,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::linearizability::check;
 use crate::peer::{self, Peer};
-use crate::registers::Registers;
 use crate::seeds::Failure;
 use crate::workload::{Client, Session, Workload};
 
@@ -213,7 +211,7 @@ impl Processes {
             "{seconds} s: {} operations, {returned} returned",
             entries.len()
         );
-        check(&history, &Registers::new(0))?;
+        session.check()?;
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! The specification of registers.
 
+mod lost;
+
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::marker::PhantomData;
@@ -54,6 +56,24 @@ impl<K, V> Registers<K, V> {
     }
 }
 
+impl<K, V> Operation<K, V> {
+    /// The register.
+    fn key(&self) -> &K {
+        match self {
+            Self::Read(key) | Self::Write(key, _) | Self::CompareAndSwap { key, .. } => key,
+        }
+    }
+
+    /// The value that the register gets if the operation takes effect, and what the client is told then.
+    fn effect(&self) -> Option<(&V, Outcome<V>)> {
+        match self {
+            Self::Read(_) => None,
+            Self::Write(_, value) => Some((value, Outcome::Written)),
+            Self::CompareAndSwap { new, .. } => Some((new, Outcome::Swapped(true))),
+        }
+    }
+}
+
 impl<K, V> Specification for Registers<K, V>
 where
     K: Clone + Ord + Debug,
@@ -65,11 +85,7 @@ where
     type Outcome = Outcome<V>;
 
     fn key(&self, operation: &Operation<K, V>) -> K {
-        match operation {
-            Operation::Read(key)
-            | Operation::Write(key, _)
-            | Operation::CompareAndSwap { key, .. } => key.clone(),
-        }
+        operation.key().clone()
     }
 
     fn initial(&self, _: &K) -> V {

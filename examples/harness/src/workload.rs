@@ -5,7 +5,8 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use crate::history::{History, Recorder};
-use crate::registers;
+use crate::linearizability::{CheckError, check};
+use crate::registers::{self, Registers};
 
 /// An operation on a register. Each write has a value of its own, so that a read tells which write it saw.
 pub type Operation = registers::Operation<u32, u64>;
@@ -96,6 +97,16 @@ impl Session {
                 tokio::time::sleep(self.workload.pause).await;
             }
         }
+    }
+
+    /// Checks that what has been recorded so far is linearizable.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`check`].
+    pub fn check(&self) -> Result<(), CheckError> {
+        let registers = Registers::new(0);
+        check(&registers.settle(&self.history()), &registers)
     }
 
     /// What has been recorded so far.

@@ -9,8 +9,6 @@ use tokio::time::timeout;
 
 use super::{Cluster, Unrest};
 use crate::history::History;
-use crate::linearizability::check;
-use crate::registers::Registers;
 use crate::seeds::Failure;
 use crate::workload::{Client, Operation, Outcome, Session, Workload};
 
@@ -68,7 +66,7 @@ impl Trial {
         let recovered = timeout(self.recovery, join_all(recovered)).await;
         recovered.map_err(|_| NotRecovered(self.recovery))?;
         let history = session.history();
-        check(&history, &Registers::new(0))?;
+        session.check()?;
         Ok(history)
     }
 }
