@@ -55,9 +55,14 @@ impl Member {
 impl RegisterReplica for Member {
     /// Says who calls, and who answers.
     async fn read_no_qc(&self, ctx: &Context, _: ReadRequest) -> Result<State, Status> {
-        let caller = ctx
-            .peer()
-            .map_or("a client".to_string(), |id| id.to_string());
+        let caller = match (ctx.peer(), ctx.claimed_id()) {
+            (Some(member), claimed) => {
+                assert_eq!(claimed, Some(member));
+                member.to_string()
+            }
+            (None, Some(stranger)) => format!("stranger {stranger}"),
+            (None, None) => "a client".to_owned(),
+        };
         Ok(State {
             value: caller,
             timestamp: self.id.into(),

@@ -1,6 +1,6 @@
 //! Who the members are, and which of them are quorums (section 6).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gorums_runtime::NodeId;
 use gorums_runtime::quorum::Quorums;
@@ -60,10 +60,28 @@ impl Members {
         self.members.contains_key(&id) || self.next.as_ref().is_some_and(|it| it.contains_key(&id))
     }
 
-    /// All members of both sets, with their addresses.
-    pub fn all(&self) -> BTreeMap<NodeId, &str> {
-        let all = self.members.iter().chain(self.next.iter().flatten());
-        all.map(|(id, address)| (*id, &**address)).collect()
+    /// All members of both sets, with their addresses. If a new member has the address of an old one, the old one is gone
+    /// from there, and left out.
+    pub fn addresses(&self) -> BTreeMap<NodeId, String> {
+        let Some(next) = &self.next else {
+            return self.members.clone();
+        };
+        let mut all = next.clone();
+        for (id, address) in &self.members {
+            if !next.values().any(|other| other == address) {
+                all.entry(*id).or_insert_with(|| address.clone());
+            }
+        }
+        all
+    }
+
+    /// The ids of all members of both sets.
+    pub(crate) fn ids(&self) -> BTreeSet<NodeId> {
+        let all = self
+            .members
+            .keys()
+            .chain(self.next.iter().flatten().map(|(id, _)| id));
+        all.copied().collect()
     }
 
     /// What elects a leader and commits an entry: a majority, or one of the old and one of the new members.

@@ -1,30 +1,24 @@
 //! The runtime's members follow the members of the log.
 
-use std::collections::BTreeMap;
+use gorums_runtime::System;
 
-use gorums_runtime::{NodeId, System};
-use tokio::sync::watch;
-
-use crate::configuration::Members;
 use crate::raft::Raft;
 
-/// Adds members to a system when they are in the log, and removes those that a committed configuration does not have any
-/// more. The last leader of the old members may not be one of the new ones: it must be heard until then.
+/// Makes the members in the log those of the system, and keeps those that were members before until a configuration
+/// without them is committed: the last leader of the old members may not be one of the new ones, and must be heard until
+/// then.
 #[derive(Debug)]
 pub(crate) struct MemberFollower {
+    system: System,
     /// The configuration that was followed last: its index, and whether it is committed.
     followed: (u64, bool),
-    latest: watch::Sender<(Members, bool)>,
 }
 
 impl MemberFollower {
-    /// Follows until it is dropped.
-    pub(crate) fn start(system: System) -> Self {
-        let (latest, changes) = watch::channel(<(Members, bool)>::default());
-        tokio::spawn(follow(system, changes));
+    pub(crate) fn new(system: System) -> Self {
         Self {
+            system,
             followed: (0, false),
-            latest,
         }
     }
 
@@ -32,32 +26,24 @@ impl MemberFollower {
     pub(crate) fn update(&mut self, raft: &Raft) {
         let (index, members) = raft.log().configuration();
         let now = (*index, *index <= raft.commit_index());
-        if *index > 0 && now != self.followed {
-            self.followed = now;
-            self.latest.send_replace((members.clone(), now.1));
+        if *index == 0 || now == self.followed {
+            return;
         }
-    }
-}
-
-async fn follow(system: System, mut changes: watch::Receiver<(Members, bool)>) {
-    let mut before: BTreeMap<NodeId, String> = BTreeMap::new();
-    while changes.changed().await.is_ok() {
-        let (members, is_committed) = changes.borrow_and_update().clone();
-        let all = members.all();
-        let known = |id: &NodeId| system.manager().node(*id).is_ok();
-        for (id, address) in all.iter().filter(|(id, _)| !known(id)) {
-            // One whose address is wrong is a member that does not answer.
-            let _ = system.add_member(*id, address).await;
-        }
-        if is_committed {
-            let gone = before.keys().filter(|id| !all.contains_key(id));
-            for id in gone.filter(|id| **id != system.id()) {
-                // It may be gone already.
-                let _ = system.remove_member(*id);
+        self.followed = now;
+        let is_committed = now.1;
+        let mut next = members.addresses();
+        let before = self.system.configuration();
+        for node in before.nodes() {
+            let (id, address) = (node.id(), node.address());
+            let is_needed = !is_committed || id == self.system.id();
+            // A new member may have the address of one that is gone.
+            let is_free = !next.values().any(|other| *other == address);
+            if is_needed && is_free {
+                next.entry(id).or_insert_with(|| address.to_owned());
             }
-            before.clear();
         }
-        let all = all.into_iter().map(|(id, it)| (id, it.to_owned()));
-        before.extend(all);
+        if let Err(error) = self.system.set_members(next) {
+            eprintln!("the members stay as they are: {error}");
+        }
     }
 }

@@ -18,10 +18,11 @@ use crate::replica::{Replica, State};
 /// Size of a snapshot, beyond which a server does not take it.
 const GREATEST_SNAPSHOT: usize = 1 << 30;
 
-/// The member that makes a call.
-fn peer(ctx: &Context) -> Result<NodeId, Status> {
-    let refused = || Status::permission_denied("only members of the cluster may call this");
-    ctx.peer().ok_or_else(refused)
+/// The server that makes a call. It need not be a member that this one knows: whoever was away while the members changed
+/// has to follow a leader that is new to it, and to vote for candidates that are (section 6).
+fn caller(ctx: &Context) -> Result<NodeId, Status> {
+    let refused = || Status::permission_denied("only servers of the cluster may call this");
+    ctx.claimed_id().ok_or_else(refused)
 }
 
 impl From<Violation> for Status {
@@ -36,7 +37,7 @@ impl RaftReplica for Replica {
         ctx: &Context,
         request: RequestVoteRequest,
     ) -> Result<RequestVoteResponse, Status> {
-        let from = peer(ctx)?;
+        let from = caller(ctx)?;
         let (reply, written) = self.step(|state| state.raft.on_request_vote(from, request));
         ctx.release();
         written.durable().await?;
@@ -48,7 +49,7 @@ impl RaftReplica for Replica {
         ctx: &Context,
         request: AppendEntriesRequest,
     ) -> Result<AppendEntriesResponse, Status> {
-        let from = peer(ctx)?;
+        let from = caller(ctx)?;
         let (reply, written) = self.step(|state| state.raft.on_append_entries(from, request));
         // Later requests may become durable together with this one.
         ctx.release();
@@ -61,7 +62,7 @@ impl RaftReplica for Replica {
         ctx: &Context,
         mut requests: Streaming<InstallSnapshotRequest>,
     ) -> Result<InstallSnapshotResponse, Status> {
-        let from = peer(ctx)?;
+        let from = caller(ctx)?;
         let first = requests.next().await.transpose()?.unwrap_or_default();
         let mut data = first.data;
         while let Some(chunk) = requests.message().await? {

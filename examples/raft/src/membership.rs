@@ -3,7 +3,7 @@
 //! The leader appends "C_old,new", whose quorums are a majority of the old members and one of the new ones. Once it is
 //! committed, the leader appends "C_new". A server uses the latest configuration in its log, committed or not.
 
-use gorums_runtime::NodeId;
+use gorums_runtime::{Manager, NodeId};
 
 use crate::configuration::Members;
 use crate::flaw::Flaw;
@@ -16,9 +16,11 @@ use crate::raft::{Raft, Role};
 impl Raft {
     /// Begins a change of the members, unless another one is not yet complete.
     pub(crate) fn change_members(&mut self, ticket: Ticket, next: Configuration) {
+        let addresses = next.members.iter();
+        let addresses = addresses.map(|it| (NodeId::new(it.id), &it.address));
         let is_malformed = next.members.is_empty()
             || !next.next.is_empty()
-            || next.members.iter().any(|member| member.id == 0);
+            || Manager::check_nodes(addresses).is_err();
         if is_malformed {
             return self.answer(ticket, Outcome::Refusal(Refusal::Malformed.into()));
         }

@@ -332,7 +332,7 @@ impl Raft {
 
     /// All members but this server.
     pub(crate) fn peers(&self) -> Vec<NodeId> {
-        let all = self.members().all().into_keys();
+        let all = self.members().ids().into_iter();
         all.filter(|id| *id != self.id).collect()
     }
 

@@ -142,7 +142,7 @@ impl Replica {
             durable: None,
             waiting: HashMap::new(),
             next_ticket: 0,
-            follower: MemberFollower::start(system.clone()),
+            follower: MemberFollower::new(system.clone()),
         };
         let inner = Inner {
             system: system.clone(),

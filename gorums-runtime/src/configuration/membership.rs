@@ -19,7 +19,7 @@ use super::Configuration;
 ///
 /// let fixed = RegisterConfiguration::new(system.configuration());
 /// let follows = RegisterConfiguration::new(system.membership());
-/// system.add_member(4, "10.0.0.4:4000").await?;
+/// system.add_member(4, "10.0.0.4:4000")?;
 /// assert_eq!(follows.configuration().size(), fixed.configuration().size() + 1);
 /// # Ok(())
 /// # }

@@ -1,17 +1,17 @@
 //! Sets up managers.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures::future::join_all;
+use futures::future::{join_all, try_join_all};
 use tokio::sync::Semaphore;
 
 use super::Manager;
+use super::addresses::check_distinct;
 use super::dialer::{Destination, Dialer};
 use super::error::ManagerError;
 use crate::call::{MessageOptions, Transport};
 use crate::connection::{ConnectionOptions, Connector};
-use crate::identity::{Address, Introduction, NodeId, NodeSpec, accept_calls};
+use crate::identity::{Introduction, NodeId, accept_calls};
 use crate::node::{Limits, Shared};
 use crate::node_info::{Connections, Reports};
 use crate::node_stream::{Calls, ReverseService};
@@ -284,31 +284,15 @@ impl ManagerBuilder {
         if let Some(tls) = &self.connection.tls {
             tls.credentials.current().check_client()?;
         }
-        let resolving = self
-            .nodes
-            .iter()
-            .map(|(id, address)| dialer.resolve(*id, address));
-        let mut by_id: HashMap<NodeId, NodeSpec> = HashMap::new();
-        let mut by_address: HashMap<Address, NodeSpec> = HashMap::new();
-        let mut destinations = Vec::with_capacity(self.nodes.len());
-        for destination in join_all(resolving).await {
-            let destination = destination?;
-            let node = destination.spec();
-            let address = destination.address.address.clone();
-            if let Some(first) = by_address.insert(address, node.clone()) {
-                return Err(ManagerError::DuplicateAddress {
-                    first,
-                    second: node,
-                });
-            }
-            if let Some(first) = by_id.insert(node.id, node.clone()) {
-                return Err(ManagerError::DuplicateId {
-                    first,
-                    second: node,
-                });
-            }
-            destinations.push(destination);
-        }
+        let resolving = self.nodes.iter().map(async |(id, address)| {
+            let id = match id {
+                Some(id) => *id,
+                None => dialer.id_of(address).await?,
+            };
+            dialer.destination(id, address)
+        });
+        let destinations = try_join_all(resolving).await?;
+        check_distinct(destinations.iter().map(|it| &it.address))?;
         Ok(destinations)
     }
 }

@@ -2,8 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
+use super::addresses::{node_address, parse};
 use super::error::ManagerError;
 use crate::connection::{ConnectionOptions, Connector, Endpoint, Link};
 use crate::identity::{Address, NodeAddress, NodeId, NodeSpec};
@@ -89,41 +89,40 @@ impl Dialer {
         &self.tasks
     }
 
-    /// Parses `address`. Without an `id`, the node's id is derived from the IP address, for which a name is resolved.
-    pub(super) async fn resolve(
+    /// Parses the `address` of a node with an id.
+    pub(super) fn destination(
         &self,
-        id: Option<NodeId>,
+        id: NodeId,
         address: &str,
     ) -> Result<Destination, ManagerError> {
-        let invalid = |source| ManagerError::InvalidAddress {
-            address: address.to_string(),
-            source,
-        };
-        let parsed = Address::parse(address).map_err(invalid)?;
-        let id = match id {
-            Some(id) => id,
-            #[cfg(unix)]
-            None if matches!(parsed, Address::Unix(_)) => NodeId::from_text(address),
-            None => NodeId::from_address(self.look_up(&parsed).await.map_err(invalid)?),
-        };
-        let address = NodeAddress {
-            id,
-            name: Arc::from(address),
-            address: parsed,
-        };
-        let spec = address.spec();
-        if spec.id.get() == 0 {
-            return Err(ManagerError::ReservedId { node: spec });
-        }
+        let address = node_address(id, address)?;
         let tasks = self.tasks.child();
-        let options = self.options_for(spec.id);
-        match Endpoint::new(&address, options, tasks.clone()) {
+        match Endpoint::new(&address, self.options_for(id), tasks.clone()) {
             Ok(endpoint) => Ok(Destination {
                 address,
                 endpoint,
                 tasks,
             }),
-            Err(source) => Err(ManagerError::InvalidOptions { node: spec, source }),
+            Err(source) => Err(ManagerError::InvalidOptions {
+                node: address.spec(),
+                source,
+            }),
+        }
+    }
+
+    /// The id that is derived from an address: from its IP address, for which a name is resolved, or from the path of a
+    /// socket.
+    pub(super) async fn id_of(&self, address: &str) -> Result<NodeId, ManagerError> {
+        match parse(address)? {
+            #[cfg(unix)]
+            Address::Unix(_) => Ok(NodeId::from_text(address)),
+            parsed => match self.look_up(&parsed).await {
+                Ok(socket) => Ok(NodeId::from_address(socket)),
+                Err(source) => Err(ManagerError::InvalidAddress {
+                    address: address.to_owned(),
+                    source,
+                }),
+            },
         }
     }
 
@@ -136,15 +135,7 @@ impl Dialer {
 
     /// Parses another `address` of `node`.
     pub(super) fn destination_of(&self, node: &Node, address: &str) -> Result<Moved, ManagerError> {
-        let parsed = Address::parse(address).map_err(|source| ManagerError::InvalidAddress {
-            address: address.to_string(),
-            source,
-        })?;
-        let address = NodeAddress {
-            id: node.id(),
-            name: Arc::from(address),
-            address: parsed,
-        };
+        let address = node_address(node.id(), address)?;
         let options = self.options_for(node.id());
         match Endpoint::new(&address, options, node.tasks().clone()) {
             Ok(endpoint) => Ok(Moved { address, endpoint }),

@@ -3,6 +3,7 @@
 //! Owns resolving, dialling, and which nodes there are at a time. Imports `configuration`, `connection`, `node` and
 //! what is below them. Does not know which calls are made.
 
+mod addresses;
 mod builder;
 mod dialer;
 mod error;
@@ -12,8 +13,9 @@ mod pool;
 pub use builder::ManagerBuilder;
 pub use error::ManagerError;
 
+use addresses::{check_distinct, node_address};
 use dialer::{Destination, Dialer};
-use pool::Pool;
+use pool::{NodeChanges, Pool};
 
 use crate::configuration::{Configuration, ConfigurationError, Membership, UnknownNode};
 use crate::identity::NodeId;
@@ -84,7 +86,8 @@ impl Manager {
     ///
     /// As those of [`add_node`](Self::add_node).
     pub async fn add_address(&self, address: &str) -> Result<Node, ManagerError> {
-        self.add(self.dialer.resolve(None, address).await?)
+        let id = self.dialer.id_of(address).await?;
+        self.add_node(id, address)
     }
 
     /// Adds a node at `address` (`host:port`) with an id of your choice, above 0. It is connected to when it is first
@@ -98,7 +101,7 @@ impl Manager {
     /// use gorums_runtime::NodeId;
     ///
     /// let old = manager.configuration();
-    /// manager.add_node(NodeId::new(4), "10.0.0.4:4000").await?;
+    /// manager.add_node(NodeId::new(4), "10.0.0.4:4000")?;
     /// manager.remove_node(NodeId::new(1))?;
     /// let new = manager.configuration();
     /// assert_ne!(old, new);
@@ -111,22 +114,86 @@ impl Manager {
     /// When the address is not valid, the id is 0, a node of the manager has the id or the address already, or the
     /// manager is closed.
     ///
-    /// # Cancel safety
+    /// # Panics
     ///
-    /// A node whose future is dropped before it is ready is not added.
-    pub async fn add_node(&self, id: NodeId, address: &str) -> Result<Node, ManagerError> {
-        self.add(self.dialer.resolve(Some(id), address).await?)
-    }
-
-    fn add(&self, destination: Destination) -> Result<Node, ManagerError> {
-        if self.dialer.tasks().closed().is_cancelled() {
-            return Err(ManagerError::Closed {
-                node: destination.spec(),
-            });
-        }
+    /// Outside of a tokio runtime.
+    pub fn add_node(&self, id: NodeId, address: &str) -> Result<Node, ManagerError> {
+        let destination = self.dialer.destination(id, address)?;
+        self.check_open(&destination)?;
         let node = self.dialer.connect_lazy(destination);
         self.pool.add(node.clone())?;
         Ok(node)
+    }
+
+    fn check_open(&self, destination: &Destination) -> Result<(), ManagerError> {
+        match self.dialer.tasks().closed().is_cancelled() {
+            false => Ok(()),
+            true => Err(ManagerError::Closed {
+                node: destination.spec(),
+            }),
+        }
+    }
+
+    /// Makes these the nodes of the manager, each with its id and address (`host:port`), in this order: adds those that
+    /// it does not have, moves those that are at another address, and removes all others, in one step. So
+    /// [`configuration`](Self::configuration) never has a part of the change.
+    ///
+    /// The rules of [`add_node`](Self::add_node), [`set_address`](Self::set_address) and
+    /// [`remove_node`](Self::remove_node) hold for each of them. Nodes that stay where they are keep their connections.
+    ///
+    /// ```no_run
+    /// # fn example(manager: gorums_runtime::Manager) -> Result<(), gorums_runtime::errors::ManagerError> {
+    /// use gorums_runtime::NodeId;
+    ///
+    /// let nodes = [(1, "10.0.0.1:4000"), (3, "10.0.0.7:4000"), (4, "10.0.0.4:4000")];
+    /// manager.set_nodes(nodes.map(|(id, address)| (NodeId::new(id), address)))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When an address is not valid, an id is 0, two nodes have the same id or address, or the manager is closed.
+    /// Nothing changes then.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn set_nodes<A: AsRef<str>>(
+        &self,
+        nodes: impl IntoIterator<Item = (NodeId, A)>,
+    ) -> Result<(), ManagerError> {
+        self.change_to(nodes).map(drop)
+    }
+
+    /// Checks that [`set_nodes`](Self::set_nodes) accepts these nodes. A protocol by which processes agree on the nodes
+    /// calls this before they do, because they could not undo it.
+    ///
+    /// # Errors
+    ///
+    /// When an address is not valid, an id is 0, or two nodes have the same id or address.
+    pub fn check_nodes<A: AsRef<str>>(
+        nodes: impl IntoIterator<Item = (NodeId, A)>,
+    ) -> Result<(), ManagerError> {
+        let nodes = nodes.into_iter();
+        let addresses = nodes.map(|(id, address)| node_address(id, address.as_ref()));
+        let addresses: Vec<_> = addresses.collect::<Result<_, _>>()?;
+        check_distinct(&addresses)
+    }
+
+    /// The same as [`set_nodes`](Self::set_nodes). Returns what has changed.
+    pub(crate) fn change_to<A: AsRef<str>>(
+        &self,
+        nodes: impl IntoIterator<Item = (NodeId, A)>,
+    ) -> Result<NodeChanges, ManagerError> {
+        let nodes = nodes.into_iter();
+        let destinations = nodes.map(|(id, address)| {
+            let destination = self.dialer.destination(id, address.as_ref())?;
+            self.check_open(&destination)?;
+            Ok(destination)
+        });
+        let destinations: Vec<_> = destinations.collect::<Result<_, ManagerError>>()?;
+        self.pool.change_to(destinations, &self.dialer)
     }
 
     /// Moves a node to another `address` (`host:port`), where it is connected from now on. Its id stays, and so do the

@@ -245,6 +245,7 @@ impl SystemBuilder {
             address,
             manager,
             members,
+            changing: Mutex::default(),
             clients,
             reverse,
             #[cfg(feature = "_tls-any")]

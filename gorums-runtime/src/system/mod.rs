@@ -84,6 +84,8 @@ struct SystemParts {
     address: Option<SocketAddr>,
     manager: Manager,
     members: Members,
+    /// Held while members are added, moved and removed.
+    changing: Mutex<()>,
     clients: Clients,
     /// Serves the calls that members make to this process on the streams that it opens.
     reverse: ReverseService,
@@ -172,16 +174,12 @@ impl System {
     ///
     /// Those of [`Manager::add_node`].
     ///
-    /// # Cancel safety
+    /// # Panics
     ///
-    /// A member whose future is dropped before it is ready is not added.
-    pub async fn add_member(
-        &self,
-        id: impl Into<NodeId>,
-        address: &str,
-    ) -> Result<Node, ManagerError> {
-        let id = id.into();
-        let node = self.0.manager.add_node(id, address).await?;
+    /// Outside of a tokio runtime.
+    pub fn add_member(&self, id: impl Into<NodeId>, address: &str) -> Result<Node, ManagerError> {
+        let _changing = self.change();
+        let node = self.0.manager.add_node(id.into(), address)?;
         self.0.members.add(&node.info().address());
         Ok(node)
     }
@@ -202,6 +200,7 @@ impl System {
         address: &str,
     ) -> Result<(), ManagerError> {
         let id = id.into();
+        let _changing = self.change();
         self.0.manager.set_address(id, address)?;
         let node = self.0.manager.node(id)?;
         self.0.members.add(&node.info().address());
@@ -216,9 +215,45 @@ impl System {
     /// If there is no such member.
     pub fn remove_member(&self, id: impl Into<NodeId>) -> Result<(), ManagerError> {
         let id = id.into();
+        let _changing = self.change();
         self.0.manager.remove_node(id)?;
         self.0.members.remove(id);
         Ok(())
+    }
+
+    /// Makes these the members, each with its id and address (`host:port`), in one step: adds, moves and removes what is
+    /// needed. For protocols that agree on whole sets of members, and call this with each of them.
+    ///
+    /// This process is a member of the new set only if it is given. Only this process learns of the change.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Manager::set_nodes`]. Nothing changes then.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn set_members<I: Into<NodeId>, A: AsRef<str>>(
+        &self,
+        members: impl IntoIterator<Item = (I, A)>,
+    ) -> Result<(), ManagerError> {
+        let members = members.into_iter();
+        let members = members.map(|(id, address)| (id.into(), address));
+        let _changing = self.change();
+        let changes = self.0.manager.change_to(members)?;
+        for node in changes.changed {
+            self.0.members.add(&node.info().address());
+        }
+        for id in changes.removed {
+            self.0.members.remove(id);
+        }
+        Ok(())
+    }
+
+    /// Keeps other changes of the members out, so that manager and server have the same.
+    fn change(&self) -> MutexGuard<'_, ()> {
+        let changing = self.0.changing.lock();
+        changing.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Replaces the certificate, the private key and the authorities that were given to [`SystemBuilder::tls`], for all

@@ -31,6 +31,16 @@ pub(crate) struct Claimed<'a> {
 }
 
 impl Proof {
+    /// Whether `certificate` proves that its owner has this id, whatever its address is.
+    pub(crate) fn proves(&self, certificate: &PeerCertificate, id: NodeId) -> bool {
+        let proved = match self {
+            Self::Names => certificate.node_id(),
+            // A panic of the rule proves nothing.
+            Self::Rule(rule) => guard(|| rule(certificate)).unwrap_or_default(),
+        };
+        proved == Some(id)
+    }
+
     /// Checks that `certificate` proves that its owner is `member`.
     ///
     /// # Errors

@@ -73,7 +73,7 @@ impl Fault {
             Self::Removed => {
                 let address = world.replicas.address(index);
                 for manager in &world.managers {
-                    let added = manager.add_node(id(index), &address).await;
+                    let added = manager.add_node(id(index), &address);
                     added.map_err(io::Error::other)?;
                 }
                 Ok(())

@@ -102,7 +102,7 @@ async fn nodes_that_are_added_and_removed_are_followed() {
     let mut events = manager.connectivity().events();
     next(&mut events).await;
     next(&mut events).await;
-    let added = manager.add_node(Network::id(3), &Network::address(3)).await;
+    let added = manager.add_node(Network::id(3), &Network::address(3));
     let added = added.expect("a node");
     assert_eq!(next(&mut events).await, (3, None));
     manager.remove_node(added.id()).expect("a node");
@@ -112,7 +112,6 @@ async fn nodes_that_are_added_and_removed_are_followed() {
     // The id belongs to another node now.
     manager
         .add_node(Network::id(3), &Network::address(3))
-        .await
         .expect("a node");
     assert_eq!(next(&mut events).await, (3, None));
     drop(added);
@@ -126,7 +125,7 @@ async fn an_id_that_is_refused_because_a_node_has_it_changes_nothing_for_that_no
     let manager = connected(&cluster.network, 1).await;
     let connectivity = manager.connectivity();
     soon("one", connectivity.wait_for(1)).await.expect("open");
-    let refused = manager.add_node(Network::id(1), &Network::address(2)).await;
+    let refused = manager.add_node(Network::id(1), &Network::address(2));
     assert!(refused.is_err());
     settle().await;
     assert!(connectivity.is_connected(Network::id(1)));

@@ -35,7 +35,7 @@ async fn a_node_that_was_added_is_called() {
         let cluster = Cluster::answering(transport, 3);
         let manager = manager(&cluster, 1).await;
         let before = manager.configuration();
-        let second = manager.add_node(Network::id(2), &Network::address(2)).await;
+        let second = manager.add_node(Network::id(2), &Network::address(2));
         assert_eq!(second.expect("added").id(), Network::id(2));
         let third = manager.add_address(&Network::address(3)).await;
         let third = third.expect("added");
@@ -55,7 +55,7 @@ async fn a_node_that_is_added_with_the_id_of_another_has_none_of_its_failures() 
     on_both(async |transport| {
         let cluster = Cluster::answering(transport, 1);
         let manager = manager(&cluster, 1).await;
-        let spare = manager.add_node(Network::id(9), "10.0.0.9:4000").await;
+        let spare = manager.add_node(Network::id(9), "10.0.0.9:4000");
         spare.expect("added");
         for round in 0..20 {
             let read = |_| node(&manager, 1).read_no_qc(ReadRequest {}).into_future();
@@ -65,7 +65,7 @@ async fn a_node_that_is_added_with_the_id_of_another_has_none_of_its_failures() 
             }
             manager.remove_node(Network::id(1)).expect("there are two");
             let address = Network::address(1);
-            let again = manager.add_node(Network::id(1), &address).await;
+            let again = manager.add_node(Network::id(1), &address);
             again.expect("added");
         }
     })
@@ -168,7 +168,7 @@ async fn an_id_and_address_that_were_removed_can_be_added_again() {
         let manager = manager(&cluster, 2).await;
         let removed = node(&manager, 2);
         manager.remove_node(Network::id(2)).expect("there are two");
-        let again = manager.add_node(Network::id(2), &Network::address(2)).await;
+        let again = manager.add_node(Network::id(2), &Network::address(2));
         again.expect("added");
         node(&manager, 2)
             .read_no_qc(ReadRequest {})
@@ -188,7 +188,7 @@ async fn nodes_that_a_pool_has_already_are_refused_and_named() {
     let manager = manager(&cluster, 2).await;
     let add = async |number: u8, address: u8| {
         let address = Network::address(address);
-        let added = manager.add_node(Network::id(number), &address).await;
+        let added = manager.add_node(Network::id(number), &address);
         added.expect_err("refused").to_string()
     };
     assert_eq!(
@@ -227,7 +227,7 @@ async fn of_nodes_that_are_added_at_once_with_one_id_exactly_one_is() {
         tokio::spawn(async move {
             // A name is looked up, so that the attempts overlap.
             let address = format!("localhost:{}", 9000 + number);
-            manager.add_node(NodeId::new(2), &address).await
+            manager.add_node(NodeId::new(2), &address)
         })
     });
     let added = futures::future::join_all(adding).await;
@@ -250,7 +250,7 @@ async fn a_closed_manager_takes_no_nodes() {
         let cluster = Cluster::answering(transport, 2);
         let manager = manager(&cluster, 1).await;
         manager.close();
-        let error = manager.add_node(Network::id(2), &Network::address(2)).await;
+        let error = manager.add_node(Network::id(2), &Network::address(2));
         assert_eq!(
             error.expect_err("closed").to_string(),
             "cannot add node 2 (10.0.0.2:4000): the manager is closed"
@@ -278,7 +278,7 @@ async fn a_manager_begins_without_nodes_and_may_lose_its_last() {
             let error = register.node(Network::id(1)).expect_err("no nodes");
             assert_eq!(error.to_string(), "there is no node 1, nor any other");
 
-            let added = manager.add_node(Network::id(1), &Network::address(1)).await;
+            let added = manager.add_node(Network::id(1), &Network::address(1));
             added.expect("added");
             assert_eq!(ids(&register.configuration()), [1]);
             register.read(ReadRequest {}).await.expect("a reply");
@@ -299,7 +299,7 @@ async fn calls_of_a_service_that_follows_its_nodes_go_to_those_of_the_moment() {
         all.read(ReadRequest {}).await.expect_err("one of three");
         for number in [2, 3] {
             let address = Network::address(number);
-            let added = manager.add_node(Network::id(number), &address).await;
+            let added = manager.add_node(Network::id(number), &address);
             added.expect("added");
         }
         let before = all.read_agreed(ReadRequest {});
@@ -351,7 +351,7 @@ async fn a_node_that_is_moved_keeps_its_id_its_configurations_and_its_latency() 
         let nodes = manager.connectivity().nodes();
         assert_eq!(nodes[0].address, Network::address(2));
         // Its former address is free.
-        let added = manager.add_node(Network::id(2), &Network::address(1)).await;
+        let added = manager.add_node(Network::id(2), &Network::address(1));
         added.expect("added");
         let error = manager.set_address(Network::id(1), &Network::address(1));
         let error = error.expect_err("it is taken").to_string();
@@ -365,6 +365,89 @@ async fn a_node_that_is_moved_keeps_its_id_its_configurations_and_its_latency() 
         assert_eq!(node.address(), Network::address(2));
     })
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_that_are_set_are_added_moved_kept_and_removed_in_one_step() {
+    on_both(async |transport| {
+        let cluster = Cluster::answering(transport, 4);
+        let manager = manager(&cluster, 3).await;
+        let before = manager.configuration();
+        let kept = manager.node(Network::id(2)).expect("a node");
+        RegisterNode::new(kept.clone())
+            .read_no_qc(ReadRequest {})
+            .await
+            .expect("a reply");
+        let connected = manager.connectivity().nodes()[1].since;
+        // 3 gets the address of 1, which is removed, and 9 that of 3.
+        let next = [(9, 3), (3, 1), (2, 2)];
+        let next = next.map(|(id, address)| (Network::id(id), Network::address(address)));
+        manager.set_nodes(next).expect("they are distinct");
+        assert_eq!(ids(&manager.configuration()), [9, 3, 2]);
+        assert_eq!(ids(&before), [1, 2, 3]);
+        let register = RegisterConfiguration::new(manager.configuration()).with_spec(Count(3));
+        register.read(ReadRequest {}).await.expect("all three");
+        let moved = before.node(Network::id(3)).expect("a node");
+        assert_eq!(moved.address(), Network::address(1), "it is the same node");
+        let states = manager.connectivity().nodes();
+        let state = states.iter().find(|state| state.node_id == kept.id());
+        assert_eq!(
+            state.expect("a node").since,
+            connected,
+            "it stays connected"
+        );
+        let removed = RegisterNode::new(before.node(Network::id(1)).expect("a node"));
+        let error = removed
+            .read_no_qc(ReadRequest {})
+            .await
+            .expect_err("removed");
+        assert_eq!(error.code(), Code::Unavailable);
+        manager
+            .set_nodes::<&str>([])
+            .expect("a manager may have no nodes");
+        assert_eq!(manager.configuration().size(), 0);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_that_cannot_be_set_change_nothing() {
+    let cluster = Cluster::answering(Default::default(), 2);
+    let manager = manager(&cluster, 2).await;
+    let before = manager.configuration();
+    let wrong = [
+        (vec![(1, "10.0.0.5:1"), (7, "nowhere")], "it has no port"),
+        (
+            vec![(1, "10.0.0.5:1"), (0, "10.0.0.6:1")],
+            "id 0 is reserved",
+        ),
+        (
+            vec![(5, "10.0.0.5:1"), (5, "10.0.0.6:1")],
+            "have the same id",
+        ),
+        (vec![(5, "a:1"), (6, "A:1")], "have the same address"),
+    ];
+    for (nodes, why) in wrong {
+        let nodes: Vec<_> = (nodes.into_iter())
+            .map(|(id, address)| (NodeId::new(id), address))
+            .collect();
+        let error = Manager::check_nodes(nodes.clone()).expect_err("it is wrong");
+        assert!(error.to_string().contains(why), "{error}");
+        let error = manager.set_nodes(nodes).expect_err("it is wrong");
+        assert!(error.to_string().contains(why), "{error}");
+        assert_eq!(manager.configuration(), before);
+        let address = manager
+            .node(Network::id(1))
+            .expect("a node")
+            .address()
+            .to_owned();
+        assert_eq!(address, Network::address(1));
+    }
+    manager.close();
+    let nodes = [(Network::id(1), Network::address(1))];
+    Manager::check_nodes(nodes.clone()).expect("it could be a node");
+    let error = manager.set_nodes(nodes).expect_err("it is closed");
+    assert!(matches!(error, ManagerError::Closed { .. }), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -116,7 +116,7 @@ async fn the_nodes_of_a_manager_can_be_followed_and_a_node_that_is_added_again_i
         assert_eq!(ids(watch.next().await), [1, 2]);
         for _ in 0..2 {
             manager.remove_node(Network::id(2)).expect("there are two");
-            let again = manager.add_node(Network::id(2), &Network::address(2)).await;
+            let again = manager.add_node(Network::id(2), &Network::address(2));
             again.expect("added");
             assert_eq!(ids(watch.next().await), [1, 2]);
         }

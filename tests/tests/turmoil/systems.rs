@@ -116,7 +116,7 @@ impl Plan {
                 match (self.of(id).is_member, known) {
                     (false, Ok(_)) => system.remove_member(id).expect("it is known"),
                     (true, Err(_)) => {
-                        let added = system.add_member(id, &address).await;
+                        let added = system.add_member(id, &address);
                         added.expect("its id and its address are free");
                     }
                     (true, Ok(node)) if node.address() != address => {

@@ -27,7 +27,13 @@ fn all_members_are_replaced_and_new_ones_get_a_snapshot() {
     seeds::all_hold(10, |seed| simulation::run(replace_all(seed)));
 }
 
-async fn replace_all(seed: u64) -> Result<(), Failure> {
+#[test]
+fn a_server_that_was_down_follows_a_leader_that_it_does_not_know() {
+    seeds::all_hold(10, |seed| simulation::run(replace_while_one_is_down(seed)));
+}
+
+/// Six servers, of which 1 to 3 are the first members. They know each other only; the others know all.
+async fn cluster(seed: u64) -> Result<Cluster, Failure> {
     let options = Options {
         compact_after: 20,
         ..Options::default()
@@ -35,14 +41,43 @@ async fn replace_all(seed: u64) -> Result<(), Failure> {
     let cluster = Cluster::start(6, seed, move |system, disk| {
         let nodes = system.configuration();
         let nodes = nodes.nodes().map(|it| (it.id(), it.address().to_owned()));
-        let first = match system.id().get() {
-            1..=3 => Members::new(nodes.filter(|(id, _)| id.get() <= 3)),
-            _ => Members::default(),
+        let first: Vec<_> = nodes.filter(|(id, _)| id.get() <= 3).collect();
+        let replica = if system.id().get() <= 3 {
+            let members = Members::new(first.clone());
+            system.set_members(first).expect("they are distinct");
+            Replica::with_options(system, disk, members, options, None)
+        } else {
+            Replica::with_options(system, disk, Members::default(), options, None)
         };
-        let replica = Replica::with_options(system, disk, first, options, None);
         replica.expect("it has written its disk itself").services()
     });
-    let cluster = cluster.await?;
+    Ok(cluster.await?)
+}
+
+async fn replace_while_one_is_down(seed: u64) -> Result<(), Failure> {
+    let cluster = cluster(seed).await?;
+    let manager = cluster.client(1).await?;
+    let client = client(&manager);
+    client.put("k", "a").await?;
+    let [one, two, three, four] = [1, 2, 3, 4].map(NodeId::new);
+    cluster.kill(three);
+    change(&client, &members(&manager, &[3, 4, 5])).await?;
+    // The others have entries that 3 lacks, or a snapshot in place of them.
+    for _ in 0..seed * 10 {
+        client.put("k", "b").await?;
+    }
+    cluster.kill(one);
+    cluster.kill(two);
+    cluster.restart(three).await?;
+    client.put("k", "c").await?;
+    // Without 3, there is no quorum any more.
+    cluster.kill(four);
+    assert_eq!(client.get("k").await?.as_deref(), Some("c"));
+    Ok(())
+}
+
+async fn replace_all(seed: u64) -> Result<(), Failure> {
+    let cluster = cluster(seed).await?;
     let manager = cluster.client(1).await?;
     let client = client(&manager);
     // More than one chunk of a snapshot.

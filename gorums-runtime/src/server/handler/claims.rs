@@ -1,7 +1,7 @@
-//! The streams of a system's members: one for each.
+//! The streams of a system's members, one for each, and of those who may become members.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
@@ -9,13 +9,15 @@ use tonic::Status;
 
 use crate::identity::NodeId;
 
-/// The members that have streams open. Clones share them.
+/// Who has streams open. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Claims(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
     streams: HashMap<NodeId, Stream>,
+    /// What ends the streams of those who say an id that is no member's, by the id and the number of the claim.
+    strangers: BTreeMap<(NodeId, u64), CancellationToken>,
     /// Counts the claims.
     last: u64,
 }
@@ -30,12 +32,14 @@ struct Stream {
     end: CancellationToken,
 }
 
-/// A stream's claim to be a member's. Dropping it gives the claim up.
+/// A stream's claim to be that of a node. Dropping it gives the claim up.
 #[derive(Debug)]
 pub(crate) struct Claim {
     claims: Claims,
-    member: NodeId,
+    node: NodeId,
     number: u64,
+    /// Whether the node was a member when the stream was opened.
+    is_member: bool,
 }
 
 impl Claims {
@@ -48,8 +52,7 @@ impl Claims {
         end: &CancellationToken,
     ) -> (Claim, bool) {
         let mut state = self.lock();
-        state.last += 1;
-        let number = state.last;
+        let number = state.next();
         let stream = Stream {
             claim: number,
             process,
@@ -59,14 +62,40 @@ impl Claims {
         drop(state);
         let claim = Claim {
             claims: self.clone(),
-            member,
+            node: member,
             number,
+            is_member: true,
         };
         let rival = older.filter(|older| older.process.is_none() || older.process != process);
         if let Some(rival) = &rival {
             rival.end.cancel();
         }
         (claim, rival.is_some())
+    }
+
+    /// Registers a stream of somebody who says an id that is no member's.
+    pub(super) fn enter_stranger(&self, node: NodeId, end: &CancellationToken) -> Claim {
+        let mut state = self.lock();
+        let number = state.next();
+        state.strangers.insert((node, number), end.clone());
+        Claim {
+            claims: self.clone(),
+            node,
+            number,
+            is_member: false,
+        }
+    }
+
+    /// Ends the streams of a stranger, which is a member now.
+    pub(super) fn end_stranger(&self, node: NodeId) {
+        let mut state = self.lock();
+        let all = state.strangers.range((node, 0)..=(node, u64::MAX));
+        let numbers: Vec<_> = all.map(|(claim, _)| *claim).collect();
+        for claim in numbers {
+            if let Some(end) = state.strangers.remove(&claim) {
+                end.cancel();
+            }
+        }
     }
 
     /// Ends the stream of `member`, which is no longer one.
@@ -82,17 +111,39 @@ impl Claims {
     }
 }
 
+impl State {
+    /// The number of the next claim.
+    fn next(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+}
+
 impl Claim {
+    /// Whether the stream is that of a member.
+    pub(crate) fn is_member(&self) -> bool {
+        self.is_member
+    }
+
     /// Returns why the server has ended the stream. `None` if it has not.
     pub(crate) fn end(&self) -> Option<Status> {
-        let Self { member, number, .. } = self;
-        match self.claims.lock().streams.get(member) {
+        let Self { node, number, .. } = self;
+        let state = self.claims.lock();
+        if !self.is_member {
+            let is_open = state.strangers.contains_key(&(*node, *number));
+            return (!is_open).then(|| {
+                Status::unavailable(format!(
+                    "node {node} has become a member of this system; it has to open its stream again"
+                ))
+            });
+        }
+        match state.streams.get(node) {
             Some(stream) if stream.claim == *number => None,
             Some(_) => Some(Status::aborted(format!(
-                "another process has opened a stream as node {member}, which takes this one's place"
+                "another process has opened a stream as node {node}, which takes this one's place"
             ))),
             None => Some(Status::permission_denied(format!(
-                "node {member} is no longer a member of this system"
+                "node {node} is no longer a member of this system"
             ))),
         }
     }
@@ -100,7 +151,9 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if let Entry::Occupied(stream) = self.claims.lock().streams.entry(self.member)
+        let mut state = self.claims.lock();
+        state.strangers.remove(&(self.node, self.number));
+        if let Entry::Occupied(stream) = state.streams.entry(self.node)
             && stream.get().claim == self.number
         {
             stream.remove();
@@ -159,5 +212,26 @@ mod tests {
         assert!(end.is_cancelled());
         let status = claim.end().expect("it has ended");
         assert_eq!(status.code(), Code::PermissionDenied);
+    }
+
+    #[test]
+    fn the_streams_of_a_stranger_end_when_it_becomes_a_member() {
+        let claims = Claims::default();
+        let ends = [0; 3].map(|_| CancellationToken::new());
+        let (node, other) = (NodeId::new(1), NodeId::new(2));
+        let claim = claims.enter_stranger(node, &ends[0]);
+        drop(claims.enter_stranger(node, &ends[1]));
+        let unrelated = claims.enter_stranger(other, &ends[2]);
+        assert!(claim.end().is_none());
+        claims.end_stranger(node);
+        assert_eq!(
+            ends.each_ref().map(CancellationToken::is_cancelled),
+            [true, false, false]
+        );
+        let status = claim.end().expect("it has ended");
+        assert_eq!(status.code(), Code::Unavailable);
+        assert!(unrelated.end().is_none());
+        drop((claim, unrelated));
+        assert!(claims.lock().strangers.is_empty());
     }
 }

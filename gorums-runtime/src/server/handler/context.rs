@@ -15,6 +15,7 @@ use tonic::Request;
 use tonic::metadata::MetadataMap;
 use tracing::Span;
 
+use super::members::Stranger;
 use super::peer::{Caller, Peer};
 #[cfg(feature = "metrics")]
 use super::timed::Timed;
@@ -236,6 +237,18 @@ impl Context {
     /// system's own.
     pub fn peer(&self) -> Option<NodeId> {
         self.state.peer.member
+    }
+
+    /// Returns the id that the caller says it has, whether it is a member or not. `None` if it says none, or if this
+    /// server does not belong to a [`System`](crate::System).
+    ///
+    /// For protocols by which the members change: a process that was away when they did is called by members that it does
+    /// not know yet. Without TLS, the caller is believed. With it, a certificate has to prove the id by its URI or by the
+    /// rule of [`SystemBuilder::identify_by`](crate::SystemBuilder::identify_by); that of one who is no member
+    /// cannot prove it by its host.
+    pub fn claimed_id(&self) -> Option<NodeId> {
+        let stranger = || self.extensions().get().map(|&Stranger(id)| id);
+        self.peer().or_else(stranger)
     }
 
     /// Returns the configuration of all members of the [`System`](crate::System) that this server belongs to, this process

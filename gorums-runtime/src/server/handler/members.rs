@@ -39,6 +39,20 @@ struct SystemMembers {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Member(pub(crate) NodeId);
 
+/// The id of a process that is no member, but says what its id is, among the request's extensions. If members have to
+/// prove their ids, it has proved this one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stranger(pub(super) NodeId);
+
+/// Who a request or a stream comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Identity {
+    Member(NodeId),
+    /// It says this id, which is no member's. It may become one.
+    Stranger(NodeId),
+    Client,
+}
+
 impl Members {
     /// The members of a system, of whom the server itself is one.
     pub(crate) fn of_system(
@@ -60,11 +74,14 @@ impl Members {
         })))
     }
 
-    /// Adds a member. A stream that it opens from now on is that member's.
+    /// Adds a member. A stream that it opens from now on is that member's, and the one that it has as a stranger ends.
     pub(crate) fn add(&self, node: &NodeAddress) {
         self.change(|hosts| {
             hosts.insert(node.id, node.host().to_owned());
         });
+        if let Some(system) = &self.0 {
+            system.claims.end_stranger(node.id);
+        }
     }
 
     /// Removes a member and ends its stream. A stream that claims its id from now on is a plain client's.
@@ -84,28 +101,33 @@ impl Members {
         }
     }
 
-    /// Finds out which member sends a request with these headers. Returns `None` for any other client. Notes the
-    /// client, if it is a member, and the members among the request's extensions.
+    /// Finds out who sends a request with these headers. Notes the client, if it has an id, and the members among the
+    /// request's extensions.
     ///
     /// # Errors
     ///
-    /// If the client belongs to another cluster, its id is malformed, or its certificate does not prove it.
+    /// If the client belongs to another cluster, its id is malformed, or it claims to be a member and its certificate does
+    /// not prove it.
     pub(crate) fn identify(
         &self,
         headers: &HeaderMap,
         extensions: &mut Extensions,
-    ) -> Result<Option<NodeId>, Status> {
+    ) -> Result<Identity, Status> {
         let Some(system) = &self.0 else {
-            return Ok(None);
+            return Ok(Identity::Client);
         };
         system.introduction.check_cluster(headers)?;
         extensions.insert(system.membership.clone());
-        let Some(claimed) = claimed_id(headers)?.map(NodeId::new) else {
-            return Ok(None);
+        let claimed = match claimed_id(headers)? {
+            None | Some(0) => return Ok(Identity::Client),
+            Some(claimed) => NodeId::new(claimed),
         };
         let hosts = system.hosts.read().unwrap_or_else(PoisonError::into_inner);
         let Some(host) = hosts.get(&claimed) else {
-            return Ok(None);
+            if system.believes(claimed, extensions) {
+                extensions.insert(Stranger(claimed));
+            }
+            return Ok(Identity::Stranger(claimed));
         };
         #[cfg(feature = "_tls-any")]
         if let Some(proof) = &system.proof {
@@ -115,23 +137,40 @@ impl Members {
         #[cfg(not(feature = "_tls-any"))]
         let _ = host;
         extensions.insert(Member(claimed));
-        Ok(Some(claimed))
+        Ok(Identity::Member(claimed))
     }
 
-    /// Registers a stream as that of `member`, which a newer stream of another process will end through `end`.
-    /// `process` is the name that the client gives itself. Ends the stream of another process that claims the same id.
+    /// Registers a stream of somebody who says an id, which the server may end through `end`. `process` is the name that
+    /// the client gives itself.
+    ///
+    /// A member's stream ends the one of another process that claims the same id. A stranger's stream ends when it
+    /// becomes a member, so that its next one is the member's.
     pub(crate) fn claim(
         &self,
-        member: NodeId,
+        identity: Identity,
         process: Option<u128>,
         end: &CancellationToken,
     ) -> Option<Claim> {
         let system = self.0.as_ref()?;
-        let (claim, has_rival) = system.claims.enter(member, process, end);
-        if has_rival {
-            telemetry::claimed_again(member);
+        match identity {
+            Identity::Member(member) => {
+                let (claim, has_rival) = system.claims.enter(member, process, end);
+                if has_rival {
+                    telemetry::claimed_again(member);
+                }
+                Some(claim)
+            }
+            Identity::Stranger(stranger) => {
+                let claim = system.claims.enter_stranger(stranger, end);
+                // It may have become one since it was identified.
+                let hosts = system.hosts.read().unwrap_or_else(PoisonError::into_inner);
+                if hosts.contains_key(&stranger) {
+                    system.claims.end_stranger(stranger);
+                }
+                Some(claim)
+            }
+            Identity::Client => None,
         }
-        Some(claim)
     }
 
     /// Adds the headers by which the server introduces itself in its responses.
@@ -139,6 +178,25 @@ impl Members {
         if let Some(system) = &self.0 {
             system.introduction.add_to(headers);
         }
+    }
+}
+
+impl SystemMembers {
+    /// Whether a client that is no member is believed to be `claimed`.
+    #[cfg(feature = "_tls-any")]
+    fn believes(&self, claimed: NodeId, extensions: &Extensions) -> bool {
+        let Some(proof) = &self.proof else {
+            return true;
+        };
+        let presented: Option<&PeerCertificates> = extensions.get();
+        let certificate = presented.and_then(|presented| presented.0.first());
+        certificate.is_some_and(|certificate| proof.proves(certificate, claimed))
+    }
+
+    /// Whether a client that is no member is believed to be `claimed`.
+    #[cfg(not(feature = "_tls-any"))]
+    fn believes(&self, _: NodeId, _: &Extensions) -> bool {
+        true
     }
 }
 

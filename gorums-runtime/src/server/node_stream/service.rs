@@ -33,8 +33,8 @@ use crate::metrics::Metrics;
 use crate::metrics::ServerMeter;
 use crate::node_stream::{Carrier, ReverseServer};
 use crate::server::handler::{
-    Answering, Caller, Interceptors, Member, Members, Pacing, Peer, Peers, ServerInterceptor,
-    StreamLimits, address,
+    Answering, Caller, Claim, Interceptors, Member, Members, Pacing, Peer, Peers,
+    ServerInterceptor, StreamLimits, address,
 };
 use crate::wire::{
     Capacity, CarryingBody, EXTENSIONS, KEEP_ALIVE, Messages, PATH, Queue, QueueBody, ReverseBody,
@@ -151,7 +151,7 @@ impl NodeStreams {
     /// Opens a stream.
     fn open(&self, request: http::Request<Body>) -> Result<http::Response<Body>, Status> {
         let (mut head, body) = request.into_parts();
-        let member = self.members.identify(&head.headers, &mut head.extensions)?;
+        let identity = self.members.identify(&head.headers, &mut head.extensions)?;
         let mut headers = MetadataMap::from_headers(head.headers);
         let opening = Opening::take(&mut headers)?;
         // Before `admit` counts the peer's streams: this ends the client's older stream, which then leaves room.
@@ -159,7 +159,7 @@ impl NodeStreams {
         let membership = opening.name.map(|name| self.named.enter(name, &gone));
         let membership = membership.transpose()?;
         let process = opening.name.map(|name| name.client.0);
-        let claim = member.and_then(|member| self.members.claim(member, process, &gone));
+        let claim = self.members.claim(identity, process, &gone);
         let keep_alive = opening.keep_alive.map(KeepAlive::new).transpose()?;
         let address = address(&head.extensions);
         let host = address.map(|address| address.ip());
@@ -194,7 +194,7 @@ impl NodeStreams {
             meter: self.meter.clone(),
             peer: Arc::new(peer),
             extended: opening.extended,
-            accepts_calls: opening.accepts_calls || claim.is_some(),
+            accepts_calls: opening.accepts_calls || claim.as_ref().is_some_and(Claim::is_member),
             membership,
             claim,
             client,

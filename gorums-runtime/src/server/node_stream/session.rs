@@ -52,7 +52,7 @@ pub(super) struct Session {
     pub(super) membership: Option<Arc<StreamPlace>>,
     /// The client as a node, if it accepts calls and the server makes any.
     pub(super) client: Option<ConnectedClient>,
-    /// The stream's claim to be a member's, if its client is one.
+    /// The stream's claim to be that of the node whose id the client says, if it says one.
     pub(super) claim: Option<Claim>,
     pub(super) queue: Arc<Queue>,
     /// The status that the stream ends with.

@@ -156,12 +156,53 @@ async fn a_member_that_is_removed_is_cut_off_in_both_directions_and_its_id_is_no
                 tokio::time::sleep(SECOND / 10).await;
             }
         };
-        assert_eq!(soon("a reply", caller).await, "a client");
+        assert_eq!(soon("a reply", caller).await, "stranger 3");
         let address = before.node(three).expect("it was").address().to_string();
-        system.add_member(three, &address).await.expect("it is new");
+        system.add_member(three, &address).expect("it is new");
         let node = register(&system).node(three).expect("a member");
         node.read_no_qc(ReadRequest {}).await.expect("it is up");
         assert_eq!(system.configuration().size(), 3);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn members_that_are_set_are_known_to_the_server_and_others_are_strangers() {
+    on_both(async |transport| {
+        let systems = members(transport, 3).await;
+        let [one, two, three] = ids([1, 2, 3]);
+        let system = systems.system(one);
+        let all = system.configuration();
+        let addresses = all
+            .nodes()
+            .map(|node| (node.id(), node.address().to_owned()));
+        let addresses: Vec<_> = addresses.collect();
+        let of_three = register(&systems.system(three))
+            .node(one)
+            .expect("a member");
+        let seen_as = async |value: &str| {
+            let reply = async {
+                loop {
+                    let reply = of_three.read_no_qc(ReadRequest {}).await;
+                    if reply.is_ok_and(|reply| reply.value == value) {
+                        return;
+                    }
+                    tokio::time::sleep(SECOND / 10).await;
+                }
+            };
+            soon("a reply", reply).await;
+        };
+        seen_as("3").await;
+        let rest = addresses.iter().filter(|(id, _)| *id != three);
+        system
+            .set_members(rest.map(|(id, address)| (*id, address)))
+            .expect("two are left");
+        assert!(system.configuration().node_ids().eq([one, two]));
+        seen_as("stranger 3").await;
+        system.set_members(addresses).expect("all three");
+        seen_as("3").await;
+        let node = register(&system).node(three).expect("a member");
+        node.read_no_qc(ReadRequest {}).await.expect("it is up");
     })
     .await;
 }
@@ -237,7 +278,7 @@ async fn a_handler_knows_the_members_of_the_moment() {
         assert_eq!(ping(one).await.expect("a reply"), 2);
         assert_eq!(ping(two).await.expect("a reply"), 2);
         let system = systems.system(one);
-        system.add_member(3, "127.0.0.1:1").await.expect("added");
+        system.add_member(3, "127.0.0.1:1").expect("added");
         assert_eq!(pinger.configuration().size(), 3);
         assert_eq!(ping(one).await.expect("a reply"), 3);
         assert_eq!(ping(two).await.expect("another's membership"), 2);

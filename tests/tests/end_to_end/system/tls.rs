@@ -153,10 +153,16 @@ async fn a_client_that_claims_an_id_without_proof_is_refused_with_what_it_claims
             assert!(refused.message().contains(&claims), "{refused}");
             assert!(refused.message().contains(why), "{refused}");
         }
-        // No member has this id, and 0 is no id.
-        for claimed in ["7", "0"] {
-            let caller = call(&["gorums://node/2"], claimed).await;
-            assert_eq!(caller.expect("a plain client"), "a client");
+        // No member has the id 7, and 0 is no id.
+        let strangers: [(&[&str], _, _); 4] = [
+            (&["gorums://node/2"], "0", "a client"),
+            (&["gorums://node/2"], "7", "a client"),
+            (&["client.test"], "7", "a client"),
+            (&["gorums://node/7"], "7", "stranger 7"),
+        ];
+        for (names, claimed, seen_as) in strangers {
+            let caller = call(names, claimed).await;
+            assert_eq!(caller.expect("a plain client"), seen_as, "{names:?}");
         }
     })
     .await;
