@@ -22,7 +22,7 @@ use crate::proto::peers_gorums::{PeersConfiguration, PeersNode, PeersReplicaServ
 use system::{Counted, Member, Members};
 
 /// How much of a snapshot is in one message.
-const CHUNK: usize = 64 * 1024;
+const CHUNK: usize = 32 * 1024;
 
 /// Measures, and prints a table.
 pub(crate) fn run(args: &Peers) -> Result<(), Error> {

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::attempts::Attempts;
 use super::given_up::GivenUp;
-use crate::support::{BoxedConnection, count_moved, count_written};
+use crate::support::{BoxedConnection, LargeTransfer, Turns};
 use crate::tls::TlsError;
 
 /// The first byte in HTTP/2: that of the length of a frame, whose first byte is 0 in all frames that may be the first one.
@@ -24,6 +24,9 @@ pub(super) struct Attempted {
     connection: BoxedConnection,
     attempts: Attempts,
     given_up: Arc<GivenUp>,
+    turns: Turns,
+    /// Of a connection that carries nothing else, for as long as it lasts.
+    large: Option<LargeTransfer>,
     state: State,
 }
 
@@ -40,8 +43,16 @@ impl Attempted {
             connection,
             given_up: attempts.watch(),
             attempts,
+            turns: Turns::default(),
+            large: None,
             state: State::Attempted,
         }
+    }
+
+    /// The connection, for large transfers.
+    pub(super) fn for_large(mut self) -> Self {
+        self.large = Some(self.turns.begin_large());
+        self
     }
 
     /// Takes note of what the node sends first.
@@ -95,7 +106,7 @@ impl Attempted {
             Poll::Ready(Err(error)) if self.state == State::Attempted => {
                 Poll::Ready(Err(self.write_failed(cx, error)))
             }
-            written => count_written(cx, written),
+            written => self.turns.count_written(cx, written),
         }
     }
 }
@@ -109,7 +120,7 @@ impl AsyncRead for Attempted {
         self.given_up.check()?;
         let before = buffer.filled().len();
         let read = self.connection.as_mut().poll_read(cx, buffer);
-        count_moved(cx, buffer.filled().len() - before);
+        self.turns.count_moved(cx, buffer.filled().len() - before);
         if read.is_pending() {
             self.given_up.register(cx.waker())?;
         }

@@ -82,7 +82,10 @@ impl Endpoint {
             direct.ready().await?;
             self.connect_lazy()
         } else {
-            let channel = self.endpoint.connect_with_connector(self.service()).await;
+            let channel = self
+                .endpoint
+                .connect_with_connector(self.service(|it| it))
+                .await;
             let channel = channel.map_err(|error| status::unavailable(error.into()))?;
             self.link(channel)
         };
@@ -97,8 +100,15 @@ impl Endpoint {
     }
 
     /// Returns a channel that connects when it is first used.
-    pub(super) fn channel_lazy(&self) -> Channel {
-        self.endpoint.connect_with_connector_lazy(self.service())
+    fn channel_lazy(&self) -> Channel {
+        self.endpoint
+            .connect_with_connector_lazy(self.service(|it| it))
+    }
+
+    /// Returns a channel for large transfers, which connects when it is first used.
+    pub(super) fn channel_for_large(&self) -> Channel {
+        self.endpoint
+            .connect_with_connector_lazy(self.service(Attempted::for_large))
     }
 
     fn link(&self, channel: Channel) -> Link {
@@ -114,6 +124,7 @@ impl Endpoint {
 
     fn service(
         &self,
+        prepare: fn(Attempted) -> Attempted,
     ) -> impl tower::Service<
         http::Uri,
         Response = TokioIo<Attempted>,
@@ -126,7 +137,10 @@ impl Endpoint {
         let dial = self.dial.clone();
         tower::service_fn(move |_: http::Uri| {
             let (attempts, dial) = (attempts.clone(), dial.clone());
-            Box::pin(async move { attempts.connect(|| dial.once()).await.map(TokioIo::new) })
+            Box::pin(async move {
+                let connected = attempts.connect(|| dial.once()).await;
+                connected.map(prepare).map(TokioIo::new)
+            })
         })
     }
 }

@@ -80,7 +80,7 @@ impl Link {
     /// The channel beside [`channel`](Self::channel), with a connection of its own.
     pub(crate) fn beside(&self) -> Channel {
         let parts = self.parts();
-        let beside = || parts.endpoint.channel_lazy();
+        let beside = || parts.endpoint.channel_for_large();
         parts.beside.get_or_init(beside).clone()
     }
 

@@ -7,13 +7,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use http::Extensions;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
-use crate::support::{count_moved, count_written};
+use crate::support::Turns;
 use crate::telemetry;
 
 /// Length of the HTTP/2 client preface. Once it has arrived, pings detect a client that goes silent.
@@ -27,6 +28,7 @@ const TLS_HANDSHAKE: u8 = 0x16;
 #[derive(Debug)]
 pub(super) struct Closable<C> {
     connection: C,
+    turns: Turns,
     closed: Pin<Box<WaitForCancellationFutureOwned>>,
     /// `None` once the client has completed the handshakes.
     handshake: Option<Box<Handshake>>,
@@ -64,6 +66,7 @@ impl<C> Closable<C> {
         };
         Self {
             connection,
+            turns: Turns::default(),
             closed: Box::pin(closing.close.cancelled_owned()),
             handshake: Some(Box::new(handshake)),
             _place: place,
@@ -124,10 +127,30 @@ fn address(connection: &impl Connected) -> Option<SocketAddr> {
 }
 
 impl<C: Connected> Connected for Closable<C> {
-    type ConnectInfo = C::ConnectInfo;
+    type ConnectInfo = ConnectionInfo<C::ConnectInfo>;
 
     fn connect_info(&self) -> Self::ConnectInfo {
-        self.connection.connect_info()
+        ConnectionInfo {
+            connection: self.connection.connect_info(),
+            turns: self.turns.clone(),
+        }
+    }
+}
+
+/// What the requests of a connection have among their extensions until it is revealed to the services.
+#[derive(Clone)]
+pub(super) struct ConnectionInfo<I> {
+    connection: I,
+    turns: Turns,
+}
+
+impl<I: Clone + Send + Sync + 'static> ConnectionInfo<I> {
+    /// Replaces itself among the extensions of a request by its parts.
+    pub(super) fn reveal(extensions: &mut Extensions) {
+        if let Some(Self { connection, turns }) = extensions.remove() {
+            extensions.insert(connection);
+            extensions.insert(turns);
+        }
     }
 }
 
@@ -141,7 +164,7 @@ impl<C: AsyncRead + Connected + Unpin> AsyncRead for Closable<C> {
         let before = buffer.filled().len();
         let outcome = Pin::new(&mut self.connection).poll_read(cx, buffer);
         let read = &buffer.filled()[before..];
-        count_moved(cx, read.len());
+        self.turns.count_moved(cx, read.len());
         self.note_read(read);
         outcome
     }
@@ -155,7 +178,7 @@ impl<C: AsyncWrite + Unpin> AsyncWrite for Closable<C> {
     ) -> Poll<io::Result<usize>> {
         self.poll_in_time(cx)?;
         let written = Pin::new(&mut self.connection).poll_write(cx, bytes);
-        count_written(cx, written)
+        self.turns.count_written(cx, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -173,7 +196,7 @@ impl<C: AsyncWrite + Unpin> AsyncWrite for Closable<C> {
     ) -> Poll<io::Result<usize>> {
         self.poll_in_time(cx)?;
         let written = Pin::new(&mut self.connection).poll_write_vectored(cx, bytes);
-        count_written(cx, written)
+        self.turns.count_written(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {

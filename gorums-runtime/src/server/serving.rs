@@ -10,17 +10,15 @@ use futures::{Stream, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
-#[cfg(feature = "_tls-any")]
 use tonic::body::Body;
 use tonic::service::Routes;
 use tonic::transport::server::Connected;
-#[cfg(feature = "_tls-any")]
 use tower::util::MapRequestLayer;
 
 #[cfg(feature = "_tls-any")]
 use super::accepting::with_tls;
 use super::accepting::{AcceptError, Accepting};
-use super::closable::{Closable, Closing};
+use super::closable::{Closable, Closing, ConnectionInfo};
 use super::error::ServerError;
 use super::services::Services;
 use crate::support::Pipe;
@@ -85,7 +83,8 @@ impl Serving {
             Some(credentials) => {
                 let encrypted = with_tls(incoming, credentials);
                 let incoming = closable(Accepting::new(encrypted, most), &closing);
-                let mut server = self.transport.layer(MapRequestLayer::new(reveal::<C>));
+                let reveal = MapRequestLayer::new(reveal_encrypted::<C>);
+                let mut server = self.transport.layer(reveal);
                 let server = server.add_routes(routes);
                 Either::Right(server.serve_with_incoming_shutdown(incoming, stop))
             }
@@ -110,7 +109,7 @@ impl Serving {
 
 /// Serves connections that are not encrypted.
 fn plain<C>(
-    mut transport: tonic::transport::Server,
+    transport: tonic::transport::Server,
     routes: Routes,
     incoming: impl Stream<Item = Result<Closable<C>, AcceptError>>,
     stop: impl Future<Output = ()>,
@@ -118,14 +117,23 @@ fn plain<C>(
 where
     C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
 {
-    let server = transport.add_routes(routes);
+    let mut server = transport.layer(MapRequestLayer::new(reveal::<C>));
+    let server = server.add_routes(routes);
     server.serve_with_incoming_shutdown(incoming, stop)
 }
 
-/// Shows the services who is at the other end of the connection by TLS that a request came over.
-#[cfg(feature = "_tls-any")]
+/// Shows the services the connection that a request came over.
 fn reveal<C: Connected>(mut request: http::Request<Body>) -> http::Request<Body> {
-    AcceptedPeer::<C::ConnectInfo>::reveal(request.extensions_mut());
+    ConnectionInfo::<C::ConnectInfo>::reveal(request.extensions_mut());
+    request
+}
+
+/// The same for a connection by TLS: who is at its other end.
+#[cfg(feature = "_tls-any")]
+fn reveal_encrypted<C: Connected>(mut request: http::Request<Body>) -> http::Request<Body> {
+    let extensions = request.extensions_mut();
+    ConnectionInfo::<AcceptedPeer<C::ConnectInfo>>::reveal(extensions);
+    AcceptedPeer::<C::ConnectInfo>::reveal(extensions);
     request
 }
 

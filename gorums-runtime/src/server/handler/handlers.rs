@@ -21,6 +21,7 @@ use super::pacing::Pacing;
 use super::reply_sink::{ReplySink, ReplyStream};
 use super::service_options::ServiceOptions;
 use crate::call::{MessageSize, Method, MethodDescriptor};
+use crate::support::as_large;
 
 /// Answers the plain gRPC calls of one method.
 pub(crate) type Answer = dyn Fn(http::Request<Body>, ServiceOptions, &Pacing) -> BoxFuture<'static, http::Response<Body>>
@@ -221,6 +222,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
                 let replies = ReplyStream::start(context.clone(), &pacing, messages.timeout, start);
                 std::future::ready(Ok(Response::new(replies)))
             });
+            let request = as_large(request);
             async move { grpc::<M>(messages).streaming(service, request).await }.boxed()
         })
     }
@@ -309,6 +311,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
                 Attended::new(context, messages.timeout, handling)
                     .map(move |reply| response(reply, messages.max_message_size))
             });
+            let request = as_large(request);
             async move { grpc::<M>(messages).client_streaming(service, request).await }.boxed()
         })
     }
