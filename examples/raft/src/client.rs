@@ -4,8 +4,8 @@ use std::sync::Mutex as Locked;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use gorums_runtime::errors::NodeError;
-use gorums_runtime::{CallOptions, NodeId};
+use gorums_runtime::errors::{ManagerError, NodeError};
+use gorums_runtime::{CallOptions, Manager, NodeId};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
@@ -57,6 +57,9 @@ pub enum ClientError {
     /// Another change of the members is not complete.
     #[error("another change of the members is under way; try again later")]
     ChangeUnderWay,
+    /// The new members cannot be.
+    #[error("these cannot be the members: {0}")]
+    Members(#[from] ManagerError),
     /// The server does not accept the request.
     #[error("the server refused the request: {0:?}")]
     Refused(Outcome),
@@ -135,6 +138,7 @@ impl Client {
     ///
     /// See [`ClientError`].
     pub async fn change_members(&self, members: &Members) -> Result<(), ClientError> {
+        Manager::check_nodes(members.addresses())?;
         match self.ask(Request::ChangeMembers(members.into())).await? {
             Outcome::MembersChanged(()) => Ok(()),
             outcome => Err(ClientError::of(outcome)),

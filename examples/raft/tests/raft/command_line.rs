@@ -37,7 +37,12 @@ fn a_script_runs_on_three_servers_and_succeeds() {
 
 #[test]
 fn a_script_with_a_command_that_fails_fails() {
-    let output = run(RAFT, &[], "gett k\nget\nmembers 9\nmembers 1=\n").expect("it runs");
+    let output = run(
+        RAFT,
+        &[],
+        "gett k\nget\nmembers 9\nmembers 1=\nmembers 1 2 4=a\n",
+    )
+    .expect("it runs");
     let errors: Vec<&str> = text(&output.stderr).lines().collect();
     assert_eq!(
         errors,
@@ -46,6 +51,8 @@ fn a_script_with_a_command_that_fails_fails() {
             "usage: get KEY",
             "\"9\" is not ID=HOST:PORT, or the ID of a server that the client knows",
             "\"1=\" is not ID=HOST:PORT, or the ID of a server that the client knows",
+            "these cannot be the members: the address \"a\" of a node cannot be used: it has no port; give host:port, \
+             or unix:PATH",
         ]
     );
     assert_eq!(output.status.code(), Some(1));
