@@ -4,6 +4,7 @@ use gorums_runtime::NodeId;
 use gorums_runtime::prost::Message as _;
 
 use crate::leader::Leader;
+use crate::log::EntryId;
 use crate::output::{Message, Request, Sent, Ticket, Write};
 use crate::progress::State;
 use crate::proto::entry::Payload;
@@ -189,7 +190,15 @@ impl Raft {
                 let possible = self.log.last_possible(reply.index, reply.index_term);
                 let next = possible.index.max(matching) + 1;
                 progress.restart(State::Probe, next, leader.sequence);
-                if reply.index < self.log.start().index && matching < self.log.start().index {
+                let start = self.log.start();
+                let place = EntryId {
+                    index: reply.index,
+                    term: reply.index_term,
+                };
+                // The logs part before this one begins.
+                let is_behind = place.index < start.index
+                    || place.index == start.index && place.term != start.term;
+                if is_behind && matching < start.index {
                     self.send_snapshot(from);
                 } else {
                     self.probe(from);

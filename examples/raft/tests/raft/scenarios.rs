@@ -1,11 +1,11 @@
-//! Orders of events that are too rare to wait for: figure 8 of the paper, and a leader that does not know that it is
-//! deposed.
+//! Orders of events that are worth reading: figure 8 of the paper, a leader that does not know that it is deposed, a
+//! follower whose log ends where that of its leader begins, and hostile requests.
 
 use gorums_runtime::NodeId;
-use raft::proto::Command;
 use raft::proto::client_request::Request as ClientRequest;
 use raft::proto::client_response::Outcome;
-use raft::{Flaw, Members, Message, Options, Raft, Request, Stored};
+use raft::proto::{Command, Configuration, Entry, HardState, Member, Snapshot};
+use raft::{EntryId, Flaw, Members, Message, Options, Raft, Request, Stored};
 
 /// Three servers whose disks are fast.
 struct Three {
@@ -17,6 +17,10 @@ struct Three {
 
 impl Three {
     fn new(flaw: Option<Flaw>) -> Self {
+        Self::with([(); 3].map(|()| Stored::default()), flaw)
+    }
+
+    fn with(stored: [Stored; 3], flaw: Option<Flaw>) -> Self {
         let ids = [1, 2, 3].map(NodeId::new);
         let options = Options {
             batch_bytes: 1,
@@ -24,12 +28,12 @@ impl Three {
             ..Options::default()
         };
         let members = Members::new(ids.map(|id| (id, String::new())));
-        let servers = ids.map(|id| {
-            let raft = Raft::new(id, members.clone(), options, Stored::default(), 7);
-            raft.expect("its disk is empty").with_flaw(flaw)
+        let servers = ids.into_iter().zip(stored).map(|(id, stored)| {
+            let raft = Raft::new(id, members.clone(), options, stored, 7);
+            raft.expect("its disk is in order").with_flaw(flaw)
         });
         Self {
-            servers: servers.into(),
+            servers: servers.collect(),
             messages: Vec::new(),
             answers: Vec::new(),
         }
@@ -161,17 +165,66 @@ fn a_leader_that_is_deposed_does_not_answer_reads() {
     assert!(deposed_leader_reads(Some(Flaw::ReadWithoutRound)));
 }
 
+fn entry(index: u64, term: u64) -> Entry {
+    Entry {
+        index,
+        term,
+        payload: None,
+    }
+}
+
+#[test]
+fn a_follower_whose_entry_at_the_start_of_the_leaders_log_is_another_one_gets_a_snapshot() {
+    let members = [1, 2, 3].map(|id| Member {
+        id,
+        address: format!("server-{id}:1"),
+    });
+    let configuration = Configuration {
+        members: members.into(),
+        next: Vec::new(),
+    };
+    let hard_state = HardState {
+        term: 6,
+        voted_for: 0,
+    };
+    let compacted = Stored {
+        hard_state,
+        start: EntryId { index: 2, term: 6 },
+        snapshot: Some(Snapshot {
+            last_included_index: 2,
+            last_included_term: 6,
+            configuration: Some(configuration),
+            data: Vec::new(),
+        }),
+        entries: Vec::new(),
+    };
+    let other = Stored {
+        hard_state,
+        entries: vec![entry(1, 4), entry(2, 4)],
+        ..Stored::default()
+    };
+    let mut three = Three::with([compacted, other, Stored::default()], None);
+    three.elect(1, 2);
+    for _ in 0..10 {
+        let is_snapshot = |(_, message): &(NodeId, Message)| {
+            message.to.get() == 2 && matches!(message.request, Request::InstallSnapshot(..))
+        };
+        if three.messages.iter().any(is_snapshot) {
+            return;
+        }
+        if !three.deliver(|from, to, _| (from, to) == (1, 2)) {
+            three.act(1, Raft::tick);
+        }
+    }
+    panic!("it is asked for what it has, over and over");
+}
+
 #[test]
 fn hostile_requests_are_refused() {
     let mut three = Three::new(None);
     three.elect(1, 2);
     three.settle();
     let two = NodeId::new(2);
-    let entry = |index, term| raft::proto::Entry {
-        index,
-        term,
-        payload: None,
-    };
     let append = |term, prev_log_index, entries| raft::proto::AppendEntriesRequest {
         term,
         prev_log_index,

@@ -43,7 +43,12 @@ fn the_map_is_linearizable_whatever_fails() {
 }
 
 /// How many seeds each flaw may take until the clients see it.
-const FLAWS: [(Flaw, u64); 1] = [(Flaw::SmallQuorum, 50)];
+const FLAWS: [(Flaw, u64); 4] = [
+    (Flaw::SmallQuorum, 50),
+    (Flaw::AnswerBeforeDisk, 100),
+    (Flaw::LogNotCompared, 50),
+    (Flaw::NoSessions, 100),
+];
 
 #[test]
 fn clients_see_flaws() {

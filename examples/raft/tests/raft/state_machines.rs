@@ -10,8 +10,8 @@ fn the_invariants_hold_whatever_the_order() {
     seeds::all_hold(200, |seed| run(seed, None));
 }
 
-/// How many seeds each flaw may take until the checks find it. The scenarios show the others.
-const FLAWS: [(Flaw, u64); 7] = [
+/// How many seeds each flaw may take until the checks find it.
+const FLAWS: [(Flaw, u64); 9] = [
     (Flaw::SmallQuorum, 50),
     (Flaw::VoteNotPersisted, 100),
     (Flaw::AnswerBeforeDisk, 1000),
@@ -19,6 +19,8 @@ const FLAWS: [(Flaw, u64); 7] = [
     (Flaw::LogNotCompared, 50),
     (Flaw::NoJointConfiguration, 500),
     (Flaw::NoSessions, 100),
+    (Flaw::ReadWithoutRound, 500),
+    (Flaw::OldTermCounted, 1000),
 ];
 
 #[test]

@@ -184,11 +184,16 @@ fn request(operation: &Operation, client_id: u64, sequence: u64) -> ClientReques
     }
 }
 
+/// An address of a server, which nothing connects to.
+pub(crate) fn address(id: u32) -> String {
+    format!("server-{id}:1")
+}
+
 /// Asks for new members.
 pub(crate) fn change_members(ids: &[u32]) -> ClientRequest {
     let members = ids.iter().map(|&id| Member {
         id,
-        address: String::new(),
+        address: address(id),
     });
     ClientRequest::ChangeMembers(Configuration {
         members: members.collect(),

@@ -1,10 +1,10 @@
 //! What has to hold after each step (figure 3 of the paper).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use gorums_runtime::NodeId;
 use raft::proto::Entry;
-use raft::{Raft, StateMachine};
+use raft::{Raft, StateMachine, Ticket};
 
 /// What has been seen so far.
 #[derive(Debug, Default)]
@@ -19,6 +19,8 @@ pub(crate) struct Invariants {
     states: BTreeMap<u64, StateMachine>,
     /// The terms and commit indices of the servers.
     progress: HashMap<NodeId, (u64, u64)>,
+    /// What was committed when a server was asked for a read.
+    reads: HashMap<Ticket, u64>,
 }
 
 /// An invariant that does not hold.
@@ -34,6 +36,10 @@ pub(crate) enum Broken {
     StateMachineSafety(NodeId, u64),
     #[error("{0} has another state after the entry {1}")]
     States(NodeId, u64),
+    #[error("{0} could be elected, and lacks the entry {1}, which is committed")]
+    Candidate(NodeId, u64),
+    #[error("{0} answers a read without the entry {1}, which was committed before")]
+    StaleRead(NodeId, u64),
     #[error("the term or the commit index of {0} went back")]
     WentBack(NodeId),
 }
@@ -42,6 +48,43 @@ impl Invariants {
     /// A server may forget what it had not yet acted upon.
     pub(crate) fn restarted(&mut self, id: NodeId) {
         self.progress.remove(&id);
+    }
+
+    /// A server is asked for a read.
+    pub(crate) fn asked_for_read(&mut self, ticket: Ticket) {
+        let last = self.committed.keys().next_back();
+        self.reads.insert(ticket, last.copied().unwrap_or(0));
+    }
+
+    /// A server answers a read. It has to know what was committed when it was asked (dissertation, section 6.4).
+    pub(crate) fn check_read(&self, id: NodeId, raft: &Raft, ticket: Ticket) -> Result<(), Broken> {
+        match self.reads.get(&ticket) {
+            Some(index) if *index > raft.commit_index() => Err(Broken::StaleRead(id, *index)),
+            _ => Ok(()),
+        }
+    }
+
+    /// No server that lacks what is committed can win an election (section 5.4.1): those that would vote for it are no
+    /// quorum.
+    pub(crate) fn check_candidates(&self, servers: &BTreeMap<NodeId, &Raft>) -> Result<(), Broken> {
+        let Some((index, (entry, _))) = self.committed.last_key_value() else {
+            return Ok(());
+        };
+        for (id, candidate) in servers {
+            let last = candidate.log().last();
+            if last.index >= *index && candidate.log().term(*index) == Some(entry.term) {
+                continue;
+            }
+            let voters = servers.iter().filter(|(_, voter)| {
+                let own = voter.log().last();
+                (own.term, own.index) <= (last.term, last.index)
+            });
+            let voters: BTreeSet<_> = voters.map(|(id, _)| *id).collect();
+            if candidate.members().quorums().is_quorum_of(&voters) {
+                return Err(Broken::Candidate(*id, *index));
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn check(&mut self, id: NodeId, raft: &Raft) -> Result<(), Broken> {

@@ -298,7 +298,7 @@ impl World {
     }
 
     fn start(&mut self, id: NodeId) -> Result<(), Failure> {
-        let first = (1..=self.first).map(|id| (NodeId::new(id), String::new()));
+        let first = (1..=self.first).map(|id| (NodeId::new(id), clients::address(id)));
         let members = match id.get() <= self.first {
             true => Members::new(first),
             false => Members::default(),
@@ -414,7 +414,12 @@ impl World {
                 to,
                 ticket,
                 request,
-            } => self.act(to, |raft| raft.on_client(ticket, Some(request))),
+            } => {
+                if matches!(request, ClientRequest::Query(_)) {
+                    self.invariants.asked_for_read(ticket);
+                }
+                self.act(to, |raft| raft.on_client(ticket, Some(request)))
+            }
             Flight::Answer { ticket, outcome } => {
                 self.clients.answered(ticket, outcome);
                 Ok(())
@@ -473,11 +478,18 @@ impl World {
                 request,
             });
         }
+        let raft = self.servers[&id].raft.as_ref().ok_or("it is up")?;
         for (ticket, outcome) in output.answers {
+            if matches!(outcome, Outcome::Queried(_)) {
+                self.invariants.check_read(id, raft, ticket)?;
+            }
             self.flights.push(Flight::Answer { ticket, outcome });
         }
-        let raft = self.servers[&id].raft.as_ref().ok_or("it is up")?;
-        Ok(self.invariants.check(id, raft)?)
+        self.invariants.check(id, raft)?;
+        let up = self.servers.iter();
+        let up = up.filter_map(|(id, server)| Some((*id, server.raft.as_ref()?)));
+        self.invariants.check_candidates(&up.collect())?;
+        Ok(())
     }
 
     fn server(&mut self, id: NodeId) -> &mut Server {
