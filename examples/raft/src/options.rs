@@ -11,7 +11,8 @@ pub struct Options {
     pub batch_bytes: usize,
     /// Entries in flight to one server, beyond which the leader waits.
     pub window_bytes: usize,
-    /// AppendEntries with entries in flight to one server, beyond which the leader waits.
+    /// AppendEntries with entries in flight to one server, beyond which the leader waits. Entries that it appends meanwhile
+    /// share the next one.
     pub window_requests: usize,
     /// A server makes a snapshot when its log has so many applied entries. It keeps the later half of them, for servers
     /// that lag a little.
@@ -25,7 +26,7 @@ impl Default for Options {
             heartbeat_ticks: 2,
             batch_bytes: 64 << 10,
             window_bytes: 1 << 20,
-            window_requests: 64,
+            window_requests: 4,
             compact_after: 1000,
         }
     }

@@ -65,12 +65,16 @@ impl DiskModel {
         Some((batch.mark, batch.replies))
     }
 
-    /// Of the batches that are not durable, writes the first few, and loses the others.
-    pub(crate) fn crash(&mut self, rng: &mut Rng) {
+    /// Of the batches that are not durable, writes the first few, and loses the others. Returns the replies that do not
+    /// leave any more.
+    pub(crate) fn crash(&mut self, rng: &mut Rng) -> Vec<Flight> {
+        let mut replies = Vec::new();
         for _ in 0..rng.usize(..=self.batches.len()) {
-            self.write();
+            replies.extend(self.write().into_iter().flat_map(|(_, held)| held));
         }
-        self.batches.clear();
+        let lost = self.batches.drain(..);
+        replies.extend(lost.flat_map(|batch| batch.replies));
+        replies
     }
 
     pub(crate) fn stored(&self) -> Stored {

@@ -319,7 +319,9 @@ impl World {
         let mut rng = self.rng.fork();
         let server = self.server(id);
         server.raft = None;
-        server.disk.crash(&mut rng);
+        for reply in server.disk.crash(&mut rng) {
+            self.lose(reply);
+        }
         self.note(|| format!("{id} crashes"));
     }
 
