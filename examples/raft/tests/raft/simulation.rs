@@ -39,7 +39,7 @@ fn run(seed: u64, flaw: Option<Flaw>) -> Result<(), Failure> {
 
 #[test]
 fn the_map_is_linearizable_whatever_fails() {
-    seeds::all_hold(40, |seed| run(seed, None));
+    seeds::all_hold(200, |seed| run(seed, None));
 }
 
 /// How many seeds each flaw may take until the clients see it.

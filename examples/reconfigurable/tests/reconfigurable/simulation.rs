@@ -33,7 +33,7 @@ fn run_some(seed: u64) -> Result<(), Failure> {
 
 #[test]
 fn the_register_is_atomic_whatever_fails() {
-    seeds::all_hold(12, run_some);
+    seeds::all_hold(200, run_some);
 }
 
 #[test]
