@@ -23,8 +23,8 @@
 //! | `read_index.rs` | reads without entries | dissertation, 6.4 |
 //! | `state_machine.rs` | the map and its sessions | dissertation, 6.3 |
 //!
-//! [`Replica`] puts it on the network and on a disk, and [`Client`] uses it. `follow_members.rs` makes the members of the log those
-//! of the runtime.
+//! [`Replica`] puts it on the network and on a disk, and [`Client`] uses it. `follow_members.rs` makes the members of the
+//! log those of the runtime.
 //!
 //! Deviations:
 //!
