@@ -56,13 +56,17 @@ impl<A: Access> Reconfigurable for DynaStore<A> {
                 // WriteInView
                 newest = session.value(&mut operation, newest)?;
                 let at = DYNA_STORE.at(&this);
-                known = session.write_s(at, newest.clone(), None).await?;
+                known = session.write_s(at.clone(), newest.clone(), None).await?;
                 if known.cur.is_none() && known.next.is_empty() {
                     session.install(DYNA_STORE, &front).await?;
                     return Ok(newest);
                 }
-                // The replies are no scan: another client may see other proposals.
-                known.next.clear();
+                // The replies are no scan: another client may see other proposals. Written back, the next scan finds them,
+                // whichever replicas it reads.
+                let next = std::mem::take(&mut known.next);
+                if known.cur.is_none() {
+                    known.cur = session.write_n(at, next).await?.cur;
+                }
             }
             if let Some(cur) = known.cur {
                 // Goes on as if the operation began in the installed view.

@@ -71,6 +71,8 @@ impl<A: Access> Reconfigurable for SpSnStore<A> {
                 session.install(SP_SN_STORE, &front).await?;
                 return Ok(newest);
             }
+            // The next read may miss them.
+            proposal = known.next.iter().fold(proposal, |all, it| all.merge(it));
         }
     }
 

@@ -7,4 +7,5 @@ mod invariants;
 mod processes;
 mod registers;
 mod simulation;
+mod slow_replica;
 mod world;
