@@ -22,4 +22,4 @@ pub(crate) use tasks::Tasks;
 #[cfg(test)]
 pub(crate) use text::DECODE_ERROR;
 pub(crate) use text::{cut, decode_error};
-pub(crate) use turns::{LargeTransfer, Turns, as_large};
+pub(crate) use turns::{LargeTransfer, Turns, begin_large};

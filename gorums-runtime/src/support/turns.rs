@@ -1,16 +1,12 @@
 //! Turns of connections that move many bytes.
 
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http::Extensions;
 use tokio::task::coop::poll_proceed;
-use tonic::Status;
-use tonic::body::Body;
 
 /// So many bytes count as one operation of tokio's cooperative budget, of which a task has 128 in each poll.
 const OPERATION: usize = 1024;
@@ -74,43 +70,12 @@ impl Drop for LargeTransfer {
     }
 }
 
-/// The body of a request that is a large transfer until it is dropped.
-struct LargeBody {
-    body: Body,
-    _transfer: LargeTransfer,
-}
-
-/// Makes the request's body a large transfer of its connection, if that has turns.
-pub(crate) fn as_large(request: http::Request<Body>) -> http::Request<Body> {
-    let Some(turns) = request.extensions().get::<Turns>() else {
-        return request;
-    };
-    let transfer = turns.begin_large();
-    request.map(|body| {
-        Body::new(LargeBody {
-            body,
-            _transfer: transfer,
-        })
-    })
-}
-
-impl http_body::Body for LargeBody {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+/// Makes the request with these extensions a large transfer of its connection, until they are dropped. Of a connection
+/// without turns, it is none.
+pub(crate) fn begin_large(extensions: &mut Extensions) {
+    if let Some(turns) = extensions.get::<Turns>() {
+        let transfer = Arc::new(turns.begin_large());
+        extensions.insert(transfer);
     }
 }
 
@@ -147,9 +112,10 @@ mod tests {
         let turns = Turns::default();
         let bytes = 100 * OPERATION;
         let requests = [(); 2].map(|()| {
-            let mut request = http::Request::new(Body::new("a message".to_owned()));
-            request.extensions_mut().insert(turns.clone());
-            as_large(request)
+            let mut request = Extensions::new();
+            request.insert(turns.clone());
+            begin_large(&mut request);
+            request
         });
         for request in requests {
             yield_now().await;
@@ -158,6 +124,6 @@ mod tests {
         }
         yield_now().await;
         assert!(moved(&turns, bytes).await);
-        drop(as_large(http::Request::new(Body::empty())));
+        begin_large(&mut Extensions::new());
     }
 }

@@ -238,7 +238,7 @@ impl System {
         members: impl IntoIterator<Item = (I, A)>,
     ) -> Result<(), ManagerError> {
         let members = members.into_iter();
-        let members = members.map(|(id, address)| (id.into(), address));
+        let members: Vec<_> = members.map(|(id, address)| (id.into(), address)).collect();
         let _changing = self.change();
         let changes = self.0.manager.change_to(members)?;
         for node in changes.changed {

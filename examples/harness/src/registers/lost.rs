@@ -1,4 +1,4 @@
-//! What the history of registers tells of operations that were lost.
+//! Which of the lost operations on registers took effect, as far as others show it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;

@@ -21,7 +21,7 @@ use super::pacing::Pacing;
 use super::reply_sink::{ReplySink, ReplyStream};
 use super::service_options::ServiceOptions;
 use crate::call::{MessageSize, Method, MethodDescriptor};
-use crate::support::as_large;
+use crate::support::begin_large;
 
 /// Answers the plain gRPC calls of one method.
 pub(crate) type Answer = dyn Fn(http::Request<Body>, ServiceOptions, &Pacing) -> BoxFuture<'static, http::Response<Body>>
@@ -206,7 +206,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
             })
         };
         let replica = Arc::clone(&self.replica);
-        self.answered_by::<M>(move |request, messages, pacing| {
+        self.answered_by::<M>(move |mut request, messages, pacing| {
             let replica = Arc::clone(&replica);
             let pacing = pacing.clone();
             let meter = pacing.meter.method(M::DESCRIPTOR.full_name());
@@ -222,7 +222,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
                 let replies = ReplyStream::start(context.clone(), &pacing, messages.timeout, start);
                 std::future::ready(Ok(Response::new(replies)))
             });
-            let request = as_large(request);
+            begin_large(request.extensions_mut());
             async move { grpc::<M>(messages).streaming(service, request).await }.boxed()
         })
     }
@@ -299,7 +299,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
         Fut: Future<Output = Result<M::Reply, Status>> + Send + 'static,
     {
         let replica = Arc::clone(&self.replica);
-        self.answered_by::<M>(move |request, messages, pacing| {
+        self.answered_by::<M>(move |mut request, messages, pacing| {
             let (replica, handler) = (Arc::clone(&replica), handler.clone());
             let interceptors = pacing.interceptors.clone();
             let meter = pacing.meter.method(M::DESCRIPTOR.full_name());
@@ -311,7 +311,7 @@ impl<T: Send + Sync + 'static> Handlers<T> {
                 Attended::new(context, messages.timeout, handling)
                     .map(move |reply| response(reply, messages.max_message_size))
             });
-            let request = as_large(request);
+            begin_large(request.extensions_mut());
             async move { grpc::<M>(messages).client_streaming(service, request).await }.boxed()
         })
     }
