@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use epaxos::{Commands, InstanceId, Outcome, Value, interfere};
+use epaxos::{Ballot, Commands, InstanceId, Outcome, Record, Status, Value, interfere};
 use gorums_runtime::NodeId;
 
 /// What a run has broken.
@@ -15,6 +15,8 @@ pub(crate) struct Checks {
     committed: BTreeMap<InstanceId, Value>,
     /// The instances that were given to commands, as others know.
     given: BTreeSet<InstanceId>,
+    /// For each instance and ballot, the commands that replicas have voted for in it, and who has.
+    voted: BTreeMap<InstanceId, BTreeMap<Ballot, (Commands, BTreeSet<NodeId>)>>,
     /// For each instance, those that were committed before it was proposed and interfere with it.
     before: BTreeMap<InstanceId, BTreeSet<InstanceId>>,
     /// For each instance, how the first replica has executed it.
@@ -50,6 +52,37 @@ impl Checks {
         match self.given.insert(instance) {
             true => Ok(()),
             false => Err(format!("instance {instance} was given away twice")),
+        }
+    }
+
+    /// A record is durable: once a majority has voted for commands in one ballot, all votes in higher ones are for the
+    /// same commands. The proof in the documentation of the crate rests on that.
+    pub(crate) fn record(
+        &mut self,
+        replica: NodeId,
+        instance: InstanceId,
+        record: &Record,
+        replicas: usize,
+    ) -> Result<(), Violation> {
+        let vote = record.vote.as_ref();
+        let Some(vote) = vote.filter(|vote| vote.status != Status::Committed) else {
+            return Ok(());
+        };
+        let voted = self.voted.entry(instance).or_default();
+        let first = || (vote.value.commands.clone(), BTreeSet::new());
+        let (_, voters) = voted.entry(vote.vbal).or_insert_with(first);
+        voters.insert(replica);
+        let majority = |voters: &BTreeSet<NodeId>| voters.len() > replicas / 2;
+        let mut ballots = voted.iter();
+        let Some((ballot, (commands, _))) = ballots.find(|(_, (_, voters))| majority(voters))
+        else {
+            return Ok(());
+        };
+        match ballots.find(|(_, (others, _))| others != commands) {
+            Some((higher, (others, _))) => Err(format!(
+                "{instance} got {others:?} in ballot {higher}, after {commands:?} in {ballot}"
+            )),
+            None => Ok(()),
         }
     }
 

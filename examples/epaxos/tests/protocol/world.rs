@@ -165,6 +165,8 @@ impl World {
             return Ok(false);
         };
         if let Some((instance, record)) = write {
+            let replicas = self.replicas.len();
+            self.checks.record(id, instance, &record, replicas)?;
             let disk = self.disks.entry(id).or_default();
             disk.insert(instance, record);
         }
