@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
 
 use super::attempts::Attempts;
 use super::given_up::GivenUp;
@@ -27,12 +28,15 @@ pub(super) struct Attempted {
     turns: Turns,
     /// Of a connection that carries nothing else, for as long as it lasts.
     large: Option<LargeTransfer>,
+    made: Instant,
     state: State,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Attempted,
+    /// The node has closed it, which HTTP/2 finds out.
+    Closed,
     Established,
     Lost,
 }
@@ -45,6 +49,7 @@ impl Attempted {
             attempts,
             turns: Turns::default(),
             large: None,
+            made: Instant::now(),
             state: State::Attempted,
         }
     }
@@ -58,8 +63,10 @@ impl Attempted {
     /// Takes note of what the node sends first.
     fn first(&mut self, outcome: io::Result<&[u8]>) -> io::Result<()> {
         match outcome {
-            // HTTP/2 finds out that the connection has ended.
-            Ok([]) => Ok(()),
+            Ok([]) => {
+                self.state = State::Closed;
+                Ok(())
+            }
             Ok([HTTP2, ..]) => {
                 self.state = State::Established;
                 self.attempts.succeed();
@@ -168,9 +175,12 @@ impl AsyncWrite for Attempted {
 
 impl Drop for Attempted {
     fn drop(&mut self) {
-        if self.state == State::Attempted {
-            self.attempts.lost();
-        }
+        match self.state {
+            // The keep-alive has given it up.
+            State::Attempted => self.attempts.silent(self.made.elapsed()),
+            State::Closed => self.attempts.lost(),
+            State::Established | State::Lost => return,
+        };
     }
 }
 

@@ -157,6 +157,13 @@ impl Attempts {
         self.fail(io::Error::new(io::ErrorKind::ConnectionAborted, Closed))
     }
 
+    /// Notes that a connection was given up on which the node had sent nothing.
+    pub(super) fn silent(&self, waited: Duration) -> Failure {
+        // People read it.
+        let waited = Duration::from_millis(waited.as_millis().try_into().unwrap_or(u64::MAX));
+        self.fail(io::Error::new(io::ErrorKind::TimedOut, Silent(waited)))
+    }
+
     /// Registers a new connection. The returned value tells when the connection is given up.
     pub(super) fn watch(&self) -> Arc<GivenUp> {
         let given_up = Arc::default();

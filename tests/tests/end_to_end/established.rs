@@ -69,6 +69,18 @@ async fn connect_waits_for_the_first_answer_of_a_node_and_connect_lazy_for_nothi
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_silent_node_that_the_keep_alive_gives_up_is_not_said_to_have_closed_the_connection() {
+    on_both(async |transport| {
+        let second = Duration::from_secs(1);
+        let silent = manager(transport, Does::Answer(b"")).keep_alive(second, second);
+        let error = refused(silent.connect_timeout(10 * second)).await;
+        let expected = "the node accepted the connection and sent nothing within 2s; check that";
+        assert!(error.starts_with(expected), "{error}");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_that_speaks_another_protocol_is_unavailable_with_the_reason() {
     on_both(async |transport| {
         for answer in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b"220 mail\r\n"] {
