@@ -116,7 +116,7 @@ impl Replicated {
 pub(crate) enum State {
     /// In a table in memory
     Memory,
-    /// In the same table in a file, with an fsync before each answer that needs it
+    /// In a table in a file, with an fsync before each answer that needs it
     Disk,
 }
 

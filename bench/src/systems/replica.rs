@@ -31,7 +31,7 @@ pub(crate) fn serve(args: &args::Replica) -> Result<(), Error> {
     let _serving = runtime.block_on(async {
         let disk = || match &args.file {
             Some(file) => Disk::open(file),
-            None => Disk::in_memory(),
+            None => Ok(Disk::in_memory()),
         };
         let peers = args.peers.iter().map(|peer| (peer.id, &*peer.address));
         let system = System::builder(args.id, peers).bind().await?;

@@ -167,7 +167,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_disk_that_no_replica_has_written_is_refused() {
-        let disk = Disk::in_memory().expect("it opens");
+        let disk = Disk::in_memory();
         let written = disk.commit(Batch::new().put("k", "no message"));
         written.await.expect("it is written");
         let error = Replica::new(disk).expect_err("the value is broken");

@@ -9,7 +9,7 @@ use gorums_runtime::{RunningSystem, Server, System};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 
-use crate::disk::{Disk, DiskError};
+use crate::disk::Disk;
 use crate::peer::Peer;
 use crate::serve::builder;
 
@@ -26,9 +26,6 @@ pub enum ClusterError {
     /// A member cannot listen.
     #[error("cannot listen on a free port of 127.0.0.1: {0}")]
     Listen(#[from] io::Error),
-    /// A member's table in memory fails.
-    #[error(transparent)]
-    Disk(#[from] DiskError),
     /// A replica does not start.
     #[error("a replica does not start: {0}")]
     Replica(String),
@@ -66,7 +63,7 @@ impl Cluster {
             let members = peers.iter().map(|peer| (peer.id, &*peer.address));
             let system = builder(peer.id, members);
             let system = system.accept(connections.boxed()).await?;
-            let services = replica(&system, Disk::in_memory()?);
+            let services = replica(&system, Disk::in_memory());
             let services = services.map_err(|error| ClusterError::Replica(error.to_string()))?;
             running.push(system.serve(services)?);
         }

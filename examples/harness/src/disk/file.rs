@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use redb::backends::InMemoryBackend;
 use redb::{Database, ReadableTable, TableDefinition};
 
 use super::{BoxError, Commit, DiskError, Log, Pair};
@@ -23,24 +22,14 @@ pub(super) struct File {
 
 impl File {
     pub(super) fn open(path: &Path) -> Result<Self, DiskError> {
-        let database = Database::create(path).map_err(BoxError::from);
-        Self::begin(database).map_err(|source| DiskError::Open {
+        Self::begin(path).map_err(|source| DiskError::Open {
             path: path.display().to_string(),
             source,
         })
     }
 
-    pub(super) fn in_memory() -> Result<Self, DiskError> {
-        let database = Database::builder().create_with_backend(InMemoryBackend::new());
-        Self::begin(database.map_err(BoxError::from)).map_err(|source| DiskError::Open {
-            path: "a table in memory".to_owned(),
-            source,
-        })
-    }
-
-    /// Begins to write a database, which may have no table yet.
-    fn begin(database: Result<Database, BoxError>) -> Result<Self, BoxError> {
-        let database = Arc::new(database?);
+    fn begin(path: &Path) -> Result<Self, BoxError> {
+        let database = Arc::new(Database::create(path)?);
         let creation = database.begin_write()?;
         creation.open_table(TABLE)?;
         creation.commit()?;
