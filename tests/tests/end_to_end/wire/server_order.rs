@@ -11,6 +11,7 @@ use tests::golden::proto::WriteRequest;
 use tests::golden::proto::storage_gorums::StorageReplicaServer;
 use tests::network::Network;
 use tests::{settle, soon};
+use tokio::sync::oneshot;
 use tonic::{Code, Status};
 
 use crate::wire::key;
@@ -365,6 +366,39 @@ async fn a_stream_that_waits_ends_when_the_server_shuts_down() {
         .expect("no panic")
         .expect("it stops");
     assert!(events.past().is_empty(), "a request was handled");
+}
+
+#[tokio::test]
+async fn a_stream_that_waits_may_have_sent_thousands_of_small_requests() {
+    let (replica, mut events) = Replica::new();
+    let server = gorums_runtime::Server::new(StorageReplicaServer::new(replica.clone()));
+    let server = server
+        .bind("127.0.0.1:0")
+        .await
+        .expect("a free port")
+        .start();
+    let manager = Manager::builder().address(server.address().to_string());
+    let node = node(manager).await;
+    let older = RawClient::open_to(&node, &named(ALICE, "1")).await;
+    let older = older.expect("a stream");
+    older.send(read(1, "hold"));
+    assert_eq!(events.next().await, "holding");
+    let (all_sent, sent) = oneshot::channel();
+    let requests = futures::stream::iter(0..5_000).then(async |_| {
+        // So that each has a frame of its own.
+        tokio::task::yield_now().await;
+        write("")
+    });
+    let last = futures::stream::once(async {
+        let _ = all_sent.send(());
+        write("")
+    });
+    let requests = requests.chain(last).boxed();
+    let newer = RawClient::open_with(&node, &named(ALICE, "2"), requests).await;
+    let newer = newer.expect("a stream");
+    soon("the last request", sent).await.expect("it is sent");
+    replica.gate.open();
+    newer.end().await.expect("all requests are handled");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
